@@ -1,0 +1,91 @@
+"""The exceptions of the course: one clear line each, with the way out.
+
+    LabError
+      BadInput            refused before anything has happened
+        OrderError        a recipe that cannot work
+        Harm              a step that would change the lab's own world
+      CallError           a system call failed (an OSError, as the kernel says)
+      Unsupported         this machine or kernel refuses what the lab needs
+      Gone                the process has ended
+      Busy                the process is still inside an earlier call
+      TimeExpired         a program or a call took longer than was allowed
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from errno import errorcode
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .kernel.calls import Answer, Call
+
+
+class LabError(Exception):
+    """Base of all errors of the package. `hint` says what to do; it may be empty."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class BadInput(LabError, ValueError):
+    """An argument that cannot be right. Nothing has happened."""
+
+
+class OrderError(BadInput):
+    """A recipe that cannot work: `step` would fail, for `reason`. Nothing has happened."""
+
+    def __init__(self, message: str, *, step: object = None, reason: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.step = step
+        self.reason = reason
+
+
+class Harm(BadInput):
+    """A step that would not fail, but change the lab's own world. Nothing has happened."""
+
+
+class CallError(LabError, OSError):
+    """A system call failed.
+
+    `call` is the call, `errno` and `filename` are as in OSError, `answers` are all answers of the list up to and
+    with the failed one: what was done before stands.
+    """
+
+    def __init__(self, call: Call, errno: int, *, hint: str = "", answers: Sequence[Answer] = ()) -> None:
+        path = next((arg for arg in call.args if isinstance(arg, str)), None)
+        OSError.__init__(self, errno, os.strerror(errno), path)
+        self.message = f"{call.bare()} = -1 {errorcode.get(errno, errno)} ({os.strerror(errno)})"
+        self.call = call
+        self.hint = hint
+        self.answers = tuple(answers)
+
+    __str__ = LabError.__str__
+
+
+class Unsupported(LabError):
+    """This machine or kernel refuses what the lab needs; `hint` says what mends it."""
+
+
+class Gone(LabError):
+    """The process has ended: nothing can be asked of it any more."""
+
+
+class Busy(LabError):
+    """The process is still inside an earlier call. Ending it (`kill`) is the only way out."""
+
+
+class TimeExpired(LabError, TimeoutError):
+    """A program or a call took longer than was allowed, and was ended. `run` is what a program had said until then."""
+
+    def __init__(self, message: str, *, run: Any = None, hint: str = "") -> None:
+        LabError.__init__(self, message, hint=hint)
+        self.run = run
+
+    __str__ = LabError.__str__

@@ -1,0 +1,59 @@
+"""What Linux offers: system calls as data, the constants that go with them, /proc. Thin; no policy."""
+
+from . import calls, constants, proc
+from .calls import (
+    Answer,
+    Argument,
+    Call,
+    Ref,
+    Spelled,
+    Struct,
+    capset,
+    chdir,
+    chroot,
+    clock_gettime,
+    close,
+    dup3,
+    execve,
+    fchdir,
+    fork,
+    getgid,
+    getpid,
+    getuid,
+    ifreq,
+    ioctl,
+    kill,
+    mkdirat,
+    mount,
+    mount_setattr,
+    openat,
+    pidfd_open,
+    pivot_root,
+    prctl,
+    prlimit64,
+    read,
+    setgroups,
+    sethostname,
+    setns,
+    setresgid,
+    setresuid,
+    setsid,
+    socket,
+    symlinkat,
+    umount2,
+    uname,
+    unshare,
+    wait4,
+    write,
+)
+from .constants import *  # noqa: F403  every name of a header, as a manual page would spell it
+from .constants import CAPABILITIES, KIND_FLAGS, KINDS, RLIMITS, Named
+
+__all__ = [
+    "CAPABILITIES", "KINDS", "KIND_FLAGS", "RLIMITS", "Answer", "Argument", "Call", "Named", "Ref", "Spelled", "Struct",
+    "calls", "capset", "chdir", "chroot", "clock_gettime", "close", "constants", "dup3", "execve", "fchdir", "fork",
+    "getgid", "getpid", "getuid", "ifreq", "ioctl", "kill", "mkdirat", "mount", "mount_setattr", "openat", "pidfd_open",
+    "pivot_root", "prctl", "prlimit64", "proc", "read", "setgroups", "sethostname", "setns", "setresgid", "setresuid",
+    "setsid", "socket", "symlinkat", "umount2", "uname", "unshare", "wait4", "write",
+]  # fmt: skip
+__all__ += [name for name in vars(constants) if name.isupper() and not name.startswith("_")]

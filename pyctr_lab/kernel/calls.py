@@ -1,0 +1,410 @@
+"""System calls as data. A function here makes a `Call`, and makes nothing happen.
+
+Names are those of the generic table of system calls (arm64's: `openat`, `mkdirat`, `dup3`), which every architecture
+has. An argument is one of five kinds, and the launcher knows no others:
+
+    int, None    a machine word
+    str          a pointer to that text, ending in NUL
+    bytes        a pointer to a buffer with that content; what the kernel wrote into it comes back
+    tuple        a pointer to an array of machine words, each again one of these (argv, rlimit64, sock_fprog, ...)
+    Ref("fd")    the result of the earlier call in the same list that was named so
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from errno import errorcode
+from typing import NamedTuple, TypeAlias, Union
+
+from ..errors import BadInput, CallError
+from . import constants as k
+from .hints import hint_for
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The result of the earlier call of the same list that was named `name`."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Spelled(bytes):
+    """A C structure as bytes, which remembers how strace spells it."""
+
+    spelling: str
+
+    def __new__(cls, value: bytes, spelling: str) -> Spelled:
+        self = super().__new__(cls, value)
+        self.spelling = spelling
+        return self
+
+    def __repr__(self) -> str:
+        return self.spelling
+
+
+class Struct(tuple["Argument", ...]):
+    """A C structure whose fields are machine words (or pointers), which remembers their names."""
+
+    fields: tuple[str, ...]
+
+    def __new__(cls, **fields: Argument) -> Struct:
+        self = super().__new__(cls, fields.values())
+        self.fields = tuple(fields)
+        return self
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{name}={spell(value)}" for name, value in zip(self.fields, self, strict=True)) + "}"
+
+
+Argument: TypeAlias = Union[int, str, bytes, tuple["Argument", ...], Ref, None]
+
+
+class Call(NamedTuple):
+    """One system call, not yet made."""
+
+    name: str
+    args: tuple[Argument, ...] = ()
+    accept: tuple[int, ...] = ()  # errnos that are fine
+    result: str = ""  # what later calls of the same list call its result
+    outside: bool = False  # made by the launcher for the process, which it sees as /proc/PID
+
+    def __str__(self) -> str:
+        return self.bare() + (f" = {self.result}" if self.result else "")
+
+    def bare(self) -> str:
+        """The call as strace prints it, without its result."""
+        if self.name != "fork":
+            return f"{self.name}({', '.join(map(spell, self.args))})"
+        if not self.args[0]:
+            return "fork()"
+        return f"clone3({{flags={self.args[0]!r}, exit_signal=SIGCHLD, stack=NULL, stack_size=0}}, 88)"
+
+    def accepting(self, *errnos: int) -> Call:
+        """The same call, for which these errnos are fine (a directory that exists already, say)."""
+        return self._replace(accept=errnos)
+
+    def named(self, result: str) -> Call:
+        """The same call, with a name for its result."""
+        return self._replace(result=result)
+
+    def from_outside(self) -> Call:
+        """The same call, made by the launcher for the process."""
+        return self._replace(outside=True)
+
+
+class Answer(NamedTuple):
+    """What the kernel answered to one call: `seconds` is the time inside the call, the way there is not in it."""
+
+    call: Call
+    result: int
+    errno: int = 0
+    seconds: float = 0.0
+    buffers: tuple[bytes, ...] = ()  # the call's buffers that the kernel wrote to
+
+    @property
+    def name(self) -> str:
+        """The call's name, as the manual page has it."""
+        return self.call.name
+
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """The call's arguments; a reference is replaced by what it referred to."""
+        return self.call.args
+
+    @property
+    def failed(self) -> bool:
+        """Whether the kernel refused, with an errno that the call did not expect."""
+        return self.errno != 0 and self.errno not in self.call.accept
+
+    def __str__(self) -> str:
+        if not self.errno:
+            return f"{self.call.bare()} = {self.result}"
+        return f"{self.call.bare()} = -1 {errorcode.get(self.errno, self.errno)} ({os.strerror(self.errno)})"
+
+    def error(self, answers: Iterable[Answer] = ()) -> CallError:
+        """The failure as an exception, with a hint where the errno misleads."""
+        return CallError(self.call, self.errno, hint=hint_for(self.call.name, self.errno), answers=tuple(answers))
+
+
+def spell(arg: Argument) -> str:
+    """An argument as strace prints it."""
+    if arg is None:
+        return "NULL"
+    if type(arg) is tuple:
+        words = arg[:-1] if arg[-1:] == (None,) else arg  # argv: its end goes without saying
+        return f"[{', '.join(map(spell, words))}]"
+    if isinstance(arg, str):
+        return quoted(os.fsencode(arg))
+    return quoted(arg) if type(arg) is bytes else repr(arg)
+
+
+def quoted(raw: bytes) -> str:
+    """Bytes as a C string."""
+    return '"' + "".join(map(_escaped, raw)) + '"'
+
+
+def _escaped(byte: int) -> str:
+    special = {9: r"\t", 10: r"\n", 11: r"\v", 12: r"\f", 13: r"\r", 34: r"\"", 92: r"\\"}
+    return special.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\{byte:o}")
+
+
+def octal(mode: int) -> k.Named:
+    """A file mode, printed in octal."""
+    return k.Named(mode, f"0{mode:o}")
+
+
+# What is refused before it reaches the kernel: what C could not carry, or what would be cut without a word.
+def text(value: str, what: str) -> str:
+    """Text that C can carry: no NUL inside."""
+    if not isinstance(value, str):
+        raise BadInput(f"{what} is text, not {type(value).__name__}: {value!r}")
+    if "\0" in value:
+        raise BadInput(f"{what} must not contain a NUL byte: {value!r}")
+    return value
+
+
+def path(value: str, what: str = "a path") -> str:
+    """A file name as the kernel takes it: not empty, at most 4,095 bytes."""
+    if not text(value, what):
+        raise BadInput(f"{what} must not be empty")
+    if len(os.fsencode(value)) > 4095:
+        raise BadInput(f"{what} is {len(os.fsencode(value))} bytes long; the kernel takes 4095 (PATH_MAX)")
+    return value
+
+
+def number(value: int | Ref, what: str, least: int = 0) -> int | Ref:
+    """A number that fits into a machine word, or a reference to one."""
+    if isinstance(value, Ref):
+        return value
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise BadInput(f"{what} is a number, not {value!r}")
+    if not least <= value < 1 << 63:
+        raise BadInput(f"{what} is a number from {least} up to 2^63-1, not {value}")
+    return value
+
+
+# --- processes and namespaces
+def unshare(flags: int) -> Call:
+    """unshare(2): leave what is shared with others for a new one of its own."""
+    return Call("unshare", (number(flags, "flags"),))
+
+
+def setns(fd: int | Ref, nstype: int) -> Call:
+    """setns(2): enter the namespace (or, by a pidfd, several of them) that `fd` refers to."""
+    return Call("setns", (number(fd, "fd"), number(nstype, "nstype")))
+
+
+def sethostname(name: str) -> Call:
+    """sethostname(2): rename the machine, as this UTS namespace knows it."""
+    size = len(os.fsencode(text(name, "a host name")))
+    if size > 64:
+        raise BadInput(f"a host name is at most 64 bytes long, not {size}")
+    return Call("sethostname", (name, size))
+
+
+def prctl(option: int, *args: Argument) -> Call:
+    """prctl(2): one of many settings of the calling process."""
+    return Call("prctl", (option, *args))
+
+
+def kill(pid: int, signal: int) -> Call:
+    """kill(2): send a signal; `pid` as the maker of the call sees it."""
+    return Call("kill", (pid, signal))
+
+
+def wait4(pid: int, options: int = 0) -> Call:
+    """wait4(2): wait for a child; its status (four bytes) comes back as a buffer."""
+    return Call("wait4", (pid, bytes(4), options, None))
+
+
+def pidfd_open(pid: int) -> Call:
+    """pidfd_open(2): a descriptor that stands for a process."""
+    return Call("pidfd_open", (pid, 0), result="pidfd")
+
+
+def setsid() -> Call:
+    """setsid(2): start a new session, which may get a terminal of its own."""
+    return Call("setsid")
+
+
+def setgroups(groups: Iterable[int]) -> Call:
+    """setgroups(2): the supplementary group ids."""
+    ids = tuple(groups)
+    raw = struct.pack(f"{len(ids)}I", *ids)
+    return Call("setgroups", (len(ids), Spelled(raw, f"[{', '.join(map(str, ids))}]")))
+
+
+def setresuid(uid: int) -> Call:
+    """setresuid(2): real, effective and saved user id at once."""
+    return Call("setresuid", (uid, uid, uid))
+
+
+def setresgid(gid: int) -> Call:
+    """setresgid(2): real, effective and saved group id at once."""
+    return Call("setresgid", (gid, gid, gid))
+
+
+def prlimit64(resource: int, soft: int, hard: int) -> Call:
+    """prlimit64(2) on the caller itself: a resource limit, soft and hard."""
+    return Call("prlimit64", (0, resource, Struct(rlim_cur=soft, rlim_max=hard), None))
+
+
+def fork(flags: int = 0) -> Call:
+    """fork(2), or with `flags` clone3(2) into new namespaces: the child obeys a channel of its own from here on."""
+    return Call("fork", (number(flags, "flags"),))
+
+
+def execve(argv: Iterable[str], env: Mapping[str, str], path: str = "") -> Call:
+    """execve(2): become another program. `path` is argv[0] where not given."""
+    words = tuple(text(word, "an argument") for word in argv)
+    if not words:
+        raise BadInput("no program to run: the command is empty")
+    pairs = tuple(f"{text(key, 'a variable')}={text(value, key)}" for key, value in env.items())
+    # a bare name is looked up along PATH: libc's execvpe(3) makes one execve(2) a folder
+    name = "execve" if "/" in (path or words[0]) else "execvpe"
+    return Call(name, (path or words[0], (*words, None), (*pairs, None)))
+
+
+def capset(capabilities: Iterable[int]) -> Call:
+    """capset(2): make these the effective and the permitted capabilities; none is inherited by exec."""
+    kept = tuple(capabilities)
+    mask = sum(1 << int(number) for number in kept)
+    names = "|".join(f"1<<{name!r}" for name in kept) or "0"
+    header = Spelled(
+        struct.pack("Ii", k._LINUX_CAPABILITY_VERSION_3, 0), "{version=_LINUX_CAPABILITY_VERSION_3, pid=0}"
+    )
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    data = Spelled(
+        struct.pack("6I", low, low, 0, high, high, 0), f"{{effective={names}, permitted={names}, inheritable=0}}"
+    )
+    return Call("capset", (header, data))
+
+
+# --- files
+def openat(path_: str, flags: int = k.O_RDONLY, mode: int = 0) -> Call:
+    """openat(2); the descriptor is named `fd` for the calls that follow, and is closed at exec."""
+    return Call("openat", (k.AT_FDCWD, path(path_), flags | k.O_CLOEXEC, *([octal(mode)] if mode else [])), result="fd")
+
+
+def read(fd: int | Ref, size: int) -> Call:
+    """read(2): up to `size` bytes, which come back as a buffer."""
+    return Call("read", (fd, bytes(size), size))
+
+
+def write(fd: int | Ref, data: str) -> Call:
+    """write(2) of a text."""
+    return Call("write", (fd, data, len(os.fsencode(data))))
+
+
+def close(fd: int | Ref) -> Call:
+    """close(2)."""
+    return Call("close", (fd,))
+
+
+def dup3(old: int | Ref, new: int) -> Call:
+    """dup3(2): make the descriptor `new` a copy of `old`."""
+    return Call("dup3", (old, new, 0))
+
+
+def mkdirat(path_: str, mode: int = 0o755) -> Call:
+    """mkdirat(2): make a directory."""
+    return Call("mkdirat", (k.AT_FDCWD, path(path_), octal(mode)))
+
+
+def symlinkat(target: str, path_: str) -> Call:
+    """symlinkat(2): make a symbolic link at `path_` that points to `target`."""
+    return Call("symlinkat", (path(target), k.AT_FDCWD, path(path_)))
+
+
+def chdir(path_: str) -> Call:
+    """chdir(2): change the working directory."""
+    return Call("chdir", (path(path_),))
+
+
+def fchdir(fd: int | Ref) -> Call:
+    """fchdir(2): change the working directory to an open one."""
+    return Call("fchdir", (fd,))
+
+
+def chroot(path_: str) -> Call:
+    """chroot(2): look up absolute names from here on. No wall by itself."""
+    return Call("chroot", (path(path_),))
+
+
+# --- mounts
+def mount(
+    source: str | None, target: str, fstype: str | None = None, flags: int = 0, data: str | None = None
+) -> Call:
+    """mount(2)."""
+    if data is not None and len(os.fsencode(data)) > 4095:
+        raise BadInput("mount options are at most 4095 bytes long: the kernel copies one page")
+    return Call("mount", (source, path(target, "a mount point"), fstype, flags, data))
+
+
+def umount2(target: str, flags: int = 0) -> Call:
+    """umount2(2): take a mount away; with MNT_DETACH at once, whoever still uses it."""
+    return Call("umount2", (path(target), flags))
+
+
+def pivot_root(new_root: str, put_old: str) -> Call:
+    """pivot_root(2): make `new_root` the root, and show the old root at `put_old`."""
+    return Call("pivot_root", (path(new_root), path(put_old)))
+
+
+def mount_setattr(path_: str, flags: int, attr_set: int) -> Call:
+    """mount_setattr(2): set attributes of a mount, with AT_RECURSIVE of all below it too."""
+    attributes = Struct(attr_set=attr_set, attr_clr=0, propagation=0, userns_fd=0)
+    return Call("mount_setattr", (k.AT_FDCWD, path(path_), flags, attributes, 32))
+
+
+# --- network
+def socket(domain: int, type_: int) -> Call:
+    """socket(2); the descriptor is named `fd` for the calls that follow, and is closed at exec."""
+    return Call("socket", (domain, type_ | k.SOCK_CLOEXEC, k.IPPROTO_IP), result="fd")
+
+
+def ioctl(fd: int | Ref, request: int, arg: Argument) -> Call:
+    """ioctl(2): a request to a device or a socket."""
+    return Call("ioctl", (fd, request, arg))
+
+
+def ifreq(name: str, flags: int | None = None) -> Spelled:
+    """`struct ifreq` of netdevice(7): an interface by its name, and flags to set."""
+    raw = os.fsencode(text(name, "an interface name"))
+    if not 0 < len(raw) < 16:
+        raise BadInput(f"an interface name has 1 to 15 bytes, not {len(raw)}")
+    if flags is None:
+        return Spelled(struct.pack("16s24x", raw), f'{{ifr_name="{name}"}}')
+    return Spelled(struct.pack("16sH22x", raw, flags), f'{{ifr_name="{name}", ifr_flags={flags!r}}}')
+
+
+# --- asking
+def uname() -> Call:
+    """uname(2): six fields of 65 bytes each come back as a buffer."""
+    return Call("uname", (bytes(390),))
+
+
+def clock_gettime(clock: int) -> Call:
+    """clock_gettime(2): seconds and nanoseconds come back as a buffer of two words."""
+    return Call("clock_gettime", (clock, bytes(16)))
+
+
+def getpid() -> Call:
+    """getpid(2)."""
+    return Call("getpid")
+
+
+def getuid() -> Call:
+    """getuid(2)."""
+    return Call("getuid")
+
+
+def getgid() -> Call:
+    """getgid(2)."""
+    return Call("getgid")

@@ -1,0 +1,204 @@
+"""A carrier: a live process that obeys one list of calls at a time. Here is the notebook's end of the way to it."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import Any
+
+from ..errors import BadInput, Busy, Gone, TimeExpired
+from ..kernel import proc
+from ..kernel.calls import Answer, Argument, Call, Ref, fork, getpid, wait4
+
+MESSAGE = 150_000  # bytes of one message that a SEQPACKET socket takes with the usual buffers
+ANSWER = 1 << 20
+EXECS = ("execve", "execvpe")
+
+
+class Carrier:
+    """One process that obeys. `parent` is the carrier that forked it; the outer world's first has none."""
+
+    def __init__(self, parent: Carrier | None) -> None:
+        self.parent = parent
+        self.pid_there = 0  # its number as `parent` sees it: what fork returned there
+        self.host_pid = 0  # as we see it: the kernel stamps it on each answer, translated
+        self.waiting_for: Call | None = None  # the list whose answer nobody has read yet ends with this call
+        self.closed = False
+        self._number = 0
+        self._lock = threading.RLock()
+        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+
+    # --- the one way of a list
+    def ask(
+        self, calls: Sequence[Call], descriptors: Mapping[str, int] | None = None, *, timeout: float | None = None
+    ) -> list[Answer]:
+        """Has a list carried out. Returns as many answers as calls were made: the last may be the first failure.
+
+        Raises Gone when the process has ended, Busy when it is still inside an earlier call, TimeExpired when no
+        answer came in `timeout` seconds: the process is inside the call then, and stays there.
+        """
+        with self._lock:
+            self._send(calls, descriptors or {})
+            answers = list(_answers(calls, self._receive(timeout)))
+            execs = bool(calls) and calls[-1].name in EXECS and len(answers) == len(calls) - 1
+            if execs and not any(answer.failed for answer in answers):
+                late = list(_answers(calls[-1:], self._receive(timeout)))  # silence is success
+                answers += late or [Answer(calls[-1], 0)]
+            self.waiting_for = None
+            if len(answers) < len(calls) and not (answers and answers[-1].failed):
+                raise Gone(f"the process ended inside {calls[len(answers)].bare()}")
+            return answers
+
+    def fork(self, calls: Sequence[Call] = (fork(),)) -> tuple[list[Answer], Carrier]:
+        """Has a list carried out whose last call is a fork; returns the child too, on a channel of its own."""
+        child = Carrier(self)
+        try:
+            answers = self.ask(calls, {"channel": child._theirs.fileno()})
+        except BaseException:
+            child.close()
+            raise
+        finally:
+            child._theirs.close()
+        child.pid_there = answers[-1].result
+        if answers[-1].failed:
+            child.close()
+        return answers, child
+
+    # --- who it is
+    def find_host_pid(self) -> int:
+        """Its number in the notebook's own pid namespace; asks once."""
+        if not self.host_pid:
+            self.ask([getpid()])
+        return self.host_pid
+
+    @cached_property
+    def pids(self) -> tuple[int, ...]:
+        """Its number in our pid namespace, and in each further in."""
+        return proc.nspid(self.find_host_pid())
+
+    def pid_for(self, other: Carrier) -> int:
+        """Its number as another carrier sees it: what fork returned there, or what /proc says."""
+        return self.pid_there if self.parent is other else self.pids[len(other.pids) - 1]
+
+    # --- its end
+    def wait(self, reaper: Carrier, timeout: float | None = None) -> int:
+        """Waits for its end; its exit status as wait4(2) gives it. The reaper itself never blocks.
+
+        `reaper` is the carrier whose child it is. Raises TimeExpired after `timeout` seconds.
+        """
+        pid = self.pid_for(reaper)
+        if not ended(self.host_pid, timeout):
+            raise TimeExpired(f"process {pid} had not ended after {timeout} s")
+        self.close()
+        (answer,) = reaper.ask([wait4(pid)])
+        return int.from_bytes((answer.buffers or (bytes(4),))[0], "little")
+
+    def close(self) -> None:
+        """Lets go: a carrier that nobody can talk to any more ends by itself."""
+        self.closed = True
+        self._ours.close()
+        self._theirs.close()
+
+    # --- messages
+    def _send(self, calls: Sequence[Call], descriptors: Mapping[str, int]) -> None:
+        if self.closed:
+            raise Gone("the process has ended")
+        self._settle()
+        message = marshal.dumps((str(self._number + 1), tuple(descriptors), list(map(on_the_wire, calls))))
+        if len(message) > MESSAGE:
+            raise BadInput(f"this list of calls has {len(message)} bytes; a message takes {MESSAGE}")
+        self._number += 1
+        self.waiting_for = calls[-1]
+        try:
+            socket.send_fds(self._ours, [message], list(descriptors.values()))
+        except (BrokenPipeError, ConnectionResetError):
+            raise Gone("the process has ended") from None
+
+    def _settle(self) -> None:
+        """An interrupted cell may have left an answer unread, or the process inside its call."""
+        if self.waiting_for is None:
+            return
+        if not readable(self._ours.fileno(), 0):
+            raise Busy(f"still inside {self.waiting_for.bare()}", hint="`.kill()` ends the process; the lab lives on")
+        self.waiting_for = None  # `_receive` skips it by its number
+
+    def _receive(self, timeout: float | None = None) -> list[str]:
+        """Only text and numbers: a process that a lesson has let loose is not to be trusted with more."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = None if until is None else max(0.0, until - time.monotonic())
+            if left is not None and not readable(self._ours.fileno(), left):
+                raise TimeExpired(f"no answer after {timeout} s from {self.waiting_for and self.waiting_for.bare()}")
+            try:
+                data, extra, _, _ = self._ours.recvmsg(ANSWER, socket.CMSG_SPACE(12))
+            except ConnectionResetError:
+                return []
+            if not data:
+                return []
+            self._note_credentials(extra)
+            number, *lines = data.decode("ascii", "replace").split("\n")
+            if number == str(self._number):
+                return lines
+
+    def _note_credentials(self, extra: list[Any]) -> None:
+        for _, kind, data in extra:
+            if kind == socket.SCM_CREDENTIALS:
+                self.host_pid = struct.unpack("3i", data)[0]
+
+
+def ended(pid: int, timeout: float | None = None) -> bool:
+    """Waits until a process has ended (it may still be a zombie); False after `timeout` seconds."""
+    try:
+        pidfd = os.pidfd_open(pid)  # cannot be another's number: nobody else reaps it
+    except ProcessLookupError:
+        return True
+    try:
+        return readable(pidfd, timeout)
+    finally:
+        os.close(pidfd)
+
+
+def readable(fd: int, timeout: float | None = None) -> bool:
+    """Waits until a descriptor has something to say; False after `timeout` seconds. poll(2) takes any number."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(None if timeout is None else max(0.0, timeout) * 1000))
+
+
+@lru_cache(maxsize=4096)
+def on_the_wire(call: Call) -> tuple[Any, ...]:
+    """Only what marshal knows: the launcher has none of our classes."""
+    return (call.name, _plain(call.args), call.accept, call.result)
+
+
+def _plain(arg: Argument) -> Any:
+    match arg:
+        case Ref(name):
+            return [name]
+        case int():
+            return int(arg)
+        case bytes():
+            return bytes(arg)
+        case tuple():
+            return tuple(map(_plain, arg))
+    return arg
+
+
+def _answers(calls: Sequence[Call], lines: Sequence[str]) -> Iterator[Answer]:
+    known: dict[str, int] = {}  # what strace would show instead of a reference
+    for call, line in zip(calls, lines, strict=False):
+        result, errno, nanoseconds, *buffers = line.split(" ")
+        if any(isinstance(arg, Ref) for arg in call.args):
+            args = tuple(known.get(arg.name, arg) if isinstance(arg, Ref) else arg for arg in call.args)
+            call = call._replace(args=args)
+        if call.result:
+            known[call.result] = int(result)
+        yield Answer(call, int(result), int(errno), int(nanoseconds) / 1e9, tuple(map(bytes.fromhex, buffers)))

@@ -1,0 +1,313 @@
+"""A live process that is carried, one list of system calls at a time, into a world of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import groupby
+from operator import or_
+from typing import TYPE_CHECKING
+
+from ..errors import BadInput, CallError, Gone, Harm
+from ..kernel import proc
+from ..kernel.calls import Answer, Call, Ref, pidfd_open, setns
+from ..kernel.constants import KIND_FLAGS
+from ..steps import ENVIRONMENT, NAMES, Environment, Step
+from .carrier import EXECS, Carrier, ended
+from .program import Program, Run, words
+from .streams import Input, Streams
+from .view import View, look
+
+if TYPE_CHECKING:
+    from .lab import Lab
+
+
+@dataclass(frozen=True, repr=False)
+class StepResult:
+    """What became of a step: each call with its answer. `seconds` is time in the kernel; the way there is not in it."""
+
+    step: Step
+    calls: tuple[Answer, ...]
+
+    @property
+    def seconds(self) -> float:
+        return sum(answer.seconds for answer in self.calls)
+
+    def __str__(self) -> str:
+        return "\n".join([*map(costed, folded(self.calls)), f"in the shell: {self.step.shell()}"])
+
+    def __repr__(self) -> str:
+        return f"StepResult({self.step.title!r}, {len(self.calls)} call{'s' * (len(self.calls) != 1)})"
+
+
+def folded(answers: Sequence[Answer]) -> Iterator[tuple[Answer, int, float]]:
+    """Answers, with runs of the same call (28 capabilities dropped, say) folded: the first, how many, and their cost."""
+    for (_, refused), group in groupby(answers, lambda answer: (foldable(answer), answer.failed)):
+        run = list(group)
+        if refused or not foldable(run[0]):
+            yield from ((answer, 1, answer.seconds) for answer in run)
+        else:
+            yield run[0], len(run), sum(answer.seconds for answer in run)
+
+
+def foldable(answer: Answer) -> str:
+    """What makes neighbouring calls one line: prctl with the same option. Empty for all others."""
+    return f"prctl {answer.call.args[0]!r}" if answer.call.name == "prctl" else ""
+
+
+def costed(line: tuple[Answer, int, float]) -> str:
+    """One line of a story: the call, how often, and what it cost."""
+    answer, count, seconds = line
+    return f"{answer}{f' and {count - 1} more' if count > 1 else ''} · {seconds * 1e6:.0f} µs"
+
+
+class Container:
+    """A live process on its way, with a name. Made by `Lab.container`; it ends with the lab at the latest."""
+
+    def __init__(self, lab: Lab, name: str, carrier: Carrier, reaper: Carrier | None) -> None:
+        self.lab = lab
+        self.name = name
+        self.history: list[StepResult] = []
+        self.environment: dict[str, str] = dict(ENVIRONMENT)
+        self.carrier = carrier  # the process; a `pid` step goes on in a child, so it is not always the same one
+        self.became: str | None = None  # the program it has turned into, if it has
+        self._reaper = reaper  # whose child it is
+        self._waiters: list[tuple[Carrier, Carrier | None]] = []  # earlier ones that must stay: a namespace's PID 1
+        self._status: int | None = None
+
+    # --- who it is
+    @property
+    def pid(self) -> int:
+        """Its number as the lab's host sees it."""
+        return self.carrier.pid_for(self.lab.launcher)
+
+    @property
+    def host_pid(self) -> int:
+        """Its number as the notebook sees it: /proc/<host_pid> is there to be read."""
+        return self.carrier.find_host_pid()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is still there."""
+        return self._status is None and not ended(self.carrier.host_pid, 0)
+
+    def shares(self, kind: str) -> bool:
+        """Whether its namespace of this kind is the lab's own."""
+        return proc.namespace(self.host_pid, kind) == proc.namespace(self.lab.launcher.host_pid, kind)
+
+    # --- lists of calls
+    def call(self, call: Call, timeout: float | None = None) -> Answer:
+        """Has one bare system call made. Raises CallError (an OSError) as the kernel says.
+
+        Nothing guards it: what it changes in a namespace that the process shares, it changes for the lab. After
+        `timeout` seconds TimeExpired is raised; the process is still inside the call then, and only `kill` gets it out.
+        """
+        return self.carry([call], timeout=timeout)[0]
+
+    def apply(self, step: Step, *, shared: str | None = None) -> StepResult:
+        """Takes the process one step on. Raises CallError as the kernel says; what was done before stands.
+
+        A step that would change the lab's own world is refused with Harm, unless `shared` names the kind of
+        namespace ("uts", "mnt", "net") that is meant to be shared with the lab.
+        """
+        self._refuse_harm(step, shared)
+        if isinstance(step, Environment):
+            self.environment = dict(step.variables)
+        calls = step.calls()
+        try:
+            answers = self.carry(calls) if calls else []
+        except CallError as why:
+            self.history.append(StepResult(step, why.answers))
+            raise
+        result = StepResult(step, tuple(answers))
+        self.history.append(result)
+        return result
+
+    def _refuse_harm(self, step: Step, shared: str | None) -> None:
+        if not isinstance(step, Step):
+            raise BadInput(f"{step!r} is no step", hint='for one bare system call there is .call(...)')
+        kind = step.changes
+        if kind and kind != shared and self is not self.lab.host and self.shares(kind):
+            raise Harm(
+                f"{step.title}: {self.name} still shares its {NAMES[kind]} namespace with the lab, which would be changed",
+                hint=f'apply NewNamespace("{kind}") first, or say shared="{kind}" if you mean it',
+            )
+
+    def carry(
+        self, calls: Sequence[Call], descriptors: Mapping[str, int] | None = None, timeout: float | None = None
+    ) -> list[Answer]:
+        """Has each call made by whoever is to make it, one message a stretch; a failure raises."""
+        self._still_obeys()
+        answers: list[Answer] = []
+        for stretch in stretches(calls):
+            answers += self._stretch(stretch, descriptors, timeout)
+            if answers[-1].failed:
+                raise answers[-1].error(answers)
+        if calls and calls[-1].name in EXECS:
+            self.became = str(calls[-1].args[0])
+            self.carrier.close()
+        return answers
+
+    def _still_obeys(self) -> None:
+        if self.became:
+            raise Gone(f"{self.name} has become {self.became} and obeys no more", hint="a program is run in it with .run()")
+        if self._status is not None or (self.carrier.host_pid and ended(self.carrier.host_pid, 0)):
+            raise Gone(f"{self.name} has ended", hint=f'lab.container("{self.name}") makes a fresh one')
+
+    def _stretch(self, calls: list[Call], descriptors: Mapping[str, int] | None, timeout: float | None) -> list[Answer]:
+        if calls[0].outside:
+            return self.lab.outside([seen_from_outside(call, self) for call in calls])
+        if calls[-1].name == "fork":
+            return self._go_on_in_child(calls)
+        return self.carrier.ask(calls, descriptors, timeout=timeout)
+
+    def _go_on_in_child(self, calls: list[Call]) -> list[Answer]:
+        answers, child = self.carrier.fork(calls)
+        if answers[-1].failed:
+            return answers
+        parent, self.carrier = self.carrier, child
+        child.find_host_pid()
+        if self._reaper is not None and not self._waiters and not is_init(parent):
+            parent.close()  # it ends, and its own parent, which reaps it, inherits the child
+            parent.wait(self._reaper)
+        else:  # a namespace ends with its PID 1
+            self._waiters.append((parent, self._reaper))
+            self._reaper = parent
+        return answers
+
+    # --- programs
+    def run(
+        self, argv: Iterable[str], *, stdin: Input = None, timeout: float | None = None, env: Mapping[str, str] | None = None
+    ) -> Run:
+        """Runs a program as a child of the live process, with its view, its limits and its working directory.
+
+        Waits for its end. After `timeout` seconds it is killed, and TimeExpired raised; interrupting the cell kills
+        it too. Raises CallError when there is no such program.
+        """
+        return self._begin(argv, Streams(stdin), env).finish(timeout)
+
+    def start(self, argv: Iterable[str], *, stdin: Input = None, env: Mapping[str, str] | None = None) -> Program:
+        """Starts a program as a child of the live process, and does not wait for it."""
+        return self._begin(argv, Streams(stdin, collect=False), env)
+
+    def _begin(self, argv: Iterable[str], streams: Streams, env: Mapping[str, str] | None) -> Program:
+        began = time.monotonic()
+        try:
+            command = words(argv)
+            child, reaper = self._newborn()
+        except BaseException:
+            streams.close()
+            raise
+        return self.lab.become(child, reaper, command, streams, [], self.environment if env is None else env, began)
+
+    def _newborn(self) -> tuple[Carrier, Carrier]:
+        """A child with the view of the process: its own, or once it is a program, one that entered its namespaces."""
+        if not self.became:
+            self._still_obeys()
+            self.lab.bury(self.carrier)
+            _, child = self.carrier.fork()
+            return child, self.carrier
+        return self._entered()
+
+    def _entered(self) -> tuple[Carrier, Carrier]:
+        launcher = self.lab.launcher
+        kinds = [kind for kind in KIND_FLAGS if not self.shares(kind)]
+        _, visitor = launcher.fork()
+        if kinds:
+            flags = reduce(or_, (KIND_FLAGS[kind] for kind in kinds))
+            answers = visitor.ask([pidfd_open(self.pid), setns(Ref("pidfd"), flags)])
+            if answers[-1].failed:
+                visitor.close()
+                visitor.wait(launcher)
+                raise answers[-1].error(answers)
+        if "pid" not in kinds:
+            return visitor, launcher
+        _, child = visitor.fork()
+        child.find_host_pid()
+        visitor.close()
+        visitor.wait(launcher)
+        return child, launcher
+
+    # --- seen
+    def view(self) -> View:
+        """What the process sees, as data. Takes about half a millisecond."""
+        asked, reaper = (self.carrier, None) if not self.became else self._entered()
+        own_tree = self is not self.lab.host and not self.shares("cgroup")
+        root = proc.cgroup(self.host_pid) if own_tree else self.lab.cgroup_root
+        try:
+            if not self.became and self is not self.lab.host:
+                self._still_obeys()
+            return look(self.host_pid, asked.ask, root, self.lab.launcher.host_pid)
+        finally:
+            if reaper:
+                asked.close()
+                asked.wait(reaper)
+
+    # --- its end
+    def kill(self) -> None:
+        """Ends the process, wherever it is, and all that lives in its PID namespace. Twice is fine."""
+        if self._status is None:
+            send_signal(self.carrier.host_pid, signal.SIGKILL)
+            self.wait()
+        self.lab.forget(self)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Waits for the process to end; its return code, negative for a signal. Raises TimeExpired."""
+        return os.waitstatus_to_exitcode(self.wait_status(timeout))
+
+    def wait_status(self, timeout: float | None = None) -> int:
+        """As `wait`, but the status as wait4(2) gives it."""
+        if self._status is None:
+            self._status = self.carrier.wait(self._reaper or self.lab.launcher, timeout)
+            self.lab.no_longer_expected(self.carrier.host_pid)
+            for carrier, parent in reversed(self._waiters):
+                carrier.close()
+                carrier.wait(parent or self.lab.launcher)
+        return self._status
+
+    def __enter__(self) -> Container:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def __repr__(self) -> str:
+        return f"Container({self.name!r}, {len(self.history)} step{'s' * (len(self.history) != 1)})"
+
+
+def is_init(carrier: Carrier) -> bool:
+    """Whether it is PID 1 of its own pid namespace, which lives and dies with it."""
+    return carrier.pids[-1] == 1
+
+
+def send_signal(host_pid: int, number: int) -> None:
+    """Sends a signal to a process of the lab; one that has ended is left in peace."""
+    try:
+        os.kill(host_pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def stretches(calls: Sequence[Call]) -> Iterator[list[Call]]:
+    """Cuts a list where another process goes on: from inside to outside and back, and behind a fork."""
+    generation = 0
+
+    def maker(call: Call) -> tuple[bool, int]:
+        nonlocal generation
+        now = (call.outside, generation)
+        generation += call.name == "fork"
+        return now
+
+    return (list(stretch) for _, stretch in groupby(calls, maker))
+
+
+def seen_from_outside(call: Call, box: Container) -> Call:
+    """The launcher knows the process by its number."""
+    here = f"/proc/{box.lab.pid_outside(box)}"
+    return call._replace(args=tuple(arg.replace("/proc/PID", here) if isinstance(arg, str) else arg for arg in call.args))
+
+

@@ -1,0 +1,227 @@
+"""The lab: an outer world with no power over the machine, and the launcher that is its PID 1."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ..errors import BadInput, CallError, Gone, Unsupported
+from ..kernel import proc
+from ..kernel.calls import Answer, Call, execve, prctl, wait4
+from ..kernel.constants import PR_SET_NAME, WNOHANG
+from ..steps import ENVIRONMENT, Recipe, default
+from . import world
+from .carrier import Carrier
+from .container import Container
+from .program import Program, Run, words
+from .streams import Input, Streams
+
+LAUNCHER = Path(__file__).with_name("launcher.py")
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
+_open: list[weakref.ref[Lab]] = []
+
+
+class Lab:
+    """An outer world in which containers are made: a user, mount, network, PID, IPC, UTS and cgroup namespace.
+
+    All that a lesson makes is inside it, and goes when the lab is closed, or when this process ends, however it ends.
+    Raises Unsupported where the kernel does not let an ordinary user have such a world.
+    """
+
+    def __init__(self) -> None:
+        self.containers: dict[str, Container] = {}
+        self.ids = 0  # how many user ids the outer world has
+        self.closed = False
+        self._expected: set[int] = set()  # processes that somebody waits for
+        first = Carrier(None)
+        self._process = start_launcher(first._theirs.fileno())
+        first._theirs.close()
+        self._finalizer = weakref.finalize(self, end, first, self._process)
+        self.launcher = first
+        self.host = Container(self, "host", first, None)
+        try:
+            self._enter()
+        except (CallError, Gone, OSError) as why:
+            self.close()
+            hint = "`pyctr-lab doctor` says what is in the way, and what mends it"
+            raise Unsupported(f"this machine refuses the lab's outer world: {why}", hint=hint) from why
+        self.launcher = self.host.carrier
+        self.cgroup_root = proc.cgroup(self.launcher.host_pid)
+        _open.append(weakref.ref(self))
+
+    def _enter(self) -> None:
+        """The launcher is itself carried into a container; here *we* are the ones outside."""
+        self.host.carry(world.leave())
+        self.ids = world.map_ids(self._process.pid)
+        self.host.carry(world.let_go(root=os.getuid() == 0))
+        self.host.carry(world.furnish())
+
+    @staticmethod
+    def current() -> Lab | None:
+        """The newest lab that is still open, or None."""
+        labs = (made() for made in reversed(_open))
+        return next((lab for lab in labs if lab is not None and not lab.closed), None)
+
+    # --- containers
+    def container(self, name: str = "demo") -> Container:
+        """A live process with no walls yet. One that has this name already is ended first.
+
+        A name has up to 63 letters, digits, `_`, `.` and `-`.
+        """
+        if not isinstance(name, str) or not NAME.fullmatch(name) or not name.isascii():
+            shown = repr(name) if len(repr(name)) < 40 else repr(name)[:37] + "..."
+            raise BadInput(f"{shown} is no name for a container", hint="up to 63 letters, digits, _ . and -")
+        if name == "host":
+            raise BadInput('"host" is the name of the lab\'s host', hint="it is there already: lab.host")
+        self._must_be_open()
+        if name in self.containers:
+            self.containers[name].kill()
+        self.bury(self.launcher)
+        _, carrier = self.launcher.fork()
+        box = Container(self, name, carrier, self.launcher)
+        carrier.ask([prctl(PR_SET_NAME, name[:15])])
+        self._expected.add(carrier.host_pid)
+        self.containers[name] = box
+        return box
+
+    def forget(self, box: Container) -> None:
+        """A container that has ended is no longer in the way of its name."""
+        if self.containers.get(box.name) is box:
+            del self.containers[box.name]
+
+    def recipe(self, hostname: str = "demo") -> Recipe:
+        """The default recipe, with as many ids as this lab has."""
+        return default(hostname, ids=self.ids)
+
+    # --- the fast path
+    def run(
+        self,
+        argv: Iterable[str],
+        *,
+        recipe: Recipe | None = None,
+        stdin: Input = None,
+        timeout: float | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Run:
+        """Makes a container of a whole recipe, has it become a program, and waits for its end."""
+        return self.launch(argv, Streams(stdin), recipe=recipe, env=env).finish(timeout)
+
+    def start(
+        self, argv: Iterable[str], *, recipe: Recipe | None = None, stdin: Input = None, env: Mapping[str, str] | None = None
+    ) -> Program:
+        """As `run`, but does not wait."""
+        return self.launch(argv, Streams(stdin, collect=False), recipe=recipe, env=env)
+
+    def launch(
+        self, argv: Iterable[str], streams: Streams, *, recipe: Recipe | None = None, env: Mapping[str, str] | None = None
+    ) -> Program:
+        """A program in a container of its own, with these streams."""
+        began = time.monotonic()
+        try:
+            command = words(argv)
+            self._must_be_open()
+            recipe = self.recipe() if recipe is None else recipe
+            self.bury(self.launcher)
+            birth = recipe.birth
+            answers, carrier = self.launcher.fork([birth.fork])
+            if answers[-1].failed:
+                raise answers[-1].error(answers)
+        except BaseException:
+            streams.close()
+            raise
+        return self.become(carrier, self.launcher, command, streams, birth.rest, env or recipe.environment, began)
+
+    def become(
+        self,
+        carrier: Carrier,
+        reaper: Carrier,
+        command: Sequence[str],
+        streams: Streams,
+        before: Sequence[Call],
+        env: Mapping[str, str],
+        began: float,
+    ) -> Program:
+        """Has a newborn process make the calls `before`, and become a program. When it cannot, it ends."""
+        box = Container(self, "newborn", carrier, reaper)
+        try:
+            box.carry([*before, *streams.calls(), execve(command, env)], streams.theirs)
+            streams.hand_over()
+            program = Program(tuple(command), box.carrier, box.wait_status, streams, began)
+            self._expected.add(program.host_pid)
+            return program
+        except BaseException:
+            streams.close()
+            box.carrier.close()
+            if box.carrier.host_pid:
+                box.kill()
+            raise
+
+    # --- the launcher's duties
+    def outside(self, calls: Sequence[Call]) -> list[Answer]:
+        """Has the launcher make calls for somebody."""
+        return self.launcher.ask(calls)
+
+    def pid_outside(self, box: Container) -> int:
+        """A container's number as the launcher sees it."""
+        return box.pid
+
+    def bury(self, init: Carrier) -> None:
+        """Reaps the dead whom nobody waits for: orphans that a PID 1 inherited. See wait(2), init's duty."""
+        for pid in proc.children(init.find_host_pid()):
+            if pid not in self._expected and proc.state(pid) == "Z":
+                number = proc.nspid(pid)[len(init.pids) - 1]
+                init.ask([wait4(number, WNOHANG)])
+
+    def no_longer_expected(self, host_pid: int) -> None:
+        """Somebody has waited for this process."""
+        self._expected.discard(host_pid)
+
+    def _must_be_open(self) -> None:
+        if self.closed or self._process.poll() is not None:
+            raise Gone("this lab is closed", hint="lab = Lab() opens a new one")
+
+    # --- its end
+    def close(self) -> None:
+        """Without its PID 1 the outer world ends, and with it all that is inside. Twice is fine."""
+        self.closed = True
+        self.containers.clear()
+        if self.launcher is not self.host.carrier:
+            self.launcher = self.host.carrier
+        self.launcher.close()
+        for carrier, _ in self.host._waiters:
+            carrier.close()
+        self._finalizer()
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Lab({'closed' if self.closed else ', '.join(self.containers) or 'no container yet'})"
+
+
+def start_launcher(channel: int) -> subprocess.Popen[bytes]:
+    """The one new interpreter: as small as it goes, away from the terminal's signals and from our environment."""
+    environment = {"PATH": ENVIRONMENT["PATH"], "LANG": "C.UTF-8"}
+    command = [sys.executable, "-I", "-S", str(LAUNCHER), str(channel)]
+    return subprocess.Popen(command, pass_fds=[channel], start_new_session=True, cwd="/", env=environment)
+
+
+def end(first: Carrier, process: subprocess.Popen[bytes]) -> None:
+    """Lets the launcher go, and waits until it and its world are no more."""
+    first.close()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+

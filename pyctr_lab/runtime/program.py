@@ -1,0 +1,117 @@
+"""A program in a container: running, and then what became of it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ..errors import BadInput, TimeExpired
+from .carrier import Carrier, ended
+from .streams import Streams
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """What became of a program. `returncode` is negative for a signal, as in subprocess; `seconds` from call to end."""
+
+    args: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def signal(self) -> str | None:
+        """The name of the signal that ended it, if one did."""
+        return signal.Signals(-self.returncode).name if self.returncode < 0 else None
+
+    def __repr__(self) -> str:
+        return f"Run({shlex.join(self.args)!r}, returncode={self.returncode}, stdout={self.stdout!r}, stderr={self.stderr!r})"
+
+
+class Program:
+    """A running program. `pid` is its number as the lab's host sees it, `host_pid` as the notebook does."""
+
+    def __init__(
+        self, args: tuple[str, ...], carrier: Carrier, reap: Callable[[float | None], int], streams: Streams, began: float
+    ) -> None:
+        self.args = args
+        self.host_pid = carrier.host_pid
+        self.pid = carrier.pids[1] if len(carrier.pids) > 1 else carrier.host_pid
+        self.began = began
+        self.result: Run | None = None
+        self._reap = reap
+        self._streams = streams
+        self._pidfd = os.pidfd_open(self.host_pid)
+
+    @property
+    def stdout(self) -> str:
+        """What it has said so far."""
+        return self._streams.text("stdout")
+
+    @property
+    def stderr(self) -> str:
+        """What it has complained of so far."""
+        return self._streams.text("stderr")
+
+    def poll(self) -> int | None:
+        """Its exit status, or None while it runs."""
+        return self.wait().returncode if self.result or ended(self.host_pid, 0) else None
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Waits for its end. Raises TimeExpired after `timeout` seconds; the program goes on then."""
+        if self.result:
+            return self.result
+        if not self._streams.pump(self._pidfd, timeout):
+            raise TimeExpired(f"{shlex.join(self.args)} had not ended after {timeout} s", run=self._run(0))
+        seconds = time.monotonic() - self.began
+        status = self._reap(None)
+        self.result = self._run(os.waitstatus_to_exitcode(status), seconds)
+        self._let_go()
+        return self.result
+
+    def kill(self, signal_number: int = signal.SIGKILL) -> None:
+        """Sends a signal; SIGKILL unless told otherwise. Nothing happens to a program that has ended."""
+        if not self.result:
+            try:
+                signal.pidfd_send_signal(self._pidfd, signal_number)
+            except ProcessLookupError:
+                pass
+
+    def finish(self, timeout: float | None = None) -> Run:
+        """Waits for its end and, should the time run out or the cell be interrupted, makes it end."""
+        try:
+            return self.wait(timeout)
+        except TimeExpired as why:
+            self.kill()
+            why.run = self.wait()
+            why.hint = "it was killed; give a longer timeout"
+            raise
+        except BaseException:  # an interrupted cell: nothing may go on behind its back
+            self.kill()
+            self.wait()
+            raise
+
+    def _run(self, returncode: int, seconds: float = 0.0) -> Run:
+        return Run(self.args, returncode, self.stdout, self.stderr, seconds)
+
+    def _let_go(self) -> None:
+        self._streams.close()
+        os.close(self._pidfd)
+
+    def __repr__(self) -> str:
+        return f"Program({shlex.join(self.args)!r})"
+
+
+def words(argv: Iterable[str]) -> tuple[str, ...]:
+    """A command as a list of words, refused if it is one text or empty."""
+    if isinstance(argv, str):
+        raise BadInput(f"a command is a list of words, not one text: {argv!r}", hint=f"write {argv.split()!r}")
+    command = tuple(os.fspath(word) for word in argv)
+    if not command or not command[0]:
+        raise BadInput("no program to run: the command is empty")
+    return command

@@ -1,0 +1,124 @@
+"""The outer world: how the launcher is carried into it, and which ids it has. It is never really root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..kernel.calls import Call, fork, mount, prctl, setgroups, sethostname, setresgid, setresuid, unshare
+from ..kernel.constants import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_REC,
+    MS_SHARED,
+    PR_SET_DUMPABLE,
+    PR_SET_NAME,
+    PR_SET_PDEATHSIG,
+    SIGKILL,
+    SUID_DUMP_USER,
+)
+from ..steps import LoopbackUp
+
+IDS = 65536
+FIRST_FOR_ROOT = 200_000_000  # far from what useradd hands out; moved up where somebody owns it
+OUTER = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
+
+
+def leave() -> list[Call]:
+    """The first call: leave the machine's world."""
+    return [unshare(OUTER)]
+
+
+def let_go(*, root: bool) -> list[Call]:
+    """Become the outer world's root, which is nobody in particular outside, and go on as its PID 1."""
+    groups = [setgroups([])] if root else []  # a user may not: setgroups is denied to a one-line map
+    become = [setresgid(0), setresuid(0), prctl(PR_SET_DUMPABLE, SUID_DUMP_USER)]  # else its /proc files are root's
+    return [*groups, *become, fork()]
+
+
+def furnish() -> list[Call]:
+    """What PID 1 of the outer world does first: a host as any other, with shared mounts, a name and a loopback."""
+    return [
+        prctl(PR_SET_PDEATHSIG, SIGKILL),
+        prctl(PR_SET_NAME, "launcher"),
+        mount(None, "/", None, MS_REC | MS_PRIVATE),
+        mount(None, "/", None, MS_REC | MS_SHARED),  # as systemd does on a real host
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC),
+        sethostname("lab"),
+        *LoopbackUp().calls(),
+    ]
+
+
+def map_ids(pid: int) -> int:
+    """Writes the id maps of the outer world; returns how many ids it has. Raises OSError as the kernel says."""
+    if os.getuid() == 0:
+        first = free_range(Path("/etc/subuid"), Path("/etc/subgid"))
+        for name in ("uid_map", "gid_map"):
+            Path(f"/proc/{pid}/{name}").write_text(f"0 {first} {IDS}")
+        return IDS
+    return map_with_range(pid) or map_one(pid)
+
+
+def map_one(pid: int) -> int:
+    """A user alone: one id. Without privilege over groups, setgroups must be given up first."""
+    Path(f"/proc/{pid}/setgroups").write_text("deny")
+    Path(f"/proc/{pid}/uid_map").write_text(f"0 {os.getuid()} 1")
+    Path(f"/proc/{pid}/gid_map").write_text(f"0 {os.getgid()} 1")
+    return 1
+
+
+def map_with_range(pid: int) -> int:
+    """A user with subordinate ids: newuidmap(1) and newgidmap(1) may write more. 0 where that cannot be."""
+    uids, gids = (subordinate(Path(f"/etc/{name}")) for name in ("subuid", "subgid"))
+    if not (uids and gids and shutil.which("newuidmap") and shutil.which("newgidmap")):
+        return 0
+    count = min(uids[1], gids[1], IDS - 1)
+    for program, own, (first, _) in (("newgidmap", os.getgid(), gids), ("newuidmap", os.getuid(), uids)):
+        command = [program, *map(str, (pid, 0, own, 1, 1, first, count))]
+        if subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode:
+            return 0
+    return 1 + count
+
+
+def subordinate(file: Path) -> tuple[int, int] | None:
+    """The first range of ids that belongs to the user: (first, count). See subuid(5)."""
+    uid = os.getuid()
+    try:
+        names = {str(uid), pwd.getpwuid(uid).pw_name}
+    except KeyError:
+        names = {str(uid)}
+    return next(((first, count) for owner, first, count in ranges(file) if owner in names), None)
+
+
+def ranges(file: Path) -> Iterable[tuple[str, int, int]]:
+    """(owner, first, count) of each line of a subuid file; lines that are none are passed over."""
+    try:
+        lines = file.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        owner, *numbers = line.split(":")
+        if len(numbers) == 2 and all(word.isdigit() for word in numbers):
+            yield owner, int(numbers[0]), int(numbers[1])
+
+
+def free_range(*files: Path) -> int:
+    """The first id of a range for root's labs that belongs to nobody: shared identities would share files."""
+    first = FIRST_FOR_ROOT
+    for _, start, count in sorted(line for file in files for line in ranges(file)):
+        if start < first + IDS and first < start + count:
+            first = start + count
+    return first

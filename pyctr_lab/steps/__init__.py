@@ -1,0 +1,36 @@
+"""What can be done to a process on its way: one small frozen dataclass a step, and recipes."""
+
+from .limits import (
+    ENVIRONMENT,
+    DropCapabilities,
+    Environment,
+    Exec,
+    NoNewPrivileges,
+    ResourceLimit,
+    SetIds,
+    WorkingDirectory,
+)
+from .mounts import (
+    ROOT,
+    Bind,
+    Chroot,
+    HostTree,
+    MinimalDev,
+    PivotRoot,
+    PrivatePropagation,
+    Proc,
+    ReadOnlyRoot,
+    Sysfs,
+    Tmpfs,
+)
+from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, LoopbackUp, NewNamespace, SetHostname
+from .order import ORDER, Refusal, Rule, refusals
+from .recipe import Birth, Recipe, born_with, default
+from .step import Step
+
+__all__ = [
+    "ENVIRONMENT", "NAMES", "ORDER", "ROOT", "Bind", "Birth", "Chroot", "ClockOffset", "DropCapabilities",
+    "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace", "LoopbackUp", "MinimalDev", "NewNamespace",
+    "NoNewPrivileges", "PivotRoot", "PrivatePropagation", "Proc", "ReadOnlyRoot", "Recipe", "Refusal", "ResourceLimit",
+    "Rule", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs", "WorkingDirectory", "born_with", "default", "refusals",
+]  # fmt: skip

@@ -1,0 +1,228 @@
+"""What the process may still do, and what it becomes. See capabilities(7), getrlimit(2), prctl(2), execve(2)."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from errno import EINVAL  # an older kernel does not know the newest capabilities
+
+from ..errors import BadInput
+from ..kernel.calls import Call, capset, chdir, execve, path, prctl, prlimit64, setresgid, setresuid
+from ..kernel.constants import (
+    CAP_NAMES,
+    CAPABILITIES,
+    PR_CAPBSET_DROP,
+    PR_SET_NO_NEW_PRIVS,
+    RLIM_INFINITY,
+    RLIMITS,
+)
+from .step import Step
+
+KEPT = (
+    "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE", "NET_RAW",
+    "SYS_CHROOT", "MKNOD", "AUDIT_WRITE", "SETFCAP",
+)  # fmt: skip  the fourteen that Docker keeps
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "TERM": "xterm",
+    "LANG": "C.UTF-8",
+}
+
+
+@dataclass(frozen=True)
+class ResourceLimit(Step):
+    """Set one resource limit of the process, soft and hard. `name` as prlimit(1) has it; None means no limit."""
+
+    name: str
+    soft: int | None
+    hard: int | None = -1
+    shell_form = "wrapper"
+
+    def __post_init__(self) -> None:
+        if self.name not in RLIMITS:
+            raise BadInput(f"there is no resource limit {self.name!r}", hint=f"there are {', '.join(RLIMITS)}")
+        if self.hard == -1:
+            object.__setattr__(self, "hard", self.soft)
+        for value in (self.soft, self.hard):
+            if value is not None and (not isinstance(value, int) or not 0 <= value < 1 << 63):
+                raise BadInput(f"a limit is a number from 0 up, or None for no limit; not {value!r}")
+
+    def calls(self) -> list[Call]:
+        soft, hard = (RLIM_INFINITY if value is None else value for value in (self.soft, self.hard))
+        return [prlimit64(RLIMITS[self.name], soft, hard)]
+
+    def describe(self) -> str:
+        return f"Set the limit on {self.name} to {'none' if self.soft is None else self.soft}."
+
+    def shell(self) -> str:
+        soft, hard = ("unlimited" if value is None else value for value in (self.soft, self.hard))
+        return f"prlimit --{self.name}={soft}:{hard}"
+
+    @property
+    def title(self) -> str:
+        return f"limit {self.name}"
+
+
+@dataclass(frozen=True)
+class NoNewPrivileges(Step):
+    """Let no exec give back what was given up."""
+
+    shell_form = "wrapper"
+
+    def calls(self) -> list[Call]:
+        return [prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)]
+
+    def shell(self) -> str:
+        return "setpriv --no-new-privs"
+
+    @property
+    def title(self) -> str:
+        return "no_new_privs"
+
+
+@dataclass(frozen=True)
+class DropCapabilities(Step):
+    """Give up all capabilities but a few, for good."""
+
+    keep: tuple[str, ...] = KEPT
+    shell_form = "wrapper"
+
+    def __post_init__(self) -> None:
+        for name in self.keep:
+            if f"CAP_{name}" not in CAP_NAMES:
+                raise BadInput(f"there is no capability {name!r}", hint="names are as in capabilities(7), without CAP_")
+
+    def calls(self) -> list[Call]:
+        kept = [CAP_NAMES[f"CAP_{name}"] for name in self.keep]
+        return [*(prctl(PR_CAPBSET_DROP, cap).accepting(EINVAL) for cap in CAPABILITIES if cap not in kept), capset(kept)]
+
+    def describe(self) -> str:
+        return f"Give up {len(CAPABILITIES) - len(self.keep)} of {len(CAPABILITIES)} capabilities, for good."
+
+    def shell(self) -> str:
+        kept = ",".join(["-all", *(f"+{name.lower()}" for name in self.keep)])
+        return f"setpriv --inh-caps -all --bounding-set {kept}"
+
+    @property
+    def title(self) -> str:
+        return "drop capabilities"
+
+
+@dataclass(frozen=True)
+class SetIds(Step):
+    """Become a user and a group, as the user namespace numbers them."""
+
+    uid: int
+    gid: int
+    shell_form = "wrapper"
+    touches = ("user",)
+
+    def calls(self) -> list[Call]:
+        return [setresgid(self.gid), setresuid(self.uid)]
+
+    def shell(self) -> str:
+        return f"setpriv --reuid {self.uid} --regid {self.gid} --keep-groups"
+
+    @property
+    def title(self) -> str:
+        return f"uid {self.uid}, gid {self.gid}"
+
+
+@dataclass(frozen=True)
+class WorkingDirectory(Step):
+    """Go to a folder."""
+
+    path: str
+
+    def __post_init__(self) -> None:
+        path(self.path)
+
+    def calls(self) -> list[Call]:
+        return [chdir(self.path)]
+
+    def shell(self) -> str:
+        return f"cd {shlex.quote(self.path)}"
+
+    @property
+    def title(self) -> str:
+        return f"go to {self.path}"
+
+
+class Environment(Step):
+    """Set what the program finds in its environment. It makes no call by itself: execve(2) hands it over."""
+
+    shell_form = "wrapper"
+
+    def __init__(self, variables: Mapping[str, str] | None = None, /, **more: str) -> None:
+        self.variables: tuple[tuple[str, str], ...] = tuple({**(variables or {}), **more}.items())
+        for name, value in self.variables:
+            if not name or "=" in name or "\0" in name + value:
+                raise BadInput(f"a variable's name is not empty and has no '=', and neither part a NUL: {name!r}")
+
+    def calls(self) -> list[Call]:
+        return []
+
+    def shell(self) -> str:
+        return "env -i " + " ".join(f"{name}={shlex.quote(value)}" for name, value in self.variables)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Environment) and self.variables == other.variables
+
+    def __hash__(self) -> int:
+        return hash(self.variables)
+
+    def __repr__(self) -> str:
+        return f"Environment({dict(self.variables)!r})"
+
+    @property
+    def title(self) -> str:
+        return "environment"
+
+
+class Exec(Step):
+    """Become a program. The process stays the same one: its number, its walls and its limits remain."""
+
+    shell_form = "wrapper"
+
+    def __init__(self, argv: Iterable[str], env: Mapping[str, str] | None = None) -> None:
+        if isinstance(argv, str):
+            raise BadInput(f"a command is a list of words, not one text: {argv!r}", hint=f"write {argv.split()!r}")
+        self.argv = tuple(argv)
+        self.env = tuple((ENVIRONMENT if env is None else env).items())
+        self.calls()
+
+    def calls(self) -> list[Call]:
+        return [execve(self.argv, dict(self.env))]
+
+    def describe(self) -> str:
+        return f"Become {shlex.join(self.argv)}: the same process, another program."
+
+    def shell(self) -> str:
+        return f"exec {shlex.join(self.argv)}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Exec) and (self.argv, self.env) == (other.argv, other.env)
+
+    def __hash__(self) -> int:
+        return hash((self.argv, self.env))
+
+    def __repr__(self) -> str:
+        return f"Exec({list(self.argv)!r})"
+
+    @property
+    def title(self) -> str:
+        return f"exec {self.argv[0].rpartition('/')[2]}"
+
+
+__all__ = [
+    "ENVIRONMENT",
+    "DropCapabilities",
+    "Environment",
+    "Exec",
+    "NoNewPrivileges",
+    "ResourceLimit",
+    "SetIds",
+    "WorkingDirectory",
+]

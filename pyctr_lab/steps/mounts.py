@@ -1,0 +1,347 @@
+"""What the process sees as its files. See mount(2), mount_namespaces(7), pivot_root(2)."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from errno import EEXIST, ENOENT
+
+from ..kernel.calls import (
+    Call,
+    Ref,
+    chdir,
+    chroot,
+    close,
+    mkdirat,
+    mount,
+    mount_setattr,
+    openat,
+    path,
+    pivot_root,
+    symlinkat,
+    umount2,
+    write,
+)
+from ..kernel.constants import (
+    AT_RECURSIVE,
+    MNT_DETACH,
+    MOUNT_ATTR_NODEV,
+    MOUNT_ATTR_NOSUID,
+    MOUNT_ATTR_RDONLY,
+    MS_BIND,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_RDONLY,
+    MS_REC,
+    MS_REMOUNT,
+    O_CREAT,
+    O_WRONLY,
+)
+from .step import Step
+
+ROOT = "/mnt"  # where a new root is put together; the mount namespace is the container's own
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx"}
+USR_LINKS = ("bin", "sbin", "lib", "lib64")  # since Debian 12 these are links into /usr everywhere
+ETC = {
+    "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
+    "group": "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n",
+    "hosts": "127.0.0.1 localhost\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+}
+ETC_SHARED = ("alternatives", "ld.so.cache")  # without these, awk is not found, and every start searches for libraries
+
+
+class MountStep(Step):
+    """A step that changes the mounts of a mount namespace, which must be the container's own."""
+
+    touches = ("mnt",)
+    changes = "mnt"
+
+
+@dataclass(frozen=True)
+class PrivatePropagation(MountStep):
+    """Let no mount made from here on be seen outside, nor the other way round."""
+
+    def calls(self) -> list[Call]:
+        return [mount(None, "/", None, MS_REC | MS_PRIVATE)]
+
+    def shell(self) -> str:
+        return "mount --make-rprivate /"
+
+    @property
+    def title(self) -> str:
+        return "private mounts"
+
+
+@dataclass(frozen=True)
+class Tmpfs(MountStep):
+    """Mount an empty file system that lives in memory."""
+
+    target: str
+    size: str = "64m"
+    mode: str = "755"
+
+    def __post_init__(self) -> None:
+        path(self.target, "a mount point")
+
+    @property
+    def options(self) -> str:
+        """The mount options as mount(8) takes them."""
+        return f"mode={self.mode},size={self.size}"
+
+    def calls(self) -> list[Call]:
+        return [mount("tmpfs", self.target, "tmpfs", MS_NOSUID | MS_NODEV, self.options)]
+
+    def describe(self) -> str:
+        return f"Mount an empty file system that lives in memory on {self.target}."
+
+    def shell(self) -> str:
+        return f"mount -t tmpfs -o nosuid,nodev,{self.options} tmpfs {shlex.quote(self.target)}"
+
+    @property
+    def title(self) -> str:
+        return f"tmpfs on {self.target}"
+
+
+@dataclass(frozen=True)
+class Bind(MountStep):
+    """Show a folder at a second place, for reading only unless asked otherwise."""
+
+    source: str
+    target: str
+    readonly: bool = True
+
+    def __post_init__(self) -> None:
+        path(self.source, "what is bound")
+        path(self.target, "a mount point")
+
+    def calls(self) -> list[Call]:
+        made = [mkdirat(self.target).accepting(EEXIST), mount(self.source, self.target, None, MS_BIND | MS_REC)]
+        flags = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV
+        return [*made, mount_setattr(self.target, AT_RECURSIVE, flags)] if self.readonly else made
+
+    def describe(self) -> str:
+        return f"Show {self.source} at {self.target}" + (", for reading only." if self.readonly else ".")
+
+    def shell(self) -> str:
+        source, target = shlex.quote(self.source), shlex.quote(self.target)
+        made = f"mkdir -p {target} && mount --rbind {source} {target}"
+        return f"{made} && mount -o remount,bind,ro,nosuid,nodev {target}" if self.readonly else made
+
+    @property
+    def title(self) -> str:
+        return f"{self.source} at {self.target}"
+
+
+@dataclass(frozen=True)
+class Proc(MountStep):
+    """Mount /proc, which shows the processes of the PID namespace it is mounted from."""
+
+    target: str = "/proc"
+
+    def __post_init__(self) -> None:
+        path(self.target, "a mount point")
+
+    def calls(self) -> list[Call]:
+        flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+        return [mkdirat(self.target).accepting(EEXIST), mount("proc", self.target, "proc", flags)]
+
+    def shell(self) -> str:
+        target = shlex.quote(self.target)
+        return f"mkdir -p {target} && mount -t proc -o nosuid,nodev,noexec proc {target}"
+
+    @property
+    def title(self) -> str:
+        return "new /proc"
+
+
+@dataclass(frozen=True)
+class Sysfs(MountStep):
+    """Mount /sys, for reading only: the devices and settings that the network namespace may see."""
+
+    target: str = "/sys"
+
+    def __post_init__(self) -> None:
+        path(self.target, "a mount point")
+
+    def calls(self) -> list[Call]:
+        flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
+        return [mkdirat(self.target).accepting(EEXIST), mount("sysfs", self.target, "sysfs", flags)]
+
+    def shell(self) -> str:
+        target = shlex.quote(self.target)
+        return f"mkdir -p {target} && mount -t sysfs -o ro,nosuid,nodev,noexec sysfs {target}"
+
+    @property
+    def title(self) -> str:
+        return "new /sys"
+
+
+@dataclass(frozen=True)
+class MinimalDev(MountStep):
+    """Make a /dev with the few devices that every program expects; each is bound, for no container may create one."""
+
+    target: str = "/dev"
+
+    def __post_init__(self) -> None:
+        path(self.target, "a mount point")
+
+    def calls(self) -> list[Call]:
+        made = [
+            mkdirat(self.target).accepting(EEXIST),
+            mount("tmpfs", self.target, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k"),
+        ]
+        for name in DEVICES:
+            place = f"{self.target}/{name}"
+            made += [*new_file(place), mount(f"/dev/{name}", place, None, MS_BIND)]
+        made += [symlinkat(target, f"{self.target}/{name}") for name, target in DEVICE_LINKS.items()]
+        terminals = f"{self.target}/pts"
+        options = "newinstance,ptmxmode=0666,mode=0620"
+        made += [mkdirat(terminals), mount("devpts", terminals, "devpts", MS_NOSUID | MS_NOEXEC, options)]
+        return [*made, mkdirat(f"{self.target}/shm"), *Tmpfs(f"{self.target}/shm", mode="1777").calls()]
+
+    def shell(self) -> str:
+        dev = shlex.quote(self.target)
+        files = " && ".join(f": > {dev}/{name} && mount --bind /dev/{name} {dev}/{name}" for name in DEVICES)
+        links = " && ".join(f"ln -s {target} {dev}/{name}" for name, target in DEVICE_LINKS.items())
+        return (
+            f"mkdir -p {dev} && mount -t tmpfs -o nosuid,noexec,mode=755,size=64k tmpfs {dev} && {files} && {links}"
+            f" && mkdir {dev}/pts"
+            f" && mount -t devpts -o nosuid,noexec,newinstance,ptmxmode=0666,mode=0620 devpts {dev}/pts"
+            f" && mkdir {dev}/shm && {Tmpfs(f'{self.target}/shm', mode='1777').shell()}"
+        )
+
+    @property
+    def title(self) -> str:
+        return "minimal /dev"
+
+
+@dataclass(frozen=True)
+class HostTree(MountStep):
+    """Fill a new root with a read-only view of the host's /usr, an /etc of a few lines, and a /tmp for writing."""
+
+    target: str = ROOT
+
+    def __post_init__(self) -> None:
+        path(self.target, "a new root")
+
+    def calls(self) -> list[Call]:
+        root = self.target
+        made = [*Tmpfs(root, mode="755").calls(), *Bind("/usr", f"{root}/usr").calls()]
+        made += [symlinkat(f"usr/{name}", f"{root}/{name}") for name in USR_LINKS]
+        made += [mkdirat(f"{root}/{name}", 0o755) for name in ("etc", "root", "run", "proc", "sys", "dev", "tmp")]
+        made += [call for name, text in ETC.items() for call in new_file(f"{root}/etc/{name}", text)]
+        made += [*shown(f"{root}/etc/{ETC_SHARED[0]}", "/etc/" + ETC_SHARED[0], folder=True)]
+        made += [*shown(f"{root}/etc/{ETC_SHARED[1]}", "/etc/" + ETC_SHARED[1], folder=False)]
+        return [*made, *Tmpfs(f"{root}/tmp", mode="1777").calls()]
+
+    def shell(self) -> str:
+        root = shlex.quote(self.target)
+        links = " && ".join(f"ln -s usr/{name} {root}/{name}" for name in USR_LINKS)
+        folders = " ".join(f"{root}/{name}" for name in ("etc", "root", "run", "proc", "sys", "dev", "tmp"))
+        texts = " && ".join(f"printf %s {shlex.quote(text)} > {root}/etc/{name}" for name, text in ETC.items())
+        alternatives, cache = (f"{root}/etc/{name}" for name in ETC_SHARED)
+        return (
+            f"{Tmpfs(self.target, mode='755').shell()} && {Bind('/usr', f'{self.target}/usr').shell()} && {links}"
+            f" && mkdir {folders} && {texts}"
+            f" && mkdir {alternatives} && {{ mount --bind /etc/{ETC_SHARED[0]} {alternatives} 2>/dev/null || :; }}"
+            f" && : > {cache} && {{ mount --bind /etc/{ETC_SHARED[1]} {cache} 2>/dev/null || :; }}"
+            f" && {Tmpfs(f'{self.target}/tmp', mode='1777').shell()}"
+        )
+
+    def describe(self) -> str:
+        return f"Fill {self.target} with the host's /usr for reading only, a small /etc, and a /tmp of its own."
+
+    @property
+    def title(self) -> str:
+        return "file system of its own"
+
+
+@dataclass(frozen=True)
+class ReadOnlyRoot(MountStep):
+    """Let nothing be written at the top of a new root; what is mounted below keeps its own rule."""
+
+    target: str = ROOT
+
+    def calls(self) -> list[Call]:
+        return [mount(None, self.target, None, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_REMOUNT | MS_BIND)]
+
+    def shell(self) -> str:
+        return f"mount -o remount,bind,ro,nosuid,nodev {shlex.quote(self.target)}"
+
+    @property
+    def title(self) -> str:
+        return "root for reading only"
+
+
+@dataclass(frozen=True)
+class PivotRoot(MountStep):
+    """Make the new root the only one: swap it with the old one, and let the old one go."""
+
+    new: str = ROOT
+
+    def __post_init__(self) -> None:
+        path(self.new, "a new root")
+
+    def calls(self) -> list[Call]:
+        return [chdir(self.new), pivot_root(".", "."), umount2(".", MNT_DETACH), chdir("/")]
+
+    def shell(self) -> str:
+        return f"cd {shlex.quote(self.new)} && pivot_root . . && umount -l . && cd /"
+
+    @property
+    def title(self) -> str:
+        return "pivot_root"
+
+
+@dataclass(frozen=True)
+class Chroot(Step):
+    """Look up absolute names from another folder on. No wall: the old root is still there."""
+
+    new: str = ROOT
+    touches = ("mnt",)
+    shell_form = "wrapper"
+
+    def __post_init__(self) -> None:
+        path(self.new, "a new root")
+
+    def calls(self) -> list[Call]:
+        return [chroot(self.new), chdir("/")]
+
+    def shell(self) -> str:
+        return f"chroot {shlex.quote(self.new)}"
+
+    @property
+    def title(self) -> str:
+        return f"chroot to {self.new}"
+
+
+def new_file(place: str, text: str = "") -> list[Call]:
+    """Makes a small file."""
+    fd = Ref("fd")
+    return [openat(place, O_WRONLY | O_CREAT, 0o644), *([write(fd, text)] if text else []), close(fd)]
+
+
+def shown(place: str, source: str, *, folder: bool) -> list[Call]:
+    """Binds what this host may not have: then an empty one is shown."""
+    made = [mkdirat(place)] if folder else new_file(place)
+    return [*made, mount(source, place, None, MS_BIND).accepting(ENOENT)]
+
+
+__all__ = [
+    "ROOT",
+    "Bind",
+    "Chroot",
+    "HostTree",
+    "MinimalDev",
+    "MountStep",
+    "PivotRoot",
+    "PrivatePropagation",
+    "Proc",
+    "ReadOnlyRoot",
+    "Sysfs",
+    "Tmpfs",
+]

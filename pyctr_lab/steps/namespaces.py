@@ -1,0 +1,252 @@
+"""Namespaces of one's own, or another's, and what belongs to them at birth. See namespaces(7)."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from ..errors import BadInput
+from ..kernel.calls import (
+    Call,
+    Ref,
+    close,
+    fork,
+    ifreq,
+    ioctl,
+    number,
+    openat,
+    sethostname,
+    setns,
+    socket,
+    unshare,
+    write,
+)
+from ..kernel.constants import AF_INET, IFF_UP, KIND_FLAGS, KINDS, O_WRONLY, SIOCSIFFLAGS, SOCK_DGRAM
+from .step import Step
+
+NAMES = {
+    "mnt": "mount", "uts": "UTS", "ipc": "IPC", "pid": "PID", "net": "network", "user": "user", "cgroup": "cgroup",
+    "time": "time",
+}  # fmt: skip
+OPTIONS = {"mnt": "--mount --propagation unchanged", "pid": "--pid --fork"}  # of unshare(1), where it is not the kind's own name
+
+
+def put(path: str, text: str) -> list[Call]:
+    """Writes a file of /proc, which must be one write."""
+    fd = Ref("fd")
+    return [openat(path, O_WRONLY), write(fd, text), close(fd)]
+
+
+def known_kind(kind: str) -> str:
+    """A kind of namespace, named as in /proc/PID/ns."""
+    if kind not in KIND_FLAGS:
+        raise BadInput(f"there is no namespace kind {kind!r}", hint=f"the kinds are {', '.join(KINDS)}")
+    return kind
+
+
+@dataclass(frozen=True)
+class NewNamespace(Step):
+    """Leave a shared namespace for a new one."""
+
+    kind: str
+    shell_form = "wrapper"
+
+    def __post_init__(self) -> None:
+        known_kind(self.kind)
+
+    @property
+    def touches(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (self.kind,)
+
+    def calls(self) -> list[Call]:
+        flag = KIND_FLAGS[self.kind]
+        if self.kind == "pid":  # the caller stays where it is: its next child is the new namespace's PID 1
+            return [unshare(flag), fork()]
+        if self.kind == "time":  # likewise, but here the caller may follow
+            fd = Ref("fd")
+            return [unshare(flag), openat("/proc/self/ns/time_for_children"), setns(fd, flag), close(fd)]
+        return [unshare(flag)]
+
+    def describe(self) -> str:
+        return f"Give the process a {NAMES[self.kind]} namespace of its own."
+
+    def shell(self) -> str:
+        return f"unshare {OPTIONS.get(self.kind, f'--{self.kind}')}"
+
+    @property
+    def title(self) -> str:
+        return f"{NAMES[self.kind]} namespace" + (", fork" if self.kind == "pid" else "")
+
+
+@dataclass(frozen=True)
+class JoinNamespace(Step):
+    """Enter the namespace that another process is in. `pid` is that process as the lab's host sees it."""
+
+    kind: str
+    pid: int
+    shell_form = "wrapper"
+
+    def __post_init__(self) -> None:
+        known_kind(self.kind)
+        number(self.pid, "a process id", least=1)
+
+    @property
+    def touches(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (self.kind,)
+
+    def calls(self) -> list[Call]:
+        fd, flag = Ref("fd"), KIND_FLAGS[self.kind]
+        found = [openat(f"/proc/{self.pid}/ns/{self.kind}"), setns(fd, flag), close(fd)]
+        return [*found, fork()] if self.kind == "pid" else found
+
+    def describe(self) -> str:
+        return f"Enter the {NAMES[self.kind]} namespace of process {self.pid}."
+
+    def shell(self) -> str:
+        option = {"mnt": "mount"}.get(self.kind, self.kind)
+        keep = " --preserve-credentials" if self.kind == "user" else ""
+        return f"nsenter{keep} --{option}=/proc/{self.pid}/ns/{self.kind}"
+
+    @property
+    def title(self) -> str:
+        return f"{NAMES[self.kind]} namespace of {self.pid}"
+
+
+@dataclass(frozen=True)
+class IdMaps(Step):
+    """Say which ids outside the user and group ids inside are. Written from outside, once."""
+
+    inside: int = 0
+    outside: int = 0
+    count: int = 65536
+    setgroups: str = "allow"  # "deny" where the writer of the group map has no privilege over the groups
+    more: tuple[tuple[int, int, int], ...] = ()  # further ranges: one range may not straddle two of the map outside
+    shell_form = "outside"
+    touches = ("user",)
+
+    def __post_init__(self) -> None:
+        for inside, outside, count in self.ranges:
+            number(inside, "an id")
+            number(outside, "an id")
+            number(count, "the count of ids", least=1)
+            if max(inside, outside) + count > 1 << 32:
+                raise BadInput("ids go up to 4294967295")
+        if self.setgroups not in ("allow", "deny"):
+            raise BadInput(f'setgroups is "allow" or "deny", not {self.setgroups!r}')
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int, int], ...]:
+        """All ranges: (first id inside, first id outside, count)."""
+        return ((self.inside, self.outside, self.count), *self.more)
+
+    @property
+    def text(self) -> str:
+        """What is written to both maps: a line a range."""
+        return "\n".join(" ".join(map(str, line)) for line in self.ranges)
+
+    def calls(self) -> list[Call]:
+        deny = put("/proc/PID/setgroups", "deny") if self.setgroups == "deny" else []
+        maps = put("/proc/PID/uid_map", self.text) + put("/proc/PID/gid_map", self.text)
+        return [call.from_outside() for call in deny + maps]
+
+    def describe(self) -> str:
+        total = sum(count for _, _, count in self.ranges)
+        ids = "one id" if total == 1 else f"{total} ids"
+        return f"Say who its {ids}, from {self.inside} on, are outside: from {self.outside} on. Written from outside."
+
+    def shell(self) -> str:
+        deny = ["echo deny > /proc/$pid/setgroups"] if self.setgroups == "deny" else []
+        lines = "\\n".join(self.text.split("\n"))
+        maps = [f"printf '{lines}' > /proc/$pid/{name}" for name in ("uid_map", "gid_map")]
+        return " && ".join(deny + maps)
+
+    @property
+    def title(self) -> str:
+        return "id maps"
+
+
+@dataclass(frozen=True)
+class SetHostname(Step):
+    """Give the container a host name of its own (needs its own UTS namespace)."""
+
+    name: str
+    touches = ("uts",)
+    changes = "uts"
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise BadInput("a host name must not be empty")
+        sethostname(self.name)
+
+    def calls(self) -> list[Call]:
+        return [sethostname(self.name)]
+
+    def describe(self) -> str:
+        return f"Name the machine “{self.name}”, as this UTS namespace knows it."
+
+    def shell(self) -> str:
+        return f"hostname {shlex.quote(self.name)}"
+
+    @property
+    def title(self) -> str:
+        return f"host name “{self.name}”"
+
+
+@dataclass(frozen=True)
+class LoopbackUp(Step):
+    """Switch the loopback interface on; in a new network namespace it is there, and down."""
+
+    touches = ("net",)
+    changes = "net"
+
+    def calls(self) -> list[Call]:
+        fd = Ref("fd")
+        return [socket(AF_INET, SOCK_DGRAM), ioctl(fd, SIOCSIFFLAGS, ifreq("lo", IFF_UP)), close(fd)]
+
+    def shell(self) -> str:
+        return "ip link set lo up"
+
+    @property
+    def title(self) -> str:
+        return "loopback up"
+
+
+@dataclass(frozen=True)
+class ClockOffset(Step):
+    """Shift the boot clock of a new time namespace. Only before anybody has entered it."""
+
+    seconds: int
+    shell_form = "wrapper"
+    touches = ("time",)
+
+    def calls(self) -> list[Call]:
+        flag, fd = KIND_FLAGS["time"], Ref("fd")
+        return [
+            unshare(flag),
+            *put("/proc/self/timens_offsets", f"boottime {self.seconds} 0\n"),
+            openat("/proc/self/ns/time_for_children"),
+            setns(fd, flag),
+            close(fd),
+        ]
+
+    def describe(self) -> str:
+        return f"Give the process a time namespace of its own whose boot clock is {self.seconds} seconds ahead."
+
+    def shell(self) -> str:
+        return f"unshare --time --boottime {self.seconds}"
+
+    @property
+    def title(self) -> str:
+        return f"boot clock {self.seconds:+} s"
+
+
+__all__ = [
+    "NAMES",
+    "ClockOffset",
+    "IdMaps",
+    "JoinNamespace",
+    "LoopbackUp",
+    "NewNamespace",
+    "SetHostname",
+    "put",
+]

@@ -1,0 +1,140 @@
+"""Recipes: steps in an order that works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from operator import or_
+
+from ..errors import BadInput, OrderError
+from ..kernel.calls import Call, execve, fork
+from .limits import ENVIRONMENT, DropCapabilities, Environment, NoNewPrivileges, ResourceLimit
+from .mounts import ROOT, HostTree, MinimalDev, PivotRoot, PrivatePropagation, Proc, ReadOnlyRoot
+from .namespaces import IdMaps, LoopbackUp, NewNamespace, SetHostname
+from .order import refusals
+from .script import script
+from .step import Step
+
+
+class Recipe(Sequence[Step]):
+    """Steps in an order that works: a container, not yet made.
+
+    Raises OrderError, with the reason, for a list that cannot work. `shared` names the kinds of namespaces that the
+    steps may change although the container shares them with the lab.
+    """
+
+    def __init__(self, steps: Iterable[Step], *, shared: Iterable[str] = ()) -> None:
+        self.steps = tuple(steps)
+        self.shared = tuple(shared)
+        for step in self.steps:
+            if not isinstance(step, Step):
+                raise BadInput(f"a recipe is made of steps, and {step!r} is none")
+        for refusal in refusals(self.steps, shared=self.shared):
+            raise OrderError(f"this recipe cannot work: {refusal}", step=refusal.step, reason=refusal.reason)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        return self.steps[index]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Recipe) and self.steps == other.steps
+
+    def __hash__(self) -> int:
+        return hash(self.steps)
+
+    def __repr__(self) -> str:
+        return f"Recipe({list(self.steps)!r})"
+
+    def without(self, *unwanted: str | type[Step]) -> Recipe:
+        """The same recipe without some steps: by their class, or a namespace by its kind. May raise OrderError."""
+
+        def kept(step: Step) -> bool:
+            kind = getattr(step, "kind", None) if isinstance(step, NewNamespace) else None
+            return not any(kind == word if isinstance(word, str) else isinstance(step, word) for word in unwanted)
+
+        return Recipe(filter(kept, self.steps), shared=self.shared)
+
+    def calls(self) -> list[Call]:
+        """All system calls of all steps, in order."""
+        return list(self._calls)
+
+    @cached_property
+    def _calls(self) -> tuple[Call, ...]:
+        return tuple(call for step in self.steps for call in step.calls())
+
+    @cached_property
+    def birth(self) -> Birth:
+        """The same list, rewritten so that the process is born into its namespaces."""
+        return born_with(self._calls)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the program finds in its environment."""
+        return dict(pair for step in self.steps if isinstance(step, Environment) for pair in step.variables) or dict(ENVIRONMENT)
+
+    def listing(self, argv: Sequence[str] = ()) -> str:
+        """The calls of a real start, a line each, with who makes it: launcher, outside (the launcher too), process."""
+        birth = self.birth
+        last = [execve(argv, self.environment)] if argv else []
+        made = [("launcher", birth.fork), *(("outside" if call.outside else "process", call) for call in birth.rest + last)]
+        return "\n".join(f"{who + ':':<10}{call}" for who, call in made)
+
+    def shell(self, argv: Sequence[str] = ("/bin/sh",)) -> str:
+        """A POSIX script that makes the same container with util-linux and iproute2, and runs a program in it."""
+        return script(self.steps, argv, self.environment)
+
+
+@dataclass(frozen=True)
+class Birth:
+    """A list of calls, rewritten: the fork (or clone3) that makes the process, and what is still to be done."""
+
+    fork: Call
+    rest: list[Call]
+
+
+def born_with(calls: Sequence[Call]) -> Birth:
+    """What a list unshares before its first fork, its process may as well be born with: one fork is saved.
+
+    A list that does more than that before its first fork stays as it is.
+    """
+    forks = [place for place, call in enumerate(calls) if call.name == "fork"]
+    before = list(calls[: forks[0]]) if forks else []
+    unshared = [call for call in before if call.name == "unshare"]
+    if not forks or any(call.name != "unshare" and not call.outside for call in before):
+        return Birth(fork(), list(calls))
+    flags = reduce(or_, (call.args[0] for call in unshared))  # type: ignore[arg-type,operator,return-value]
+    return Birth(fork(flags), [call for call in before if call not in unshared] + list(calls[forks[0] + 1 :]))
+
+
+def default(hostname: str = "demo", *, ids: int = 65536) -> Recipe:
+    """The recipe of `lab.run`: every wall, a read-only view of the host's programs, few powers.
+
+    `ids` is how many ids the container may have: as many as the outer world has (`lab.ids`).
+    """
+    return Recipe(
+        (
+            NewNamespace("user"),
+            IdMaps(count=1, more=((1, 1, ids - 1),)) if ids > 1 else IdMaps(count=1, setgroups="deny"),
+            *(NewNamespace(kind) for kind in ("mnt", "uts", "ipc", "net", "cgroup", "pid")),
+            PrivatePropagation(),
+            SetHostname(hostname),
+            LoopbackUp(),
+            HostTree(ROOT),
+            MinimalDev(f"{ROOT}/dev"),
+            Proc(f"{ROOT}/proc"),
+            ReadOnlyRoot(ROOT),
+            PivotRoot(ROOT),
+            ResourceLimit("nofile", 1024),
+            DropCapabilities(),
+            NoNewPrivileges(),
+        )
+    )

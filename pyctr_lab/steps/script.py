@@ -1,0 +1,86 @@
+"""A recipe as a POSIX script for util-linux and iproute2.
+
+Commands (mount, ip, hostname) and wrappers that start a program (unshare, setpriv, env) do not simply concatenate:
+behind a wrapper, the rest must be a program of its own. So the script is cut into stages, and each wrapper starts the
+script again at the next stage. What is written from outside (id maps) is done by the stage before, while the next one
+waits in the background.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .limits import Environment, Exec
+from .step import Step
+
+HEAD = """#!/bin/sh
+# Run it from a file. Each stage is this same file, started again by the wrapper that ends the stage before.
+set -eu
+stage=${CONTAINER_STAGE:-0}
+"""
+
+
+AWAIT_MAPS = 'until [ -n "$(cat /proc/self/gid_map)" ]; do sleep 0.01; done  # the last thing written from outside'
+
+
+@dataclass
+class Stage:
+    """Commands, then wrappers that start the next stage, while `outside` is written for it."""
+
+    commands: list[str] = field(default_factory=list)
+    wrappers: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+
+def script(steps: Sequence[Step], argv: Sequence[str], env: Mapping[str, str]) -> str:
+    """The whole script, which at its end becomes `argv`."""
+    stages = cut([step for step in steps if not isinstance(step, Environment | Exec)])
+    blocks = [block(number, stage) for number, stage in enumerate(stages[:-1])]
+    last = stages[-1]
+    become = ["exec", *last.wrappers, Environment(env).shell(), shlex.join(argv)]
+    blocks.append(f"{len(stages) - 1})\n" + indented([*last.commands, "\\\n    ".join(become)]) + "\n;;")
+    return f'{HEAD}case "$stage" in\n' + "\n".join(blocks) + "\nesac\n"
+
+
+def cut(steps: Sequence[Step]) -> list[Stage]:
+    """Stages: a command behind a wrapper begins a new one, as does a wrapper behind what is written from outside."""
+    stages = [Stage()]
+    for step in steps:
+        now = stages[-1]
+        if step.shell_form == "outside":
+            now.outside.append(step.shell())
+        elif step.shell_form == "wrapper" and not now.outside:
+            now.wrappers.append(step.shell())
+        elif step.shell_form == "command" and not now.wrappers:
+            now.commands.append(step.shell())
+        else:
+            fresh = Stage([AWAIT_MAPS] if now.outside else [])
+            (fresh.wrappers if step.shell_form == "wrapper" else fresh.commands).append(step.shell())
+            stages.append(fresh)
+    if stages[-1].outside:
+        stages.append(Stage([AWAIT_MAPS]))
+    return stages
+
+
+def block(number: int, stage: Stage) -> str:
+    """One stage of the script but the last."""
+    start = " ".join([*stage.wrappers, f'env CONTAINER_STAGE={number + 1} sh "$0"'])
+    if not stage.outside:
+        return f"{number})\n" + indented([*stage.commands, f"exec {start}"]) + "\n;;"
+    lines = [
+        *stage.commands,
+        "exec 3<&0  # a shell gives its background programs no input of their own",
+        f"{start} <&3 3<&- &",
+        "pid=$!",
+        'while [ "$(readlink /proc/$pid/ns/user)" = "$(readlink /proc/self/ns/user)" ]; do sleep 0.01; done',
+        *stage.outside,
+        "status=0; wait $pid || status=$?; exit $status",
+    ]
+    return f"{number})\n" + indented(lines) + "\n;;"
+
+
+def indented(lines: Sequence[str]) -> str:
+    """Lines of a stage."""
+    return "\n".join(f"    {line}" for line in lines)

@@ -1,0 +1,38 @@
+"""What a step is."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from ..kernel.calls import Call
+
+ShellForm = Literal["command", "wrapper", "outside"]
+
+
+class Step:
+    """One thing that can be done to a process on its way: a short list of system calls, as data.
+
+    A step is a frozen dataclass. Nothing happens before a container applies it. A step of your own needs only
+    `calls`; its docstring's first line describes it.
+    """
+
+    touches: tuple[str, ...] = ()  # the kinds of namespaces whose content it changes
+    changes: str = ""  # the kind that must be the container's own, or the step would change the lab itself
+    shell_form: ClassVar[ShellForm] = "command"  # a command, a wrapper that starts a program, or a command from outside
+
+    def calls(self) -> list[Call]:
+        """The system calls, as data, in their order."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """What it does, in one line."""
+        return (self.__doc__ or type(self).__name__).splitlines()[0]
+
+    def shell(self) -> str:
+        """The command of util-linux, iproute2 or coreutils that does the same; `outside` ones use $pid."""
+        return f": {self.describe()}"
+
+    @property
+    def title(self) -> str:
+        """A few words, for lists."""
+        return type(self).__name__
