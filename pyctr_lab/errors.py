@@ -1,14 +1,14 @@
 """The exceptions of the course: one clear line each, with the way out.
 
-    LabError
-      BadInput            refused before anything has happened
-        OrderError        a recipe that cannot work
-        Harm              a step that would change the lab's own world
-      CallError           a system call failed (an OSError, as the kernel says)
-      Unsupported         this machine or kernel refuses what the lab needs
-      Gone                the process has ended
-      Busy                the process is still inside an earlier call
-      TimeExpired         a program or a call took longer than was allowed
+LabError
+  BadInput            refused before anything has happened
+    OrderError        a recipe that cannot work
+    Harm              a step that would change the lab's own world
+  CallError           a system call failed (an OSError, as the kernel says)
+  Unsupported         this machine or kernel refuses what the lab needs
+  Gone                the process has ended
+  Busy                the process is still inside an earlier call
+  TimeExpired         a program or a call took longer than was allowed
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from errno import errorcode
-from typing import NamedTuple, TypeAlias, Union
+from typing import NamedTuple, TypeAlias
 
 from ..errors import BadInput, CallError
 from . import constants as k
@@ -62,7 +62,7 @@ class Struct(tuple["Argument", ...]):
         return "{" + ", ".join(f"{name}={spell(value)}" for name, value in zip(self.fields, self, strict=True)) + "}"
 
 
-Argument: TypeAlias = Union[int, str, bytes, tuple["Argument", ...], Ref, None]
+Argument: TypeAlias = int | str | bytes | tuple["Argument", ...] | Ref | None
 
 
 class Call(NamedTuple):
@@ -79,6 +79,9 @@ class Call(NamedTuple):
 
     def bare(self) -> str:
         """The call as strace prints it, without its result."""
+        if self.name in ("execve", "execvpe"):  # as strace does it, unless it is told to be verbose
+            variables = len(self.args[2]) - 1 if isinstance(self.args[2], tuple) else 0
+            return f"{self.name}({spell(self.args[0])}, {spell(self.args[1])}, /* {variables} vars */)"
         if self.name != "fork":
             return f"{self.name}({', '.join(map(spell, self.args))})"
         if not self.args[0]:
@@ -338,9 +341,7 @@ def chroot(path_: str) -> Call:
 
 
 # --- mounts
-def mount(
-    source: str | None, target: str, fstype: str | None = None, flags: int = 0, data: str | None = None
-) -> Call:
+def mount(source: str | None, target: str, fstype: str | None = None, flags: int = 0, data: str | None = None) -> Call:
     """mount(2)."""
     if data is not None and len(os.fsencode(data)) > 4095:
         raise BadInput("mount options are at most 4095 bytes long: the kernel copies one page")

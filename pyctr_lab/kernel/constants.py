@@ -136,7 +136,10 @@ IPC_CREAT = Named(0o1000, "IPC_CREAT")
 RLIMITS = {
     name: Named(number, f"RLIMIT_{name.upper()}")
     for number, name in enumerate(
-        "cpu fsize data stack core rss nproc nofile memlock as locks sigpending msgqueue nice rtprio rttime".split()
+        [
+            *("cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile"),
+            *("memlock", "as", "locks", "sigpending", "msgqueue", "nice", "rtprio", "rttime"),
+        ]
     )
 }
 RLIM_INFINITY = Named(-1, "RLIM_INFINITY")
@@ -146,10 +149,14 @@ _LINUX_CAPABILITY_VERSION_3 = Named(0x20080522, "_LINUX_CAPABILITY_VERSION_3")
 CAPABILITIES = tuple(
     Named(number, f"CAP_{name}")
     for number, name in enumerate(
-        """CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
-        NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT
-        SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP
-        MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE""".split()
+        [
+            *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP"),
+            *("LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER"),
+            *("SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE"),
+            *("SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL"),
+            *("SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ"),
+            *("PERFMON", "BPF", "CHECKPOINT_RESTORE"),
+        ]
     )
 )
 CAP_NAMES = {repr(capability): capability for capability in CAPABILITIES}

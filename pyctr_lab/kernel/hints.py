@@ -6,7 +6,10 @@ from errno import EAGAIN, EBUSY, EINVAL, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENXIO,
 
 HINTS: dict[tuple[str, int], str] = {
     ("unshare", EPERM): "a new namespace needs CAP_SYS_ADMIN: take a user namespace first, which needs nothing",
-    ("unshare", EINVAL): "one pid namespace a fork, a user namespace not after chroot and not from a process with threads",
+    (
+        "unshare",
+        EINVAL,
+    ): "one pid namespace a fork, a user namespace not after chroot and not from a process with threads",
     ("unshare", ENOSPC): "a limit of /proc/sys/user/max_*_namespaces is reached, or namespaces are nested 32 deep",
     ("setns", EPERM): "to enter it, CAP_SYS_ADMIN is needed in the user namespace that owns it",
     ("setns", EINVAL): "one's own user namespace cannot be entered again",

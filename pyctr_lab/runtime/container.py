@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from itertools import groupby
@@ -45,7 +46,7 @@ class StepResult:
 
 
 def folded(answers: Sequence[Answer]) -> Iterator[tuple[Answer, int, float]]:
-    """Answers, with runs of the same call (28 capabilities dropped, say) folded: the first, how many, and their cost."""
+    """Answers, with runs of the same call (capabilities dropped) folded: the first, how many, and their cost."""
     for (_, refused), group in groupby(answers, lambda answer: (foldable(answer), answer.failed)):
         run = list(group)
         if refused or not foldable(run[0]):
@@ -129,11 +130,11 @@ class Container:
 
     def _refuse_harm(self, step: Step, shared: str | None) -> None:
         if not isinstance(step, Step):
-            raise BadInput(f"{step!r} is no step", hint='for one bare system call there is .call(...)')
+            raise BadInput(f"{step!r} is no step", hint="for one bare system call there is .call(...)")
         kind = step.changes
         if kind and kind != shared and self is not self.lab.host and self.shares(kind):
             raise Harm(
-                f"{step.title}: {self.name} still shares its {NAMES[kind]} namespace with the lab, which would be changed",
+                f"{step.title}: {self.name} shares its {NAMES[kind]} namespace with the lab, which would be changed",
                 hint=f'apply NewNamespace("{kind}") first, or say shared="{kind}" if you mean it',
             )
 
@@ -154,7 +155,9 @@ class Container:
 
     def _still_obeys(self) -> None:
         if self.became:
-            raise Gone(f"{self.name} has become {self.became} and obeys no more", hint="a program is run in it with .run()")
+            raise Gone(
+                f"{self.name} has become {self.became} and obeys no more", hint="a program is run in it with .run()"
+            )
         if self._status is not None or (self.carrier.host_pid and ended(self.carrier.host_pid, 0)):
             raise Gone(f"{self.name} has ended", hint=f'lab.container("{self.name}") makes a fresh one')
 
@@ -181,20 +184,26 @@ class Container:
 
     # --- programs
     def run(
-        self, argv: Iterable[str], *, stdin: Input = None, timeout: float | None = None, env: Mapping[str, str] | None = None
+        self,
+        argv: Iterable[str],
+        *,
+        stdin: Input = None,
+        timeout: float | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> Run:
         """Runs a program as a child of the live process, with its view, its limits and its working directory.
 
         Waits for its end. After `timeout` seconds it is killed, and TimeExpired raised; interrupting the cell kills
         it too. Raises CallError when there is no such program.
         """
-        return self._begin(argv, Streams(stdin), env).finish(timeout)
+        return self.launch(argv, Streams(stdin), env=env).finish(timeout)
 
     def start(self, argv: Iterable[str], *, stdin: Input = None, env: Mapping[str, str] | None = None) -> Program:
         """Starts a program as a child of the live process, and does not wait for it."""
-        return self._begin(argv, Streams(stdin, collect=False), env)
+        return self.launch(argv, Streams(stdin, collect=False), env=env)
 
-    def _begin(self, argv: Iterable[str], streams: Streams, env: Mapping[str, str] | None) -> Program:
+    def launch(self, argv: Iterable[str], streams: Streams, *, env: Mapping[str, str] | None = None) -> Program:
+        """A program as a child of the live process, with these streams."""
         began = time.monotonic()
         try:
             command = words(argv)
@@ -286,10 +295,8 @@ def is_init(carrier: Carrier) -> bool:
 
 def send_signal(host_pid: int, number: int) -> None:
     """Sends a signal to a process of the lab; one that has ended is left in peace."""
-    try:
+    with suppress(ProcessLookupError):
         os.kill(host_pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def stretches(calls: Sequence[Call]) -> Iterator[list[Call]]:
@@ -308,6 +315,6 @@ def stretches(calls: Sequence[Call]) -> Iterator[list[Call]]:
 def seen_from_outside(call: Call, box: Container) -> Call:
     """The launcher knows the process by its number."""
     here = f"/proc/{box.lab.pid_outside(box)}"
-    return call._replace(args=tuple(arg.replace("/proc/PID", here) if isinstance(arg, str) else arg for arg in call.args))
-
-
+    return call._replace(
+        args=tuple(arg.replace("/proc/PID", here) if isinstance(arg, str) else arg for arg in call.args)
+    )

@@ -113,13 +113,23 @@ class Lab:
         return self.launch(argv, Streams(stdin), recipe=recipe, env=env).finish(timeout)
 
     def start(
-        self, argv: Iterable[str], *, recipe: Recipe | None = None, stdin: Input = None, env: Mapping[str, str] | None = None
+        self,
+        argv: Iterable[str],
+        *,
+        recipe: Recipe | None = None,
+        stdin: Input = None,
+        env: Mapping[str, str] | None = None,
     ) -> Program:
         """As `run`, but does not wait."""
         return self.launch(argv, Streams(stdin, collect=False), recipe=recipe, env=env)
 
     def launch(
-        self, argv: Iterable[str], streams: Streams, *, recipe: Recipe | None = None, env: Mapping[str, str] | None = None
+        self,
+        argv: Iterable[str],
+        streams: Streams,
+        *,
+        recipe: Recipe | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> Program:
         """A program in a container of its own, with these streams."""
         began = time.monotonic()
@@ -223,5 +233,3 @@ def end(first: Carrier, process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-

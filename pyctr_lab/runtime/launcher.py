@@ -21,7 +21,10 @@ from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, socket  # not `socket`: 8 ms a
 MESSAGE = 1 << 18  # bytes; the sender keeps below it
 libc = ctypes.CDLL(None, use_errno=True)
 python = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter still during a call
-NUMBERS = {"pidfd_open": 434, "mount_setattr": 442}  # libc 2.36 wraps both; an older one may not. Alike on x86-64 and arm64
+NUMBERS = {
+    "pidfd_open": 434,
+    "mount_setattr": 442,
+}  # libc 2.36 wraps both; an older one may not. Alike on x86-64 and arm64
 CLONE3 = 435
 
 
@@ -104,7 +107,7 @@ def obey(channel):
     if not message:
         os._exit(0)
     number, names, calls = marshal.loads(message)
-    known = dict(zip(names, descriptors))
+    known = dict(zip(names, descriptors))  # noqa: B905  as many, or the kernel cut them
     lines = [number]
     for name, args, fine, result_name in calls:
         if name in ("execve", "execvpe"):  # which does not come back when all is well

@@ -7,6 +7,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..errors import BadInput, TimeExpired
@@ -30,14 +31,20 @@ class Run:
         return signal.Signals(-self.returncode).name if self.returncode < 0 else None
 
     def __repr__(self) -> str:
-        return f"Run({shlex.join(self.args)!r}, returncode={self.returncode}, stdout={self.stdout!r}, stderr={self.stderr!r})"
+        said = f"stdout={self.stdout!r}, stderr={self.stderr!r}"
+        return f"Run({shlex.join(self.args)!r}, returncode={self.returncode}, {said})"
 
 
 class Program:
     """A running program. `pid` is its number as the lab's host sees it, `host_pid` as the notebook does."""
 
     def __init__(
-        self, args: tuple[str, ...], carrier: Carrier, reap: Callable[[float | None], int], streams: Streams, began: float
+        self,
+        args: tuple[str, ...],
+        carrier: Carrier,
+        reap: Callable[[float | None], int],
+        streams: Streams,
+        began: float,
     ) -> None:
         self.args = args
         self.host_pid = carrier.host_pid
@@ -77,10 +84,8 @@ class Program:
     def kill(self, signal_number: int = signal.SIGKILL) -> None:
         """Sends a signal; SIGKILL unless told otherwise. Nothing happens to a program that has ended."""
         if not self.result:
-            try:
+            with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal_number)
-            except ProcessLookupError:
-                pass
 
     def finish(self, timeout: float | None = None) -> Run:
         """Waits for its end and, should the time run out or the cell be interrupted, makes it end."""

@@ -111,7 +111,16 @@ def questions(interfaces: Sequence[str]) -> list[Call]:
     each = [ioctl(fd, ask, ifreq(name)).accepting(*gone) for name in interfaces for ask in (SIOCGIFFLAGS, SIOCGIFADDR)]
     ipc = [Call("shmctl", (0, SHM_INFO, bytes(112))), Call("msgctl", (0, MSG_INFO, bytes(64))),
            Call("semctl", (0, 0, SEM_INFO, bytes(64)))]  # fmt: skip
-    return [uname(), clock_gettime(CLOCK_BOOTTIME), getuid(), getgid(), *ipc, socket(AF_INET, SOCK_DGRAM), *each, close(fd)]
+    return [
+        uname(),
+        clock_gettime(CLOCK_BOOTTIME),
+        getuid(),
+        getgid(),
+        *ipc,
+        socket(AF_INET, SOCK_DGRAM),
+        *each,
+        close(fd),
+    ]
 
 
 def interface_names(host_pid: int) -> list[str]:
@@ -135,7 +144,7 @@ def used(answer: Answer, place: int) -> int:
 def boot_clock(answer: Answer) -> float:
     """Seconds since the machine started, as a time namespace shifts them."""
     seconds, nanoseconds = struct.unpack("qq", answer.buffers[0])
-    return float(seconds) + nanoseconds / 1e9
+    return float(seconds + nanoseconds / 1e9)
 
 
 def capability_names(mask: str) -> frozenset[str]:

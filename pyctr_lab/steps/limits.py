@@ -20,8 +20,20 @@ from ..kernel.constants import (
 from .step import Step
 
 KEPT = (
-    "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE", "NET_RAW",
-    "SYS_CHROOT", "MKNOD", "AUDIT_WRITE", "SETFCAP",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SYS_CHROOT",
+    "MKNOD",
+    "AUDIT_WRITE",
+    "SETFCAP",
 )  # fmt: skip  the fourteen that Docker keeps
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -96,7 +108,10 @@ class DropCapabilities(Step):
 
     def calls(self) -> list[Call]:
         kept = [CAP_NAMES[f"CAP_{name}"] for name in self.keep]
-        return [*(prctl(PR_CAPBSET_DROP, cap).accepting(EINVAL) for cap in CAPABILITIES if cap not in kept), capset(kept)]
+        return [
+            *(prctl(PR_CAPBSET_DROP, cap).accepting(EINVAL) for cap in CAPABILITIES if cap not in kept),
+            capset(kept),
+        ]
 
     def describe(self) -> str:
         return f"Give up {len(CAPABILITIES) - len(self.keep)} of {len(CAPABILITIES)} capabilities, for good."

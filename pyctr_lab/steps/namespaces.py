@@ -28,7 +28,10 @@ NAMES = {
     "mnt": "mount", "uts": "UTS", "ipc": "IPC", "pid": "PID", "net": "network", "user": "user", "cgroup": "cgroup",
     "time": "time",
 }  # fmt: skip
-OPTIONS = {"mnt": "--mount --propagation unchanged", "pid": "--pid --fork"}  # of unshare(1), where it is not the kind's own name
+OPTIONS = {
+    "mnt": "--mount --propagation unchanged",
+    "pid": "--pid --fork",
+}  # of unshare(1), where it is not the kind's own name
 
 
 def put(path: str, text: str) -> list[Call]:

@@ -1,4 +1,7 @@
-"""In which order steps work, as data, each rule with its reason. Measured; the errno is what the kernel says otherwise."""
+"""In which order steps work, as data, each rule with its reason.
+
+All measured; the errno is what the kernel says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -74,6 +77,10 @@ def _makes(kind: str) -> Callable[[Step], bool]:
     return lambda step: own(step, kind)
 
 
+def _changes(kind: str) -> Callable[[Step], bool]:
+    return lambda step: step.changes == kind
+
+
 def _mounts_more(step: Step) -> bool:
     return isinstance(step, MountStep) and not isinstance(step, PrivatePropagation)
 
@@ -91,37 +98,122 @@ def _needs_privilege(step: Step) -> bool:
 
 
 ORDER = (
-    Rule(lambda step: True, "never after", _after(Exec), "exec", "after exec the process is the program: it obeys no more"),
-    Rule(_makes("user"), "never after", lambda before, _: _acts(before), "a step that acts",
-         "the user namespace comes first: it gives the power over the others (EPERM otherwise)"),
-    Rule(_makes("user"), "never after", lambda before, _: any(own(before, kind) for kind in ("mnt", "uts", "ipc", "net")),
-         "another namespace", "the user namespace comes first: it has no power over namespaces older than itself (EPERM)"),
-    Rule(_makes("user"), "never after", _after(Chroot), "chroot", "no user namespace for a process in a chroot (EPERM)"),
-    Rule(_is(IdMaps), "needs", _own("user"), "user namespace", "ids are mapped from one user namespace to another (EPERM)"),
+    Rule(
+        lambda step: True,
+        "never after",
+        _after(Exec),
+        "exec",
+        "after exec the process is the program: it obeys no more",
+    ),
+    Rule(
+        _makes("user"),
+        "never after",
+        lambda before, _: _acts(before),
+        "a step that acts",
+        "the user namespace comes first: it gives the power over the others (EPERM otherwise)",
+    ),
+    Rule(
+        _makes("user"),
+        "never after",
+        lambda before, _: any(own(before, kind) for kind in ("mnt", "uts", "ipc", "net")),
+        "another namespace",
+        "the user namespace comes first: it has no power over namespaces older than itself (EPERM)",
+    ),
+    Rule(
+        _makes("user"), "never after", _after(Chroot), "chroot", "no user namespace for a process in a chroot (EPERM)"
+    ),
+    Rule(
+        _is(IdMaps),
+        "needs",
+        _own("user"),
+        "user namespace",
+        "ids are mapped from one user namespace to another (EPERM)",
+    ),
     Rule(_is(IdMaps), "never after", _after(IdMaps), "id maps", "each map is written once (EPERM)"),
-    Rule(_is(SetIds), "needs", _after(IdMaps), "id maps", "an id that is not mapped cannot be taken (EINVAL)",
-         own_user=True),
-    Rule(_is(Exec), "needs", _after(IdMaps), "id maps", "without maps, exec takes every capability away", own_user=True),
-    Rule(_is(Proc), "needs", _own("pid"), "PID namespace", "/proc shows a PID namespace, which must be one's own (EPERM)",
-         own_user=True),
-    Rule(_is(Sysfs), "needs", _own("net"), "network namespace", "/sys shows a network namespace, which must be one's own "
-         "(EPERM)", own_user=True),
-    Rule(_is(Proc, Sysfs), "never after", _after(PivotRoot), "pivot_root",
-         "the kernel wants to see the old one while a new one is mounted (EPERM)", own_user=True),
-    Rule(_is(HostTree, MinimalDev), "never after", _after(PivotRoot), "pivot_root",
-         "what it shows of the host is gone with the old root (ENOENT)"),
-    Rule(_mounts_more, "never after", _after(DropCapabilities), "drop capabilities", "mounting needs CAP_SYS_ADMIN (EPERM)"),
-    Rule(_needs_privilege, "never after", _after(DropCapabilities), "drop capabilities",
-         "it needs a capability that has been given up (EPERM)"),
-    Rule(_is(PrivatePropagation), "never after", lambda before, _: _mounts_more(before), "a mount",
-         "the mounts made before it have leaked already"),
-    Rule(_is(PivotRoot), "needs", _after(PrivatePropagation), "private mounts", "a shared root cannot be swapped (EINVAL)",
-         shared_user=True),
+    Rule(
+        _is(SetIds),
+        "needs",
+        _after(IdMaps),
+        "id maps",
+        "an id that is not mapped cannot be taken (EINVAL)",
+        own_user=True,
+    ),
+    Rule(
+        _is(Exec), "needs", _after(IdMaps), "id maps", "without maps, exec takes every capability away", own_user=True
+    ),
+    Rule(
+        _is(Proc),
+        "needs",
+        _own("pid"),
+        "PID namespace",
+        "/proc shows a PID namespace, which must be one's own (EPERM)",
+        own_user=True,
+    ),
+    Rule(
+        _is(Sysfs),
+        "needs",
+        _own("net"),
+        "network namespace",
+        "/sys shows a network namespace, which must be one's own (EPERM)",
+        own_user=True,
+    ),
+    Rule(
+        _is(Proc, Sysfs),
+        "never after",
+        _after(PivotRoot),
+        "pivot_root",
+        "the kernel wants to see the old one while a new one is mounted (EPERM)",
+        own_user=True,
+    ),
+    Rule(
+        _is(HostTree, MinimalDev),
+        "never after",
+        _after(PivotRoot),
+        "pivot_root",
+        "what it shows of the host is gone with the old root (ENOENT)",
+    ),
+    Rule(
+        _mounts_more,
+        "never after",
+        _after(DropCapabilities),
+        "drop capabilities",
+        "mounting needs CAP_SYS_ADMIN (EPERM)",
+    ),
+    Rule(
+        _needs_privilege,
+        "never after",
+        _after(DropCapabilities),
+        "drop capabilities",
+        "it needs a capability that has been given up (EPERM)",
+    ),
+    Rule(
+        _is(PrivatePropagation),
+        "never after",
+        lambda before, _: _mounts_more(before),
+        "a mount",
+        "the mounts made before it have leaked already",
+    ),
+    Rule(
+        _is(PivotRoot),
+        "needs",
+        _after(PrivatePropagation),
+        "private mounts",
+        "a shared root cannot be swapped (EINVAL)",
+        shared_user=True,
+    ),
     Rule(_is(PivotRoot), "needs", _is_on, "a mount on the new root", "the new root must be a mount point (EINVAL)"),
-    *(Rule(lambda step, kind=kind: step.changes == kind, "needs", _own(kind), f"{NAMES[kind]} namespace",  # type: ignore[misc]
-           f"else it changes the lab's own {what}", harm=True)
-      for kind, what in (("uts", "host name"), ("mnt", "mounts"), ("net", "network"))),
-)  # fmt: skip
+    *(
+        Rule(
+            _changes(kind),
+            "needs",
+            _own(kind),
+            f"{NAMES[kind]} namespace",
+            f"else it changes the lab's own {what}",
+            harm=True,
+        )
+        for kind, what in (("uts", "host name"), ("mnt", "mounts"), ("net", "network"))
+    ),
+)
 
 
 def refusals(steps: Iterable[Step], *, shared: Iterable[str] = ()) -> tuple[Refusal, ...]:

@@ -79,13 +79,18 @@ class Recipe(Sequence[Step]):
     @property
     def environment(self) -> dict[str, str]:
         """What the program finds in its environment."""
-        return dict(pair for step in self.steps if isinstance(step, Environment) for pair in step.variables) or dict(ENVIRONMENT)
+        return dict(pair for step in self.steps if isinstance(step, Environment) for pair in step.variables) or dict(
+            ENVIRONMENT
+        )
 
     def listing(self, argv: Sequence[str] = ()) -> str:
         """The calls of a real start, a line each, with who makes it: launcher, outside (the launcher too), process."""
         birth = self.birth
         last = [execve(argv, self.environment)] if argv else []
-        made = [("launcher", birth.fork), *(("outside" if call.outside else "process", call) for call in birth.rest + last)]
+        made = [
+            ("launcher", birth.fork),
+            *(("outside" if call.outside else "process", call) for call in birth.rest + last),
+        ]
         return "\n".join(f"{who + ':':<10}{call}" for who, call in made)
 
     def shell(self, argv: Sequence[str] = ("/bin/sh",)) -> str:
@@ -111,7 +116,7 @@ def born_with(calls: Sequence[Call]) -> Birth:
     unshared = [call for call in before if call.name == "unshare"]
     if not forks or any(call.name != "unshare" and not call.outside for call in before):
         return Birth(fork(), list(calls))
-    flags = reduce(or_, (call.args[0] for call in unshared))  # type: ignore[arg-type,operator,return-value]
+    flags = reduce(or_, (call.args[0] for call in unshared if isinstance(call.args[0], int)))
     return Birth(fork(flags), [call for call in before if call not in unshared] + list(calls[forks[0] + 1 :]))
 
 
@@ -123,7 +128,7 @@ def default(hostname: str = "demo", *, ids: int = 65536) -> Recipe:
     return Recipe(
         (
             NewNamespace("user"),
-            IdMaps(count=1, more=((1, 1, ids - 1),)) if ids > 1 else IdMaps(count=1, setgroups="deny"),
+            IdMaps(count=1, setgroups="deny") if ids == 1 else IdMaps(count=1, more=((1, 1, ids - 1),)),
             *(NewNamespace(kind) for kind in ("mnt", "uts", "ipc", "net", "cgroup", "pid")),
             PrivatePropagation(),
             SetHostname(hostname),

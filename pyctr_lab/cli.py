@@ -1,0 +1,209 @@
+"""The command line: a thin front of the rooms. Every error is one line, and never a traceback."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pty
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from errno import ENOENT
+from types import FrameType
+
+from . import __version__
+from .errors import CallError, LabError
+from .runtime import Lab, Program, Run
+from .runtime.carrier import EXECS
+from .runtime.container import costed, folded
+from .runtime.streams import Streams
+from .steps import default
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status.
+
+    As with `docker run`, 125 means that the lab itself failed."""
+    arguments = parser().parse_args(argv)
+    if getattr(arguments, "argv", [])[:1] == ["--"]:
+        del arguments.argv[0]
+    if not hasattr(arguments, "command"):
+        parser().print_help()
+        return 2
+    try:
+        return int(arguments.command(arguments))
+    except BrokenPipeError:  # `| head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    except KeyboardInterrupt:
+        return 130
+    except LabError as why:
+        return told(why)
+
+
+def told(why: LabError) -> int:
+    """Says what went wrong in one line. As shells have it, 127: no such program, 126: it cannot be started."""
+    call = getattr(why, "call", None)
+    if not isinstance(why, CallError) or call is None or call.name not in EXECS:
+        print(f"pyctr-lab: {why}", file=sys.stderr)
+        return 125
+    print(f"pyctr-lab: {why.filename}: {why.strerror} ({why.hint or 'in the container'})", file=sys.stderr)
+    return 127 if why.errno == ENOENT else 126
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(prog="pyctr-lab", description="Build a container by hand, and look inside.")
+    top.add_argument("--version", action="version", version=f"pyctr-lab {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
+
+    def add(name: str, function: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help, description=help)
+        made.set_defaults(command=function)
+        return made
+
+    made = add("run", run, "run a program in a container of its own")
+    made.add_argument("-i", "--interactive", action="store_true", help="pass standard input on")
+    made.add_argument("-t", "--terminal", action="store_true", help="give it a terminal")
+    made.add_argument("--explain", action="store_true", help="tell each step, its system calls and their cost, first")
+    made.add_argument("--hostname", default="demo", help="its host name (default: demo)")
+    made.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- PROGRAM ...", help="the program and its arguments")
+
+    made = add("recipe", recipe, "print the default recipe")
+    form = made.add_mutually_exclusive_group()
+    form.add_argument("--calls", action="store_true", help="its system calls, and who makes each")
+    form.add_argument("--shell", action="store_true", help="a POSIX script that does the same")
+    made.add_argument("--hostname", default="demo", help="the container's host name (default: demo)")
+    made.add_argument("--ids", type=int, default=0, help="how many user ids (default: as many as a lab has here)")
+    made.add_argument("argv", nargs="*", metavar="-- PROGRAM", help="what it becomes (default: /bin/sh)")
+
+    made = add("bench", bench, "measure, side by side with the runtimes that are installed")
+    made.add_argument("what", choices=["startup"], help="startup: from the call to the end of /bin/true")
+    made.add_argument("--runs", type=int, default=40, help="how often each (default: 40)")
+    made.add_argument("--json", action="store_true", help="as a list of objects")
+
+    add("doctor", doctor, "say what this machine can do, what is missing, and what mends it")
+    add("progress", progress, "show how far you have come")
+    made = add("check", check, "check an exercise again, as its cell does")
+    made.add_argument("exercise", help="its number, as 3.1")
+    return top
+
+
+# --- run
+def run(arguments: argparse.Namespace) -> int:
+    """`pyctr-lab run`: exit status, signals, pipes and terminal as users of other runtimes expect."""
+    with Lab() as lab:
+        made = lab.recipe(arguments.hostname)
+        if arguments.explain:
+            return explained(lab, arguments)
+        if arguments.terminal:
+            return in_terminal(lab, arguments)
+        streams = Streams(0 if arguments.interactive else None, 1, 2)
+        return passing_signals(lab.launch(arguments.argv, streams, recipe=made))
+
+
+def passing_signals(program: Program) -> int:
+    """Waits for a program; what is sent to us is sent on to it."""
+
+    def send_on(number: int, _: FrameType | None) -> None:
+        program.kill(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, send_on)
+    return exit_status(program.wait())
+
+
+def exit_status(run: Run) -> int:
+    """As a shell tells it: 128 and the signal's number for a program that was killed."""
+    return run.returncode if run.returncode >= 0 else 128 - run.returncode
+
+
+def in_terminal(lab: Lab, arguments: argparse.Namespace) -> int:
+    """The program gets a terminal of its own; ours is laid over it."""
+    from .runtime.terminal import relay
+
+    ours, theirs = pty.openpty()
+    try:
+        streams = Streams(terminal=theirs)
+        os.close(theirs)
+        program = lab.launch(arguments.argv, streams, recipe=lab.recipe(arguments.hostname))
+        return exit_status(relay(program, ours, 0 if arguments.interactive else os.open(os.devnull, os.O_RDONLY)))
+    finally:
+        os.close(ours)
+
+
+def explained(lab: Lab, arguments: argparse.Namespace) -> int:
+    """The story of a container, told while it is made: each step on a live process, then the program in it."""
+    box = lab.container("explained")
+    total = 0.0
+    for number, step in enumerate(lab.recipe(arguments.hostname), 1):
+        result = box.apply(step)
+        total += result.seconds
+        print(f"{number:>2}. {step.describe()}  [{result.seconds * 1e6:.0f} µs]")
+        for line in map(costed, folded(result.calls)):
+            print(f"      {line}")
+    print(
+        f"    {sum(len(result.calls) for result in box.history)} system calls, {total * 1e3:.2f} ms in the kernel."
+        " Now the program:\n"
+    )
+    sys.stdout.flush()
+    return passing_signals(box.launch(arguments.argv, Streams(0 if arguments.interactive else None, 1, 2)))
+
+
+# --- the other rooms
+def recipe(arguments: argparse.Namespace) -> int:
+    """`pyctr-lab recipe`: the default recipe as steps, as calls, or as a script."""
+    made = default(arguments.hostname, ids=arguments.ids or ids_here())
+    if arguments.calls:
+        print(made.listing(arguments.argv or ["/bin/sh"]))
+    elif arguments.shell:
+        print(made.shell(arguments.argv or ["/bin/sh"]), end="")
+    else:
+        for number, step in enumerate(made, 1):
+            print(f"{number:>2}. {step.title:<24}{step.describe()}")
+    return 0
+
+
+def ids_here() -> int:
+    """How many ids a lab has on this machine: found by opening one."""
+    with Lab() as lab:
+        return lab.ids
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """`pyctr-lab bench startup`: medians and spread of one interleaved run."""
+    from .measure import measure_startup, table
+
+    def progress(done: int, runs: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{done} of {runs} rounds", end="" if done < runs else "\n", file=sys.stderr, flush=True)
+
+    rows = measure_startup(runs=arguments.runs, progress=progress)
+    print(json.dumps([row.as_json() for row in rows], indent=1) if arguments.json else table(rows))
+    return 0
+
+
+def doctor(_: argparse.Namespace) -> int:
+    """`pyctr-lab doctor`."""
+    from .course import cli_doctor
+
+    return int(cli_doctor())
+
+
+def progress(_: argparse.Namespace) -> int:
+    """`pyctr-lab progress`."""
+    from .course import cli_progress
+
+    return cli_progress()
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """`pyctr-lab check 3.1`."""
+    from .course import cli_check
+
+    return cli_check(arguments.exercise)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""The command line as its users meet it: a process of its own, its status, its streams, its one clear line."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pyctr_lab import cli
+
+COMMAND = [sys.executable, "-m", "pyctr_lab.cli"]
+
+
+def lab(*words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *words], input=stdin, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_run_shows_a_containers_view() -> None:
+    done = lab("run", "--", "/bin/sh", "-c", "hostname; echo $$; cat /proc/net/dev | tail -n +3 | cut -d: -f1; id -u")
+    assert done.stdout.split() == ["demo", "1", "lo", "0"]
+    assert done.returncode == 0 and not done.stderr
+
+
+@pytest.mark.parametrize("status", [0, 1, 7, 255])
+def test_exit_status_passes_through(status: int) -> None:
+    assert lab("run", "--", "sh", "-c", f"exit {status}").returncode == status
+
+
+def test_a_program_killed_by_a_signal() -> None:
+    # PID 1 ignores a signal from inside, as the kernel has it; its child does not
+    assert lab("run", "--", "sh", "-c", "sh -c 'kill -15 $$'; exit $?").returncode == 128 + 15
+
+
+def test_a_signal_is_sent_on() -> None:
+    script = "trap 'echo caught; exit 5' TERM; echo ready; while :; do sleep 0.05; done"
+    with subprocess.Popen([*COMMAND, "run", "--", "sh", "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "caught\n"
+        assert process.wait(20) == 5
+
+
+def test_pipes() -> None:
+    assert lab("run", "-i", "--", "tr", "a-z", "A-Z", stdin="pipes work\n").stdout == "PIPES WORK\n"
+    assert lab("run", "--", "cat", stdin="not passed on").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["run", "--", "no-such-program"], 127, "no-such-program: No such file or directory"),
+        (["run", "--", "/etc/passwd"], 126, "Permission denied"),
+        (["run", "--"], 125, "the command is empty"),
+        (["run", "--hostname", "", "--", "true"], 125, "a host name must not be empty"),
+        (["run", "--hostname", "x" * 65, "--", "true"], 125, "at most 64 bytes"),
+        (["bench", "startup", "--runs", "0"], 125, "between 1 and 10000"),
+        (["recipe", "--ids", "-3"], 125, "from 1 up"),
+    ],
+)
+def test_bad_input_is_one_clear_line(words: list[str], status: int, said: str) -> None:
+    done = lab(*words)
+    assert done.returncode == status
+    assert done.stderr.count("\n") == 1 and said in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_explain_tells_each_step_and_then_the_output() -> None:
+    done = lab("run", "--explain", "--", "hostname")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(" 1. Give the process a user namespace of its own.")
+    assert any("unshare(CLONE_NEWUTS) = 0 · " in line and line.endswith(" µs") for line in lines)
+    assert any("system calls" in line for line in lines)
+    assert lines[-1] == "demo"
+
+
+def test_recipe_calls_say_who_makes_each() -> None:
+    lines = lab("recipe", "--calls", "--ids", "65536", "--", "/bin/true").stdout.splitlines()
+    assert lines[0].startswith("launcher: clone3({flags=CLONE_")
+    assert 'outside:  openat(AT_FDCWD, "/proc/PID/uid_map", O_WRONLY|O_CLOEXEC) = fd' in lines
+    assert 'process:  sethostname("demo", 4)' in lines
+    assert lines[-1].startswith('process:  execve("/bin/true", ["/bin/true"]')
+
+
+def test_recipe_as_a_script_is_posix() -> None:
+    script = lab("recipe", "--shell", "--", "/bin/true").stdout
+    assert script.startswith("#!/bin/sh\n")
+    assert subprocess.run(["sh", "-n"], input=script, text=True, check=False).returncode == 0
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    with subprocess.Popen([*COMMAND, "recipe"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+
+
+def test_an_interactive_terminal() -> None:
+    pid, ours = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [*COMMAND, "run", "-it", "--", "bash", "--norc", "-i"])
+    try:
+        until(ours, b"# ")
+        os.write(ours, b"stty size > /dev/null && echo is-a-$((6*7))-tty; sleep 1000\n")
+        until(ours, b"is-a-42-tty")
+        os.write(ours, b"\x03")  # a signal at the far end only: sleep dies, the shell does not
+        until(ours, b"# ")
+        os.write(ours, b"exit 9\n")
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+    finally:
+        os.close(ours)
+
+
+def until(fd: int, wanted: bytes, seconds: float = 30) -> bytes:
+    said, end = b"", time.monotonic() + seconds
+    while wanted not in said:
+        assert select.select([fd], [], [], max(0, end - time.monotonic()))[0], f"no {wanted!r} in {said!r}"
+        said += os.read(fd, 4096)
+    return said
+
+
+def test_bench_prints_peers_as_json() -> None:
+    rows = json.loads(lab("bench", "startup", "--runs", "2", "--json").stdout)
+    assert {"pyctr_lab", "exec"} <= {row["engine"] for row in rows}
+    for row in rows:
+        assert row["runs"] == 2 and row["min_ms"] <= row["median_ms"] <= row["max_ms"]
+
+
+def test_without_a_command_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    assert "run a program in a container of its own" in capsys.readouterr().out
