@@ -136,7 +136,8 @@ class Carrier:
         while True:
             left = None if until is None else max(0.0, until - time.monotonic())
             if left is not None and not readable(self._ours.fileno(), left):
-                raise TimeExpired(f"no answer after {timeout} s from {self.waiting_for and self.waiting_for.bare()}")
+                asked = self.waiting_for.bare() if self.waiting_for else "the process"
+                raise TimeExpired(f"no answer after {timeout} s from {asked}", hint="`.kill()` ends the process")
             try:
                 data, extra, _, _ = self._ours.recvmsg(ANSWER, socket.CMSG_SPACE(12))
             except ConnectionResetError:

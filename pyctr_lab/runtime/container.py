@@ -250,7 +250,8 @@ class Container:
         try:
             if not self.became and self is not self.lab.host:
                 self._still_obeys()
-            return look(self.host_pid, asked.ask, root, self.lab.launcher.host_pid)
+            visitor = asked.find_host_pid() if reaper else 0
+            return look(self.host_pid, asked.ask, root, self.lab.launcher.host_pid, visitor)
         finally:
             if reaper:
                 asked.close()

@@ -78,8 +78,11 @@ class View:
         return {kind: inode == other.namespaces.get(kind) for kind, inode in self.namespaces.items()}
 
 
-def look(host_pid: int, ask: Ask, cgroup_root: str, top: int) -> View:
-    """What the process `host_pid` sees; `ask` makes calls with its view, `top` is the process above all of the lab."""
+def look(host_pid: int, ask: Ask, cgroup_root: str, top: int, visitor: int = 0) -> View:
+    """What the process `host_pid` sees; `ask` makes calls with its view, `top` is the process above all of the lab.
+
+    `visitor` is the process that was sent in to be asked, if one was: it is not counted.
+    """
     names = interface_names(host_pid)
     answers = ask(questions(names))
     status = proc.status(host_pid)
@@ -87,7 +90,7 @@ def look(host_pid: int, ask: Ask, cgroup_root: str, top: int) -> View:
     return View(
         hostname=fixed[0].buffers[0][65:130].partition(b"\0")[0].decode(errors="replace"),
         namespaces=proc.namespaces(host_pid),
-        processes=visible_processes(host_pid, top),
+        processes=visible_processes(host_pid, top, visitor),
         mounts=proc.mountinfo(host_pid),
         interfaces=tuple(map(interface, names, asked[::2], asked[1::2])),
         uid=fixed[2].result,
@@ -160,7 +163,7 @@ def within(path: str, root: str) -> str:
     return path.removeprefix(root) if path.startswith(root + "/") else path
 
 
-def visible_processes(host_pid: int, top: int) -> tuple[Process, ...]:
+def visible_processes(host_pid: int, top: int, visitor: int = 0) -> tuple[Process, ...]:
     """The processes in the pid namespace of `host_pid`, or in one below it, found from `top` downwards."""
     home = proc.namespace(host_pid, "pid")
     depth = len(proc.nspid(host_pid)) - 1
@@ -170,7 +173,7 @@ def visible_processes(host_pid: int, top: int) -> tuple[Process, ...]:
         pid, seen_above = waiting.pop()
         try:
             seen = seen_above or proc.namespace(pid, "pid") == home
-            if seen:
+            if seen and pid != visitor:
                 numbers = proc.nspid(pid)
                 found.append(Process(numbers[min(depth, len(numbers) - 1)], proc.text_of(pid, "comm").strip()))
             waiting += [(child, seen) for child in proc.children(pid)]
