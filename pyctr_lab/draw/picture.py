@@ -1,0 +1,48 @@
+"""A picture as a notebook takes it: an image that even an untrusted notebook shows, and its twin in words."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .look import clean, escape
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An SVG picture with its text twin, the paragraph that says the same in words.
+
+    In a notebook it shows itself as an `<img>` whose source is the SVG as data: inline SVG is reduced to its bare
+    words where the notebook is not trusted, an image is not. The twin is the image's alternative text and the plain
+    form of the output.
+    """
+
+    svg: str = field(repr=False)
+    twin: str
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        """What a notebook stores; see IPython's rich display protocol."""
+        return {"text/html": self.html(), "text/plain": str(self)}
+
+    def __str__(self) -> str:
+        return clean(self.twin, limit=20_000)
+
+    def html(self, *, css_class: str = "pc-picture") -> str:
+        """The `<img>` element, complete in itself."""
+        # A lone surrogate cannot be encoded; look.clean leaves none, "replace" holds for pictures made elsewhere.
+        data = base64.b64encode(self.svg.encode("utf-8", "replace")).decode("ascii")
+        return f'<img class="{escape(css_class)}" alt="{escape(self.twin)}" src="data:image/svg+xml;base64,{data}">'
+
+    def inline(self) -> str:
+        """The SVG itself, for live widgets (`ipywidgets.HTML`), where it takes part in the page's theme."""
+        return self.svg
+
+    def save(self, path: str | Path) -> Path:
+        """Write the SVG to `path`, replacing what was there; returns the path. OSError as the system says."""
+        path = Path(path)
+        path.write_text(self.svg, encoding="utf-8", errors="replace")
+        return path
