@@ -1,0 +1,104 @@
+"""What a learner hands in, read strictly: an answer is plain data before any check sees it.
+
+Names may be given as text or as the containers themselves. Whatever else comes (an object that claims to be equal to
+everything, a whole sentence) is turned away here, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Answer = tuple[str, ...] | int | str | None
+
+
+class NotAnAnswer(ValueError):
+    """What was handed in cannot be read as an answer; the text says what would be."""
+
+
+@dataclass(frozen=True)
+class Wants:
+    """What an exercise wants handed in. The base wants nothing: the check looks at the kernel alone."""
+
+    words: str = ""
+    example: str = ""
+
+    def read(self, given: object) -> Answer:
+        """The answer as plain data, None where none was given. Raises NotAnAnswer."""
+        return None
+
+
+@dataclass(frozen=True)
+class Names(Wants):
+    """Names out of a known set: exactly `count` different ones, or any number where count is 0."""
+
+    count: int = 0
+
+    def read(self, given: object) -> Answer:
+        """The names, sorted and each once."""
+        if missing(given):
+            return None
+        found = sorted({plain_name(part) for part in parts(given)})
+        if self.count and len(found) != self.count:
+            raise NotAnAnswer(f"you named {len(found)} ({', '.join(found) or 'none'}); wanted are {self.count}")
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class Number(Wants):
+    """A process id, or another whole number."""
+
+    def read(self, given: object) -> Answer:
+        """The number; text of digits will do."""
+        if missing(given):
+            return None
+        if isinstance(given, list | tuple) and len(given) == 1:
+            given = given[0]
+        if isinstance(given, str) and given.strip().isascii() and given.strip().isdigit() and len(given) < 12:
+            return int(str.strip(given))
+        if type(given) is not int:
+            raise NotAnAnswer(f"you handed in {kind_of(given)}; wanted is a number")
+        return given
+
+
+@dataclass(frozen=True)
+class Word(Wants):
+    """One word out of a list of choices."""
+
+    choices: tuple[str, ...] = ()
+
+    def read(self, given: object) -> Answer:
+        """The word, if it is one of the choices."""
+        if missing(given):
+            return None
+        found = [plain_name(part) for part in parts(given)]
+        if len(found) != 1 or found[0] not in self.choices:
+            raise NotAnAnswer(f"you handed in {', '.join(found)[:60]!r}; wanted is one of {', '.join(self.choices)}")
+        return found[0]
+
+
+def missing(given: object) -> bool:
+    """Whether the dots of an unsolved cell still stand."""
+    if given is None or given is ...:
+        return True
+    return isinstance(given, list | tuple | set | frozenset) and (not given or any(part is ... for part in given))
+
+
+def parts(given: object) -> Iterable[object]:
+    """The members of a collection; a single name counts as one."""
+    return given if isinstance(given, list | tuple | set | frozenset) else (given,)
+
+
+def plain_name(part: object) -> str:
+    """A name as an exact str, from text or from a container."""
+    from ..runtime import Container
+
+    name = part.name if isinstance(part, Container) else part
+    if not isinstance(name, str):
+        raise NotAnAnswer(f"you handed in {kind_of(part)}; wanted are names, as text")
+    return "".join(list(name)).strip()
+
+
+def kind_of(given: object) -> str:
+    """What somebody handed in, in words that are the same on every run."""
+    return f"an object of the kind {type(given).__name__}"

@@ -1,0 +1,50 @@
+"""What the command line says of the course: plain text on standard output, and an exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import doctor, progress
+from .verdict import State
+
+#: 0 is "it holds"; the others tell why it does not, so that a script can act on it.
+STATUS = {
+    State.PASSED: 0,
+    State.NOT_YET: 1,
+    State.ALMOST: 1,
+    State.NO_LONGER: 1,
+    State.NOT_STARTED: 3,
+    State.CANNOT: 4,
+}
+
+
+def cli_check(exercise: str, answer: Sequence[str] = ()) -> int:
+    """`pyctr-lab check 3.1 [ANSWER ...]`: the verdict that the cell gives, on the ground that the notebook has live.
+
+    Without an answer, the one last given in the notebook counts. 0: passed. 1: not yet, almost, or no longer.
+    3: not started. 4: cannot be checked here. Raises BadInput for an exercise that there is not.
+    """
+    from . import exercises
+
+    verdict = exercises.check(exercise, list(answer) or None)
+    print(verdict)
+    return STATUS[verdict.state]
+
+
+def cli_progress() -> int:
+    """`pyctr-lab progress`: the map of the course as text. 0."""
+    print(progress.show())
+    return 0
+
+
+def cli_doctor() -> int:
+    """`pyctr-lab doctor`: what this machine can do. 0: no lesson is blocked. 1: some are."""
+    findings = doctor.examine()
+    print(findings)
+    return 1 if findings.blocked else 0
+
+
+def cli_reset(what: str = "all") -> int:
+    """`pyctr-lab reset 3.1|03|all`: takes an exercise, a lesson or all back. What was recorded is kept aside. 0."""
+    print(progress.reset(what))
+    return 0

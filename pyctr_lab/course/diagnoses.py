@@ -1,0 +1,312 @@
+"""The single diagnoses: each reads files and answers of a machine, and returns findings. None ever raises.
+
+A `Machine` is a root folder to read from and ways to ask; a test hands in one made of a few files.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ALL_LESSONS = ("00", "01", "03")
+
+#: What an unprivileged process tries, to see whether it may have a world of its own. Says the call that failed.
+_TRIAL = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def call(name, *args):
+    if getattr(libc, name)(*args):
+        print(name, args[0], ctypes.get_errno()); sys.exit(1)
+uid, gid = os.getuid(), os.getgid()
+call("unshare", 0x10000000)
+for file, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+    try:
+        with open(f"/proc/self/{file}", "w") as it:
+            it.write(text)
+    except OSError as why:
+        print("write", file, why.errno); sys.exit(1)
+for flag in (0x04000000, 0x00020000, 0x08000000, 0x40000000, 0x02000000, 0x20000000):
+    call("unshare", flag)
+call("sethostname", b"trial", 5)
+pid = os.fork()
+if pid == 0:
+    libc.mount(b"none", b"/", None, 0x44000, None)
+    if libc.mount(b"proc", b"/proc", b"proc", 0xe, None):
+        print("mount", "proc", ctypes.get_errno(), flush=True); os._exit(1)
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the examination. `state` is fine, missing, or limited; `cure` the one command that mends it."""
+
+    name: str
+    state: str
+    why: str
+    blocks: tuple[str, ...] = ()
+    cure: str = ""
+
+    @property
+    def sign(self) -> str:
+        """One character that reads without colour."""
+        return {"fine": "✓", "limited": "◐", "missing": "✗"}[self.state]
+
+
+def fine(name: str, why: str) -> list[Finding]:
+    """Nothing to do."""
+    return [Finding(name, "fine", why)]
+
+
+def run(argv: Sequence[str]) -> tuple[int, str]:
+    """Runs a command; its status and what it said. 127 where there is no such command, 124 if it takes too long."""
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
+    except OSError as why:
+        return 127, str(why)
+    except subprocess.TimeoutExpired:
+        return 124, "no answer within 10 s"
+    return done.returncode, done.stdout + done.stderr
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What is examined: files below `root`, commands by `ask`, programs by `which`."""
+
+    root: Path = Path("/")
+    ask: Callable[[Sequence[str]], tuple[int, str]] = run
+    which: Callable[[str], str | None] = shutil.which
+    uid: int = field(default_factory=os.getuid)
+    user: str = field(default_factory=lambda: os.environ.get("USER") or str(os.getuid()))
+    system: str = sys.platform
+    python: str = sys.executable
+    readable: Callable[[str], bool] | None = None
+    free_bytes: Callable[[], int] = lambda: shutil.disk_usage(Path.home()).free
+
+    def read(self, path: str) -> str:
+        """The text of a file; empty where it cannot be read."""
+        try:
+            return (self.root / path.lstrip("/")).read_text(errors="replace")
+        except OSError:
+            return ""
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return (self.root / path.lstrip("/")).exists()
+
+    def number(self, path: str) -> int | None:
+        """A file that holds one number."""
+        text = self.read(path).strip()
+        return int(text) if text.lstrip("-").isdigit() else None
+
+    def sudo(self, command: str) -> str:
+        """A command that only root may give, as this user would give it."""
+        return command if self.uid == 0 else f"sudo {command}"
+
+
+# --- the kernel
+def linux(machine: Machine) -> list[Finding]:
+    """Linux, and new enough: time namespaces came with 5.6, the last of the eight kinds."""
+    if machine.system != "linux":
+        cure = "run the course in a Linux virtual machine"
+        return [Finding("Linux", "missing", f"this is {machine.system}: containers are made by Linux", ALL_LESSONS, cure)]
+    release = machine.read("/proc/sys/kernel/osrelease").strip()
+    version = tuple(int(word) for word in release.split("-")[0].split(".")[:2] if word.isdigit())
+    if version and version < (5, 6):
+        why = f"{release} has no time namespaces (5.6)"
+        return [Finding("Linux", "limited", why, ("03",), machine.sudo("apt-get install --only-upgrade linux-image-amd64"))]
+    return fine("Linux", release or "release unknown")
+
+
+def wsl(machine: Machine) -> list[Finding]:
+    """Windows' Linux: the first version imitates system calls and has no namespaces; the second is a real kernel."""
+    release = machine.read("/proc/sys/kernel/osrelease").lower()
+    if "microsoft" not in release:
+        return []
+    if "wsl2" in release or "standard" in release:
+        return fine("WSL", "version 2: a real Linux kernel in a virtual machine")
+    why = "version 1 imitates Linux and has no namespaces"
+    return [Finding("WSL", "missing", why, ALL_LESSONS, "wsl --set-version DISTRIBUTION 2   # in Windows")]
+
+
+def user_namespaces(machine: Machine) -> list[Finding]:
+    """May an ordinary process have a world of its own? Found by trying; the switches only say who forbade it."""
+    name = "user namespaces"
+    if machine.system != "linux":
+        return []
+    status, said = machine.ask([machine.python, "-I", "-S", "-c", _TRIAL])
+    if status == 0:
+        return fine(name, "tried: all kinds can be made, /proc can be mounted")
+    return [next(iter(culprits(machine, said)), unknown(said))]
+
+
+def culprits(machine: Machine, said: str) -> Iterable[Finding]:
+    """What is known to forbid user namespaces, each with its cure."""
+    name = "user namespaces"
+    if machine.number("/proc/sys/user/max_user_namespaces") == 0:
+        yield Finding(name, "missing", "switched off: user.max_user_namespaces is 0", ALL_LESSONS,
+                      machine.sudo("sysctl -w user.max_user_namespaces=15000"))  # fmt: skip
+    if machine.number("/proc/sys/kernel/unprivileged_userns_clone") == 0:
+        yield Finding(name, "missing", "switched off: kernel.unprivileged_userns_clone is 0", ALL_LESSONS,
+                      machine.sudo("sysctl -w kernel.unprivileged_userns_clone=1"))  # fmt: skip
+    if machine.number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1:
+        why = "AppArmor takes the capabilities away (kernel.apparmor_restrict_unprivileged_userns is 1)"
+        yield Finding(name, "missing", why, ALL_LESSONS, apparmor_cure(machine))
+    if said.startswith("mount proc"):
+        yield Finding(name, "missing", "they can be made, but no fresh /proc mounted in them (see /proc below)",
+                      ALL_LESSONS, "")  # fmt: skip
+    if in_container(machine):
+        why = "this is a container whose runtime forbids them (seccomp)"
+        yield Finding(name, "missing", why, ALL_LESSONS,
+                      "docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined ...")  # fmt: skip
+
+
+def unknown(said: str) -> Finding:
+    """Refused, and none of the known switches is the reason."""
+    why = f"refused by the kernel or a security module ({' '.join(said.split())[:80] or 'no word why'})"
+    return Finding("user namespaces", "missing", why, ALL_LESSONS, "dmesg | tail   # says which rule refused it")
+
+
+def apparmor_cure(machine: Machine) -> str:
+    """A profile for the course's own interpreter alone: nothing else on the machine is loosened."""
+    return machine.sudo(f"""tee /etc/apparmor.d/pyctr-lab <<'END' && {machine.sudo('apparmor_parser -r /etc/apparmor.d/pyctr-lab')}
+abi <abi/4.0>,
+include <tunables/global>
+profile pyctr-lab {os.path.realpath(machine.python)} flags=(unconfined) {{
+  userns,
+}}
+END""")
+
+
+def in_container(machine: Machine) -> bool:
+    """Whether this is already somebody's container, by the marks that engines leave."""
+    if machine.has("/.dockerenv") or machine.has("/run/.containerenv"):
+        return True
+    return "container=" in machine.read("/proc/1/environ") or "/docker/" in machine.read("/proc/1/cgroup")
+
+
+def masked_proc(machine: Machine) -> list[Finding]:
+    """Where something is mounted over parts of /proc, the kernel allows no fresh /proc in a user namespace."""
+    targets = [line.split(" ")[4] for line in machine.read("/proc/self/mountinfo").splitlines() if line.count(" ") > 4]
+    masked = sorted({target for target in targets if target.startswith("/proc/") and target != "/proc/sys/fs/binfmt_misc"})
+    inside = "inside another container; " if in_container(machine) else ""
+    if not masked:
+        return fine("/proc", f"{inside}nothing is mounted over it")
+    why = f"{inside}{len(masked)} places of it are covered ({', '.join(masked[:2])}), so that no fresh one can be mounted"
+    if machine.uid == 0:
+        return [Finding("/proc", "limited", f"{why}; root gets round it")]
+    return [Finding("/proc", "missing", why, ALL_LESSONS, "docker run --security-opt systempaths=unconfined ...")]
+
+
+# --- ids and cgroups
+def subordinate_ids(machine: Machine) -> list[Finding]:
+    """More than one id for a user's containers: a range in /etc/subuid, and the setuid programs that map it."""
+    if machine.uid == 0:
+        return fine("user ids", "root gives the lab a range of its own")
+    name, needs = "user ids", "one id alone works; files of several owners do not"
+    ranges = [line.split(":")[0] for file in ("/etc/subuid", "/etc/subgid") for line in machine.read(file).splitlines()]
+    if ranges.count(machine.user) + ranges.count(str(machine.uid)) < 2:
+        command = f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {machine.user}"
+        return [Finding(name, "limited", f"no subordinate range: {needs}", (), machine.sudo(command))]
+    if not machine.which("newuidmap"):
+        return [Finding(name, "limited", f"no newuidmap: {needs}", (), machine.sudo("apt-get install uidmap"))]
+    return fine(name, "a subordinate range, and newuidmap to map it")
+
+
+def cgroups(machine: Machine) -> list[Finding]:
+    """Which version, and whether this user may make groups."""
+    mounts = [line.partition(" - ")[2].split(" ")[0] for line in machine.read("/proc/self/mountinfo").splitlines()]
+    two, one = "cgroup2" in mounts, "cgroup" in mounts
+    version = {(True, False): "version 2", (True, True): "versions 1 and 2, side by side", (False, True): "version 1"}
+    found = version.get((two, one))
+    if found is None:
+        return [Finding("cgroups", "limited", "none is mounted", (), machine.sudo("mount -t cgroup2 none /sys/fs/cgroup"))]
+    if machine.uid == 0 or delegated(machine):
+        return fine("cgroups", f"{found}; groups can be made")
+    why = f"{found}; none is delegated to you (lesson 04 will want it)"
+    return [Finding("cgroups", "limited", why, (), "systemd-run --user --scope -p Delegate=yes ./lab")]
+
+
+def delegated(machine: Machine) -> bool:
+    """Whether this user may make groups below its own."""
+    path = machine.read("/proc/self/cgroup").partition("0::")[2].splitlines()
+    place = machine.root / "sys/fs/cgroup" / (path[0].lstrip("/") if path else "")
+    return os.access(place / "cgroup.procs", os.W_OK) and os.access(place, os.W_OK)
+
+
+# --- programs and room
+PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "ps": ("procps", ("00", "01", "03")),
+    "ip": ("iproute2", ("03",)),
+    "hostname": ("hostname", ("03",)),
+    "mount": ("mount", ("03",)),
+    "unshare": ("util-linux", ("03",)),
+    "setpriv": ("util-linux", ()),
+    "strace": ("strace", ("01",)),
+}
+
+
+def programs(machine: Machine) -> list[Finding]:
+    """Programs that lessons start, by the package that has them."""
+    places = ("/usr/sbin", "/sbin")
+    gone = [name for name in PROGRAMS if not machine.which(name) and not any(machine.has(f"{p}/{name}") for p in places)]
+    if not gone:
+        return fine("programs", ", ".join(PROGRAMS))
+    packages = " ".join(sorted({PROGRAMS[name][0] for name in gone}))
+    blocks = tuple(sorted({lesson for name in gone for lesson in PROGRAMS[name][1]}))
+    state = "missing" if blocks else "limited"
+    return [Finding("programs", state, f"not there: {', '.join(gone)}", blocks, machine.sudo(f"apt-get install {packages}"))]
+
+
+def interpreter(machine: Machine) -> list[Finding]:
+    """Root's lab lets root go; an interpreter in root's own home cannot be read from then on."""
+    if machine.uid != 0:
+        return fine("interpreter", "yours, and readable")
+    way = Path(os.path.realpath(machine.python)).parents
+    closed = [str(folder) for folder in way if machine.has(str(folder)) and not _open_to_all(machine, folder)]
+    if not closed:
+        return fine("interpreter", "readable by everyone")
+    why = f"{closed[-1]} is closed to others: a lab of root's cannot start {Path(machine.python).name} from there"
+    return [Finding("interpreter", "limited", f"{why}; programs use /usr/bin/python3")]
+
+
+def _open_to_all(machine: Machine, folder: Path) -> bool:
+    return bool((machine.root / str(folder).lstrip("/")).stat().st_mode & 0o001)
+
+
+def kvm(machine: Machine) -> list[Finding]:
+    """Hardware help for virtual machines: lesson 02 finds out by booting one."""
+    if machine.has("/dev/kvm"):
+        return fine("/dev/kvm", "there; lesson 02 finds out whether a guest really starts")
+    return [Finding("/dev/kvm", "limited", "not there: lesson 02 will emulate in software, many times slower")]
+
+
+def memory(machine: Machine) -> list[Finding]:
+    """Room in memory for a notebook and a few containers."""
+    lines = dict(line.partition(":")[::2] for line in machine.read("/proc/meminfo").splitlines())
+    words = lines.get("MemAvailable", "").split()
+    if not words:
+        return [Finding("memory", "limited", "/proc/meminfo does not say how much is free")]
+    mebibytes = int(words[0]) // 1024
+    if mebibytes < 700:
+        return [Finding("memory", "limited", f"{mebibytes} MiB free; 700 are needed", (), "ps aux --sort=-rss | head")]
+    return fine("memory", f"{mebibytes / 1024:.1f} GiB free")
+
+
+def disk(machine: Machine) -> list[Finding]:
+    """Room on disk for the environment and the learner's copies."""
+    gibibytes = machine.free_bytes() / 2**30
+    if gibibytes < 1:
+        return [Finding("disk", "limited", f"{gibibytes:.1f} GiB free in the home folder; 1 is needed", (), "du -xhd1 ~")]
+    return fine("disk", f"{gibibytes:.0f} GiB free")
+
+
+DIAGNOSES: tuple[Callable[[Machine], list[Finding]], ...] = (
+    linux, wsl, user_namespaces, masked_proc, subordinate_ids, cgroups, programs, interpreter, kvm, memory, disk,
+)  # fmt: skip

@@ -1,0 +1,150 @@
+"""What an exercise is: a question, ground of its own, a check that asks the kernel, hints, and known wrong ideas."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .answers import Answer, Wants
+from .page import Page
+from .scene import Scene
+from .verdict import Requirement
+
+if TYPE_CHECKING:
+    from ..runtime import Container, Lab, Program
+
+Values = dict[str, Any]
+
+
+@dataclass
+class Ground:
+    """What an exercise has made for the learner: live containers by name, and the values of this variant.
+
+    `ground["amber"]` is a container of it; `ground.box` the only one, or the first. `values` and `facts` are plain data:
+    those of the variant, and those that were found on the machine when the ground was made.
+    """
+
+    exercise: Exercise
+    lab: Lab
+    seed: int
+    values: Values
+    boxes: dict[str, Container] = field(default_factory=dict)
+    programs: dict[str, Program] = field(default_factory=dict)
+    facts: Values = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Container:
+        return self.boxes[name]
+
+    @property
+    def box(self) -> Container:
+        """The only container of the ground, or the first."""
+        return next(iter(self.boxes.values()))
+
+    def add(self, name: str) -> Container:
+        """A new live process with no walls, under this name."""
+        self.boxes[name] = self.lab.container(name)
+        return self.boxes[name]
+
+    def pids(self) -> dict[str, int]:
+        """Process numbers as this machine sees them, of the containers and of the programs started in them."""
+        living: dict[str, Container | Program] = {**self.boxes, **self.programs}
+        return {name: each.host_pid for name, each in living.items()}
+
+    def scene(self) -> Scene:
+        """The ground as the check will see it, now."""
+        return Scene(self.exercise.id, self.values, self.pids(), self.lab.host.host_pid, self.facts)
+
+    def page(self) -> Page:
+        """The exercise as the learner reads it."""
+        exercise = self.exercise
+        page = Page(f"Exercise {exercise.id} “{exercise.title}”").line(exercise.ask(self.values))
+        names = ", ".join(self.boxes)
+        check = f'exercises.check("{exercise.id}"{exercise.wants.example and ", answer"})'
+        rows = [("ground", f"{names}: ground[\"{next(iter(self.boxes))}\"] is a live container")] if names else []
+        rows += [("answer", exercise.wants.words)] if exercise.wants.words else []
+        return page.rows([*rows, ("check", check), ("hints", f'exercises.hint("{exercise.id}")')])
+
+    def __repr__(self) -> str:
+        return self.page().text()
+
+    def _repr_html_(self) -> str:
+        return self.page().html()
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A wrong idea that learners are known to have.
+
+    `believes` says it in one sentence; `act` does what who believes it would do, and returns the answer that would
+    be given; `sign` recognises it afterwards from the kernel's truth and the answer; `message` speaks to it.
+    """
+
+    code: str
+    believes: str
+    message: str
+    sign: Callable[[Scene, Answer], bool]
+    act: Callable[[Ground], object]
+
+
+class Exercise:
+    """The base of all exercises. A subclass sets the class attributes and writes the four methods.
+
+    `question` may name values: "Give it the name {hostname}." `hints` go from a nudge to nearly the answer.
+    """
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    question: ClassVar[str]
+    wants: ClassVar[Wants] = Wants()
+    hints: ClassVar[tuple[str, ...]]
+    misconceptions: ClassVar[tuple[Misconception, ...]]
+    after: ClassVar[str]
+    names: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def lesson(self) -> str:
+        """The two digits of its lesson: "03"."""
+        return self.id.partition(".")[0].zfill(2)
+
+    def values(self, random: Random) -> Values:
+        """The values of a variant, as plain data (they are kept in a file)."""
+        return {"names": random.sample(self.names, len(self.names))}
+
+    def setup(self, ground: Ground) -> None:
+        """Makes the ground: live containers, in the state in which the learner finds them."""
+        raise NotImplementedError
+
+    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
+        """What has to hold, each with what the kernel said. Reads /proc and the answer, nothing else."""
+        raise NotImplementedError
+
+    def solution(self, ground: Ground) -> object:
+        """Does what is asked and returns the answer. `reveal` shows these very lines."""
+        raise NotImplementedError
+
+    def dissolve(self, ground: Ground) -> None:
+        """Puts back what `kill` on each container does not: for ground that reaches into the lab's own world."""
+
+    def ask(self, values: Values) -> str:
+        """The question, with the values of a variant."""
+        return " ".join(self.question.format(**values).split())
+
+    def variant(self, seed: int) -> Values:
+        """The values that belong to a seed: the same on every machine."""
+        return self.values(Random(f"{self.id}/{seed}"))
+
+    def recognise(self, scene: Scene, answer: Answer) -> Misconception | None:
+        """The first known wrong idea whose sign shows."""
+        return next((each for each in self.misconceptions if each.sign(scene, answer)), None)
+
+    def source(self) -> str:
+        """The solution as lines for a notebook cell."""
+        lines = inspect.getsource(self.solution).splitlines()[1:]
+        body = textwrap.dedent("\n".join(lines))
+        end = f'exercises.check("{self.id}"' + (", answer)" if self.wants.example else ")")
+        body = body.replace("return None", "").replace("return ", "answer = ").rstrip()
+        return f"{body}\n{end}"

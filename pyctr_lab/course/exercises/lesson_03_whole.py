@@ -1,0 +1,5 @@
+"""Exercises."""
+
+from ..exercise import Exercise
+
+EXERCISES: tuple[Exercise, ...] = ()

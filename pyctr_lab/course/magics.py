@@ -1,0 +1,89 @@
+"""`%load_ext pyctr_lab`: two points of view, one word each, and errors as one clear line.
+
+    %%host                      the cell is a shell script on the host of the course
+    ip link
+
+    %%inside demo               the cell is a shell script in the container `demo`
+    hostname
+
+Both take the newest open lab. What the script prints is the cell's output; a status other than 0 is said in a line.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..errors import BadInput, LabError
+
+if TYPE_CHECKING:
+    from ..runtime import Container, Lab, Run
+
+#: Names that a lesson's first cell makes, and that are gone after a restart of the notebook's kernel.
+LESSON_NAMES = ("lab", "box", "ground", "Lab", "steps", "exercises", "draw")
+
+
+def load(shell: Any) -> None:
+    """Registers the magics with an IPython shell. Twice is fine."""
+    shell.register_magic_function(host, "cell", "host")
+    shell.register_magic_function(inside, "cell", "inside")
+    shell.set_custom_exc((LabError, NameError), in_one_line)
+
+
+def host(line: str, cell: str) -> None:
+    """%%host: runs the cell as a shell script on the host of the course."""
+    _refuse_words(line, "%%host takes no word; the container's view is %%inside NAME")
+    show(current_lab().host.run(["/bin/sh", "-c", cell]))
+
+
+def inside(line: str, cell: str) -> None:
+    """%%inside NAME: runs the cell as a shell script in a container of the newest open lab."""
+    show(container(line.strip()).run(["/bin/sh", "-c", cell]))
+
+
+def show(run: Run) -> None:
+    """What a script said, and how it ended if that was not well."""
+    print(run.stdout, end="")
+    print(run.stderr, end="", file=sys.stderr)
+    if run.signal:
+        print(f"killed by {run.signal}")
+    elif run.returncode:
+        print(f"exit status {run.returncode}")
+
+
+def current_lab() -> Lab:
+    """The newest open lab. Raises BadInput where there is none."""
+    from ..runtime import Lab
+
+    lab = Lab.current()
+    if lab is None:
+        raise BadInput("there is no open lab", hint="make one: lab = Lab(); a restart of the notebook's kernel ends it")
+    return lab
+
+
+def container(name: str) -> Container:
+    """A live container of the newest open lab. Raises BadInput, with those that there are."""
+    lab = current_lab()
+    found = lab.containers.get(name)
+    if found is None or not found.alive:
+        there = ", ".join(each for each, box in lab.containers.items() if box.alive) or "none yet"
+        asked = f"no container {name[:40]!r}" if name else "no container named after %%inside"
+        raise BadInput(f"there is {asked} in the lab", hint=f'there are: {there}; lab.container("NAME") makes one')
+    return found
+
+
+def in_one_line(shell: Any, kind: type[BaseException], error: BaseException, trace: Any, tb_offset: Any = None) -> Any:
+    """Shows an error of the lab, or a name that a restart took away, as one line instead of a traceback."""
+    if isinstance(error, LabError):
+        lines = [f"{kind.__name__}: {error}"]
+    elif getattr(error, "name", None) in LESSON_NAMES:
+        lines = [f"{kind.__name__}: {error}. After a restart of the kernel, run the lesson's first cells again"]
+    else:
+        lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
+    shell._showtraceback(kind, error, lines)
+    return lines
+
+
+def _refuse_words(line: str, hint: str) -> None:
+    if line.strip():
+        raise BadInput(f"%%host does not know {line.strip()[:40]!r}", hint=hint)

@@ -1,0 +1,155 @@
+"""Predictions: the learner commits to an answer, and the kernel's is laid beside it. Kept, never graded.
+
+    predict("3.uts-copy", "Does its host name change at once?", options=["yes", "no"])
+    compare("3.uts-copy", "no")
+
+A guess is made with the buttons below the question (arrow keys and space do), or, where there are no widgets, by
+giving it: `guess="yes"`. Without a guess both calls work too, and say that none was made. The guess that stood when
+the kernel answered is the one that is kept: second thoughts do not replace it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from ..errors import BadInput
+from .page import Page
+from .places import state_dir
+from .store import Data, Store
+
+STORE = Store(lambda: state_dir() / "predictions.json")
+
+
+class Prediction:
+    """A question with the guess that stands. Shown as text and HTML, and with buttons where there are widgets."""
+
+    def __init__(self, key: str, question: str, options: tuple[str, ...]) -> None:
+        self.key = key
+        self.question = question
+        self.options = options
+
+    @property
+    def guess(self) -> str | None:
+        """What the learner said, or None."""
+        return recall(self.key)
+
+    def page(self) -> Page:
+        """The question, what there is to choose from, and what was chosen."""
+        page = Page(f"Predict: {self.question}", kind="idle")
+        page.marks([("●" if option == self.guess else "○", option) for option in self.options])
+        if self.guess is None:
+            return page.line("You have not said yet.")
+        return page if self.options else page.line(f"You said: {self.guess}")
+
+    def __repr__(self) -> str:
+        return self.page().text()
+
+    def _repr_html_(self) -> str:
+        return self.page().html()
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display({"text/plain": repr(self), "text/html": self._repr_html_()}, raw=True)
+        if find_spec("ipywidgets") and _has_kernel():
+            display(buttons(self))
+
+
+def predict(key: str, question: str, *, options: Sequence[str] = (), guess: str | float | None = None) -> Prediction:
+    """Asks for a prediction. `options` are what there is to choose from; none of them means free text or a number.
+
+    `guess` is the learner's answer, given in the call. Raises BadInput for a guess that is not among the options.
+    """
+    choices = tuple(map(str, options))
+    if guess is not None:
+        commit(key, str(guess), choices)
+    return Prediction(key, question, choices)
+
+
+def commit(key: str, guess: str, options: Sequence[str] = ()) -> str:
+    """Keeps a guess, and says in a line what became of it. After the comparison the first one stays."""
+    guess = guess.strip()
+    if options and guess not in options:
+        raise BadInput(f"{guess[:40]!r} is not among the answers", hint=f"they are: {', '.join(options)}")
+    if not guess or len(guess) > 2000:
+        raise BadInput("a prediction is a text of 1 to 2,000 characters")
+    stands = recall(key)
+    if stands is not None and _all(STORE.read())[key].get("compared"):
+        return f"You have seen the answer; what you said first is kept: {stands}"
+    STORE.change(lambda data: _all(data).setdefault(key, {}).update(guess=guess))
+    return f"Kept: {guess}"
+
+
+def recall(key: str) -> str | None:
+    """What the learner said, or None."""
+    kept = _all(STORE.read()).get(key, {}).get("guess")
+    return None if kept is None else str(kept)
+
+
+def compare(key: str, actual: object, *, note: str = "") -> Page:
+    """Lays the kernel's answer beside the prediction. Neither right nor wrong is said: both can be read."""
+    guess, answer = recall(key), str(actual)
+    if guess is not None:
+        STORE.change(lambda data: _all(data)[key].update(compared=True, actual=answer))
+    rows = [("you said", guess if guess is not None else "nothing yet: the next prediction is yours"),
+            ("the kernel", answer)]  # fmt: skip
+    return Page(_finding(guess, answer), kind="wall" if guess == answer else "idle").rows(rows).line(note)
+
+
+def forget(key: str) -> None:
+    """Takes a prediction back, so that it can be made anew."""
+    STORE.change(lambda data: _all(data).pop(key, None) and None)
+
+
+def _finding(guess: str | None, answer: str) -> str:
+    if guess is None:
+        return "The kernel's answer"
+    if guess == answer:
+        return "As you said"
+    said, measured = _number(guess), _number(answer)
+    if said and measured:
+        ratio = max(said, measured) / min(said, measured)
+        return f"You said {'more' if said > measured else 'less'}, by a factor of {ratio:.1f}"
+    return "Other than you said"
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text.replace(",", ""))
+    except ValueError:
+        return None
+    return number if 0 < number < float("inf") else None
+
+
+def _all(data: Data) -> dict[str, Any]:
+    found: dict[str, Any] = data.setdefault("predictions", {})
+    return found
+
+
+def _has_kernel() -> bool:
+    """Widgets need a notebook's kernel, not just IPython."""
+    from IPython import get_ipython  # type: ignore[attr-defined]
+
+    return getattr(get_ipython(), "kernel", None) is not None
+
+
+def buttons(prediction: Prediction) -> Any:
+    """The live part: radio buttons, or a text field. What is chosen is kept at once, and said below."""
+    import ipywidgets as widgets
+
+    said = widgets.HTML(value="")
+    field: Any
+    if prediction.options:
+        field = widgets.RadioButtons(options=prediction.options, value=prediction.guess, layout={"width": "max-content"})
+    else:
+        field = widgets.Text(value=prediction.guess or "", placeholder="your words, then Enter", continuous_update=False,
+                             layout={"width": "90%"})  # fmt: skip
+
+    def keep(change: Any) -> None:
+        if change["new"]:
+            said.value = Page(commit(prediction.key, change["new"], prediction.options)).html()
+
+    field.observe(keep, "value")
+    return widgets.VBox([field, said])

@@ -1,0 +1,94 @@
+"""A small JSON file that two notebooks may write at once, and that is never lost to a crash.
+
+Every change is made under a lock, on what the file says now, and put in place by a rename. A file that cannot be
+read, or that a newer version of the course wrote, is kept aside and said in a line.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+
+Data = dict[str, Any]
+
+
+class Store:
+    """One JSON object in one file. `path` may be a function, for a place that the environment decides."""
+
+    def __init__(self, path: Callable[[], Path]) -> None:
+        self._path = path
+
+    @property
+    def path(self) -> Path:
+        """Where the file is now."""
+        return self._path()
+
+    def read(self) -> Data:
+        """What is kept; empty if nothing is. A file that is no use is set aside."""
+        with self._locked():
+            return self._load()
+
+    def change(self, change: Callable[[Data], None]) -> Data:
+        """Has `change` edit what is kept, and keeps that. Returns it."""
+        with self._locked():
+            data = self._load()
+            change(data)
+            write_atomically(self.path, {"version": VERSION, **data})
+            return data
+
+    def aside(self, mark: str = "old") -> Path | None:
+        """Keeps a copy of the file beside it; None if there is no file."""
+        with self._locked():
+            return self._copy_aside(mark)
+
+    def _load(self) -> Data:
+        try:
+            data = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except ValueError:
+            return self._useless("damaged", "cannot be read")
+        if not isinstance(data, dict) or not isinstance(version := data.pop("version", None), int):
+            return self._useless("damaged", "cannot be read")
+        return data if version <= VERSION else self._useless("newer", "was written by a newer version of the course")
+
+    def _useless(self, mark: str, why: str) -> Data:
+        kept = self._copy_aside(mark)
+        self.path.unlink()
+        print(f"{self.path.name} {why}: it is kept as {kept}, and the course begins a new one", file=sys.stderr)
+        return {}
+
+    def _copy_aside(self, mark: str) -> Path | None:
+        if not self.path.exists():
+            return None
+        number = 1
+        while (kept := self.path.with_name(f"{self.path.name}.{mark}-{number}")).exists():
+            number += 1
+        kept.write_bytes(self.path.read_bytes())
+        return kept
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(self.path.with_name(f".{self.path.name}.lock"), "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def write_atomically(path: Path, data: object) -> None:
+    """Puts a JSON file in place whole or not at all."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(fresh, "w", encoding="utf-8") as file:
+        json.dump(data, file, indent=1, ensure_ascii=False, sort_keys=True)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
