@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Container:
     """A live process on its way, with a name. Made by `Lab.container`; it ends with the lab at the latest."""
 
     def __init__(self, lab: Lab, name: str, carrier: Carrier, reaper: Carrier | None) -> None:
-        self.lab = lab
+        self._lab = weakref.ref(lab)  # a lab that nobody holds any more ends, whatever containers it has
         self.name = name
         self.history: list[StepResult] = []
         self.environment: dict[str, str] = dict(ENVIRONMENT)
@@ -81,6 +82,14 @@ class Container:
         self._status: int | None = None
 
     # --- who it is
+    @property
+    def lab(self) -> Lab:
+        """The lab it lives in."""
+        lab = self._lab()
+        if lab is None:
+            raise Gone(f"the lab of {self.name} is closed", hint="lab = Lab() opens a new one")
+        return lab
+
     @property
     def pid(self) -> int:
         """Its number as the lab's host sees it."""

@@ -158,10 +158,11 @@ class IdMaps(Step):
         return f"Say who its {ids}, from {self.inside} on, are outside: from {self.outside} on. Written from outside."
 
     def shell(self) -> str:
-        deny = ["echo deny > /proc/$pid/setgroups"] if self.setgroups == "deny" else []
-        lines = "\\n".join(self.text.split("\n"))
-        maps = [f"printf '{lines}' > /proc/$pid/{name}" for name in ("uid_map", "gid_map")]
-        return " && ".join(deny + maps)
+        if self.setgroups == "deny":  # whoever has no privilege can only name himself
+            own = [f'echo "{self.inside} $(id -{letter}) {self.count}"' for letter in "ug"]
+            return f"echo deny > /proc/$pid/setgroups && {own[0]} > /proc/$pid/uid_map && {own[1]} > /proc/$pid/gid_map"
+        lines = self.text.replace("\n", "\\n")
+        return " && ".join(f"printf '{lines}' > /proc/$pid/{name}" for name in ("uid_map", "gid_map"))
 
     @property
     def title(self) -> str:
