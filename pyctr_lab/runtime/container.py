@@ -98,6 +98,8 @@ class Container:
     @property
     def host_pid(self) -> int:
         """Its number as the notebook sees it: /proc/<host_pid> is there to be read."""
+        if self.carrier.closed and not self.became:
+            raise self._gone()
         return self.carrier.find_host_pid()
 
     @property
@@ -168,7 +170,10 @@ class Container:
                 f"{self.name} has become {self.became} and obeys no more", hint="a program is run in it with .run()"
             )
         if self._status is not None or (self.carrier.host_pid and ended(self.carrier.host_pid, 0)):
-            raise Gone(f"{self.name} has ended", hint=f'lab.container("{self.name}") makes a fresh one')
+            raise self._gone()
+
+    def _gone(self) -> Gone:
+        return Gone(f"{self.name} has ended", hint=f'lab.container("{self.name}") makes a fresh one')
 
     def _stretch(self, calls: list[Call], descriptors: Mapping[str, int] | None, timeout: float | None) -> list[Answer]:
         if calls[0].outside:
@@ -253,12 +258,12 @@ class Container:
     # --- seen
     def view(self) -> View:
         """What the process sees, as data. Takes about half a millisecond."""
+        if not self.became:
+            self._still_obeys()
         asked, reaper = (self.carrier, None) if not self.became else self._entered()
         own_tree = self is not self.lab.host and not self.shares("cgroup")
         root = proc.cgroup(self.host_pid) if own_tree else self.lab.cgroup_root
         try:
-            if not self.became and self is not self.lab.host:
-                self._still_obeys()
             visitor = asked.find_host_pid() if reaper else 0
             return look(self.host_pid, asked.ask, root, self.lab.launcher.host_pid, visitor)
         finally:
@@ -269,10 +274,13 @@ class Container:
     # --- its end
     def kill(self) -> None:
         """Ends the process, wherever it is, and all that lives in its PID namespace. Twice is fine."""
+        lab = self._lab()
+        if lab is None or lab.closed:  # then it has ended already
+            return
         if self._status is None:
             send_signal(self.carrier.host_pid, signal.SIGKILL)
             self.wait()
-        self.lab.forget(self)
+        lab.forget(self)
 
     def wait(self, timeout: float | None = None) -> int:
         """Waits for the process to end; its return code, negative for a signal. Raises TimeExpired."""
