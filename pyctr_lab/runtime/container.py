@@ -98,7 +98,7 @@ class Container:
     @property
     def host_pid(self) -> int:
         """Its number as the notebook sees it: /proc/<host_pid> is there to be read."""
-        if self.carrier.closed and not self.became:
+        if self._status is not None:
             raise self._gone()
         return self.carrier.find_host_pid()
 

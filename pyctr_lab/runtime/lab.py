@@ -57,9 +57,12 @@ class Lab:
 
     def _enter(self) -> None:
         """The launcher is itself carried into a container; here *we* are the ones outside."""
+        root = os.getuid() == 0
+        if root and world.is_masked():
+            self.host.carry(world.unmask())
         self.host.carry(world.leave())
-        self.ids = world.map_ids(self._process.pid)
-        self.host.carry(world.let_go(root=os.getuid() == 0))
+        self.ids = world.map_ids(self.host.host_pid)
+        self.host.carry(world.let_go(root=root))
         self.host.carry(world.furnish())
 
     @staticmethod
@@ -162,7 +165,7 @@ class Lab:
         try:
             box.carry([*before, *streams.calls(), execve(command, env)], streams.theirs)
             streams.hand_over()
-            program = Program(tuple(command), box.carrier, box.wait_status, streams, began)
+            program = Program(tuple(command), box.host_pid, box.pid, box.wait_status, streams, began)
             self._expected.add(program.host_pid)
             return program
         except BaseException:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..errors import BadInput, TimeExpired
-from .carrier import Carrier, ended
+from .carrier import ended
 from .streams import Streams
 
 
@@ -41,14 +41,15 @@ class Program:
     def __init__(
         self,
         args: tuple[str, ...],
-        carrier: Carrier,
+        host_pid: int,
+        pid: int,
         reap: Callable[[float | None], int],
         streams: Streams,
         began: float,
     ) -> None:
         self.args = args
-        self.host_pid = carrier.host_pid
-        self.pid = carrier.pids[1] if len(carrier.pids) > 1 else carrier.host_pid
+        self.host_pid = host_pid
+        self.pid = pid
         self.began = began
         self.result: Run | None = None
         self._reap = reap

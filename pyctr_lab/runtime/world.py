@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..kernel import proc
 from ..kernel.calls import Call, fork, mount, prctl, setgroups, sethostname, setresgid, setresuid, unshare
 from ..kernel.constants import (
     CLONE_NEWCGROUP,
@@ -35,6 +36,20 @@ from ..steps import LoopbackUp
 IDS = 65536
 FIRST_FOR_ROOT = 200_000_000  # far from what useradd hands out; moved up where somebody owns it
 OUTER = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
+
+
+def unmask() -> list[Call]:
+    """Inside another container parts of /proc are covered, and no user namespace may then mount a /proc of its own.
+
+    Root can first mount a fresh one, in a pid and a mount namespace that belong to the machine's user namespace.
+    """
+    fresh = mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    return [unshare(CLONE_NEWPID | CLONE_NEWNS), fork(), mount(None, "/", None, MS_REC | MS_PRIVATE), fresh]
+
+
+def is_masked() -> bool:
+    """Whether something is mounted over a part of our /proc."""
+    return any(mounted.target.startswith("/proc/") for mounted in proc.mountinfo("self"))
 
 
 def leave() -> list[Call]:
