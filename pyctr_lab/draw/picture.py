@@ -16,11 +16,12 @@ class Picture:
 
     In a notebook it shows itself as an `<img>` whose source is the SVG as data: inline SVG is reduced to its bare
     words where the notebook is not trusted, an image is not. The twin is the image's alternative text and the plain
-    form of the output.
+    form of the output. `title` is the finding, where the picture states one.
     """
 
     svg: str = field(repr=False)
     twin: str
+    title: str = ""
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None

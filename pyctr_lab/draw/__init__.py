@@ -1,0 +1,23 @@
+"""Data in, pictures out. Imported when used: `from pyctr_lab import draw`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .isolation_map import draw_map, isolation_map
+from .picture import Picture
+from .story import story
+
+if TYPE_CHECKING:
+    from .panel import Builder, builder
+
+__all__ = ["Builder", "Picture", "builder", "draw_map", "isolation_map", "story"]
+
+
+def __getattr__(name: str) -> Any:
+    """The builder brings ipywidgets with it, so it is imported when it is asked for."""
+    if name not in ("Builder", "builder"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import panel as module
+
+    return getattr(module, name)

@@ -1,0 +1,233 @@
+"""The isolation map: a container and its host seen from both sides, and the walls between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ..errors import LabError
+from . import finding
+from .look import NOTE, TAG, TEXT, TITLE, VALUE, clean, fit, label, line, rect, svg, text_width, wrap
+from .picture import Picture
+from .rows import NAMES, Row, Sight, joined, rows, shortened
+
+if TYPE_CHECKING:
+    from ..runtime import Container
+    from ..runtime.container import StepResult
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the map's columns are, px; `limit` is how many lines a row has at most, by kind."""
+
+    width: int
+    label: int
+    host: tuple[int, int]  # left edge and width of the host's boxes
+    box: tuple[int, int]
+    wall: int  # centre of the walls
+    pad: int  # above the first line of a box, beyond half of it
+    step: int  # between lines
+    gap: int  # between rows
+    size: int  # of values
+    limits: Mapping[str, int]
+    cut: Callable[[Sequence[str], int], list[str]]
+    margin: int = 0
+
+    def height(self, row: Row) -> int:
+        return 2 * self.pad + self.step * (self.lines(row) - 1)
+
+    def lines(self, row: Row) -> int:
+        return max(1, *(len(self.shown(row, side)) for side in (row.outside, row.inside)))
+
+    def shown(self, row: Row, side: Sequence[str]) -> list[str]:
+        return self.cut(side, self.limits.get(row.kind, 2))
+
+
+WIDE = Layout(980, 24, (140, 330), (630, 326), 550, 21, 18, 8, VALUE, {"pid": 4, "mnt": 4, "net": 3}, shortened, 24)
+"""The map by itself."""
+
+NARROW = Layout(648, 1, (80, 204), (404, 242), 344, 17, 17, 8, NOTE, {}, joined)
+"""The map inside the builder, beside its list of steps; the panel's own heading stands above it."""
+
+
+def draw_map(
+    inside: Sight,
+    outside: Sight,
+    *,
+    name: str,
+    when: str = "",
+    changed: Collection[str] = (),
+    left_open: Mapping[str, str] | None = None,
+    spent: str = "",
+    layout: Literal["wide", "narrow"] = "wide",
+) -> Picture:
+    """The map as a pure function of two views (or of the reason why there is none: `"ended"`).
+
+    `when` is the subtitle, `changed` the kinds that the last step changed, `left_open` says for a kind why the
+    learner left it open, and `spent` is what it cost so far.
+    """
+    table = rows(inside, outside, changed=changed, left_open=left_open)
+    heading = finding.title(name, inside, outside, table)
+    twin = finding.twin(heading, clean(when), name, inside, table, spent)
+    plan = {"wide": WIDE, "narrow": NARROW}[layout]
+    top, head = _head(plan, heading, when) if layout == "wide" else (14, [])
+    parts = [*head, *_columns(plan, top, name), *_rows(plan, top + 10, table, (outside, inside))]
+    bottom = top + 10 + sum(plan.height(row) + plan.gap for row in table)
+    parts += _foot(plan, bottom + 21, table, spent)
+    return Picture(svg(plan.width, bottom + 21 + max(8, plan.margin), parts, title=heading, twin=twin), twin, heading)
+
+
+def _head(plan: Layout, heading: str, when: str) -> tuple[int, list[str]]:
+    """The title, on two lines where it is long, and the subtitle; returns the baseline of the column heads too."""
+    room = plan.width - 2 * plan.margin
+    lines = wrap(heading, room, TITLE, bold=True)
+    parts = [label(24, 34 + 24 * n, text, size=TITLE, style="h") for n, text in enumerate(lines)]
+    below = 58 + 24 * (len(lines) - 1)
+    return below + 26, [*parts, label(24, below, when, style="d", width=room)]
+
+
+def _columns(plan: Layout, y: int, name: str) -> list[str]:
+    size = TEXT if plan is WIDE else NOTE
+    pad = _inset(plan)
+    who = finding.short_name(name, 24 if plan is WIDE else 14)
+    return [
+        label(plan.host[0] + pad, y, "seen from the host", size=size, style="d"),
+        label(plan.box[0] + pad, y, f"seen from inside {who}", size=size, style="d", width=plan.box[1] - pad),
+    ]
+
+
+def _inset(plan: Layout) -> int:
+    return 12 if plan is WIDE else 10
+
+
+def _rows(plan: Layout, y: float, table: Sequence[Row], sights: tuple[Sight, Sight]) -> Iterator[str]:
+    for row in table:
+        height = plan.height(row)
+        yield from _name(plan, y, row)
+        yield from _side(plan, y, row, row.outside, sights[0], inside=False)
+        yield from _side(plan, y, row, row.inside, sights[1], inside=True)
+        yield from _wall(plan, y, height, row)
+        y += height + plan.gap
+
+
+def _name(plan: Layout, y: float, row: Row) -> Iterator[str]:
+    if plan is NARROW:
+        yield label(plan.label - 1, y + plan.pad + 5, row.name, style="h")
+        return
+    yield label(plan.label, y + plan.pad - 4, row.name, style="h")
+    yield label(plan.label, y + plan.pad + 13, NAMES[row.kind][1], size=NOTE, style="d")
+
+
+def _side(plan: Layout, y: float, row: Row, side: Sequence[str], sight: Sight, *, inside: bool) -> Iterator[str]:
+    x, width = plan.box if inside else plan.host
+    height, pad = plan.height(row), _inset(plan)
+    yield rect(x, y, width, height, **_ground(row, sight, inside))
+    tag = row.tag if inside else ""
+    tag_width = text_width(tag, TAG, bold=True) + 12 if tag else 0
+    grey = " d" if inside and not row.wall and not row.changed else ""
+    for n, text in enumerate(plan.shown(row, side)):
+        room = width - 2 * pad - (tag_width if n == 0 else 0)
+        yield label(x + pad, y + plan.pad + 4.5 + n * plan.step, text, size=plan.size, style="m" + grey, width=room)
+    if isinstance(sight, str) and row.kind == next(iter(NAMES)):
+        yield label(x + pad, y + plan.pad + 4.5, sight, size=NOTE, style="d", width=width - 2 * pad)
+    if tag:
+        news = "n" if row.changed or row.left_open else "d"
+        bold = " h" if row.changed else ""
+        yield label(x + width - pad, y + plan.pad + 4.5, tag, size=TAG, style=f"e {news}{bold}", width=width - 2 * pad)
+
+
+def _ground(row: Row, sight: Sight, inside: bool) -> dict[str, str | float]:
+    """Filled is there; dashed was there once; an outline is a wall's colour, or the news."""
+    if isinstance(sight, str):
+        return {"stroke": "idle", "dash": "6 3"}
+    if not inside:
+        return {"fill": "host"}
+    fill = "box" if row.wall else "host"
+    if row.changed:
+        return {"fill": fill, "stroke": "new", "line": 2.5}
+    return {"fill": fill, "stroke": "wall"} if row.wall else {"fill": fill}
+
+
+def _wall(plan: Layout, y: float, height: float, row: Row) -> Iterator[str]:
+    left, right = plan.host[0] + plan.host[1] + 7, plan.box[0] - 7
+    middle = y + height / 2
+    if row.wall is None:
+        return
+    if row.wall:
+        stubs = inode_stubs(*row.inodes)
+        yield rect(plan.wall - 4, y, 8, height, fill="new" if row.changed else "wall", radius=2)
+        yield label(plan.wall - 9, middle + 4, stubs[0], size=TAG, style="d e")
+        yield label(plan.wall + 9, middle + 4, stubs[1], size=TAG, style="d")
+        return
+    news = bool(row.left_open) or row.changed
+    yield line(left, middle + 3, right, middle + 3, stroke="new" if news else "dim", dash="3 4")
+    words = "left open" if row.left_open else f"shared {inode_stubs(*row.inodes)[0]}"
+    words = fit(words, right - left, TAG, bold=news)
+    yield label(plan.wall, middle - 3, words, size=TAG, style="c n h" if news else "c d")
+
+
+def inode_stubs(one: int, other: int) -> tuple[str, str]:
+    """The last digits of two namespace numbers: four, or as many as tell two different ones apart."""
+    digits = 4
+    while one != other and one % 10**digits == other % 10**digits:
+        digits += 1
+    return f"…{one % 10**digits:0{digits}d}", f"…{other % 10**digits:0{digits}d}"
+
+
+def _foot(plan: Layout, y: float, table: Sequence[Row], spent: str) -> Iterator[str]:
+    if any(row.wall is None for row in table):
+        yield label(plan.label, y, "walls unknown: there is no view to compare", style="d", size=plan.size)
+        return
+    size, cell = (TEXT, 20) if plan is WIDE else (VALUE, 18)
+    count = f"{sum(bool(row.wall) for row in table)} of {len(table)} walls up"
+    yield label(plan.label, y, count, size=size, style="h")
+    for n, row in enumerate(sorted(table, key=lambda row: (not row.wall, row.changed))):
+        colour = "new" if row.changed or row.left_open else "wall"
+        x = 154 if plan is WIDE else 136
+        yield rect(x + n * (cell + 6), y - 12, cell, 15, fill=colour if row.wall else "none", stroke=colour, radius=3,
+                   dash="" if row.wall or not row.left_open else "3 2")  # fmt: skip
+    yield label(plan.width - plan.margin - 1, y, spent, size=size - 1, style="d e")
+
+
+def isolation_map(box: Container, *, layout: Literal["wide", "narrow"] = "wide") -> Picture:
+    """The map of a live container, its lab's host beside it: what both see, which walls stand, what the last step changed.
+
+    A container that has ended, or cannot be asked, is drawn as such. Drawing changes nothing.
+    """
+    last = box.history[-1] if box.history else None
+    return draw_map(
+        sight(box),
+        sight(box.lab.host),
+        name=box.name,
+        when=after(box.history),
+        changed=last.step.touches if last else (),
+        spent=cost(box.history),
+        layout=layout,
+    )
+
+
+def sight(box: Container) -> Sight:
+    """What a container sees, or why that cannot be said."""
+    try:
+        return box.view()
+    except (LabError, ProcessLookupError) as why:
+        return "ended" if not box.alive else clean(getattr(why, "message", why), 60)
+
+
+def after(history: Sequence[StepResult]) -> str:
+    """Where a container is on its way: `after step 5 · host name “demo” · sethostname(2) · 9 µs`."""
+    if not history:
+        return "before the first step"
+    last = history[-1]
+    calls = list(dict.fromkeys(answer.name for answer in last.calls))
+    named = f"{', '.join(f'{call}(2)' for call in calls[:3])}{' and more' if len(calls) > 3 else ''}"
+    parts = (f"after step {len(history)}", last.step.title, named, f"{last.seconds * 1e6:.0f} µs")
+    return " · ".join(filter(None, parts))
+
+
+def cost(history: Sequence[StepResult]) -> str:
+    """`1.92 ms so far, 14 calls`; empty before the first step."""
+    count = sum(len(result.calls) for result in history)
+    seconds = sum(result.seconds for result in history)
+    return f"{seconds * 1e3:.2f} ms so far, {count} call{'s' * (count != 1)}" if history else ""

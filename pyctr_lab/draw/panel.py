@@ -1,0 +1,249 @@
+"""The builder: a live panel in which a recipe is switched, and walked forwards and backwards by a real process."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+from IPython.display import display
+
+from ..errors import LabError
+from ..kernel.calls import Answer
+from ..runtime.container import folded
+from ..steps import NewNamespace, Step
+from .look import STYLE as PICTURES
+from .look import escape
+from .panel_style import STYLE
+from .picture import Picture
+from .walk import Stop, Walk
+
+if TYPE_CHECKING:
+    from ..runtime import Lab
+
+SHOWN_CALLS = 60
+_panels: weakref.WeakKeyDictionary[Lab, dict[str, Builder]] = weakref.WeakKeyDictionary()
+
+
+def builder(lab: Lab, steps: Sequence[Step] | None = None, at: int | None = None, *, name: str = "builder") -> Builder:
+    """A panel with a switch for each step, the map, the calls and their cost, and a slider through the recipe.
+
+    `steps` defaults to the lab's default recipe with a time namespace added; `at` is the step behind which the panel
+    opens (default: the last). The process is called `name`; made again under the same name, as when a cell is run
+    twice, the earlier panel is closed and its process ended.
+    """
+    return Builder(lab, default_steps(lab) if steps is None else list(steps), at, name=name)
+
+
+def default_steps(lab: Lab) -> list[Step]:
+    """The default recipe with all eight walls: a time namespace behind the others, before the PID step's fork."""
+    steps = list(lab.recipe())
+    kinds = [step.kind if isinstance(step, NewNamespace) else "" for step in steps]
+    if "time" not in kinds and "pid" in kinds:
+        steps.insert(kinds.index("pid"), NewNamespace("time"))
+    return steps
+
+
+class Builder:
+    """The panel. `close()` ends its process; so does closing the lab, or making a panel of the same name."""
+
+    def __init__(self, lab: Lab, steps: Sequence[Step], at: int | None, *, name: str) -> None:
+        earlier = _panels.setdefault(lab, {}).pop(name, None)
+        if earlier is not None:
+            earlier.close()
+        _panels[lab][name] = self
+        self.walk = Walk(lab, steps, name=name)
+        self._mine = list(self.walk.on)  # the learner's own switches, kept while a preset shows others
+        self._quiet = False
+        self._make()
+        self.go(len(steps) if at is None else at)
+        self._listen()
+
+    # --- what it is made of
+    def _make(self) -> None:
+        count = len(self.walk.steps)
+        self._heading, self._marks, self._map, self._calls = (widgets.HTML() for _ in range(4))
+        self._map.add_class("map")
+        self._slider = widgets.IntSlider(min=0, max=count, readout=False, layout=widgets.Layout(width="auto"))
+        words = (
+            ("|◀ start", "to the start"),
+            ("◀ back", "one step back"),
+            ("on ▶", "one step on"),
+            ("end ▶|", "to the end"),
+        )
+        self._buttons = [widgets.Button(description=text, tooltip=tip) for text, tip in words]
+        self._preset = widgets.ToggleButtons(
+            options=["no walls", "my recipe", "all walls"], value="my recipe", description="start from"
+        )
+        self._switches = [
+            widgets.Checkbox(value=True, indent=False, description=f"{number}  {step.title}", tooltip=step.describe())
+            for number, step in enumerate(self.walk.steps, 1)
+        ]
+        self._costs = [widgets.HTML() for _ in range(count)]
+        self._lines = [_box(widgets.HBox, pair, "pcb-step") for pair in zip(self._switches, self._costs, strict=True)]
+        self.widget = self._arranged()
+
+    def _arranged(self) -> widgets.VBox:
+        bar = [*self._buttons, _box(widgets.VBox, [self._slider, self._marks], "pcb-slide"), self._preset]
+        head = widgets.HTML('<div class="hd">recipe: switch off what you like; the bar is µs in the kernel</div>')
+        recipe = _box(widgets.VBox, [head, *self._lines], "pcb-list")
+        parts = [
+            widgets.HTML(f"<style>{PICTURES}{STYLE}</style>"),
+            self._heading,
+            _box(widgets.Box, bar, "pcb-bar"),
+            _box(widgets.Box, [recipe, self._map], "pcb-main"),
+            self._calls,
+        ]
+        return _box(widgets.VBox, parts, "pc", "pcb")
+
+    def _listen(self) -> None:
+        self._slider.observe(lambda change: self.go(change["new"]), "value")
+        ways = (lambda: 0, lambda: self.walk.at - 1, lambda: self.walk.at + 1, lambda: len(self.walk.steps))
+        for button, way in zip(self._buttons, ways, strict=True):
+            button.on_click(lambda _, way=way: self.go(way()))
+        for index, switch in enumerate(self._switches):
+            switch.observe(lambda change, index=index: self.switch(index, change["new"]), "value")
+        self._preset.observe(lambda change: self._take_preset(change["new"]), "value")
+
+    # --- what can be done with it
+    def go(self, at: int) -> None:
+        """Takes a process to just behind step `at`, and shows it. An error is shown in the panel, not raised."""
+        if self._quiet:
+            return
+        try:
+            self.walk.go(at)
+            self._show()
+        except LabError as why:
+            self._heading.value = f'<h3>{escape(why.message)}</h3><p class="sub">{escape(why.hint)}</p>'
+
+    def switch(self, index: int, on: bool) -> None:
+        """Switches a step (the first is 0) on or off, as its check box does."""
+        if self._quiet:
+            return
+        self.walk.on[index] = on
+        self._mine = list(self.walk.on)
+        self.go(self.walk.at)
+
+    def _take_preset(self, name: str) -> None:
+        if self._quiet:
+            return
+        count = len(self.walk.steps)
+        self.walk.on = {"no walls": [False] * count, "all walls": [True] * count}.get(name, list(self._mine))
+        self.go(self.walk.at)
+
+    def close(self) -> None:
+        """Takes the panel away and ends its process. Twice is fine."""
+        self.walk.end()
+        for each in (*self._switches, *self._costs, *self._lines, self._slider, self.widget):
+            each.close()
+
+    # --- how it shows itself
+    @property
+    def still(self) -> Picture:
+        """The map at this position, as a picture that stays when the kernel has gone."""
+        return self.walk.picture("wide")
+
+    def _ipython_display_(self) -> None:
+        still = self.still
+        live = {key: value for key, value in self.widget._repr_mimebundle_().items() if key != "text/plain"}
+        display({**live, "text/plain": str(still)}, raw=True)  # type: ignore[no-untyped-call]
+        display({"text/html": still.html(css_class="pc-still"), "text/plain": str(still)}, raw=True)  # type: ignore[no-untyped-call]
+
+    def __repr__(self) -> str:
+        return f"Builder(step {self.walk.at} of {len(self.walk.steps)})"
+
+    def _show(self) -> None:
+        walk, stops = self.walk, self.walk.stops
+        self._quiet = True
+        try:
+            self._slider.value = walk.at
+            for switch, on in zip(self._switches, walk.on, strict=True):
+                switch.value = on
+            self._preset.value = "my recipe" if walk.on == self._mine else "all walls" if all(walk.on) else "no walls"
+        finally:
+            self._quiet = False
+        for index, disabled in enumerate((walk.at == 0,) * 2 + (walk.at == len(stops),) * 2):
+            self._buttons[index].disabled = disabled
+        picture = walk.picture()
+        self._heading.value = (
+            f'<h3>{escape(picture.title)}</h3><p class="sub" aria-live="polite">{escape(walk.when)}</p>'
+        )
+        self._marks.value = marks(stops)
+        self._map.value = picture.inline()
+        self._calls.value = calls(walk)
+        self._show_lines(stops)
+
+    def _show_lines(self, stops: Sequence[Stop]) -> None:
+        longest = max((stop.seconds or 0 for stop in stops), default=0) or 1
+        for stop, box, cost in zip(stops, self._lines, self._costs, strict=True):
+            cost.value = price(stop, longest)
+            wanted = {"pcb-step", LOOKS.get(stop.state, f"pcb-{stop.state}")}
+            if set(box._dom_classes) != wanted:
+                box._dom_classes = tuple(sorted(wanted))
+
+
+LOOKS = {"current": "pcb-cur", "refused": "pcb-ref", "failed": "pcb-ref"}
+
+
+def _box(kind: Any, children: Sequence[Any], *classes: str) -> Any:
+    made = kind(list(children))
+    for name in classes:
+        made.add_class(name)
+    return made
+
+
+def price(stop: Stop, longest: float) -> str:
+    """The end of a step's line: its cost as bar and number, or why there is none."""
+    if stop.state == "off":
+        return '<div class="note">off</div>'
+    if stop.state in ("refused", "failed"):
+        return f'<div class="note why">{stop.state}: {escape(stop.why)}</div>'
+    if stop.seconds is None:
+        return '<div class="cost"><span class="us">–</span></div>'
+    bar = f'<span class="bar"><i style="width:{100 * stop.seconds / longest:.1f}%"></i></span>'
+    return f'<div class="cost">{bar}<span class="us">{stop.seconds * 1e6:.0f}</span></div>'
+
+
+def marks(stops: Sequence[Stop]) -> str:
+    """The numbers under the slider, each with its step's state."""
+    looks = {"current": "cur", "refused": "ref", "failed": "ref"}
+    count = len(stops) or 1
+    each = (
+        f'<i class="{looks.get(stop.state, stop.state)}" style="left:calc(11px + (100% - 22px)*{number}/{count})">{number}</i>'
+        for number, stop in enumerate(stops, 1)
+    )
+    return f'<div class="marks" aria-hidden="true">{"".join(each)}</div>'
+
+
+def calls(walk: Walk) -> str:
+    """The calls made so far and the shell form of each step, the newest in bold."""
+    history = walk.history
+    made = [line for number, result in history for line in _call_lines(number, result.calls, number == walk.at)]
+    hidden = [f"… {len(made) - SHOWN_CALLS} earlier lines"] if len(made) > SHOWN_CALLS else []
+    shell = [_marked(f"[{number}] {result.step.shell()}", number == walk.at) for number, result in history]
+    back = "One step back starts a fresh process and takes it there again: the kernel has no undo."
+    return (
+        '<div class="calls"><div><div class="hd"><b>Calls so far</b>, newest first, made by the process itself unless marked</div>'
+        f'<pre tabindex="0" aria-label="calls so far">{chr(10).join([*made[::-1][:SHOWN_CALLS], *hidden]) or "none yet"}</pre></div>'
+        '<div><div class="hd"><b>The same in a shell</b>, step by step, newest first</div>'
+        f'<pre tabindex="0" aria-label="the same in a shell">{chr(10).join(shell[::-1]) or "nothing yet"}</pre>'
+        f'<div class="hd" style="margin-top:6px">{back}</div></div></div>'
+    )
+
+
+def _call_lines(number: int, answers: Sequence[Answer], news: bool) -> Iterator[str]:
+    lines = [_call_line(answer, count, seconds) for answer, count, seconds in folded(answers)]
+    for line, same in groupby(lines):
+        times = len(list(same))
+        yield _marked(f"[{number}] {line}{f', {times} times' if times > 1 else ''}", news)
+
+
+def _call_line(answer: Answer, count: int, seconds: float) -> str:
+    more = f" and {count - 1} more" if count > 1 else ""
+    return f"{'launcher: ' if answer.call.outside else ''}{answer}{more} <{seconds * 1e6:.0f} µs>"
+
+
+def _marked(text: str, news: bool) -> str:
+    return f"<b>{escape(text)}</b>" if news else escape(text)

@@ -1,0 +1,189 @@
+"""What two views say, in words: one row a namespace kind, the host's side and the container's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ..kernel.proc import Mount
+from ..runtime.view import Interface, View
+from .look import clean
+
+Sight = View | str
+"""A view, or, where there is none, the reason in a few words ("ended")."""
+
+NAMES = {
+    "uts": ("UTS", "host name"),
+    "pid": ("PID", "processes"),
+    "mnt": ("Mount", "file system"),
+    "net": ("Network", "interfaces"),
+    "user": ("User", "identity"),
+    "ipc": ("IPC", "shared memory"),
+    "cgroup": ("Cgroup", "resource tree"),
+    "time": ("Time", "boot clock"),
+}
+"""The rows of the map in their order: kind, its name, and what it holds."""
+
+COPIED = ("uts", "mnt", "time")
+"""The kinds whose new namespace begins as a copy; the others begin empty."""
+
+OVERFLOW_ID = 65534
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind seen from both sides. `wall` is None where one side cannot be seen."""
+
+    kind: str
+    outside: tuple[str, ...]
+    inside: tuple[str, ...]
+    wall: bool | None
+    inodes: tuple[int, int]
+    changed: bool = False
+    left_open: str = ""  # why the learner's own choice left it open
+    copy: bool = False  # a wall with the same to be seen on both sides
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.kind][0]
+
+    @property
+    def tag(self) -> str:
+        """The words at the end of the container's side; empty where there is nothing to say."""
+        if self.changed:
+            return "changed now" + (": a copy so far" if self.copy else "")
+        return self.left_open or ("a copy so far" if self.copy else "")
+
+
+def rows(
+    inside: Sight, outside: Sight, *, changed: Collection[str] = (), left_open: Mapping[str, str] | None = None
+) -> tuple[Row, ...]:
+    """The eight rows of the map. `changed` are kinds of the last step, `left_open` tells which walls are missing why."""
+    return tuple(_row(kind, inside, outside, changed, left_open or {}) for kind in NAMES)
+
+
+def _row(kind: str, inside: Sight, outside: Sight, changed: Collection[str], left_open: Mapping[str, str]) -> Row:
+    if isinstance(inside, str) or isinstance(outside, str):
+        return Row(kind, seen(kind, outside), seen(kind, inside), None, (_inode(outside, kind), _inode(inside, kind)))
+    numbers = (_inode(outside, kind), _inode(inside, kind))
+    wall = numbers[0] != numbers[1]
+    open_words = "" if wall else left_open.get(kind, "")
+    alike = wall and kind in COPIED and _content(kind, inside) == _content(kind, outside)
+    return Row(
+        kind,
+        seen(kind, outside),
+        seen(kind, inside, outside),
+        wall,
+        numbers,
+        kind in changed,
+        clean(open_words),
+        bool(alike),
+    )
+
+
+def _inode(sight: Sight, kind: str) -> int:
+    return 0 if isinstance(sight, str) else sight.namespaces.get(kind, 0)
+
+
+def _content(kind: str, view: View) -> object:
+    """What is compared to tell a copy. Mount numbers differ in a copy, what is mounted where does not."""
+    contents = {
+        "mnt": sorted((mount.target, mount.kind, mount.source) for mount in view.mounts),
+        "time": round(view.uptime / 60),
+    }
+    return contents.get(kind) or seen(kind, view)
+
+
+def seen(kind: str, sight: Sight, host: View | None = None) -> tuple[str, ...]:
+    """What one side sees of one kind: all of it, a line each, the most telling first. Nothing where there is no view.
+
+    With the `host`'s view beside it, an identity says who it is there.
+    """
+    if isinstance(sight, str):
+        return ()
+    lines = {
+        "uts": lambda view: [view.hostname or "(empty)"],
+        "pid": lambda view: [f"{process.pid} {process.name}" for process in view.processes],
+        "mnt": lambda view: mount_lines(view.mounts),
+        "net": lambda view: [interface_line(each) for each in view.interfaces] or ["none"],
+        "user": lambda view: [identity(view, host), power(len(view.capabilities))],
+        "ipc": lambda view: [objects(view.ipc.segments, view.ipc.queues, view.ipc.semaphores)],
+        "cgroup": lambda view: [view.cgroup],
+        "time": lambda view: [f"up {duration(view.uptime)}"],
+    }
+    return tuple(clean(line) for line in lines[kind](sight))
+
+
+def mount_lines(mounts: Sequence[Mount]) -> list[str]:
+    """`/` first, then the ways into the tree, the shortest first; a target that is covered is told once."""
+    last = {mount.target: mount for mount in mounts}
+    order = sorted(last.values(), key=lambda mount: (mount.target.count("/"), len(mount.target) > 1, mount.target))
+    top = [mount for mount in order if mount.target == "/"]
+    rest = [mount for mount in order if mount.target != "/"]
+    return [f"{mount.target}  {mount.kind}{', read-only' if mount.readonly else ''}" for mount in top + rest]
+
+
+def interface_line(interface: Interface) -> str:
+    """`lo  127.0.0.1`, or `lo  DOWN`."""
+    state = " ".join(interface.addresses) or "up"
+    return f"{interface.name}  {state if interface.up else 'DOWN'}"
+
+
+def identity(view: View, host: View | None = None) -> str:
+    """`uid 0 root → 1000 on host`; without a map the kernel says 65534, nobody."""
+    name = {0: " root", OVERFLOW_ID: " nobody"}.get(view.uid, "")
+    if not view.uid_map:
+        return f"uid {view.uid}{name}, no map yet"
+    there = id_on_host(view, host) if host and host.uid_map != view.uid_map else None
+    return f"uid {view.uid}{name}" + (f" → {there} on host" if there is not None else "")
+
+
+def id_on_host(view: View, host: View) -> int | None:
+    """The id that a view's own user has in the host's eyes; None where it has none."""
+    outermost = mapped(view.uid, [(each.inside, each.outside, each.count) for each in view.uid_map])
+    back = [(each.outside, each.inside, each.count) for each in host.uid_map]
+    return None if outermost is None else mapped(outermost, back)
+
+
+def mapped(number: int, ranges: Sequence[tuple[int, int, int]]) -> int | None:
+    """Where ranges of (from, to, count) take `number`."""
+    return next((to + number - start for start, to, count in ranges if start <= number < start + count), None)
+
+
+def power(capabilities: int) -> str:
+    """How many capabilities are in effect, in words."""
+    return {0: "no capabilities", 1: "1 capability"}.get(capabilities, f"{capabilities} capabilities")
+
+
+def objects(segments: int, queues: int, semaphores: int) -> str:
+    """System V objects, those that there are."""
+    counts = ((segments, "segment"), (queues, "queue"), (semaphores, "semaphore set"))
+    return ", ".join(f"{count} {name}{'s' * (count != 1)}" for count, name in counts if count) or "none"
+
+
+def duration(seconds: float) -> str:
+    """Two units at most: `3 h 12 min`, `10 years 4 d`."""
+    units = ((31_557_600, " years"), (86_400, " d"), (3_600, " h"), (60, " min"), (1, " s"))
+    whole = max(0, int(seconds))
+    for (size, name), (smaller, small_name) in pairwise(units):
+        if whole >= size:
+            rest = whole % size // smaller
+            return f"{whole // size}{name[:-1] if name == ' years' and whole // size == 1 else name}" + (
+                f" {rest}{small_name}" if rest else ""
+            )
+    return f"{whole} s"
+
+
+def shortened(lines: Sequence[str], limit: int) -> list[str]:
+    """At most `limit` lines; the last one says how many more there are."""
+    if len(lines) <= limit:
+        return list(lines)
+    return [*lines[: limit - 1], f"… {len(lines) - limit + 1} more"]
+
+
+def joined(lines: Sequence[str], limit: int) -> list[str]:
+    """As `shortened`, but the number of those left out ends the last line that is told."""
+    if len(lines) <= limit:
+        return list(lines)
+    return [*lines[: limit - 1], f"{lines[limit - 1]}  … {len(lines) - limit} more"]

@@ -1,0 +1,152 @@
+"""A recipe with switches, walked by a real process: what the builder shows, without any widget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ..errors import LabError
+from ..runtime.container import Container, StepResult
+from ..steps import NewNamespace, Step, refusals
+from .isolation_map import after, cost, draw_map, sight
+from .picture import Picture
+
+if TYPE_CHECKING:
+    from ..runtime import Lab
+
+State = Literal["done", "current", "todo", "off", "refused", "failed"]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One step of the walk: what became of it, what it cost (None before it was made), and why not, if not."""
+
+    step: Step
+    state: State
+    seconds: float | None = None
+    why: str = ""
+
+
+class Walk:
+    """A process at a position of a recipe some of whose steps are switched off.
+
+    Forwards the same process goes on. The kernel has no undo, so backwards, or after a switch, a fresh process is
+    taken there, and the earlier one is ended.
+    """
+
+    def __init__(self, lab: Lab, steps: Sequence[Step], *, name: str = "builder") -> None:
+        self.lab = lab
+        self.steps = list(steps)
+        self.name = name
+        self.on = [True] * len(self.steps)
+        self.at = 0
+        self.box: Container | None = None
+        self._made: list[int] = []  # the steps that the process has been taken through
+        self._failed: dict[int, str] = {}
+        self._costs: dict[int, float] = {}  # the last known cost of each step, for those still to come
+
+    def go(self, at: int) -> None:
+        """Takes a process to just behind step `at` (0: no step). Raises Gone when the lab is closed."""
+        self.at = max(0, min(at, len(self.steps)))
+        wanted = self._wanted()
+        tried = sorted({*self._made, *self._failed})
+        if self.box is None or not self.box.alive or wanted[: len(tried)] != tried:
+            self._start_afresh()
+            tried = []
+        for index in wanted[len(tried) :]:
+            self._take(index)
+
+    def _start_afresh(self) -> None:
+        self._made, self._failed = [], {}
+        self.box = self.lab.container(self.name)  # a name in use: the lab ends the earlier process
+
+    def _wanted(self) -> list[int]:
+        refused = self.refused()
+        return [index for index in range(self.at) if self.on[index] and index not in refused]
+
+    def _take(self, index: int) -> None:
+        assert self.box is not None
+        try:
+            self._costs[index] = self.box.apply(self.steps[index]).seconds
+            self._made.append(index)
+        except LabError as why:
+            self._failed[index] = why.message
+
+    def refused(self) -> dict[int, str]:
+        """The steps that would not work with the switches as they are, and why."""
+        chosen = [index for index, on in enumerate(self.on) if on]
+        numbers = {step.title: index + 1 for index, step in enumerate(self.steps)}
+        found = refusals([self.steps[index] for index in chosen])
+        return {chosen[each.index]: reason(each.needs, numbers, each.reason) for each in found}
+
+    @property
+    def stops(self) -> list[Stop]:
+        """Every step of the recipe, in order, and what became of it."""
+        refused = self.refused()
+        return [self._stop(index, refused) for index in range(len(self.steps))]
+
+    def _stop(self, index: int, refused: dict[int, str]) -> Stop:
+        step, seconds = self.steps[index], self._costs.get(index)
+        if not self.on[index]:
+            return Stop(step, "off", None, "off")
+        if index in refused:
+            return Stop(step, "refused", None, refused[index])
+        if index in self._failed:
+            return Stop(step, "failed", None, self._failed[index])
+        made = index in self._made
+        return Stop(step, ("current" if index == self.at - 1 else "done") if made else "todo", seconds)
+
+    @property
+    def left_open(self) -> dict[str, str]:
+        """The kinds whose wall is missing because the learner switched it off."""
+        return {
+            step.kind: f"you switched {index + 1} off"
+            for index, step in enumerate(self.steps[: self.at])
+            if isinstance(step, NewNamespace) and not self.on[index]
+        }
+
+    @property
+    def history(self) -> list[tuple[int, StepResult]]:
+        """The steps that were made, numbered as in the recipe, with their answers."""
+        results = self.box.history if self.box else []
+        tried = sorted({*self._made, *self._failed})
+        return [(index + 1, result) for index, result in zip(tried, results[-len(tried) :], strict=False)]
+
+    def picture(self, layout: Literal["wide", "narrow"] = "narrow") -> Picture:
+        """The map at this position."""
+        box = self.box
+        news = self._made[-1:] == [self.at - 1]
+        return draw_map(
+            sight(box) if box else "ended",
+            sight(self.lab.host),
+            name=self.name,
+            when=self.when,
+            changed=self.steps[self.at - 1].touches if news else (),
+            left_open=self.left_open,
+            spent=cost(box.history) if box else "",
+            layout=layout,
+        )
+
+    @property
+    def when(self) -> str:
+        """Where the walk is, in a line."""
+        if not self.at:
+            return f"before step 1 of {len(self.steps)}"
+        stop, place = self._stop(self.at - 1, self.refused()), f"after step {self.at} of {len(self.steps)}"
+        if stop.state == "current" and self.box:
+            return " · ".join([place, *after(self.box.history).split(" · ")[1:]])
+        return f"{place} · {stop.step.title} · {stop.why if stop.state == 'off' else f'{stop.state}: {stop.why}'}"
+
+    def end(self) -> None:
+        """Ends the process. Twice is fine, and so is a closed lab."""
+        if self.box is not None and not self.lab.closed and self.box.alive:
+            self.box.kill()
+        self.box = None
+
+
+def reason(needs: str, numbers: dict[str, int], why: str) -> str:
+    """Why a step is refused, in a few words: the number of what it needs, and what would happen otherwise."""
+    number = next((number for title, number in numbers.items() if needs and title.startswith(needs)), None)
+    what = f"needs {number}" if number else f"needs “{needs}”" if needs else ""
+    return ", ".join(filter(None, (what, why if why.startswith("else") or not number else needs)))
