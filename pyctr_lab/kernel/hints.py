@@ -15,7 +15,7 @@ HINTS: dict[tuple[str, int], str] = {
     ("setns", EINVAL): "one's own user namespace cannot be entered again",
     ("sethostname", EPERM): "CAP_SYS_ADMIN is needed in the user namespace that owns this UTS namespace",
     ("mount", EPERM): "/proc belongs after a pid namespace of its own, /sys after a network namespace; a file system "
-    "on a disk cannot be mounted from a user namespace; where parts of /proc are covered (in another container) none can; "
+    "on a disk cannot be mounted from a user namespace; where parts of /proc are covered none can; "
     "flags inherited from outside cannot be cleared",
     ("mount", EINVAL): "a tree with mounts below it must be bound recursively, and a shared mount cannot be moved",
     ("mount", ENOSPC): "a limit on the number of mounts (fs.mount-max) is reached",
