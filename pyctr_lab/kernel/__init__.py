@@ -47,10 +47,10 @@ from .calls import (
     write,
 )
 from .constants import *  # noqa: F403  every name of a header, as a manual page would spell it
-from .constants import CAPABILITIES, KIND_FLAGS, KINDS, RLIMITS, Named
+from .constants import Named
 
 __all__ = [
-    "CAPABILITIES", "KINDS", "KIND_FLAGS", "RLIMITS", "Answer", "Argument", "Call", "Named", "Ref", "Spelled", "Struct",
+    "Answer", "Argument", "Call", "Named", "Ref", "Spelled", "Struct",
     "calls", "capset", "chdir", "chroot", "clock_gettime", "close", "constants", "dup3", "execve", "fchdir", "fork",
     "getgid", "getpid", "getuid", "ifreq", "ioctl", "kill", "mkdirat", "mount", "mount_setattr", "openat", "pidfd_open",
     "pivot_root", "prctl", "prlimit64", "proc", "read", "setgroups", "sethostname", "setns", "setresgid", "setresuid",
