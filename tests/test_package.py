@@ -1,4 +1,4 @@
-"""The package as a whole: what it exports is there and documented, what it imports is little, what README says is true."""
+"""The package as a whole: its exports are there and documented, its imports are few, and README is true."""
 
 from __future__ import annotations
 
