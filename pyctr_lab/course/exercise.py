@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..errors import Gone
 from .answers import Answer, Wants
 from .page import Page
 from .scene import Scene
@@ -52,7 +53,7 @@ class Ground:
     def pids(self) -> dict[str, int]:
         """Process numbers as this machine sees them, of the containers and of the programs started in them."""
         living: dict[str, Container | Program] = {**self.boxes, **self.programs}
-        return {name: each.host_pid for name, each in living.items()}
+        return {name: _number(each) for name, each in living.items()}
 
     def scene(self) -> Scene:
         """The ground as the check will see it, now."""
@@ -73,6 +74,14 @@ class Ground:
 
     def _repr_html_(self) -> str:
         return self.page().html()
+
+
+def _number(process: Container | Program) -> int:
+    """Its number on this machine; 0 for one that has ended."""
+    try:
+        return process.host_pid
+    except Gone:
+        return 0
 
 
 @dataclass(frozen=True)
@@ -132,6 +141,13 @@ class Exercise:
     def ask(self, values: Values) -> str:
         """The question, with the values of a variant."""
         return " ".join(self.question.format(**values).split())
+
+    def hint(self, tier: int, values: Values) -> str:
+        """A hint, 1 being the first, with the values of a variant."""
+        words = " ".join(self.hints[tier - 1].split())
+        for name, value in values.items():
+            words = words.replace(f"{{{name}}}", str(value))
+        return words
 
     def variant(self, seed: int) -> Values:
         """The values that belong to a seed: the same on every machine."""

@@ -180,11 +180,13 @@ def descendants(top: int) -> list[int]:
     return sorted(found - {top})
 
 
-def end_below(top: int) -> None:
-    """Ends what was started in a container: it would outlive it, adopted by the lab."""
-    for pid in descendants(top):
+def end_below(top: int) -> list[int]:
+    """Ends what was started in a container: it would outlive it, adopted by the lab. Returns the numbers."""
+    ended = descendants(top)
+    for pid in ended:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    return ended
 
 
 def until(true: Callable[[], object], seconds: float = 5.0) -> None:

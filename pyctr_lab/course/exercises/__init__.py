@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import BadInput
 from .. import progress
-from ..exercise import Exercise, Ground
+from ..exercise import Exercise, Ground, Values
 from ..grading import grade, without_ground
 from ..page import Page
 from ..registry import Entry, entry, find, keep, moved
@@ -100,7 +100,7 @@ def hint(exercise: str, tier: int | None = None, *, back: bool = False) -> Page:
     now = tier or min(max(_tier.get(found.id, 0) + (-1 if back else 1), 1), len(found.hints))
     _tier[found.id] = now
     progress.hinted(found.id, now)
-    page = Page(f"Hint {now} of {len(found.hints)}, exercise {found.id}").line(found.hints[now - 1].strip())
+    page = Page(f"Hint {now} of {len(found.hints)}, exercise {found.id}").line(found.hint(now, _values(found)))
     ways = [("back", f'exercises.hint("{found.id}", back=True)')] if now > 1 else []
     last = now == len(found.hints)
     ways.append(("a solution", f'exercises.reveal("{found.id}")') if last else ("more", f'exercises.hint("{found.id}")'))
@@ -150,8 +150,15 @@ def _end(exercise: str) -> None:
     ground.exercise.dissolve(ground)
     for box in ground.boxes.values():
         if box.alive:
-            end_below(box.host_pid)
+            for pid in end_below(box.host_pid):
+                ground.lab.no_longer_expected(pid)  # so that the lab buries it
             box.kill()
+
+
+def _values(exercise: Exercise) -> Values:
+    """Those of the ground that is open, else of the variant that the learner is at."""
+    ground = _open.get(exercise.id)
+    return ground.values if ground else exercise.variant(progress.seed(exercise.id))
 
 
 def _follow(exercise: str) -> None:

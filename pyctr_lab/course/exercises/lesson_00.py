@@ -18,7 +18,7 @@ class OneProcessTwoNumbers(Exercise):
     title = "One process, two numbers"
     question = """In the container {box} a program runs: `sleep {seconds}`. From inside, `ps ax` lists it under one
     number; the host of the course lists the same process under another. Which number has it on the host?"""
-    wants = Number("its number on the host of the course", "47")
+    wants = Number("its number on the host of the course", "...")
     hints = (
         """Compare two lists: ground.box.run(["ps", "ax"]).stdout is what the container sees,
         lab.host.run(["ps", "ax"]).stdout what the host sees. Which of the two does the question ask for?""",

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from typing import TYPE_CHECKING
 
 from ... import steps
-from ...kernel import MS_PRIVATE, MS_SHARED, MS_SLAVE, Call, mount
+from ...kernel import MS_PRIVATE, MS_SHARED, MS_SLAVE, mkdirat, mount
 from ..answers import Answer, Names
 from ..exercise import Exercise, Ground, Misconception, Values
 from ..scene import Scene
 from ..verdict import Requirement
 from .lesson_03_first_wall import named, role
 
+if TYPE_CHECKING:
+    from ...runtime import Container
+
 #: Where the ground's mounts are made: a folder that every Debian has, on a file system of the exercise's own.
 PLACE = "/mnt"
 
 
-def common_place(first_one: object, folder: str) -> None:
+def common_place(box: Container, folder: str) -> None:
     """A mount namespace whose /mnt is an empty file system that passes its mounts on to every copy."""
-    box: steps.Step
-    for box in (steps.NewNamespace("mnt"), steps.Tmpfs(PLACE)):
-        first_one.apply(box)  # type: ignore[attr-defined]
-    for call in (mount(None, PLACE, None, MS_SHARED), Call("mkdirat", (-100, folder, 0o755))):
-        first_one.call(call)  # type: ignore[attr-defined]
+    box.apply(steps.NewNamespace("mnt"))
+    box.apply(steps.PrivatePropagation())  # or /mnt would be covered in the whole lab
+    box.apply(steps.Tmpfs(PLACE))
+    box.call(mount(None, PLACE, None, MS_SHARED))
+    box.call(mkdirat(folder))
 
 
 class WhoSeesIt(Exercise):
@@ -33,7 +37,7 @@ class WhoSeesIt(Exercise):
     title = "Who sees it?"
     question = """The container {mounter} has just mounted a tmpfs on {folder}. Which of the others ({others}) see that very
     file system there? Name all of them."""
-    wants = Names("every name that sees it", '("heron", "lark")')
+    wants = Names("every name that sees it", '(..., ...)')
     hints = (
         """A wall of its own is not the end of it: what a mount namespace passes on to its copies is a property of each
         mount, its propagation. Compare box.view().namespaces["mnt"] first, then go on.""",
@@ -124,13 +128,13 @@ class WhoSeesIt(Exercise):
         ]
 
     def solution(self, ground: Ground) -> object:
-        def file_system(box):  # type: ignore[no-untyped-def]
-            lines = [line.split() for line in open(f"/proc/{box.host_pid}/mountinfo")]
-            return [line[2] for line in lines if line[4] == ground.values["folder"]]
-
-        mounter = ground[ground.values["mounter"]]
-        others = [box for box in ground.boxes.values() if box is not mounter]
-        return [box.name for box in others if file_system(box) == file_system(mounter)]
+        seen = {}
+        for name, box in ground.boxes.items():
+            with open(f"/proc/{box.host_pid}/mountinfo") as mounts:
+                lines = [line.split() for line in mounts]
+            seen[name] = [line[2] for line in lines if line[4] == ground.values["folder"]]
+        mine = seen.pop(ground.values["mounter"])
+        return [name for name, theirs in seen.items() if theirs == mine]
 
 
 def sees(scene: Scene, name: str) -> bool:
@@ -170,7 +174,7 @@ class NobodyElses(Exercise):
             """The neighbour sees your file system. /mnt is `shared` in both: what is mounted below it in one appears in
             the other. End that first; then unmount, or start afresh.""",
             lambda scene, answer: own_mount(scene) is not None and leaked(scene) and own_side(scene),
-            lambda ground: first(ground).apply(steps.Tmpfs(ground.values["folder"])) and None,
+            lambda ground: ground.box.apply(steps.Tmpfs(ground.values["folder"])) and None,
         ),
         Misconception(
             "M2",
@@ -185,7 +189,7 @@ class NobodyElses(Exercise):
             "Who must not see it has to be cut off.",
             """You changed the neighbour's side: its /mnt takes part in nothing any more, not even in what others mount.
             The one who keeps something to itself has to be the private one.""",
-            lambda scene, answer: not scene_shared(scene, second_name(scene)),
+            lambda scene, answer: not own_side(scene),
             lambda ground: cut_off(ground),
         ),
     )
@@ -240,11 +244,6 @@ class NobodyElses(Exercise):
         box.apply(steps.PrivatePropagation())
         box.apply(steps.Tmpfs(ground.values["folder"]))
         return None
-
-
-def first(ground: Ground) -> object:
-    """The container that is to mount."""
-    return ground[ground.values["box"]]
 
 
 def second_name(scene: Scene) -> str:

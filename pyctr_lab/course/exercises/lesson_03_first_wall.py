@@ -24,7 +24,7 @@ class TwoInOneRoom(Exercise):
     id = "3.1"
     title = "Two in one room"
     question = """Five containers: {all}. Exactly two of them live in one and the same UTS namespace. Which two?"""
-    wants = Names("two names", '("amber", "birch")', count=2)
+    wants = Names("two names", '(..., ...)', count=2)
     hints = (
         "Ask each for its host name. That rules some out, but not enough: who tells you that equal texts are one text?",
         """A namespace has an identity: the number in the brackets when you read the link /proc/PID/ns/uts. For a

@@ -159,7 +159,7 @@ class TheMissingWall(Exercise):
     title = "The wall that is missing"
     question = """The container {box} has been carried behind seven of the eight walls, and nothing else was done: no name
     given, nothing mounted. One wall was left out. Which kind of namespace does it share with the host?"""
-    wants = Word("a kind, as in /proc/PID/ns", '"uts"', choices=tuple(KINDS))
+    wants = Word("a kind, as in /proc/PID/ns", '...', choices=tuple(KINDS))
     hints = (
         """What it sees looks almost entirely like the host's. That proves nothing: most namespaces begin as a copy, and a
         file system shows what it was mounted to show.""",

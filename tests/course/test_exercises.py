@@ -1,0 +1,309 @@
+"""Every exercise on the real kernel: who does what is asked passes, and everyone else is told what is wrong."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from pyctr_lab import BadInput, Lab
+from pyctr_lab.course import exercises, progress
+from pyctr_lab.course.exercise import Exercise, Ground
+from pyctr_lab.course.page import VOLATILE
+from pyctr_lab.course.verdict import State, Verdict
+
+EACH = [pytest.param(each, id=name) for name, each in exercises.ALL.items()]
+KNOWN = [pytest.param(each, wrong, id=f"{name}-{wrong.code}") for name, each in exercises.ALL.items()
+         for wrong in each.misconceptions]  # fmt: skip
+Record = Callable[[str, object], None]
+
+
+class Claims(str):
+    """Text that claims to be whatever it is compared with."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def printed(ground: Ground) -> object:
+    """The right text, printed by a program in the container."""
+    text = " ".join(f"{value}" for value in ground.values.values())
+    return ground.box.run(["echo", text]).stdout
+
+
+def everything(ground: Ground) -> object:
+    """All that could be the answer, in one list."""
+    return [*ground.boxes, "1", "uts"]
+
+
+FORGERS: dict[str, Callable[[Ground], object]] = {
+    "prints the right text": printed,
+    "names everything": everything,
+    "claims to be equal": lambda ground: (Claims("right"), Claims("right too")),
+    "claims a verdict": lambda ground: Verdict(ground.exercise.id, "", State.PASSED, "passed"),
+    "writes that it passed": lambda ground: "passed",
+}
+
+
+def told(record: Record, exercise: Exercise, what: str, verdict: Verdict) -> None:
+    words = f"{verdict.state.value}{f' ({verdict.misconception})' if verdict.misconception else ''}"
+    record("exercise", [exercise.id, what, words])
+
+
+@pytest.mark.parametrize("exercise", EACH)
+def test_the_solution_passes_in_several_variants(exercise: Exercise, lab: Lab, record_property: Record) -> None:
+    for seed in (1, 2, 3):
+        ground = exercises.start(exercise.id, lab, seed=seed)
+        verdict = exercises.check(exercise.id, exercise.solution(ground))
+        assert verdict.state is State.PASSED, verdict
+    told(record_property, exercise, "its solution", verdict)
+    assert progress.record(exercise.id)["state"] == "passed"
+
+
+@pytest.mark.parametrize("exercise", EACH)
+def test_nothing_done_does_not_pass(exercise: Exercise, lab: Lab, record_property: Record) -> None:
+    exercises.start(exercise.id, lab)
+    verdict = exercises.check(exercise.id)
+    told(record_property, exercise, "nothing", verdict)
+    expected = State.NOT_STARTED if exercise.wants.example else State.NOT_YET
+    assert (verdict.state, verdict.misconception) == (expected, "")
+    assert exercises.check(exercise.id, (..., ...)).state is expected
+    assert exercises.check(exercise.id, ()).state is expected
+
+
+@pytest.mark.parametrize("forger", FORGERS)
+@pytest.mark.parametrize("exercise", EACH)
+def test_a_forger_does_not_pass(exercise: Exercise, forger: str, lab: Lab, record_property: Record) -> None:
+    ground = exercises.start(exercise.id, lab)
+    verdict = exercises.check(exercise.id, FORGERS[forger](ground))
+    told(record_property, exercise, f"who {forger}", verdict)
+    assert verdict.state.failed, verdict
+
+
+@pytest.mark.parametrize(("exercise", "wrong"), KNOWN)
+def test_a_misconception_is_recognised(exercise: Exercise, wrong, lab: Lab, record_property: Record) -> None:
+    for seed in (1, 4):
+        ground = exercises.start(exercise.id, lab, seed=seed)
+        verdict = exercises.check(exercise.id, wrong.act(ground))
+        assert verdict.state.failed, verdict
+        assert verdict.misconception == wrong.code, verdict
+    told(record_property, exercise, f"{wrong.code}: {wrong.believes}", verdict)
+    assert " ".join(wrong.message.split()) in " ".join(str(verdict).split())
+    assert progress.record(exercise.id)["misconceptions"] == {wrong.code: 2}
+
+
+@pytest.mark.parametrize("exercise", EACH)
+def test_a_failed_check_says_what_was_seen_expected_why_and_where_to_look(exercise: Exercise, lab: Lab) -> None:
+    ground = exercises.start(exercise.id, lab)
+    verdict = exercises.check(exercise.id, exercise.misconceptions[0].act(ground))
+    rows = dict(verdict.rows())
+    assert list(rows)[:4] == ["observed", "expected", "why", "look at"]
+    assert all(len(rows[name].split()) > 1 or rows[name].startswith("steps.") for name in list(rows)[:4] if rows[name])
+    for words in rows.values():
+        assert " ".join(words.split()) in " ".join(str(verdict).split())
+    assert "/proc/" in rows["observed"] or "uname" in rows["observed"]
+
+
+@pytest.mark.parametrize("exercise", EACH)
+def test_the_course_checks_itself(exercise: Exercise) -> None:
+    codes = [wrong.code for wrong in exercise.misconceptions]
+    assert codes == [f"M{number}" for number in range(1, len(codes) + 1)]
+    assert len(codes) >= 3
+    assert len(exercise.hints) >= 3
+    for seed in range(20):
+        values = exercise.variant(seed)
+        assert values == exercise.variant(seed), "a seed gives the same variant everywhere"
+        for tier in range(1, len(exercise.hints) + 1):
+            left = re.findall(r"\{(?:" + "|".join(values) + r")\}", exercise.hint(tier, values))
+            assert not left, "a hint speaks of this variant"
+        assert "{" not in exercise.ask(values)
+    assert exercise.variant(1) != exercise.variant(2) or exercise.variant(1) != exercise.variant(3)
+
+
+def test_every_lesson_from_01_on_has_three_exercises() -> None:
+    lessons = [each.lesson for each in exercises.ALL.values()]
+    assert {lesson: lessons.count(lesson) for lesson in ("00", "01", "03")} == {"00": 1, "01": 3, "03": 7}
+
+
+def test_no_two_exercises_fight_for_a_name() -> None:
+    for one, other in itertools.combinations(exercises.ALL.values(), 2):
+        assert not set(one.names) & set(other.names)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_at_once_in_any_order(seed: int, lab: Lab) -> None:
+    chance = random.Random(seed)
+    order = list(exercises.ALL)
+    chance.shuffle(order)
+    grounds = {name: exercises.start(name, lab) for name in order}
+    chance.shuffle(order)
+    answers = {name: grounds[name].exercise.solution(grounds[name]) for name in order}
+    chance.shuffle(order)
+    assert [name for name in order if not exercises.check(name, answers[name]).passed] == []
+
+
+def test_what_is_reset_leaves_nothing_behind(lab: Lab) -> None:
+    for name in exercises.ALL:
+        exercises.reset(name)
+    before = lab.host.run(["ps", "-e", "-o", "comm="]).stdout.splitlines()
+    for name, exercise in exercises.ALL.items():
+        exercise.solution(exercises.start(name, lab))
+    for name in exercises.ALL:
+        exercises.reset(name)
+    assert lab.host.run(["ps", "-e", "-o", "comm="]).stdout.splitlines() == before
+
+
+def test_the_host_gets_its_name_back(lab: Lab) -> None:
+    name = lab.host.view().hostname
+    ground = exercises.start("3.2", lab)
+    exercises.ALL["3.2"].misconceptions[0].act(ground)
+    assert lab.host.view().hostname == ground.values["hostname"]
+    exercises.reset("3.2")
+    assert lab.host.view().hostname == name
+
+
+def test_an_unsolved_exercise_reads_alike_on_every_run(lab: Lab) -> None:
+    def unsolved() -> list[str]:
+        texts = []
+        for name in exercises.ALL:
+            ground = exercises.start(name, lab)
+            verdict = exercises.check(name)
+            texts += [str(ground), ground._repr_html_(), str(verdict), verdict._repr_html_()]
+        return [VOLATILE.sub("N", text) for text in texts]
+
+    assert unsolved() == unsolved()
+
+
+def test_the_first_try_of_the_warm_up_meets_a_diagnosis(lab: Lab) -> None:
+    ground = exercises.start("0.1", lab)
+    inside = ground.box.run(["ps", "ax", "-o", "pid=,args="]).stdout.splitlines()
+    (number,) = (int(line.split()[0]) for line in inside if "sleep" in line)
+    verdict = exercises.check("0.1", number)
+    assert (number, verdict.misconception) == (2, "M1")
+
+
+def test_passed_once_but_no_longer_is_said_and_kept(lab: Lab) -> None:
+    ground = exercises.start("3.2", lab)
+    exercises.ALL["3.2"].solution(ground)
+    assert exercises.check("3.2").passed
+    from pyctr_lab import steps
+
+    ground.box.apply(steps.SetHostname("renamed"))
+    assert exercises.check("3.2").state is State.NO_LONGER
+    assert progress.record("3.2")["state"] == State.NO_LONGER.value
+    exercises.start("3.2", lab)
+    assert exercises.check("3.2").state is State.NOT_YET, "fresh ground is a fresh start"
+
+
+def test_fresh_ground_does_not_undo_a_pass(lab: Lab) -> None:
+    exercises.ALL["3.2"].solution(exercises.start("3.2", lab))
+    exercises.check("3.2")
+    ground = exercises.another("3.2")
+    assert ground.seed == 2
+    assert exercises.check("3.2").state is State.NOT_YET
+    assert progress.record("3.2")["state"] == "passed"
+
+
+def test_dead_ground_cannot_be_checked_and_says_the_way_out(lab: Lab) -> None:
+    ground = exercises.start("3.2", lab)
+    exercises.ALL["3.2"].solution(ground)
+    assert exercises.check("3.2").passed
+    ground.box.kill()
+    verdict = exercises.check("3.2")
+    assert verdict.state is State.CANNOT
+    assert 'exercises.start("3.2", lab)' in verdict.next
+    assert progress.record("3.2")["state"] == "passed", "what cannot be checked was not failed"
+
+
+def test_a_closed_lab_is_said() -> None:
+    with Lab() as lab:
+        exercises.start("3.7", lab)
+    verdict = exercises.check("3.7", "uts")
+    assert verdict.state is State.CANNOT
+    assert "closed" in verdict.headline
+
+
+def test_never_started_is_said_with_the_first_move() -> None:
+    exercises._end("3.1")
+    verdict = exercises.check("3.1", ("amber", "birch"))
+    assert (verdict.state, verdict.next) == (State.NOT_STARTED, 'ground = exercises.start("3.1", lab)')
+
+
+def test_an_unknown_exercise_is_one_line() -> None:
+    with pytest.raises(BadInput, match=r"there is no exercise '9.9' \(there are 0.1, 1.1"):
+        exercises.check("9.9")
+
+
+def test_hints_go_forth_and_back(lab: Lab) -> None:
+    exercises.start("3.1", lab)
+    titles = [repr(exercises.hint("3.1")).splitlines()[0] for _ in range(4)]
+    assert [title[:11] for title in titles] == ["Hint 1 of 3", "Hint 2 of 3", "Hint 3 of 3", "Hint 3 of 3"]
+    assert repr(exercises.hint("3.1", back=True)).startswith("Hint 2 of 3")
+    assert repr(exercises.hint("3.1", 1)).startswith("Hint 1 of 3")
+    assert "reveal" in repr(exercises.hint("3.1", 3))
+    assert progress.record("3.1")["hints"] == 3
+    with pytest.raises(BadInput, match="hints 1 to 3"):
+        exercises.hint("3.1", 4)
+
+
+def test_revealed_lines_are_lines_that_pass(lab: Lab) -> None:
+    from pyctr_lab import steps
+
+    for name, exercise in exercises.ALL.items():
+        ground = exercises.start(name, lab)
+        exec(exercise.source(), {"ground": ground, "exercises": exercises, "steps": steps})
+        assert progress.record(name)["state"] == "passed", name
+        assert exercise.source().splitlines()[-1] in repr(exercises.reveal(name))
+
+
+TERMINAL = [sys.executable, "-c", "import sys; from pyctr_lab.course import cli_check; sys.exit(cli_check(*sys.argv[1:]))"]
+
+
+@pytest.mark.parametrize("exercise", EACH)
+def test_a_terminal_gives_the_verdict_of_the_cell(exercise: Exercise, lab: Lab) -> None:
+    ground = exercises.start(exercise.id, lab)
+    for act in (lambda: exercise.misconceptions[-1].act(ground), lambda: None):
+        verdict = exercises.check(exercise.id, act())
+        said = subprocess.run([*TERMINAL, exercise.id], capture_output=True, text=True, env={**os.environ})
+        assert (said.stdout.strip(), said.returncode) == (str(verdict), 1), said.stderr
+    ground = exercises.start(exercise.id, lab)
+    verdict = exercises.check(exercise.id, exercise.solution(ground))
+    said = subprocess.run([*TERMINAL, exercise.id], capture_output=True, text=True)
+    assert (said.stdout.strip(), said.returncode) == (str(verdict), 0), said.stderr
+
+
+def test_a_terminal_follows_a_process_that_goes_on_as_its_child(lab: Lab) -> None:
+    ground = exercises.start("3.3", lab)
+    exercises.ALL["3.3"].solution(ground)
+    exercises._after_cell()
+    said = subprocess.run([*TERMINAL, "3.3"], capture_output=True, text=True)
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+def test_a_terminal_without_a_notebook_says_so() -> None:
+    for name in list(exercises.ALL):
+        exercises._end(name)
+    said = subprocess.run([*TERMINAL, "3.3"], capture_output=True, text=True)
+    assert (said.returncode, said.stderr) == (3, "")
+    assert "not started" in said.stdout
+    progress.hinted("3.3", 1)
+    said = subprocess.run([*TERMINAL, "3.3"], capture_output=True, text=True)
+    assert (said.returncode, said.stderr) == (4, "")
+    assert "cannot be checked here" in said.stdout
+
+
+def test_an_answer_can_be_given_in_the_terminal(lab: Lab) -> None:
+    ground = exercises.start("3.1", lab)
+    answer = exercises.ALL["3.1"].solution(ground)
+    said = subprocess.run([*TERMINAL[:-1], TERMINAL[-1].replace("*sys.argv[1:]", "sys.argv[1], sys.argv[2:]"), "3.1",
+                           *answer], capture_output=True, text=True)  # fmt: skip
+    assert said.returncode == 0, said.stdout + said.stderr
