@@ -1,0 +1,181 @@
+"""JupyterLab in Debian's Chromium: a server of its own for the tests, and notebooks opened in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTEFACTS = ROOT / "artefacts"
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not os.path.exists(CHROMIUM):
+        pytest.skip("needs Debian's package chromium")
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield made
+        made.close()
+
+
+@dataclass
+class JupyterLab:
+    """A running server: notebooks are put into `folder` and opened at `address`."""
+
+    address: str
+    token: str
+    folder: Path
+    browser: Browser
+
+    def notebook(self, name: str, cells: list[str], *, outputs: list[list[dict[str, object]]] | None = None) -> str:
+        """Writes a notebook of code cells (never trusted: it was not run here) and returns its name."""
+        book = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+        book.cells = [nbformat.v4.new_code_cell(source) for source in cells]
+        for cell, stored in zip(book.cells, outputs or [], strict=False):
+            cell.outputs = [nbformat.from_dict(each) for each in stored]
+            cell.execution_count = 1
+        nbformat.write(book, self.folder / name)
+        return name
+
+    def add(self, path: Path) -> str:
+        """Copies a notebook of the course into the server's folder and returns its name."""
+        shutil.copy(path, self.folder / path.name)
+        return path.name
+
+    def open(self, name: str, *, theme: str = "light", width: int = 1500, height: int = 1000) -> Page:
+        """The notebook in a page of its own, with that theme, its kernel ready."""
+        self._settings(theme)
+        context = self.browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+        page = context.new_page()
+        page.goto(f"{self.address}/lab/workspaces/{secrets.token_hex(4)}/tree/{name}?token={self.token}")
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        page.wait_for_selector(f'body[data-jp-theme-light="{str(theme == "light").lower()}"]', state="attached")
+        self.idle(page)
+        return page
+
+    def _settings(self, theme: str) -> None:
+        wanted = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[theme]
+        folder = Path(self.folder).parent / "home/.jupyter/lab/user-settings/@jupyterlab"
+        for plugin, settings in (
+            ("apputils-extension/themes", {"theme": wanted}),
+            ("apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False}),
+        ):
+            path = folder / f"{plugin}.jupyterlab-settings"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(settings))
+
+    def run_all(self, page: Page, *, timeout: float = 120) -> None:
+        """Runs every cell, and waits until each has its number and the kernel is idle."""
+        page.click('.lm-MenuBar-itemLabel:text-is("Run")')
+        page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+        page.wait_for_function(
+            """() => [...document.querySelectorAll('.jp-CodeCell')].every(cell =>
+                 /\\[\\d+\\]/.test(cell.querySelector('.jp-InputPrompt').textContent))""",
+            timeout=timeout * 1000,
+        )
+        self.idle(page)
+
+    def idle(self, page: Page, *, timeout: float = 60) -> None:
+        """Waits until the kernel has nothing to do."""
+        page.wait_for_selector('.jp-NotebookPanel-toolbar [data-status="idle"]', state="attached", timeout=timeout * 1000)
+
+
+@pytest.fixture(scope="session")
+def jupyterlab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    """A JupyterLab server on loopback, with a home and a token of its own; ended by its own process id."""
+    place = tmp_path_factory.mktemp("jupyterlab")
+    folder, home, token = place / "course", place / "home", secrets.token_hex(16)
+    folder.mkdir()
+    home.mkdir()
+    port = free_port()
+    with open(place / "server.log", "w") as log:
+        server = subprocess.Popen(command(folder, port, token), env=environment(home), stdout=log, stderr=log)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_until_served(address, token, server, place / "server.log")
+        yield JupyterLab(address, token, folder, browser)
+    finally:
+        server.terminate()
+        try:
+            server.wait(15)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def command(folder: Path, port: int, token: str) -> list[str]:
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": str(port),
+        "ServerApp.port_retries": "0",
+        "ServerApp.root_dir": str(folder),
+        "IdentityProvider.token": token,
+        "ServerApp.open_browser": "False",
+        "ServerApp.allow_root": "True",
+    }
+    return [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "XDG", "IPYTHON"))}
+    return {
+        **kept,
+        "HOME": str(home),
+        "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "run"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_served(address: str, token: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """There is no event to wait for: a server says that it serves by answering."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            urllib.request.urlopen(f"{address}/api/status?token={token}", timeout=5).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+
+
+@pytest.fixture
+def screenshot() -> Callable[[Page, str], Path]:
+    """Keeps what a page shows in the ignored folder `artefacts/`, for a person to look at."""
+
+    def keep(page: Page, name: str) -> Path:
+        ARTEFACTS.mkdir(exist_ok=True)
+        path = ARTEFACTS / f"{name}.png"
+        page.screenshot(path=path)
+        return path
+
+    return keep
