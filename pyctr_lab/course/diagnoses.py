@@ -115,12 +115,16 @@ def linux(machine: Machine) -> list[Finding]:
     """Linux, and new enough: time namespaces came with 5.6, the last of the eight kinds."""
     if machine.system != "linux":
         cure = "run the course in a Linux virtual machine"
-        return [Finding("Linux", "missing", f"this is {machine.system}: containers are made by Linux", ALL_LESSONS, cure)]
+        return [
+            Finding("Linux", "missing", f"this is {machine.system}: containers are made by Linux", ALL_LESSONS, cure)
+        ]
     release = machine.read("/proc/sys/kernel/osrelease").strip()
     version = tuple(int(word) for word in release.split("-")[0].split(".")[:2] if word.isdigit())
     if version and version < (5, 6):
         why = f"{release} has no time namespaces (5.6)"
-        return [Finding("Linux", "limited", why, ("03",), machine.sudo("apt-get install --only-upgrade linux-image-amd64"))]
+        return [
+            Finding("Linux", "limited", why, ("03",), machine.sudo("apt-get install --only-upgrade linux-image-amd64"))
+        ]
     return fine("Linux", release or "release unknown")
 
 
@@ -163,8 +167,8 @@ def culprits(machine: Machine, said: str) -> Iterable[Finding]:
                       ALL_LESSONS, "")  # fmt: skip
     if in_container(machine):
         why = "this is a container whose runtime forbids them (seccomp)"
-        yield Finding(name, "missing", why, ALL_LESSONS,
-                      "docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined ...")  # fmt: skip
+        options = "--security-opt seccomp=unconfined --security-opt systempaths=unconfined"
+        yield Finding(name, "missing", why, ALL_LESSONS, f"docker run {options} ...")
 
 
 def unknown(said: str) -> Finding:
@@ -175,7 +179,8 @@ def unknown(said: str) -> Finding:
 
 def apparmor_cure(machine: Machine) -> str:
     """A profile for the course's own interpreter alone: nothing else on the machine is loosened."""
-    return machine.sudo(f"""tee /etc/apparmor.d/pyctr-lab <<'END' && {machine.sudo('apparmor_parser -r /etc/apparmor.d/pyctr-lab')}
+    load = machine.sudo("apparmor_parser -r /etc/apparmor.d/pyctr-lab")
+    return machine.sudo(f"""tee /etc/apparmor.d/pyctr-lab <<'END' && {load}
 abi <abi/4.0>,
 include <tunables/global>
 profile pyctr-lab {os.path.realpath(machine.python)} flags=(unconfined) {{
@@ -194,11 +199,13 @@ def in_container(machine: Machine) -> bool:
 def masked_proc(machine: Machine) -> list[Finding]:
     """Where something is mounted over parts of /proc, the kernel allows no fresh /proc in a user namespace."""
     targets = [line.split(" ")[4] for line in machine.read("/proc/self/mountinfo").splitlines() if line.count(" ") > 4]
-    masked = sorted({target for target in targets if target.startswith("/proc/") and target != "/proc/sys/fs/binfmt_misc"})
+    known = "/proc/sys/fs/binfmt_misc"  # every host has that one
+    masked = sorted({target for target in targets if target.startswith("/proc/") and target != known})
     inside = "inside another container; " if in_container(machine) else ""
     if not masked:
         return fine("/proc", f"{inside}nothing is mounted over it")
-    why = f"{inside}{len(masked)} places of it are covered ({', '.join(masked[:2])}), so that no fresh one can be mounted"
+    places = f"{len(masked)} places of it are covered ({', '.join(masked[:2])})"
+    why = f"{inside}{places}, so that no fresh one can be mounted"
     if machine.uid == 0:
         return [Finding("/proc", "limited", f"{why}; root gets round it")]
     return [Finding("/proc", "missing", why, ALL_LESSONS, "docker run --security-opt systempaths=unconfined ...")]
@@ -226,7 +233,9 @@ def cgroups(machine: Machine) -> list[Finding]:
     version = {(True, False): "version 2", (True, True): "versions 1 and 2, side by side", (False, True): "version 1"}
     found = version.get((two, one))
     if found is None:
-        return [Finding("cgroups", "limited", "none is mounted", (), machine.sudo("mount -t cgroup2 none /sys/fs/cgroup"))]
+        return [
+            Finding("cgroups", "limited", "none is mounted", (), machine.sudo("mount -t cgroup2 none /sys/fs/cgroup"))
+        ]
     if machine.uid == 0 or delegated(machine):
         return fine("cgroups", f"{found}; groups can be made")
     why = f"{found}; none is delegated to you (lesson 04 will want it)"
@@ -255,13 +264,17 @@ PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 def programs(machine: Machine) -> list[Finding]:
     """Programs that lessons start, by the package that has them."""
     places = ("/usr/sbin", "/sbin")
-    gone = [name for name in PROGRAMS if not machine.which(name) and not any(machine.has(f"{p}/{name}") for p in places)]
+    gone = [
+        name for name in PROGRAMS if not machine.which(name) and not any(machine.has(f"{p}/{name}") for p in places)
+    ]
     if not gone:
         return fine("programs", ", ".join(PROGRAMS))
     packages = " ".join(sorted({PROGRAMS[name][0] for name in gone}))
     blocks = tuple(sorted({lesson for name in gone for lesson in PROGRAMS[name][1]}))
     state = "missing" if blocks else "limited"
-    return [Finding("programs", state, f"not there: {', '.join(gone)}", blocks, machine.sudo(f"apt-get install {packages}"))]
+    return [
+        Finding("programs", state, f"not there: {', '.join(gone)}", blocks, machine.sudo(f"apt-get install {packages}"))
+    ]
 
 
 def interpreter(machine: Machine) -> list[Finding]:
@@ -303,7 +316,9 @@ def disk(machine: Machine) -> list[Finding]:
     """Room on disk for the environment and the learner's copies."""
     gibibytes = machine.free_bytes() / 2**30
     if gibibytes < 1:
-        return [Finding("disk", "limited", f"{gibibytes:.1f} GiB free in the home folder; 1 is needed", (), "du -xhd1 ~")]
+        return [
+            Finding("disk", "limited", f"{gibibytes:.1f} GiB free in the home folder; 1 is needed", (), "du -xhd1 ~")
+        ]
     return fine("disk", f"{gibibytes:.0f} GiB free")
 
 

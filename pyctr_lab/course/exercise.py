@@ -25,8 +25,8 @@ Values = dict[str, Any]
 class Ground:
     """What an exercise has made for the learner: live containers by name, and the values of this variant.
 
-    `ground["amber"]` is a container of it; `ground.box` the only one, or the first. `values` and `facts` are plain data:
-    those of the variant, and those that were found on the machine when the ground was made.
+    `ground["amber"]` is a container of it; `ground.box` the only one, or the first. `values` and `facts` are plain
+    data: those of the variant, and those that were found on the machine when the ground was made.
     """
 
     exercise: Exercise
@@ -65,7 +65,7 @@ class Ground:
         page = Page(f"Exercise {exercise.id} “{exercise.title}”").line(exercise.ask(self.values))
         names = ", ".join(self.boxes)
         check = f'exercises.check("{exercise.id}"{exercise.wants.example and ", answer"})'
-        rows = [("ground", f"{names}: ground[\"{next(iter(self.boxes))}\"] is a live container")] if names else []
+        rows = [("ground", f'{names}: ground["{next(iter(self.boxes))}"] is a live container')] if names else []
         rows += [("answer", exercise.wants.words)] if exercise.wants.words else []
         return page.rows([*rows, ("check", check), ("hints", f'exercises.hint("{exercise.id}")')])
 

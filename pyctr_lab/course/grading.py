@@ -45,7 +45,8 @@ def _verdict(exercise: Exercise, live: Entry, answer: Answer) -> Verdict:
     except Unreadable as why:
         return _plain(exercise, State.CANNOT, why.reason, why.way_out)
     if state is State.PASSED:
-        return _plain(exercise, state, exercise.after, f'other values: exercises.another("{exercise.id}")', requirements)
+        other = f'other values: exercises.another("{exercise.id}")'
+        return _plain(exercise, state, exercise.after, other, requirements)
     verdict = _plain(exercise, state, _headline(requirements), f'exercises.hint("{exercise.id}")', requirements)
     return replace(verdict, misconception=known.code, message=known.message) if known else verdict
 

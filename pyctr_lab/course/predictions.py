@@ -52,9 +52,10 @@ class Prediction:
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        display({"text/plain": repr(self), "text/html": self._repr_html_()}, raw=True)
+        show: Any = display
+        show({"text/plain": repr(self), "text/html": self._repr_html_()}, raw=True)
         if find_spec("ipywidgets") and _has_kernel():
-            display(buttons(self))
+            show(buttons(self))
 
 
 def predict(key: str, question: str, *, options: Sequence[str] = (), guess: str | float | None = None) -> Prediction:
@@ -130,7 +131,7 @@ def _all(data: Data) -> dict[str, Any]:
 
 def _has_kernel() -> bool:
     """Widgets need a notebook's kernel, not just IPython."""
-    from IPython import get_ipython  # type: ignore[attr-defined]
+    from IPython import get_ipython
 
     return getattr(get_ipython(), "kernel", None) is not None
 
@@ -142,10 +143,11 @@ def buttons(prediction: Prediction) -> Any:
     said = widgets.HTML(value="")
     field: Any
     if prediction.options:
-        field = widgets.RadioButtons(options=prediction.options, value=prediction.guess, layout={"width": "max-content"})
+        wide = {"width": "max-content"}
+        field = widgets.RadioButtons(options=prediction.options, value=prediction.guess, layout=wide)
     else:
-        field = widgets.Text(value=prediction.guess or "", placeholder="your words, then Enter", continuous_update=False,
-                             layout={"width": "90%"})  # fmt: skip
+        words, wide = "your words, then Enter", {"width": "90%"}
+        field = widgets.Text(prediction.guess or "", placeholder=words, continuous_update=False, layout=wide)
 
     def keep(change: Any) -> None:
         if change["new"]:

@@ -96,12 +96,14 @@ def _head(height: int, title: str, twin: str) -> str:
         ".pc .t{font-size:19px;font-weight:600}.pc .inv{fill:var(--paper);font-weight:600}"
         ".pc .wall{fill:var(--wall)}.pc .out{fill:none;stroke:var(--wall);stroke-width:2}"
         ".pc .news{fill:none;stroke:var(--new);stroke-width:2}.pc .once{stroke-dasharray:6 3}"
-        ".pc .dot{fill:var(--idle)}.pc .rule{stroke:var(--rule)}.pc .un{fill:none;stroke:var(--idle);stroke-dasharray:2 3}"
+        ".pc .dot{fill:var(--idle)}.pc .rule{stroke:var(--rule)}"
+        ".pc .un{fill:none;stroke:var(--idle);stroke-dasharray:2 3}"
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="pc" role="img" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
         f' height="{height}"><title>{escape(title)}</title><desc>{escape(twin)}</desc><style>{style}</style>'
-        f'<rect width="{WIDTH}" height="{height}" fill="var(--paper)"/><text class="t" x="24" y="34">{escape(title)}</text>'
+        f'<rect width="{WIDTH}" height="{height}" fill="var(--paper)"/>'
+        f'<text class="t" x="24" y="34">{escape(title)}</text>'
         '<text class="d" x="24" y="58">the map of the course: each lesson stands alone; a mark is an exercise</text>'
     )
 
@@ -116,8 +118,8 @@ def _row(row: Row, top: int) -> list[str]:
     ]
     if not row.exercises:
         return [*parts, f'<text class="d s" x="400" y="{top + 19}">comes later</text>']
-    marks = (mark(state, name, 400 + CELL * place, top + 4) for place, (name, state) in enumerate(row.exercises.items()))
-    return [*parts, *marks]
+    places = enumerate(row.exercises.items())
+    return [*parts, *(mark(state, name, 400 + CELL * place, top + 4) for place, (name, state) in places)]
 
 
 def mark(state: State, name: str, left: int, top: int) -> str:

@@ -53,9 +53,7 @@ def entry(ground: Ground) -> Entry:
     """A fresh entry for ground that has just been made."""
     pids, host = ground.pids(), ground.lab.host.host_pid
     born = {name: start_time(pid) for name, pid in {**pids, "host": host}.items()}
-    return Entry(
-        ground.exercise.id, ground.seed, ground.values, pids, host, born, ground.facts, started=time.time()
-    )
+    return Entry(ground.exercise.id, ground.seed, ground.values, pids, host, born, ground.facts, started=time.time())
 
 
 def moved(old: Entry, pids: dict[str, int]) -> Entry:

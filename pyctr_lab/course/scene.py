@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ..kernel import proc
 
@@ -28,6 +28,9 @@ for path in sys.argv[1:]:
         sys.exit(f"setns {path}: {os.strerror(ctypes.get_errno())}")
 print(os.uname().nodename)
 """
+
+
+T = TypeVar("T")
 
 
 class Unreadable(Exception):
@@ -139,12 +142,13 @@ class Scene:
         outer = f"/proc/{self.host}/ns/user"
         own = proc.namespace("self", "user") == proc.namespace(self.host, "user")
         paths = [*([] if own else [outer]), f"/proc/{pid}/ns/uts"]
-        asked = subprocess.run([sys.executable, "-I", "-S", "-c", _ASK_HOSTNAME, *paths], capture_output=True, text=True)
+        command = [sys.executable, "-I", "-S", "-c", _ASK_HOSTNAME, *paths]
+        asked = subprocess.run(command, capture_output=True, text=True)
         if asked.returncode:
             raise PermissionError(asked.stderr.strip())
         return asked.stdout.strip()
 
-    def _read(self, name: str, read: Any) -> Any:
+    def _read(self, name: str, read: Callable[[int], T]) -> T:
         try:
             return read(self.pid(name))
         except (ProcessLookupError, FileNotFoundError):

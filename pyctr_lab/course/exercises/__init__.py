@@ -29,8 +29,8 @@ from ..grading import grade, without_ground
 from ..page import Page
 from ..registry import Entry, entry, find, keep, moved
 from ..scene import end_below
-from ..verdict import State, Verdict
-from . import lesson_00, lesson_01, lesson_03_first_wall, lesson_03_files, lesson_03_who, lesson_03_whole
+from ..verdict import Verdict
+from . import lesson_00, lesson_01, lesson_03_files, lesson_03_first_wall, lesson_03_who, lesson_03_whole
 
 if TYPE_CHECKING:
     from ...runtime import Lab
@@ -103,7 +103,8 @@ def hint(exercise: str, tier: int | None = None, *, back: bool = False) -> Page:
     page = Page(f"Hint {now} of {len(found.hints)}, exercise {found.id}").line(found.hint(now, _values(found)))
     ways = [("back", f'exercises.hint("{found.id}", back=True)')] if now > 1 else []
     last = now == len(found.hints)
-    ways.append(("a solution", f'exercises.reveal("{found.id}")') if last else ("more", f'exercises.hint("{found.id}")'))
+    way, word = ("a solution", "reveal") if last else ("more", "hint")
+    ways.append((way, f'exercises.{word}("{found.id}")'))
     return page.rows(ways)
 
 

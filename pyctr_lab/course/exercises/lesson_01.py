@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
-from ...kernel import O_RDWR, Call, Ref, proc
+from ...kernel import O_RDWR, Call, proc
 from ...kernel.calls import openat
 from ..answers import Answer, Names, Number
 from ..exercise import Exercise, Ground, Misconception, Values
@@ -24,46 +24,46 @@ class WhoOwesAWait(Exercise):
 
     id = "1.1"
     title = "The one that owes a wait"
-    question = """Among the children and grandchildren of {box} is a zombie: it was `{was}`, and it has ended. One process is
-    to blame that it still stands in the list. What number has that process on the host?"""
+    question = """Among the children and grandchildren of {box} is a zombie: it was `{was}`, and it has ended. One
+    process is to blame that it still stands in the list. What number has that process on the host?"""
     wants = Number("its number on the host of the course", "...")
     hints = (
-        """A zombie is all that is left of a process: its exit status, kept for somebody who is to ask for it. Who may ask?
-        Only one process may.""",
-        """lab.host.run(["ps", "-e", "-o", "pid,ppid,stat,args"]).stdout lists every process with its state; the zombie's
-        begins with Z.""",
+        """A zombie is all that is left of a process: its exit status, kept for somebody who is to ask for it. Who
+        may ask? Only one process may.""",
+        """lab.host.run(["ps", "-e", "-o", "pid,ppid,stat,args"]).stdout lists every process with its state; the
+        zombie's begins with Z.""",
         "The second column of the zombie's line, PPID, is the process that has not called wait.",
     )
     misconceptions = (
         Misconception(
             "M1",
             "The zombie itself is what must be ended.",
-            """That is the zombie. It has ended already and cannot do anything, not even receive a signal: it waits for
-            its parent to ask how it ended.""",
+            """That is the zombie. It has ended already and cannot do anything, not even receive a signal: it waits
+            for its parent to ask how it ended.""",
             lambda scene, answer: answer in {scene.inner_pid(pid) for pid in zombies(scene)},
             lambda ground: ground.scene().inner_pid(zombies(ground.scene())[0]),
         ),
         Misconception(
             "M2",
             "PID 1 collects every zombie.",
-            """PID 1 waits for the orphans that it adopts. This zombie is no orphan: its parent lives, and as long as it
-            does, the duty is the parent's alone.""",
+            """PID 1 waits for the orphans that it adopts. This zombie is no orphan: its parent lives, and as long
+            as it does, the duty is the parent's alone.""",
             lambda scene, answer: answer == 1,
             lambda ground: 1,
         ),
         Misconception(
             "M3",
             "Whoever began it all has to clean up.",
-            """That is the container's process, the grandparent. It cannot wait for a grandchild: wait(2) knows one's own
-            children only.""",
+            """That is the container's process, the grandparent. It cannot wait for a grandchild: wait(2) knows
+            one's own children only.""",
             lambda scene, answer: answer == scene.inner_pid(scene.pid(scene.values["box"])),
             lambda ground: ground.box.pid,
         ),
         Misconception(
             "M4",
             "Any process with children is to blame.",
-            """That one has a child, but one that lives: there is nothing to wait for yet. Look for the parent of the one
-            whose state is Z.""",
+            """That one has a child, but one that lives: there is nothing to wait for yet. Look for the parent of
+            the one whose state is Z.""",
             lambda scene, answer: answer == scene.inner_pid(scene.pid("living")),
             lambda ground: ground.programs["living"].pid,
         ),
@@ -127,14 +127,14 @@ class WhoSharesMemory(Exercise):
 
     id = "1.2"
     title = "Who shares this memory?"
-    question = """Five processes, {all}. Each has to do with a piece of memory called {memory}. Two of them share one: what
-    one writes there, the other reads. Which two?"""
-    wants = Names("two names", '(..., ...)', count=2)
+    question = """Five processes, {all}. Each has to do with a piece of memory called {memory}. Two of them share
+    one: what one writes there, the other reads. Which two?"""
+    wants = Names("two names", "(..., ...)", count=2)
     hints = (
-        """The kernel says what a process has in its memory, in /proc/PID/maps: a line for each piece. Look for the lines
-        with {memory}.""",
-        """The second column ends in `s` (shared) or `p` (private, a copy as soon as it is written). The fifth is the inode:
-        which memory it is. The address, in the first, says where *this* process has it.""",
+        """The kernel says what a process has in its memory, in /proc/PID/maps: a line for each piece. Look for the
+        lines with {memory}.""",
+        """The second column ends in `s` (shared) or `p` (private, a copy as soon as it is written). The fifth is
+        the inode: which memory it is. The address, in the first, says where *this* process has it.""",
         """Two processes share memory if both lines say `s` and both have the same inode. For a container box:
         open(f"/proc/{box.host_pid}/maps").read().""",
     )
@@ -142,24 +142,24 @@ class WhoSharesMemory(Exercise):
         Misconception(
             "M1",
             "Mapped from the same file is shared.",
-            """One of those maps the very same memory, but privately (`p`): at its first write it gets a copy of its own,
-            and the other never learns of it.""",
+            """One of those maps the very same memory, but privately (`p`): at its first write it gets a copy of its
+            own, and the other never learns of it.""",
             lambda scene, answer: role(scene, 2) in named(answer),
             lambda ground: (role(ground, 0), role(ground, 2)),
         ),
         Misconception(
             "M2",
             "Same name, same address, same memory.",
-            """Their lines look alike, name and all, but the inodes differ: two pieces of memory that happen to be called the
-            same. An address is a process's own affair.""",
+            """Their lines look alike, name and all, but the inodes differ: two pieces of memory that happen to be
+            called the same. An address is a process's own affair.""",
             lambda scene, answer: role(scene, 3) in named(answer),
             lambda ground: (role(ground, 0), role(ground, 3)),
         ),
         Misconception(
             "M3",
             "Who has the file open has its memory.",
-            """One of those holds a descriptor of it (look in its /proc/PID/fd) and has mapped nothing: it could have this
-            memory, but it does not.""",
+            """One of those holds a descriptor of it (look in its /proc/PID/fd) and has mapped nothing: it could
+            have this memory, but it does not.""",
             lambda scene, answer: role(scene, 4) in named(answer),
             lambda ground: (role(ground, 1), role(ground, 4)),
         ),
@@ -252,29 +252,29 @@ class AZombieOfYourOwn(Exercise):
 
     id = "1.3"
     title = "A zombie of your own"
-    question = """Make a zombie in {box}: start a program that goes on living as `sleep {seconds}`, has a child that has ended,
-    and never waits for it."""
+    question = """Make a zombie in {box}: start a program that goes on living as `sleep {seconds}`, has a child that
+    has ended, and never waits for it."""
     hints = (
-        """A shell waits for what it starts. A program that has no idea that it has a child never will. How does a process
-        come to have a child without having started it *as that program*?""",
-        """fork keeps the children, and exec keeps the process: a shell that starts a child in the background (&) and then
-        becomes (exec) another program leaves that program with a child it knows nothing of.""",
+        """A shell waits for what it starts. A program that has no idea that it has a child never will. How does a
+        process come to have a child without having started it *as that program*?""",
+        """fork keeps the children, and exec keeps the process: a shell that starts a child in the background (&)
+        and then becomes (exec) another program leaves that program with a child it knows nothing of.""",
         """ground.box.start(["sh", "-c", "true & exec sleep {seconds}"]): `true` ends at once, and sleep never asks.""",
     )
     misconceptions = (
         Misconception(
             "M1",
             "A child that has ended is a zombie.",
-            """The process lives, and has no child any more: whoever started it waited for it (a shell does, before it goes
-            on), and so it was buried at once.""",
+            """The process lives, and has no child any more: whoever started it waited for it (a shell does, before
+            it goes on), and so it was buried at once.""",
             lambda scene, answer: bool(sleepers(scene)) and not offspring(scene) and not other_zombies(scene),
             lambda ground: begin(ground, "true; exec sleep {seconds}"),
         ),
         Misconception(
             "M2",
             "A stopped process is a zombie.",
-            """Its child is stopped (state T): it has memory, and goes on when SIGCONT comes. A zombie has ended; nothing
-            is left of it but its status.""",
+            """Its child is stopped (state T): it has memory, and goes on when SIGCONT comes. A zombie has ended;
+            nothing is left of it but its status.""",
             lambda scene, answer: any(proc.state(pid) == "T" for pid in offspring(scene)),
             lambda ground: begin(ground, "sleep 900 & kill -STOP $!; exec sleep {seconds}", stopped=True),
         ),
@@ -288,8 +288,8 @@ class AZombieOfYourOwn(Exercise):
         Misconception(
             "M4",
             "Any zombie will do.",
-            """There is a zombie, but it has another parent than the one that was asked for: it is a zombie of *that* one.
-            Who has not waited is part of what a zombie is.""",
+            """There is a zombie, but it has another parent than the one that was asked for: it is a zombie of
+            *that* one. Who has not waited is part of what a zombie is.""",
             lambda scene, answer: other_zombies(scene),
             lambda ground: begin(ground, "exec sleep {seconds}", besides="true & exec sleep 901"),
         ),

@@ -35,16 +35,16 @@ class WhoSeesIt(Exercise):
 
     id = "3.4"
     title = "Who sees it?"
-    question = """The container {mounter} has just mounted a tmpfs on {folder}. Which of the others ({others}) see that very
-    file system there? Name all of them."""
-    wants = Names("every name that sees it", '(..., ...)')
+    question = """The container {mounter} has just mounted a tmpfs on {folder}. Which of the others ({others}) see
+    that very file system there? Name all of them."""
+    wants = Names("every name that sees it", "(..., ...)")
     hints = (
-        """A wall of its own is not the end of it: what a mount namespace passes on to its copies is a property of each
-        mount, its propagation. Compare box.view().namespaces["mnt"] first, then go on.""",
-        """/proc/PID/mountinfo has it all: for each mount its file system (the third column, major:minor), the place, and
-        `shared:N` (passes both ways), `master:N` (a slave: receives only) or nothing (private).""",
-        """A file system is the same if its major:minor is the same. Compare the line for {folder}; two file systems on
-        one path are not one file system.""",
+        """A wall of its own is not the end of it: what a mount namespace passes on to its copies is a property of
+        each mount, its propagation. Compare box.view().namespaces["mnt"] first, then go on.""",
+        """/proc/PID/mountinfo has it all: for each mount its file system (the third column, major:minor), the
+        place, and `shared:N` (passes both ways), `master:N` (a slave: receives only) or nothing (private).""",
+        """A file system is the same if its major:minor is the same. Compare the line for {folder}; two file systems
+        on one path are not one file system.""",
     )
     misconceptions = (
         Misconception(
@@ -80,7 +80,8 @@ class WhoSeesIt(Exercise):
             lambda ground: (role(ground, 1), role(ground, 2)),
         ),
     )
-    after = "Shared passes on both ways, slave only receives, private neither: propagation decides, not the wall alone."
+    after = """Shared passes on both ways, slave only receives, private neither: propagation decides, not the wall
+    alone."""
     names = ("heron", "lark", "merlin", "osprey", "plover", "swift", "teal")
 
     def values(self, random: Random) -> Values:
@@ -159,8 +160,9 @@ class NobodyElses(Exercise):
 
     id = "3.5"
     title = "Nobody else's"
-    question = """{box} and {neighbour} have a mount namespace each, and both see a file system on /mnt that passes its mounts
-    on. Mount a tmpfs on {folder} in {box}, so that {neighbour} does not see it, and leave {neighbour} as it is."""
+    question = """{box} and {neighbour} have a mount namespace each, and both see a file system on /mnt that passes
+    its mounts on. Mount a tmpfs on {folder} in {box}, so that {neighbour} does not see it, and leave {neighbour} as
+    it is."""
     hints = (
         """Try the mount, and look from the neighbour: ground["{neighbour}"].view().mounts. What is missing is a step
         *before* it.""",
@@ -171,8 +173,8 @@ class NobodyElses(Exercise):
         Misconception(
             "M1",
             "A mount namespace of one's own keeps mounts in.",
-            """The neighbour sees your file system. /mnt is `shared` in both: what is mounted below it in one appears in
-            the other. End that first; then unmount, or start afresh.""",
+            """The neighbour sees your file system. /mnt is `shared` in both: what is mounted below it in one
+            appears in the other. End that first; then unmount, or start afresh.""",
             lambda scene, answer: own_mount(scene) is not None and leaked(scene) and own_side(scene),
             lambda ground: ground.box.apply(steps.Tmpfs(ground.values["folder"])) and None,
         ),
@@ -187,8 +189,8 @@ class NobodyElses(Exercise):
         Misconception(
             "M3",
             "Who must not see it has to be cut off.",
-            """You changed the neighbour's side: its /mnt takes part in nothing any more, not even in what others mount.
-            The one who keeps something to itself has to be the private one.""",
+            """You changed the neighbour's side: its /mnt takes part in nothing any more, not even in what others
+            mount. The one who keeps something to itself has to be the private one.""",
             lambda scene, answer: not own_side(scene),
             lambda ground: cut_off(ground),
         ),

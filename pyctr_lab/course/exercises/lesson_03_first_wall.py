@@ -24,9 +24,10 @@ class TwoInOneRoom(Exercise):
     id = "3.1"
     title = "Two in one room"
     question = """Five containers: {all}. Exactly two of them live in one and the same UTS namespace. Which two?"""
-    wants = Names("two names", '(..., ...)', count=2)
+    wants = Names("two names", "(..., ...)", count=2)
     hints = (
-        "Ask each for its host name. That rules some out, but not enough: who tells you that equal texts are one text?",
+        """Ask each for its host name. That rules some out, but not enough: who tells you that equal texts are one
+        text?""",
         """A namespace has an identity: the number in the brackets when you read the link /proc/PID/ns/uts. For a
         container `box` of the ground, os.readlink(f"/proc/{box.host_pid}/ns/uts").""",
         """Collect the numbers, {name: box.view().namespaces["uts"] for name, box in ground.boxes.items()}, and look
@@ -38,7 +39,9 @@ class TwoInOneRoom(Exercise):
             "Same host name, same namespace.",
             """Their host names are equal, but they are two texts in two rooms: rename one, and the other keeps its
             name. Only the inode number tells rooms apart.""",
-            lambda scene, answer: role(scene, 2) in named(answer) and bool({role(scene, 0), role(scene, 1)} & named(answer)),
+            lambda scene, answer: (
+                role(scene, 2) in named(answer) and bool({role(scene, 0), role(scene, 1)} & named(answer))
+            ),
             lambda ground: (role(ground, 0), role(ground, 2)),
         ),
         Misconception(
@@ -101,8 +104,8 @@ class RenamedInside(Exercise):
 
     id = "3.2"
     title = "A name of its own"
-    question = """The process {box} still sees what the host sees. Carry it on until its host name is {hostname}, and the
-    host's is what it was."""
+    question = """The process {box} still sees what the host sees. Carry it on until its host name is {hostname},
+    and the host's is what it was."""
     hints = (
         "Two things have to happen, in the right order. What would the second do if the first were missing?",
         "The wall comes first: box.apply(steps.NewNamespace(...)). Which kind holds the host name?",

@@ -19,8 +19,8 @@ class FirstAndRoot(Exercise):
 
     id = "3.3"
     title = "First, and root"
-    question = """The process {box} is to be number 1 in a world of its own, and root (uid 0) in a user namespace of its
-    own, while outside it stays one process among many, with the uid that it has. Carry it there."""
+    question = """The process {box} is to be number 1 in a world of its own, and root (uid 0) in a user namespace of
+    its own, while outside it stays one process among many, with the uid that it has. Carry it there."""
     hints = (
         """Two walls: one for numbers, one for users. And a user namespace alone makes nobody root: something has to
         say which user outside is which inside.""",
@@ -41,29 +41,30 @@ class FirstAndRoot(Exercise):
         Misconception(
             "M2",
             "Who has a user namespace of its own is root in it.",
-            """The namespace is there and its map is empty: every user outside is nobody (65534) inside. Who is who must
-            be written into /proc/PID/uid_map, once.""",
+            """The namespace is there and its map is empty: every user outside is nobody (65534) inside. Who is who
+            must be written into /proc/PID/uid_map, once.""",
             lambda scene, answer: scene.walled(box(scene), "user") and not scene.uid_map(box(scene)),
             lambda ground: ground.box.apply(steps.NewNamespace("user")) and None,
         ),
         Misconception(
             "M3",
             "It is number 1 and `id` says root, so it is there.",
-            """Number 1 it is. But the uid 0 that `id` shows is the lab's: the process shares the user namespace of the
-            host of this course. One wall is up, the other has never been asked for.""",
+            """Number 1 it is. But the uid 0 that `id` shows is the lab's: the process shares the user namespace of
+            the host of this course. One wall is up, the other has never been asked for.""",
             lambda scene, answer: scene.walled(box(scene), "pid") and not scene.walled(box(scene), "user"),
             lambda ground: ground.box.apply(steps.NewNamespace("pid")) and None,
         ),
         Misconception(
             "M4",
             "Any map that is written makes root.",
-            """A map is written, but uid 0 is not on its left side: inside, the process is another user. The left number
-            is who it is inside, the right one who that is outside.""",
+            """A map is written, but uid 0 is not on its left side: inside, the process is another user. The left
+            number is who it is inside, the right one who that is outside.""",
             lambda scene, answer: bool(scene.uid_map(box(scene))) and inner_uid(scene) != 0,
             lambda ground: mapped_elsewhere(ground),
         ),
     )
-    after = "One process with two numbers and two users: NSpid and uid_map say so, and neither of them made it mightier."
+    after = """One process with two numbers and two users: NSpid and uid_map say so, and neither of them made it
+    mightier."""
     names = ("basalt", "flint", "marble", "slate")
 
     def values(self, random: Random) -> Values:

@@ -18,12 +18,12 @@ class OneNetworkForTwo(Exercise):
 
     id = "3.6"
     title = "Two containers, one network"
-    question = """{one} and {two} have a host name each, behind a UTS wall each. Give both one and the same network, which is
-    not the host's, with a loopback that is up, and leave each its own name."""
+    question = """{one} and {two} have a host name each, behind a UTS wall each. Give both one and the same network,
+    which is not the host's, with a loopback that is up, and leave each its own name."""
     hints = (
         "One of the two makes the network. The other does not make one, it goes where the first one is.",
-        """steps.NewNamespace("net") for one, steps.JoinNamespace("net", PID) for the other, where PID is the first one's
-        number on the host: box.pid.""",
+        """steps.NewNamespace("net") for one, steps.JoinNamespace("net", PID) for the other, where PID is the first
+        one's number on the host: box.pid.""",
         """And a new network is silent even towards itself: steps.LoopbackUp(), once, in either of them.""",
     )
     misconceptions = (
@@ -38,24 +38,24 @@ class OneNetworkForTwo(Exercise):
         Misconception(
             "M2",
             "If one of them has the network, both are in it.",
-            """One has a network of its own now; the other is still in the host's. A namespace belongs to a process, not
-            to a group of containers: each has to be taken there.""",
+            """One has a network of its own now; the other is still in the host's. A namespace belongs to a process,
+            not to a group of containers: each has to be taken there.""",
             lambda scene, answer: sum(scene.walled(name, "net") for name in pair(scene)) == 1,
             lambda ground: ground[ground.values["one"]].apply(steps.NewNamespace("net")) and None,
         ),
         Misconception(
             "M3",
             "To share is to share everything.",
-            """They share a network, and their host name as well: one of them has entered the other's UTS namespace. A pod
-            shares the walls that it means to share, and keeps the others.""",
+            """They share a network, and their host name as well: one of them has entered the other's UTS namespace.
+            A pod shares the walls that it means to share, and keeps the others.""",
             lambda scene, answer: scene.same(*pair(scene), "uts"),
             lambda ground: everything(ground),
         ),
         Misconception(
             "M4",
             "A loopback is always there.",
-            """They share a network that is as new as the day: `lo` is there and down, and 127.0.0.1 answers nobody. It
-            takes a step to switch it on.""",
+            """They share a network that is as new as the day: `lo` is there and down, and 127.0.0.1 answers nobody.
+            It takes a step to switch it on.""",
             lambda scene, answer: united(scene) and not loopback_is_up(scene),
             lambda ground: silent(ground),
         ),
@@ -157,12 +157,12 @@ class TheMissingWall(Exercise):
 
     id = "3.7"
     title = "The wall that is missing"
-    question = """The container {box} has been carried behind seven of the eight walls, and nothing else was done: no name
-    given, nothing mounted. One wall was left out. Which kind of namespace does it share with the host?"""
-    wants = Word("a kind, as in /proc/PID/ns", '...', choices=tuple(KINDS))
+    question = """The container {box} has been carried behind seven of the eight walls, and nothing else was done:
+    no name given, nothing mounted. One wall was left out. Which kind of namespace does it share with the host?"""
+    wants = Word("a kind, as in /proc/PID/ns", "...", choices=tuple(KINDS))
     hints = (
-        """What it sees looks almost entirely like the host's. That proves nothing: most namespaces begin as a copy, and a
-        file system shows what it was mounted to show.""",
+        """What it sees looks almost entirely like the host's. That proves nothing: most namespaces begin as a copy,
+        and a file system shows what it was mounted to show.""",
         "A wall is told by its inode number, not by the view. There are eight links to compare with the host's.",
         "ground.box.view().same(lab.host.view()) compares all eight at once.",
     )
@@ -170,8 +170,8 @@ class TheMissingWall(Exercise):
         Misconception(
             "M1",
             "It has the host's name, so UTS is open.",
-            """The UTS wall stands. A new UTS namespace begins as a copy of the old one, name included: nobody has renamed
-            it yet.""",
+            """The UTS wall stands. A new UTS namespace begins as a copy of the old one, name included: nobody has
+            renamed it yet.""",
             lambda scene, answer: answer == "uts",
             lambda ground: "uts",
         ),
@@ -186,21 +186,22 @@ class TheMissingWall(Exercise):
         Misconception(
             "M3",
             "It sees the host's files, so mnt is open.",
-            """The mount wall stands. A new mount namespace begins with a copy of all mounts: the same files are seen, and
-            what is mounted from now on is its own.""",
+            """The mount wall stands. A new mount namespace begins with a copy of all mounts: the same files are
+            seen, and what is mounted from now on is its own.""",
             lambda scene, answer: answer == "mnt",
             lambda ground: "mnt",
         ),
         Misconception(
             "M4",
             "It is root, as on the host, so user is open.",
-            """The user wall stands: its map makes it root inside, and says who that is outside. Being 0 on both sides is
-            what the map was written for.""",
+            """The user wall stands: its map makes it root inside, and says who that is outside. Being 0 on both
+            sides is what the map was written for.""",
             lambda scene, answer: answer == "user",
             lambda ground: "user",
         ),
     )
-    after = "A wall is an inode of its own. What a process sees through it is another matter, and can mislead both ways."
+    after = """A wall is an inode of its own. What a process sees through it is another matter, and can mislead both
+    ways."""
     names = ("bora", "foehn", "mistral", "sirocco")
 
     def values(self, random: Random) -> Values:
