@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..runtime.view import View
 from .look import TITLE_LIMIT, clean
@@ -63,7 +63,7 @@ def _news(who: str, row: Row, inside: View, outside: View) -> str:
     if not row.wall:
         return f"No wall here: what {who} changed is the host's own {WORDS[row.kind]}"
     if row.copy:
-        return f"{who} has a {row.name} namespace of its own: a copy so far"
+        return f"{who} has a {row.name if row.name.isupper() else row.name.lower()} namespace of its own: a copy so far"
     sentences = {
         "uts": f"{who} has a host name of its own",
         "pid": f"{who} sees {_processes(len(inside.processes))}, the host sees {len(outside.processes)}",
@@ -122,7 +122,7 @@ def _any(rows: Sequence[Row], name: str) -> bool:
 def figures(view: View, rows: Sequence[Row]) -> str:
     """What stands behind each wall; what is shared differs from machine to machine and is left to the picture."""
     own = {row.kind: row for row in rows if row.wall}
-    told = {
+    told: dict[str, Callable[[], str]] = {
         "uts": lambda: f"host name {clean(view.hostname, 64)}",
         "pid": lambda: _processes(len(view.processes)),
         "mnt": lambda: f"{len(view.mounts)} mounts",

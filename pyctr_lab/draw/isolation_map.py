@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import LabError
 from . import finding
@@ -137,7 +137,7 @@ def _side(plan: Layout, y: float, row: Row, side: Sequence[str], sight: Sight, *
         yield label(x + width - pad, y + plan.pad + 4.5, tag, size=TAG, style=f"e {news}{bold}", width=width - 2 * pad)
 
 
-def _ground(row: Row, sight: Sight, inside: bool) -> dict[str, str | float]:
+def _ground(row: Row, sight: Sight, inside: bool) -> dict[str, Any]:
     """Filled is there; dashed was there once; an outline is a wall's colour, or the news."""
     if isinstance(sight, str):
         return {"stroke": "idle", "dash": "6 3"}
@@ -191,7 +191,7 @@ def _foot(plan: Layout, y: float, table: Sequence[Row], spent: str) -> Iterator[
 
 
 def isolation_map(box: Container, *, layout: Literal["wide", "narrow"] = "wide") -> Picture:
-    """The map of a live container, its lab's host beside it: what both see, which walls stand, what the last step changed.
+    """The map of a live container and its lab's host: what both see, which walls stand, what the last step changed.
 
     A container that has ended, or cannot be asked, is drawn as such. Drawing changes nothing.
     """

@@ -87,7 +87,7 @@ class Builder:
 
     def _arranged(self) -> widgets.VBox:
         bar = [*self._buttons, _box(widgets.VBox, [self._slider, self._marks], "pcb-slide"), self._preset]
-        head = widgets.HTML('<div class="hd">recipe: switch off what you like; the bar is µs in the kernel</div>')
+        head = widgets.HTML('<div class="hd cap"><span>recipe: switch off what you like</span><span>µs</span></div>')
         recipe = _box(widgets.VBox, [head, *self._lines], "pcb-list")
         parts = [
             widgets.HTML(f"<style>{PICTURES}{STYLE}</style>"),
@@ -210,27 +210,37 @@ def marks(stops: Sequence[Stop]) -> str:
     """The numbers under the slider, each with its step's state."""
     looks = {"current": "cur", "refused": "ref", "failed": "ref"}
     count = len(stops) or 1
+    place = "left:calc(11px + (100% - 22px)*{}/{})"
     each = (
-        f'<i class="{looks.get(stop.state, stop.state)}" style="left:calc(11px + (100% - 22px)*{number}/{count})">{number}</i>'
+        f'<i class="{looks.get(stop.state, stop.state)}" style="{place.format(number, count)}">{number}</i>'
         for number, stop in enumerate(stops, 1)
     )
     return f'<div class="marks" aria-hidden="true">{"".join(each)}</div>'
 
 
 def calls(walk: Walk) -> str:
-    """The calls made so far and the shell form of each step, the newest in bold."""
-    history = walk.history
-    made = [line for number, result in history for line in _call_lines(number, result.calls, number == walk.at)]
+    """The calls made so far and the shell form of each step, the newest step first and in bold."""
+    made = [
+        line
+        for number, result in reversed(walk.history)
+        for line in _call_lines(number, result.calls, number == walk.at)
+    ]
     hidden = [f"… {len(made) - SHOWN_CALLS} earlier lines"] if len(made) > SHOWN_CALLS else []
-    shell = [_marked(f"[{number}] {result.step.shell()}", number == walk.at) for number, result in history]
+    shell = [_marked(f"[{number}] {result.step.shell()}", number == walk.at) for number, result in walk.history[::-1]]
     back = "One step back starts a fresh process and takes it there again: the kernel has no undo."
     return (
-        '<div class="calls"><div><div class="hd"><b>Calls so far</b>, newest first, made by the process itself unless marked</div>'
-        f'<pre tabindex="0" aria-label="calls so far">{chr(10).join([*made[::-1][:SHOWN_CALLS], *hidden]) or "none yet"}</pre></div>'
-        '<div><div class="hd"><b>The same in a shell</b>, step by step, newest first</div>'
-        f'<pre tabindex="0" aria-label="the same in a shell">{chr(10).join(shell[::-1]) or "nothing yet"}</pre>'
+        '<div class="calls"><div><div class="hd"><b>Calls so far</b>, by the process itself unless marked; the newest '
+        f"step first</div>{_listing('calls so far', [*made[:SHOWN_CALLS], *hidden])}</div>"
+        '<div><div class="hd"><b>The same in a shell</b>, step by step, the newest first</div>'
+        f"{_listing('the same in a shell', shell)}"
         f'<div class="hd" style="margin-top:6px">{back}</div></div></div>'
     )
+
+
+def _listing(name: str, lines: Sequence[str]) -> str:
+    """Lines that scroll where there are many: by keyboard too, hence the tabindex."""
+    text = "\n".join(lines) or "none yet"
+    return f'<pre tabindex="0" role="region" aria-label="{name}">{text}</pre>'
 
 
 def _call_lines(number: int, answers: Sequence[Answer], news: bool) -> Iterator[str]:

@@ -4,10 +4,12 @@
 STYLE = (
     """
 .pc.pcb{container-type:inline-size;max-width:1020px;color:var(--ink);background:var(--paper);
- font:14px/1.4 var(--jp-ui-font-family,system-ui),system-ui,sans-serif;padding:16px;box-sizing:border-box;overflow:hidden}
+ font:14px/1.4 var(--jp-ui-font-family,system-ui),system-ui,sans-serif;padding:16px;
+ box-sizing:border-box;overflow:hidden}
 .pcb .widget-html,.pcb .widget-html-content{line-height:1.4;height:auto;margin:0;color:var(--ink);font-size:14px}
 .pcb h3{font-size:19px;font-weight:600;margin:0 0 2px;color:var(--ink);line-height:1.3}
-.pcb .sub{color:var(--dim);margin:0;font-size:14px} .pcb .hd{font-size:12px;color:var(--dim)} .pcb .hd b{color:var(--ink)}
+.pcb .sub{color:var(--dim);margin:0;font-size:14px}
+.pcb .hd{font-size:12px;color:var(--dim)} .pcb .hd b{color:var(--ink)}
 .pcb .pcb-bar{display:flex;flex-flow:row wrap;align-items:flex-start;gap:8px;overflow:visible;margin-top:8px}
 .pcb .jupyter-button{font-size:13px;color:var(--ink);background:var(--host);border:1px solid var(--idle);
  border-radius:3px;height:28px;line-height:26px;padding:0 9px;width:auto;margin:0;box-shadow:none}
@@ -22,16 +24,18 @@ STYLE = (
 .pcb .pcb-slide .slider-container{margin:0 11px;padding:0}
 .pcb .pcb-slide .noUi-connect,.pcb .pcb-slide .noUi-handle{background:var(--wall)}
 .pcb .marks{position:relative;height:20px}
-.pcb .marks i{position:absolute;top:0;transform:translateX(-50%);width:21px;height:18px;line-height:16px;font-style:normal;
+.pcb .marks i{position:absolute;top:0;transform:translateX(-50%);width:21px;height:18px;line-height:16px;
+ font-style:normal;
  font-size:11px;text-align:center;border-radius:3px;border:1px solid transparent;color:var(--dim);box-sizing:border-box}
 .pcb .marks i.done{background:var(--wallt);color:var(--ink)}
 .pcb .marks i.cur{background:var(--new);color:var(--paper);font-weight:600}
 .pcb .marks i.off{border:1px dashed var(--new);color:var(--new)}
 .pcb .marks i.ref{text-decoration:line-through;border:1px dashed var(--idle)}
 .pcb .pcb-main{display:grid;grid-template-columns:308px minmax(0,1fr);gap:20px;margin-top:10px;overflow:visible}
+.pcb .cap{display:flex;justify-content:space-between;padding:0 4px 4px 8px}
 .pcb .pcb-list{overflow:visible;min-width:0}
-.pcb .pcb-step{align-items:center;min-height:26px;padding:0 4px 0 5px;border-left:3px solid transparent;overflow:visible;
- break-inside:avoid;flex-flow:row wrap;justify-content:space-between}
+.pcb .pcb-step{align-items:center;min-height:26px;padding:0 4px 0 5px;border-left:3px solid transparent;
+ overflow:visible;break-inside:avoid;flex-flow:row wrap;justify-content:space-between}
 .pcb .pcb-step .widget-checkbox{width:auto;height:24px;margin:0;flex:1 1 auto}
 .pcb .pcb-step .widget-label-basic{color:var(--ink);font-size:13px;line-height:24px;width:auto;white-space:nowrap;
  overflow:visible;display:flex;align-items:center;height:24px;padding:0}
@@ -46,10 +50,11 @@ STYLE = (
 .pcb .pcb-off .widget-label-basic,.pcb .pcb-ref .widget-label-basic{text-decoration:line-through;color:var(--dim)}
 .pcb .pcb-off .note{font-weight:600}
 .pcb .map svg{display:block;width:100%;max-width:660px;height:auto;margin:auto}
-.pcb .calls{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:20px;border-top:1px solid var(--rule);
- margin-top:12px;padding-top:8px}
-.pcb .calls pre{margin:4px 0 0;font:12px/1.55 ui-monospace,monospace;color:var(--dim);background:none;white-space:pre-wrap;
- overflow-wrap:anywhere;padding:0 0 0 10px;border-left:3px solid var(--rule);max-height:190px;overflow-y:auto}
+.pcb .calls{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:20px;
+ border-top:1px solid var(--rule);margin-top:12px;padding-top:8px}
+.pcb .calls pre{margin:4px 0 0;font:12px/1.55 ui-monospace,monospace;color:var(--dim);background:none;
+ white-space:pre-wrap;overflow-wrap:anywhere;padding:0 0 0 10px;
+ border-left:3px solid var(--rule);max-height:190px;overflow-y:auto}
 .pcb .calls pre b{color:var(--ink);font-weight:600}
 @container (max-width:860px){.pcb .pcb-main{grid-template-columns:minmax(0,1fr)}
  .pcb .pcb-list{display:block;columns:2;column-gap:28px} .pcb .calls{grid-template-columns:minmax(0,1fr);gap:10px}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -52,14 +52,14 @@ class Row:
     def tag(self) -> str:
         """The words at the end of the container's side; empty where there is nothing to say."""
         if self.changed:
-            return "changed now" + (": a copy so far" if self.copy else "")
+            return "changed now" + (": a copy" if self.copy else "")
         return self.left_open or ("a copy so far" if self.copy else "")
 
 
 def rows(
     inside: Sight, outside: Sight, *, changed: Collection[str] = (), left_open: Mapping[str, str] | None = None
 ) -> tuple[Row, ...]:
-    """The eight rows of the map. `changed` are kinds of the last step, `left_open` tells which walls are missing why."""
+    """The eight rows of the map. `changed` are kinds of the last step, `left_open` tells why a wall is missing."""
     return tuple(_row(kind, inside, outside, changed, left_open or {}) for kind in NAMES)
 
 
@@ -102,7 +102,7 @@ def seen(kind: str, sight: Sight, host: View | None = None) -> tuple[str, ...]:
     """
     if isinstance(sight, str):
         return ()
-    lines = {
+    lines: dict[str, Callable[[View], list[str]]] = {
         "uts": lambda view: [view.hostname or "(empty)"],
         "pid": lambda view: [f"{process.pid} {process.name}" for process in view.processes],
         "mnt": lambda view: mount_lines(view.mounts),

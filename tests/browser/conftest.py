@@ -23,10 +23,15 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "artefacts"
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +103,9 @@ class JupyterLab:
 
     def idle(self, page: Page, *, timeout: float = 60) -> None:
         """Waits until the kernel has nothing to do."""
-        page.wait_for_selector('.jp-NotebookPanel-toolbar [data-status="idle"]', state="attached", timeout=timeout * 1000)
+        page.wait_for_selector(
+            '.jp-NotebookPanel-toolbar [data-status="idle"]', state="attached", timeout=timeout * 1000
+        )
 
 
 @pytest.fixture(scope="session")
@@ -169,13 +176,13 @@ def wait_until_served(address: str, token: str, server: subprocess.Popen[bytes],
 
 
 @pytest.fixture
-def screenshot() -> Callable[[Page, str], Path]:
+def screenshot() -> Callable[..., Path]:
     """Keeps what a page shows in the ignored folder `artefacts/`, for a person to look at."""
 
-    def keep(page: Page, name: str) -> Path:
+    def keep(page: Page, name: str, *, whole: bool = False) -> Path:
         ARTEFACTS.mkdir(exist_ok=True)
         path = ARTEFACTS / f"{name}.png"
-        page.screenshot(path=path)
+        page.screenshot(path=path, full_page=whole)
         return path
 
     return keep

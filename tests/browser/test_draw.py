@@ -1,0 +1,123 @@
+"""The pictures and the builder in a real browser, in both themes: legible, nothing overlapping, usable by keyboard."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from draw.conftest import view  # noqa: F401 (a fixture)
+from draw.states import HOSTILE, states
+
+from pyctr_lab import Lab
+from pyctr_lab.draw import draw_map, story
+
+CHECK = Path(__file__).with_name("faults.js").read_text().partition("\n(root)")[2].strip().rstrip(";")
+THEMES = ["light", "dark"]
+
+
+def faults(page, selector):
+    return page.evaluate(f"((root){CHECK})(document.querySelector('{selector}'))")
+
+
+def page_of(pictures):
+    parts = (
+        picture.inline()
+        .replace("<svg ", f'<svg data-name="{name}" ', 1)
+        .replace("<svg ", '<svg style="display:block" ', 1)
+        for name, picture in pictures.items()
+    )
+    return f"<!doctype html><meta charset=utf-8><body style='margin:8px'>{''.join(parts)}"
+
+
+@pytest.fixture
+def pictures(view):  # noqa: F811
+    made = {
+        f"{name}, {layout}": draw_map(**arguments, layout=layout)
+        for name, arguments in states(view).items()
+        for layout in ("wide", "narrow")
+    }
+    with Lab() as lab:
+        box = lab.container("demo")
+        for step in lab.recipe():
+            box.apply(step)
+        return made | {"story": story(box.history), "one step": story(box.history[0])}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_pictures_are_legible(browser, pictures, screenshot, theme):
+    page = browser.new_page(viewport={"width": 1000, "height": 900}, color_scheme=theme)
+    page.set_content(page_of(pictures))
+    assert faults(page, "body") == []
+    assert page.locator("script").count() == 0 and HOSTILE[:8] in page.inner_text("body svg >> nth=20")
+    screenshot(page, f"pictures-{theme}", whole=True)
+    page.close()
+
+
+@pytest.mark.parametrize(("attribute", "ink"), [("light", "rgb(27, 31, 36)"), ("dark", "rgb(232, 236, 241)")])
+@pytest.mark.parametrize("system", THEMES)
+def test_the_notebooks_theme_wins_over_the_systems(browser, view, system, attribute, ink):  # noqa: F811
+    page = browser.new_page(color_scheme=system)
+    page.set_content(page_of({"a": draw_map(**states(view)["named"])}))
+    page.evaluate(f"document.body.dataset.jpThemeLight = {str(attribute == 'light').lower()}")
+    assert page.evaluate("getComputedStyle(document.querySelector('.pc text.h')).fill") == ink
+    page.close()
+
+
+CELLS = [
+    "from pyctr_lab import Lab, draw\nlab = Lab()",
+    "panel = draw.builder(lab, at=9)\npanel",
+]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_builder_by_keyboard(jupyterlab, screenshot, theme):
+    page = jupyterlab.open(jupyterlab.notebook(f"builder-{theme}.ipynb", CELLS), theme=theme, height=1400)
+    jupyterlab.run_all(page)
+    panel = page.locator(".pcb")
+    panel.locator(".map svg").wait_for()
+    assert page.locator(".pc-still").is_hidden()  # the live panel stands for it
+    screenshot(page, f"builder-{theme}")
+    assert faults(page, ".pcb") == []
+
+    handle = panel.locator(".noUi-handle")
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    panel.get_by_text("after step 10 of 20").wait_for()
+    page.keyboard.press("Home")
+    panel.get_by_text("before step 1 of 20").wait_for()
+    panel.get_by_role("button", name="end").focus()
+    page.keyboard.press("Enter")
+    panel.get_by_text("after step 20 of 20").wait_for()
+    panel.get_by_role("button", name="back").focus()
+    page.keyboard.press("Space")
+    panel.get_by_text("after step 19 of 20").wait_for()
+
+    switch = panel.get_by_role("checkbox", name="UTS namespace")
+    switch.focus()
+    page.keyboard.press("Space")
+    panel.get_by_text("refused: needs 4").wait_for()
+    panel.locator("svg text", has_text="you switched 4 off").wait_for()
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    screenshot(page, f"builder-{theme}-open")
+    assert outline == "solid"
+    assert faults(page, ".pcb") == []
+    page.set_viewport_size({"width": 1000, "height": 1400})
+    screenshot(page, f"builder-{theme}-narrow")
+    assert faults(page, ".pcb") == []
+    page.context.close()
+
+
+def test_an_untrusted_notebook_shows_the_map(jupyterlab, view, screenshot):  # noqa: F811
+    picture = draw_map(**states(view)["named"])
+    output = {"output_type": "display_data", "metadata": {}, "data": picture._repr_mimebundle_()}
+    page = jupyterlab.open(jupyterlab.notebook("untrusted.ipynb", ["None"], outputs=[[output]]))
+    image = page.locator(".jp-OutputArea img")
+    image.wait_for()
+    assert image.get_attribute("alt") == picture.twin
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 980
+    screenshot(page, "untrusted")
+    page.context.close()

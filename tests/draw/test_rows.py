@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from pyctr_lab.draw import rows
+from pyctr_lab.kernel.proc import IdRange
+from pyctr_lab.runtime.view import Interface
+
+
+def table(inside, outside, **options):
+    return {row.kind: row for row in rows.rows(inside, outside, **options)}
+
+
+def test_rows_in_their_order(view):
+    assert list(table(view(), view())) == ["uts", "pid", "mnt", "net", "user", "ipc", "cgroup", "time"]
+
+
+def test_a_wall_is_another_inode(view):
+    found = table(view(own="uts net"), view())
+    assert [kind for kind, row in found.items() if row.wall] == ["uts", "net"]
+
+
+def test_copy_only_where_a_namespace_begins_as_one(view):
+    found = table(view(own="uts mnt net ipc"), view())
+    assert [kind for kind, row in found.items() if row.copy] == ["uts", "mnt"]
+    assert not table(view(own="uts", hostname="demo"), view())["uts"].copy
+
+
+def test_tag_says_what_is_new_before_anything_else(view):
+    found = table(
+        view(own="uts"), view(), changed=("uts", "net"), left_open={"uts": "no", "time": "you switched 5 off"}
+    )
+    assert found["uts"].tag == "changed now: a copy"
+    assert found["net"].tag == "changed now"
+    assert found["time"].tag == "you switched 5 off"
+
+
+def test_identity_is_told_in_the_hosts_numbers(view):
+    host = view()
+    inside = view(own="user", uid_map=(IdRange(0, 101000, 1),))
+    assert rows.identity(inside, host) == "uid 0 root → 1000 on host"
+    assert rows.identity(view(uid=65534, uid_map=()), host) == "uid 65534 nobody, no map yet"
+    assert rows.identity(view(uid_map=(IdRange(0, 7, 1),)), host) == "uid 0 root"  # the host has no name for it
+
+
+def test_interfaces(view):
+    assert rows.interface_line(Interface("lo", False)) == "lo  DOWN"
+    assert rows.interface_line(Interface("br0", True, ("10.0.0.1",))) == "br0  10.0.0.1"
+    assert rows.seen("net", view(interfaces=())) == ("none",)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (59, "59 s"), (3661, "1 h 1 min"), (86_400, "1 d"), (31_557_600, "1 year"), (3.2e8, "10 years 51 d")],
+)
+def test_duration(seconds, words):
+    assert rows.duration(seconds) == words
+
+
+def test_hundreds_are_counted_not_listed():
+    many = [f"{n} sh" for n in range(300)]
+    assert rows.shortened(many, 4) == ["0 sh", "1 sh", "2 sh", "… 297 more"]
+    assert rows.joined(many, 2) == ["0 sh", "1 sh  … 298 more"]
+
+
+def test_where_there_is_no_view_nothing_is_claimed(view):
+    assert all(row.wall is None and not row.inside for row in table("ended", view()).values())
