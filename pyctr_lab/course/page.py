@@ -11,27 +11,22 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from ..draw import look
+
 WIDTH = 100
 
 #: The only numbers in a verdict that differ from run to run: what a sanitising file has to replace.
 VOLATILE = re.compile(r"(?<=/proc/)\d+|(?<=:\[)\d+(?=\])")
 
-LIGHT = "--ink:#1b1f24;--dim:#57606a;--rule:#d5dbe2;--paper:#ffffff;--wall:#0b5cad;--new:#a33d08;--idle:#76818d"
-DARK = "--ink:#e8ecf1;--dim:#a5afba;--rule:#313a45;--paper:#14181d;--wall:#6cb2ff;--new:#ffab70;--idle:#7c8896"
-
-STYLE = f"""<style>
-.pct{{{LIGHT}}}
-@media (prefers-color-scheme:dark){{.pct{{{DARK}}}}}
-[data-jp-theme-light="true"] .pct,[data-theme="light"] .pct{{{LIGHT}}}
-[data-jp-theme-light="false"] .pct,[data-theme="dark"] .pct{{{DARK}}}
-.pct{{color:var(--ink);background:var(--paper);border-left:8px solid var(--idle);padding:10px 16px;max-width:920px;
+STYLE = f"""<style>{look.STYLE}
+.pct{{color:var(--ink);background:var(--paper);border-left:8px dotted var(--idle);padding:10px 16px;max-width:920px;
 font:14px/1.45 var(--jp-ui-font-family,system-ui),system-ui,sans-serif}}
-.pct.wall{{border-left-color:var(--wall)}}.pct.news{{border-left-color:var(--new);border-left-style:double}}
-.pct.idle{{border-left-style:dotted}}
+.pct.wall{{border-left:8px solid var(--wall)}}.pct.news{{border-left:8px double var(--new)}}
 .pct h4{{font-size:16px;font-weight:600;margin:0 0 4px;color:var(--ink)}}
 .pct.wall h4{{color:var(--wall)}}.pct.news h4{{color:var(--new)}}
 .pct p{{margin:4px 0}}.pct ul{{margin:4px 0;padding-left:20px;list-style:none}}
 .pct table{{border-collapse:collapse;margin:6px 0 2px;color:var(--ink)}}
+.pct tr,.pct tbody tr:nth-child(odd){{background:none}}
 .pct th,.pct td{{text-align:left;vertical-align:top;padding:3px 12px 3px 0;border-top:1px solid var(--rule);
 font-size:13px;background:none;white-space:normal;overflow-wrap:anywhere}}
 .pct th{{color:var(--dim);font-weight:600;white-space:nowrap}}
@@ -101,8 +96,8 @@ class Page:
         return "\n".join(self._text)
 
     def html(self) -> str:
-        """The page as HTML that carries its own style."""
-        return f'{STYLE}<div class="pct {self._kind}">{"".join(self._html)}</div>'
+        """The page as HTML that carries its own style. The element with the style sheet comes first."""
+        return f'{STYLE}<div class="pc pct {self._kind}">{"".join(self._html)}</div>'
 
     def __repr__(self) -> str:
         return self.text()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
-from .page import DARK, LIGHT, Page
+from ..draw.look import NOTE, TITLE, label, line, rect, svg
+from ..draw.picture import Picture
+from .page import Page
 from .verdict import State
 
 #: Number, title and minutes of each lesson of the course.
@@ -77,69 +77,65 @@ class ProgressMap:
             f"{row.number} {row.title}: {row.words()}." for row in self.rows if row.exercises
         )
 
-    def _repr_html_(self) -> str:
-        picture = b64encode(self.svg().encode()).decode()
-        return f'<img alt="{escape(self.twin())}" width="{WIDTH}" src="data:image/svg+xml;base64,{picture}">'
-
-    def svg(self) -> str:
-        """The picture: a row for each lesson, a mark for each exercise."""
+    def picture(self) -> Picture:
+        """A row for each lesson, a mark for each exercise, and below them what the marks mean."""
         height = TOP + ROW * len(self.rows) + 40
-        lines = [_head(height, self.title, self.twin())]
-        lines += [part for place, row in enumerate(self.rows) for part in _row(row, TOP + ROW * place)]
-        return "".join([*lines, _legend(height - 16), "</svg>"])
+        head = [
+            label(24, 34, self.title, size=TITLE, style="h"),
+            label(24, 58, "the map of the course: each lesson stands alone; a mark is an exercise", style="d"),
+        ]
+        rows = [part for place, row in enumerate(self.rows) for part in _row(row, TOP + ROW * place)]
+        parts = [*head, *rows, *_legend(height - 16)]
+        return Picture(svg(WIDTH, height, parts, title=self.title, twin=self.twin()), self.twin(), self.title)
 
-
-def _head(height: int, title: str, twin: str) -> str:
-    style = (
-        f".pc{{{LIGHT}}}@media (prefers-color-scheme:dark){{.pc{{{DARK}}}}}"
-        ".pc text{fill:var(--ink);font:14px system-ui,sans-serif}.pc .d{fill:var(--dim)}.pc .s{font-size:12px}"
-        ".pc .t{font-size:19px;font-weight:600}.pc .inv{fill:var(--paper);font-weight:600}"
-        ".pc .wall{fill:var(--wall)}.pc .out{fill:none;stroke:var(--wall);stroke-width:2}"
-        ".pc .news{fill:none;stroke:var(--new);stroke-width:2}.pc .once{stroke-dasharray:6 3}"
-        ".pc .dot{fill:var(--idle)}.pc .rule{stroke:var(--rule)}"
-        ".pc .un{fill:none;stroke:var(--idle);stroke-dasharray:2 3}"
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="pc" role="img" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
-        f' height="{height}"><title>{escape(title)}</title><desc>{escape(twin)}</desc><style>{style}</style>'
-        f'<rect width="{WIDTH}" height="{height}" fill="var(--paper)"/>'
-        f'<text class="t" x="24" y="34">{escape(title)}</text>'
-        '<text class="d" x="24" y="58">the map of the course: each lesson stands alone; a mark is an exercise</text>'
-    )
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        return {"text/html": self.picture().html(), "text/plain": str(self)}
 
 
 def _row(row: Row, top: int) -> list[str]:
-    voice = "" if row.exercises else ' class="d"'
-    parts = [
-        f'<line class="rule" x1="24" x2="{WIDTH - 24}" y1="{top}" y2="{top}"/>',
-        f'<text class="d" x="24" y="{top + 19}">{row.number}</text>',
-        f'<text{voice} x="56" y="{top + 19}">{escape(row.title)}</text>',
-        f'<text class="d s" x="330" y="{top + 19}">{row.minutes} min</text>',
+    base = top + 19
+    words = [
+        line(24, top, WIDTH - 24, top, stroke="rule"),
+        label(24, base, row.number, style="d"),
+        label(56, base, row.title, style="" if row.exercises else "d"),
+        label(330, base, f"{row.minutes} min", size=NOTE, style="d"),
     ]
     if not row.exercises:
-        return [*parts, f'<text class="d s" x="400" y="{top + 19}">comes later</text>']
+        return [*words, label(400, base, "comes later", size=NOTE, style="d")]
     places = enumerate(row.exercises.items())
-    return [*parts, *(mark(state, name, 400 + CELL * place, top + 4) for place, (name, state) in places)]
+    return [
+        *words,
+        *(part for place, (name, state) in places for part in mark(state, name, 400 + CELL * place, top + 4)),
+    ]
 
 
-def mark(state: State, name: str, left: int, top: int) -> str:
-    """One exercise: filled is passed, outlined almost, dashed was once, a dot not started; orange wants a look."""
-    shape = {
-        State.PASSED: "wall", State.ALMOST: "out", State.NOT_YET: "news", State.NO_LONGER: "news once",
-        State.CANNOT: "un", State.NOT_STARTED: "",
-    }[state]  # fmt: skip
-    middle = left + CELL // 2 - 3
-    text = f'<text class="s {"inv" if state is State.PASSED else ""}" text-anchor="middle" x="{middle}" y="{top + 14}">'
-    label = f"{text}{escape(name)}</text>"
-    if not shape:
-        return f'<circle class="dot" cx="{left + 4}" cy="{top + 10}" r="2"/>{label}'
-    return f'<rect class="{shape}" x="{left}" y="{top}" width="{CELL - 6}" height="20" rx="3"/>{label}'
+#: Fill, stroke and dash of a mark. Filled is passed, outlined almost, dashed once; orange wants a look.
+MARKS = {
+    State.PASSED: ("wall", "", ""),
+    State.ALMOST: ("none", "wall", ""),
+    State.NOT_YET: ("none", "new", ""),
+    State.NO_LONGER: ("none", "new", "6 3"),
+    State.CANNOT: ("none", "idle", "2 3"),
+}
 
 
-def _legend(base: int) -> str:
-    shown, left = [], 24
+def mark(state: State, name: str, left: int, top: int) -> list[str]:
+    """One exercise. Not started is a small dot."""
+    text = label(left + (CELL - 6) / 2, top + 14, name, size=NOTE, style="c p h" if state is State.PASSED else "c")
+    if state is State.NOT_STARTED:
+        return [rect(left, top + 8, 4, 4, fill="idle", radius=2), text]
+    fill, stroke, dash = MARKS[state]
+    return [rect(left, top, CELL - 6, 20, fill=fill, stroke=stroke, line=2, radius=3, dash=dash), text]
+
+
+def _legend(base: int) -> list[str]:
+    parts, left = [], 24
     for state in State:
-        shown.append(mark(state, "", left, base - 14))
-        shown.append(f'<text class="d s" x="{left + CELL}" y="{base}">{state.value}</text>')
+        parts += [
+            *mark(state, state.sign, left, base - 14),
+            label(left + CELL, base, state.value, size=NOTE, style="d"),
+        ]
         left += CELL + 24 + 7 * len(state.value)
-    return "".join(shown)
+    return parts

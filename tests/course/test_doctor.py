@@ -1,0 +1,190 @@
+"""The doctor, on machines made of a few files: each known trouble is named, with its one command."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyctr_lab.course import cli_doctor, doctor
+from pyctr_lab.course.diagnoses import PROGRAMS, Finding, Machine
+
+PROC = "22 1 0:21 / /proc rw,relatime - proc proc rw\n"
+GROUPS = "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+HEALTHY = {
+    "/proc/sys/kernel/osrelease": "6.12.0-1-amd64\n",
+    "/proc/self/mountinfo": PROC + GROUPS,
+    "/proc/meminfo": "MemTotal: 16000000 kB\nMemAvailable:   8000000 kB\n",
+    "/proc/self/cgroup": "0::/user\n",
+    "/etc/subuid": "learner:100000:65536\n",
+    "/etc/subgid": "learner:100000:65536\n",
+    "/dev/kvm": "",
+    "/sys/fs/cgroup/user/cgroup.procs": "",
+}
+
+
+def allowed(argv: Sequence[str]) -> tuple[int, str]:
+    return 0, ""
+
+
+def refused(said: str) -> Any:
+    return lambda argv: (1, said)
+
+
+def machine(tmp_path: Path, files: dict[str, str] | None = None, **differences: Any) -> Machine:
+    for name, text in {**HEALTHY, **(files or {})}.items():
+        place = tmp_path / name.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    made = Machine(root=tmp_path, ask=allowed, which=lambda name: f"/usr/bin/{name}", uid=1000, user="learner",
+                   system="linux", python="/usr/bin/python3", free_bytes=lambda: 50 << 30)  # fmt: skip
+    return replace(made, **differences)
+
+
+def troubles(examined: Machine) -> dict[str, Finding]:
+    return {each.name: each for each in doctor.examine(examined) if each.state != "fine"}
+
+
+def test_a_healthy_machine_blocks_nothing(tmp_path: Path) -> None:
+    examined = doctor.examine(machine(tmp_path))
+    assert (troubles(machine(tmp_path)), examined.blocked) == ({}, ())
+    assert examined.title == "This machine can do every lesson that there is"
+
+
+@pytest.mark.parametrize(
+    ("files", "said", "why", "cure"),
+    [
+        ({"/proc/sys/user/max_user_namespaces": "0\n"}, "unshare 268435456 28", "max_user_namespaces",
+         "sudo sysctl -w user.max_user_namespaces=15000"),
+        ({"/proc/sys/kernel/unprivileged_userns_clone": "0\n"}, "unshare 268435456 1", "unprivileged_userns_clone",
+         "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
+        ({"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n"}, "unshare 67108864 1", "AppArmor",
+         "sudo tee /etc/apparmor.d/pyctr-lab"),
+        ({"/.dockerenv": ""}, "unshare 268435456 1", "seccomp", "docker run --security-opt seccomp=unconfined"),
+        ({}, "unshare 268435456 1", "refused by the kernel or a security module", "dmesg | tail"),
+    ],
+)  # fmt: skip
+def test_who_forbids_user_namespaces_is_named(
+    tmp_path: Path, files: dict[str, str], said: str, why: str, cure: str
+) -> None:
+    found = troubles(machine(tmp_path, files, ask=refused(said)))["user namespaces"]
+    assert why in found.why
+    assert found.cure.startswith(cure)
+    assert (found.state, found.blocks) == ("missing", ("00", "01", "03"))
+
+
+def test_a_switch_that_forbids_nothing_is_not_blamed(tmp_path: Path) -> None:
+    restricted = {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n"}
+    assert "user namespaces" not in troubles(machine(tmp_path, restricted)), "found by trying, not by a sysctl"
+
+
+def test_the_apparmor_profile_is_for_the_courses_own_interpreter(tmp_path: Path) -> None:
+    restricted = {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n"}
+    cure = troubles(machine(tmp_path, restricted, ask=refused("unshare 67108864 1")))["user namespaces"].cure
+    profile = cure.split("\n")
+    assert f"profile pyctr-lab {Path('/usr/bin/python3').resolve()} flags=(unconfined) {{" in profile
+    assert "  userns," in profile
+    assert subprocess.run(["sh", "-n"], input=cure, text=True).returncode == 0
+
+
+def test_a_covered_proc_is_found_in_mountinfo(tmp_path: Path) -> None:
+    covered = {
+        "/proc/self/mountinfo": PROC + GROUPS + "31 22 0:30 / /proc/kcore rw - tmpfs tmpfs rw\n",
+        "/.dockerenv": "",
+    }
+    found = troubles(machine(tmp_path, covered, ask=refused("mount proc 1")))
+    assert "1 places of it are covered (/proc/kcore)" in found["/proc"].why
+    assert found["/proc"].cure.startswith("docker run --security-opt systempaths=unconfined")
+    assert "no fresh /proc" in found["user namespaces"].why
+    assert troubles(machine(tmp_path, covered, uid=0))["/proc"].state == "limited", "root gets round it"
+
+
+@pytest.mark.parametrize(
+    ("release", "state"),
+    [("4.4.0-19041-Microsoft", "missing"), ("5.15.90.1-microsoft-standard-WSL2", "fine"), ("6.12.0", None)],
+)
+def test_windows_linux_is_told_by_its_release(tmp_path: Path, release: str, state: str | None) -> None:
+    findings = doctor.examine(machine(tmp_path, {"/proc/sys/kernel/osrelease": release}))
+    assert next((each.state for each in findings if each.name == "WSL"), None) == state
+
+
+def test_off_linux_and_old_linux(tmp_path: Path) -> None:
+    assert troubles(machine(tmp_path, system="darwin"))["Linux"].blocks == ("00", "01", "03")
+    old = troubles(machine(tmp_path, {"/proc/sys/kernel/osrelease": "5.4.0-generic"}))["Linux"]
+    assert (old.state, old.blocks) == ("limited", ("03",))
+
+
+def test_subordinate_ids(tmp_path: Path) -> None:
+    none = troubles(machine(tmp_path, {"/etc/subuid": ""}))["user ids"]
+    assert none.cure == "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 learner"
+    no_program = machine(
+        tmp_path, {"/etc/subuid": HEALTHY["/etc/subuid"]}, which=lambda name: None if name == "newuidmap" else name
+    )
+    assert troubles(no_program)["user ids"].cure == "sudo apt-get install uidmap"
+
+
+def test_cgroups(tmp_path: Path) -> None:
+    def found(mounts: str, **differences: Any) -> Finding:
+        examined = doctor.examine(machine(tmp_path, {"/proc/self/mountinfo": PROC + mounts}, **differences))
+        return next(each for each in examined if each.name == "cgroups")
+
+    one = "33 1 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+    assert found(GROUPS).why == "version 2; groups can be made"
+    assert found(GROUPS + one, uid=0).why.startswith("versions 1 and 2")
+    assert found("").cure == "sudo mount -t cgroup2 none /sys/fs/cgroup"
+    foreign = machine(tmp_path, {"/proc/self/mountinfo": PROC + one, "/proc/self/cgroup": "0::/somebody/elses\n"})
+    assert troubles(foreign)["cgroups"].cure.startswith("systemd-run --user --scope -p Delegate=yes")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_missing_program_names_its_package_and_lessons(tmp_path: Path, name: str) -> None:
+    lacking = machine(tmp_path, which=lambda asked: None if asked == name else asked)
+    found = troubles(lacking)["programs"]
+    package, lessons = PROGRAMS[name]
+    assert (found.cure, found.blocks) == (f"sudo apt-get install {package}", lessons)
+
+
+def test_roots_own_interpreter(tmp_path: Path) -> None:
+    python = tmp_path / "root/bin/python3"
+    python.parent.mkdir(parents=True)
+    python.write_text("")
+    python.parent.parent.chmod(0o700)
+    assert "is closed to others" in troubles(machine(tmp_path, uid=0, python="/root/bin/python3"))["interpreter"].why
+    assert "interpreter" not in troubles(machine(tmp_path, python="/root/bin/python3"))
+
+
+def test_room_and_hardware(tmp_path: Path) -> None:
+    (tmp_path / "dev").mkdir(exist_ok=True)
+    poor = machine(tmp_path, {"/proc/meminfo": "MemAvailable: 200000 kB\n"}, free_bytes=lambda: 100 << 20)
+    (tmp_path / "dev/kvm").unlink()
+    assert {"memory", "disk", "/dev/kvm"} <= set(troubles(poor))
+
+
+def test_nothing_at_all_is_no_traceback(tmp_path: Path) -> None:
+    empty = machine(tmp_path / "made", which=lambda name: None, ask=lambda argv: (127, "no such command"))
+    examined = doctor.examine(replace(empty, root=tmp_path / "nowhere"))
+    assert examined.blocked == ("00", "01", "03")
+    assert "reset" not in repr(examined)
+
+
+def test_text_and_html_say_the_same_and_every_cure_has_its_reason(tmp_path: Path) -> None:
+    examined = doctor.examine(machine(tmp_path, {"/etc/subuid": ""}, which=lambda name: None))
+    for each in examined:
+        assert each.why in repr(examined)
+        assert each.cure.split("\n")[0].replace("&", "&amp;").replace("'", "&#39;").replace("<", "&lt;") in (
+            examined._repr_html_().replace("&#x27;", "&#39;")
+        )
+        assert not each.cure or (each.state != "fine" and each.why)
+    assert examined.title == "Something is missing here for lessons 00, 01, 03"
+
+
+def test_this_machine_is_examined_without_a_word_on_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    status = cli_doctor()
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert status == (1 if "Something is missing" in said.out else 0)
+    assert "user namespaces" in said.out

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from pyctr_lab import BadInput
+from pyctr_lab.course import compare, predict, recall
+from pyctr_lab.course.predictions import buttons, commit, forget
+
+KEY, QUESTION, OPTIONS = "3.uts-copy", "Does its host name change at once?", ["yes", "no"]
+
+
+def test_without_a_guess_both_calls_work_and_say_so() -> None:
+    asked = predict(KEY, QUESTION, options=OPTIONS)
+    assert repr(asked).splitlines() == [f"Predict: {QUESTION}", "    ○ yes", "    ○ no", "  You have not said yet."]
+    assert "the next prediction is yours" in repr(compare(KEY, "no"))
+    assert recall(KEY) is None
+
+
+def test_a_guess_is_kept_and_laid_beside_the_answer() -> None:
+    asked = predict(KEY, QUESTION, options=OPTIONS, guess="yes")
+    assert "● yes" in repr(asked)
+    assert "● yes" in asked._repr_html_()
+    shown = repr(compare(KEY, "no", note="A new namespace starts as a copy."))
+    assert shown.splitlines()[0] == "Other than you said"
+    assert all(words in shown for words in ("you said  yes", "the kernel no", "starts as a copy"))
+
+
+def test_second_thoughts_do_not_replace_what_was_said_before_the_answer() -> None:
+    predict(KEY, QUESTION, options=OPTIONS, guess="yes")
+    predict(KEY, QUESTION, options=OPTIONS, guess="no")
+    assert recall(KEY) == "no", "before the answer one may think again"
+    compare(KEY, "no")
+    assert "what you said first is kept: no" in commit(KEY, "yes", tuple(OPTIONS))
+    assert recall(KEY) == "no"
+    forget(KEY)
+    assert recall(KEY) is None
+
+
+def test_numbers_are_compared_as_ratios() -> None:
+    predict("calls", "How many system calls does `true` make?", guess=10)
+    assert repr(compare("calls", 40)).splitlines()[0] == "You said less, by a factor of 4.0"
+    predict("same", "How many kernels?", guess=1)
+    assert repr(compare("same", 1)).splitlines()[0] == "As you said"
+
+
+def test_the_learners_own_sentence_is_kept_for_the_capstone() -> None:
+    predict("what-is-a-container", "In one sentence: what is a container?", guess="A small virtual machine? <b>")
+    assert recall("what-is-a-container") == "A small virtual machine? <b>"
+    assert "<b>" not in predict("what-is-a-container", "?")._repr_html_().partition("</style>")[2]
+
+
+@pytest.mark.parametrize("guess", ["perhaps", "", " ", "x" * 3000])
+def test_what_is_no_guess_is_refused(guess: str) -> None:
+    with pytest.raises(BadInput):
+        predict(KEY, QUESTION, options=OPTIONS, guess=guess) if guess == "perhaps" else commit("free", guess)
+    assert recall(KEY) is None
+
+
+def test_the_buttons_keep_what_is_chosen() -> None:
+    pytest.importorskip("ipywidgets")
+    panel = buttons(predict(KEY, QUESTION, options=OPTIONS))
+    panel.children[0].value = "no"
+    assert recall(KEY) == "no"
+    assert "Kept: no" in panel.children[1].value
+    panel = buttons(predict("free", "In one sentence?"))
+    panel.children[0].value = "A process."
+    assert recall("free") == "A process."
