@@ -21,6 +21,9 @@ from .runtime.streams import Streams
 from .steps import default
 
 
+PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status.
 
@@ -100,17 +103,20 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.terminal:
             return in_terminal(lab, arguments)
         streams = Streams(0 if arguments.interactive else None, 1, 2)
-        return passing_signals(lab.launch(arguments.argv, streams, recipe=made))
+        return passing_signals(lambda: lab.launch(arguments.argv, streams, recipe=made))
 
 
-def passing_signals(program: Program) -> int:
-    """Waits for a program; what is sent to us is sent on to it."""
+def passing_signals(start: Callable[[], Program]) -> int:
+    """Starts a program and waits for it; what is sent to us is sent on to it, also what comes while it starts."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
+    program = start()
 
     def send_on(number: int, _: FrameType | None) -> None:
         program.kill(number)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+    for number in PASSED_ON:
         signal.signal(number, send_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
     return exit_status(program.wait())
 
 
@@ -148,7 +154,8 @@ def explained(lab: Lab, arguments: argparse.Namespace) -> int:
         " Now the program:\n"
     )
     sys.stdout.flush()
-    return passing_signals(box.launch(arguments.argv, Streams(0 if arguments.interactive else None, 1, 2)))
+    streams = Streams(0 if arguments.interactive else None, 1, 2)
+    return passing_signals(lambda: box.launch(arguments.argv, streams))
 
 
 # --- the other rooms
