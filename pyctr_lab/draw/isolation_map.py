@@ -123,7 +123,7 @@ def _side(plan: Layout, y: float, row: Row, side: Sequence[str], sight: Sight, *
     x, width = plan.box if inside else plan.host
     height, pad = plan.height(row), _inset(plan)
     yield rect(x, y, width, height, **_ground(row, sight, inside))
-    tag = row.tag if inside else ""
+    tag = fit(row.tag, 0.6 * width, TAG, bold=True) if inside else ""
     tag_width = text_width(tag, TAG, bold=True) + 12 if tag else 0
     grey = " d" if inside and not row.wall and not row.changed else ""
     for n, text in enumerate(plan.shown(row, side)):

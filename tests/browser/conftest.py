@@ -92,8 +92,7 @@ class JupyterLab:
 
     def run_all(self, page: Page, *, timeout: float = 120) -> None:
         """Runs every cell, and waits until each has its number and the kernel is idle."""
-        page.click('.lm-MenuBar-itemLabel:text-is("Run")')
-        page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+        page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
         page.wait_for_function(
             """() => [...document.querySelectorAll('.jp-CodeCell')].every(cell =>
                  /\\[\\d+\\]/.test(cell.querySelector('.jp-InputPrompt').textContent))""",
@@ -102,9 +101,14 @@ class JupyterLab:
         self.idle(page)
 
     def idle(self, page: Page, *, timeout: float = 60) -> None:
-        """Waits until the kernel has nothing to do."""
-        page.wait_for_selector(
-            '.jp-NotebookPanel-toolbar [data-status="idle"]', state="attached", timeout=timeout * 1000
+        """Waits until the notebook's kernel is connected and has nothing to do."""
+        page.wait_for_function(
+            """() => {
+                 const session = window.jupyterapp?.shell.currentWidget?.context?.sessionContext;
+                 return session?.isReady && session.session?.kernel?.connectionStatus === 'connected'
+                     && session.session.kernel.status === 'idle';
+               }""",
+            timeout=timeout * 1000,
         )
 
 
@@ -140,6 +144,7 @@ def command(folder: Path, port: int, token: str) -> list[str]:
         "IdentityProvider.token": token,
         "ServerApp.open_browser": "False",
         "ServerApp.allow_root": "True",
+        "LabApp.expose_app_in_browser": "True",  # so that a test can wait for the kernel, not for a clock
     }
     return [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
 
