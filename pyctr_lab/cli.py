@@ -20,7 +20,6 @@ from .runtime.container import costed, folded
 from .runtime.streams import Streams
 from .steps import default
 
-
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
