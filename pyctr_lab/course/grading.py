@@ -27,15 +27,15 @@ def grade(exercise: Exercise, live: Entry, given: object) -> tuple[Verdict, Entr
 def without_ground(exercise: Exercise, *, closed: bool = False) -> Verdict:
     """The verdict where there is nothing to look at: never started, or its lab has gone."""
     touched = progress.record(exercise.id)
-    why = "its lab has been closed" if closed else "no ground of it is live: a restart of the notebook ends its lab"
+    why = "Its lab has been closed" if closed else "No ground of it is live: a restart of the notebook ends its lab"
     if not touched:
-        return _plain(exercise, State.NOT_STARTED, "nothing has been made for it yet", _start(exercise))
-    return _plain(exercise, State.CANNOT, f"{why}. Recorded so far: {touched['state']}", _start(exercise))
+        return _plain(exercise, State.NOT_STARTED, "Nothing has been made for it yet.", _start(exercise))
+    return _plain(exercise, State.CANNOT, f"{why}. Recorded so far: {touched['state']}.", _start(exercise))
 
 
 def _verdict(exercise: Exercise, live: Entry, answer: Answer) -> Verdict:
     if exercise.wants.example and answer is None:
-        return _plain(exercise, State.NOT_STARTED, "no answer has been given yet", _give(exercise))
+        return _plain(exercise, State.NOT_STARTED, "No answer has been given yet.", _give(exercise))
     scene = live.scene()
     try:
         _all_there(exercise, live)
@@ -43,7 +43,7 @@ def _verdict(exercise: Exercise, live: Entry, answer: Answer) -> Verdict:
         state = judge(requirements)
         known = None if state is State.PASSED else exercise.recognise(scene, answer)
     except Unreadable as why:
-        return _plain(exercise, State.CANNOT, why.reason, why.way_out)
+        return _plain(exercise, State.CANNOT, f"{why.reason[:1].upper()}{why.reason[1:]}.", why.way_out)
     if state is State.PASSED:
         other = f'other values: exercises.another("{exercise.id}")'
         return _plain(exercise, state, exercise.after, other, requirements)
@@ -61,11 +61,11 @@ def _all_there(exercise: Exercise, live: Entry) -> None:
 
 def _headline(requirements: tuple[Requirement, ...]) -> str:
     missed = [each.name for each in requirements if not each.met]
-    return f"what does not hold yet: {'; '.join(missed)}."
+    return f"What does not hold yet: {'; '.join(missed)}."
 
 
 def _unreadable_answer(exercise: Exercise, reason: str) -> Verdict:
-    return _plain(exercise, State.NOT_YET, f"the answer cannot be read: {reason}.", _give(exercise))
+    return _plain(exercise, State.NOT_YET, f"The answer cannot be read: {reason}.", _give(exercise))
 
 
 def _plain(

@@ -19,7 +19,7 @@ WIDTH = 100
 VOLATILE = re.compile(r"(?<=/proc/)\d+|(?<=:\[)\d+(?=\])")
 
 STYLE = f"""<style>{look.STYLE}
-.pct{{color:var(--ink);background:var(--paper);border-left:8px dotted var(--idle);padding:10px 16px;max-width:920px;
+.pct{{color:var(--ink);background:var(--paper);border-left:2px solid var(--idle);padding:8px 16px;max-width:920px;
 font:14px/1.45 var(--jp-ui-font-family,system-ui),system-ui,sans-serif}}
 .pct.wall{{border-left:8px solid var(--wall)}}.pct.news{{border-left:8px double var(--new)}}
 .pct h4{{font-size:16px;font-weight:600;margin:0 0 4px;color:var(--ink)}}

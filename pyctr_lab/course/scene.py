@@ -219,6 +219,14 @@ def start_time(pid: int) -> str:
         return ""
 
 
+def age(pid: int) -> float:
+    """Seconds since a process was born; endless for one that has gone."""
+    born = start_time(pid)
+    if not born:
+        return float("inf")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(born) / os.sysconf("SC_CLK_TCK")
+
+
 def _device(line: str) -> Device:
     head, _, tail = line.partition(" - ")
     fields = head.split(" ")

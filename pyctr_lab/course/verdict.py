@@ -102,7 +102,7 @@ class Verdict:
         """The same verdict, for ground on which the exercise had been passed before."""
         if not self.state.failed:
             return self
-        return replace(self, state=State.NO_LONGER, headline=f"it was passed on this ground; now: {self.headline}")
+        return replace(self, state=State.NO_LONGER, headline=f"It was passed on this ground. {self.headline}")
 
     def page(self) -> Page:
         """The verdict as a page: the one source of its text and of its HTML."""

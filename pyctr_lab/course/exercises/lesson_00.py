@@ -80,8 +80,8 @@ class OneProcessTwoNumbers(Exercise):
             Requirement(
                 "the number is the one that the host has for it",
                 answer == scene.inner_pid(scene.pid("sleeper")),
-                f"on the host, number {answer} is {seen}; NSpid in /proc/{scene.pid('sleeper')}/status has"
-                f" {len(scene.numbers('sleeper'))} numbers for it, one for each world that sees it",
+                f"on the host, number {answer} is {seen}; NSpid in /proc/{scene.pid('sleeper')}/status has its"
+                " numbers, one for each world that sees it",
                 f"the number of `sleep {scene.values['seconds']}` in the host's count",
                 "which number is right depends on who asks: kill(2) and /proc take the number of the asker's world",
                 'lab.host.run(["ps", "ax"]).stdout',

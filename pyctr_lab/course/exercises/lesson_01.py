@@ -11,7 +11,7 @@ from ...kernel import O_RDWR, Call, proc
 from ...kernel.calls import openat
 from ..answers import Answer, Names, Number
 from ..exercise import Exercise, Ground, Misconception, Values
-from ..scene import Scene, command, descendants, until
+from ..scene import Scene, age, command, descendants, until
 from ..verdict import Requirement
 from .lesson_03_first_wall import named, role
 
@@ -304,6 +304,7 @@ class AZombieOfYourOwn(Exercise):
         ground.add(ground.values["box"])
 
     def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
+        let_settle(scene)
         parents, box = sleepers(scene), scene.values["box"]
         wanted = f"sleep {scene.values['seconds']}"
         return [
@@ -330,6 +331,12 @@ class AZombieOfYourOwn(Exercise):
     def solution(self, ground: Ground) -> object:
         ground.box.start(["sh", "-c", f"true & exec sleep {ground.values['seconds']}"])
         return None
+
+
+def let_settle(scene: Scene) -> None:
+    """A shell that was started in the same cell is on its way to what it becomes: it gets half a second of life."""
+    below = scene.below(scene.values["box"])
+    until(lambda: buried_not(scene) or all(age(pid) > 0.5 for pid in below))
 
 
 def sleepers(scene: Scene) -> list[int]:

@@ -81,7 +81,7 @@ class FirstAndRoot(Exercise):
             Requirement(
                 "it is number 1 in a PID namespace of its own",
                 scene.walled(name, "pid") and numbers[-1] == 1,
-                f"NSpid in /proc/{scene.pid(name)}/status has {len(numbers)} numbers, as the host's own children have;"
+                f"NSpid in /proc/{scene.pid(name)}/status has no more numbers than the host's has;"
                 f" {scene.link(name, 'pid')}, the host's is the same",
                 "one number more than that, and the last of them 1",
                 "a process counts as first only in a namespace that began with it",

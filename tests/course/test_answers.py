@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from pyctr_lab import Lab
+from pyctr_lab.course.answers import Names, NotAnAnswer, Number, Wants, Word
+
+
+class Sly(str):
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("given", [None, ..., (..., ...), ("amber", ...), (), [], set()])
+def test_dots_and_emptiness_are_no_answer_yet(given: object) -> None:
+    for wants in (Names("two", "x", count=2), Names("any", "x"), Number(), Word(choices=("uts",))):
+        assert wants.read(given) is None
+
+
+def test_names_come_as_text_or_as_containers(lab: Lab) -> None:
+    box = lab.container("cedar")
+    assert Names(count=2).read((box, "amber")) == ("amber", "cedar")
+    assert Names(count=2).read({"b", "a"}) == ("a", "b")
+    assert Names().read("a") == ("a",)
+
+
+def test_an_answer_is_plain_data_whatever_it_claims() -> None:
+    (name,) = Names().read([Sly("amber")])  # type: ignore[misc]
+    assert type(name) is str
+    assert name != "birch"
+
+
+@pytest.mark.parametrize(
+    ("wants", "given"),
+    [(Names(count=2), ("a", "b", "c")), (Names(count=2), ("a", "a")), (Names(), [3]), (Names(), [object()]),
+     (Number(), "two"), (Number(), 2.5), (Number(), True), (Number(), "9" * 40), (Number(), (1, 2)),
+     (Word(choices=("uts", "pid")), "hostname"), (Word(choices=("uts", "pid")), ("uts", "pid"))],
+)  # fmt: skip
+def test_what_cannot_be_read_says_what_is_wanted(wants: Wants, given: object) -> None:
+    with pytest.raises(NotAnAnswer, match="want"):
+        wants.read(given)
+
+
+def test_numbers_may_come_from_a_terminal() -> None:
+    assert Number().read(["47"]) == 47
+    assert Number().read(" 47\n") == 47
