@@ -4,7 +4,7 @@ The repository's notebooks stay as its tests saw them; a learner works on a copy
 was last delivered (`.pyctr-lab/delivered.json`), and a new version meets one of four:
 
   untouched     the new version takes its place
-  only run      (a notebook whose cells read as delivered, with other outputs or counts: running is not changing) the new
+  only run      (a notebook whose cells read as delivered, with other outputs or counts: running is no change) the new
                 version takes its place, and the run one is kept beside it: its outputs are the learner's work too
   changed       it stays; the new version is put beside it, under a name that says so, and one line says it
   gone          delivered again
