@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
 
     add("doctor", doctor, "say what this machine can do, what is missing, and what mends it")
     made = add("progress", progress, "show how far you have come")
-    made.add_argument("--reset", metavar="WHAT", help="begin anew: an exercise (3.1), a lesson (03) or all; the old is kept")
+    made.add_argument("--reset", metavar="WHAT", help="begin 3.1, 03 or all anew; the old is kept")
     made = add("check", check, "check an exercise again, as its cell does")
     made.add_argument("exercise", help="its number, as 3.1")
     made.add_argument("answer", nargs="*", help="your answer, if it is to be another than the cell's")
@@ -183,7 +183,23 @@ def bench(arguments: argparse.Namespace) -> int:
     """`pyctr-lab bench startup`: medians and spread of one interleaved run."""
     from .measure import measure_startup, table
 
-    def progress(arguments: argparse.Namespace) -> int:
+    def progress(done: int, runs: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{done} of {runs} rounds", end="" if done < runs else "\n", file=sys.stderr, flush=True)
+
+    rows = measure_startup(runs=arguments.runs, progress=progress)
+    print(json.dumps([row.as_json() for row in rows], indent=1) if arguments.json else table(rows))
+    return 0
+
+
+def doctor(_: argparse.Namespace) -> int:
+    """`pyctr-lab doctor`."""
+    from .course import cli_doctor
+
+    return cli_doctor()
+
+
+def progress(arguments: argparse.Namespace) -> int:
     """`pyctr-lab progress`."""
     from .course import cli_progress, cli_reset
 
