@@ -15,7 +15,7 @@ from ..kernel.calls import Answer
 from ..runtime.container import folded
 from ..steps import NewNamespace, Step
 from .look import STYLE as PICTURES
-from .look import escape
+from .look import clean, escape
 from .panel_style import STYLE
 from .picture import Picture
 from .walk import Stop, Walk
@@ -252,7 +252,7 @@ def _call_lines(number: int, answers: Sequence[Answer], news: bool) -> Iterator[
 
 def _call_line(answer: Answer, count: int, seconds: float) -> str:
     more = f" and {count - 1} more" if count > 1 else ""
-    return f"{'launcher: ' if answer.call.outside else ''}{answer}{more} <{seconds * 1e6:.0f} µs>"
+    return f"{'launcher: ' if answer.call.outside else ''}{clean(answer, 200)}{more} <{seconds * 1e6:.0f} µs>"
 
 
 def _marked(text: str, news: bool) -> str:

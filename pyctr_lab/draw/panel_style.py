@@ -1,8 +1,11 @@
 """The style sheet of the builder's panel. Every selector begins with `.pc`, as those of the pictures do."""
 
+from __future__ import annotations
+
+import re
+
 # A still picture stands beside a panel for the time when its kernel has gone; while the panel lives it is hidden.
-STYLE = (
-    """
+_RULES = """
 .pc.pcb{container-type:inline-size;max-width:1020px;color:var(--ink);background:var(--paper);
  font:14px/1.4 var(--jp-ui-font-family,system-ui),system-ui,sans-serif;padding:16px;
  box-sizing:border-box;overflow:hidden}
@@ -49,7 +52,8 @@ STYLE = (
 .pcb .pcb-cur .us{color:var(--new);font-weight:600} .pcb .pcb-cur .bar i{background:var(--new)}
 .pcb .pcb-off .widget-label-basic,.pcb .pcb-ref .widget-label-basic{text-decoration:line-through;color:var(--dim)}
 .pcb .pcb-off .note{font-weight:600}
-.pcb .map svg{display:block;width:100%;max-width:660px;height:auto;margin:auto}
+.pcb .map{overflow-x:auto}
+.pcb .map svg{display:block;width:100%;min-width:648px;max-width:660px;height:auto;margin:auto}
 .pcb .calls{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:20px;
  border-top:1px solid var(--rule);margin-top:12px;padding-top:8px}
 .pcb .calls pre{margin:4px 0 0;font:12px/1.55 ui-monospace,monospace;color:var(--dim);background:none;
@@ -59,7 +63,8 @@ STYLE = (
 @container (max-width:860px){.pcb .pcb-main{grid-template-columns:minmax(0,1fr)}
  .pcb .pcb-list{display:block;columns:2;column-gap:28px} .pcb .calls{grid-template-columns:minmax(0,1fr);gap:10px}}
 .jp-OutputArea:has(.pc.pcb) .pc-still{display:none}
-""".replace("\n.pcb ", "\n.pc.pcb ")
-    .replace("\n ", "")
-    .replace(",.pcb ", ",.pc.pcb ")
-)
+"""
+
+# Twice the class: the panel's rules must win over those of the widgets' own style sheet.
+STYLE = re.sub(r"(?<!\.pc)\.pcb ", ".pc.pcb ", _RULES).replace("\n ", "")
+"""The panel's style sheet, to stand beside that of the pictures."""

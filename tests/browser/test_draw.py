@@ -105,7 +105,7 @@ def test_builder_by_keyboard(jupyterlab, screenshot, theme):
     screenshot(page, f"builder-{theme}-open")
     assert outline == "solid"
     assert faults(page, ".pcb") == []
-    page.set_viewport_size({"width": 1000, "height": 1400})
+    page.set_viewport_size({"width": 1200, "height": 1700})
     screenshot(page, f"builder-{theme}-narrow")
     assert faults(page, ".pcb") == []
     page.context.close()
