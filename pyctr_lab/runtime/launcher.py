@@ -9,13 +9,15 @@ hexadecimal each buffer that the kernel wrote to.
 Whatever it needs is imported here, at once: after it has let root go, its own library may be unreadable.
 """
 
+from __future__ import annotations
+
 import ctypes
 import gc
 import marshal
 import os
 import sys
 import time
-from _signal import SIG_DFL, SIGINT, SIGPIPE, SIGXFSZ, signal
+from _signal import SIG_DFL, SIGINT, SIGPIPE, SIGXFSZ, signal  # type: ignore[import-not-found]
 from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, socket  # not `socket`: 8 ms and 1 MB more
 
 MESSAGE = 1 << 18  # bytes; the sender keeps below it
@@ -28,7 +30,7 @@ NUMBERS = {
 CLONE3 = 435
 
 
-def receive(channel):
+def receive(channel: socket) -> tuple[bytes, list[int]]:
     """The next message, and its descriptors; no message when nobody holds the other end any more."""
     try:
         message, extra, _, _ = channel.recvmsg(MESSAGE, CMSG_SPACE(4 * 16), MSG_CMSG_CLOEXEC)
@@ -37,7 +39,7 @@ def receive(channel):
     return message, [fd for _, _, data in extra for fd in memoryview(data).cast("i")]
 
 
-def word(value, known, memory):
+def word(value: object, known: dict[str, int], memory: list[tuple[bytes, bytearray]]) -> int:
     """An argument as a machine word. What it points to lives as long as `memory` does."""
     if value is None:
         return 0
@@ -46,15 +48,17 @@ def word(value, known, memory):
     if isinstance(value, list):  # a reference to an earlier result
         return known[value[0]]
     if isinstance(value, str):
-        value = os.fsencode(value)
+        raw = os.fsencode(value)
     elif isinstance(value, tuple):
-        value = b"".join([word(part, known, memory).to_bytes(8, "little", signed=True) for part in value])
-    block = bytearray(value + b"\0")
-    memory.append((value, block))
+        raw = b"".join([word(part, known, memory).to_bytes(8, "little", signed=True) for part in value])
+    else:
+        raw = bytes(value)  # type: ignore[call-overload]
+    block = bytearray(raw + b"\0")
+    memory.append((raw, block))
     return ctypes.addressof(ctypes.c_char.from_buffer(block))  # not an array type: each length would make a class
 
 
-def function_of(name):
+def function_of(name: str) -> tuple[ctypes._NamedFuncPointer, list[ctypes.c_long]]:
     """libc's wrapper, or where libc has none the bare system call."""
     try:
         return getattr(libc, name), []
@@ -62,9 +66,9 @@ def function_of(name):
         return libc.syscall, [ctypes.c_long(NUMBERS[name])]
 
 
-def make(name, args, known):
+def make(name: str, args: tuple[object, ...], known: dict[str, int]) -> tuple[int, int, str]:
     """Makes one system call. Returns its result, its errno, and the line that tells both."""
-    memory = []
+    memory: list[tuple[bytes, bytearray]] = []
     function, words = function_of(name)
     words = words + [ctypes.c_long(word(arg, known, memory)) for arg in args]
     start = time.perf_counter_ns()
@@ -75,19 +79,19 @@ def make(name, args, known):
     return result, errno, " ".join([str(result), str(errno), str(took), *written])
 
 
-def fork(flags):
+def fork(flags: int) -> tuple[int, int, str]:
     """The two calls that must go through the interpreter, told as any other."""
     start = time.perf_counter_ns()
     try:
         result, errno = clone3(flags) if flags else os.fork(), 0
     except OSError as why:
-        result, errno = -1, why.errno
+        result, errno = -1, why.errno or 0
     return result, errno, f"{result} {errno} {time.perf_counter_ns() - start}"
 
 
-def clone3(flags):
+def clone3(flags: int) -> int:
     """A fork into new namespaces: os.fork has no flags. struct clone_args is eleven words; 17 is SIGCHLD."""
-    memory = []
+    memory: list[tuple[bytes, bytearray]] = []
     args = word((flags, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0), {}, memory)
     python.PyOS_BeforeFork()
     result = python.syscall(ctypes.c_long(CLONE3), ctypes.c_long(args), ctypes.c_long(88))
@@ -98,10 +102,10 @@ def clone3(flags):
     python.PyOS_AfterFork_Parent()
     if result == -1:
         raise OSError(errno, "clone3")
-    return result
+    return int(result)
 
 
-def obey(channel):
+def obey(channel: socket) -> socket:
     """Carries out one list. Returns the channel that this process obeys next: a forked child has one of its own."""
     message, descriptors = receive(channel)
     if not message:
@@ -126,7 +130,7 @@ def obey(channel):
     return channel
 
 
-def become(old, new, descriptors):
+def become(old: socket, new: int, descriptors: list[int]) -> socket:
     """A forked child lets go of all that is its parent's, or the lab would live as long as the child does."""
     old.close()
     for fd in descriptors:
@@ -135,7 +139,7 @@ def become(old, new, descriptors):
     return socket(fileno=new)
 
 
-def answer(channel, lines):
+def answer(channel: socket, lines: list[str]) -> None:
     """Tells what was done. With nobody left to tell, there is nothing left to do either."""
     try:
         channel.send("\n".join(lines).encode())
@@ -143,7 +147,7 @@ def answer(channel, lines):
         os._exit(0)
 
 
-def rename(name):
+def rename(name: str) -> None:
     """Has `ps` show `name` instead of an interpreter's command line, by writing over the arguments in memory."""
     with open("/proc/self/stat") as file:
         start, end = (int(field) for field in file.read().rpartition(")")[2].split()[45:47])
