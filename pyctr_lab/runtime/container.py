@@ -232,7 +232,9 @@ class Container:
         if not self.became:
             self._still_obeys()
             self.lab.bury(self.carrier)
-            _, child = self.carrier.fork()
+            answers, child = self.carrier.fork()
+            if answers[-1].failed:  # behind a bare unshare(CLONE_NEWPID) whose first child has died, say
+                raise answers[-1].error(answers)
             return child, self.carrier
         return self._entered()
 
@@ -289,12 +291,21 @@ class Container:
     def wait_status(self, timeout: float | None = None) -> int:
         """As `wait`, but the status as wait4(2) gives it."""
         if self._status is None:
-            self._status = self.carrier.wait(self._reaper or self.lab.launcher, timeout)
+            self._status = self._ended(timeout)
             self.lab.no_longer_expected(self.carrier.host_pid)
             for carrier, parent in reversed(self._waiters):
                 carrier.close()
                 carrier.wait(parent or self.lab.launcher)
         return self._status
+
+    def _ended(self, timeout: float | None) -> int:
+        reaper = self._reaper or self.lab.launcher
+        try:
+            return self.carrier.wait(reaper, timeout)
+        except Gone:
+            if not is_init(reaper) or not ended(reaper.host_pid, 0):
+                raise
+            return int(signal.SIGKILL)  # a PID namespace ends with its PID 1: the kernel kills all that is in it
 
     def __enter__(self) -> Container:
         return self

@@ -9,13 +9,14 @@ import sys
 import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from errno import ENOSYS
 from pathlib import Path
 
 from ..errors import BadInput, CallError, Gone, Unsupported
 from ..kernel import proc
-from ..kernel.calls import Answer, Call, execve, prctl, wait4
+from ..kernel.calls import Answer, Call, execve, fork, prctl, wait4
 from ..kernel.constants import PR_SET_NAME, WNOHANG
-from ..steps import ENVIRONMENT, Recipe, default
+from ..steps import ENVIRONMENT, Birth, Recipe, default
 from . import world
 from .carrier import Carrier
 from .container import Container
@@ -38,6 +39,7 @@ class Lab:
         self.containers: dict[str, Container] = {}
         self.ids = 0  # how many user ids the outer world has
         self.closed = False
+        self.clone3 = True  # whether a process can be born into its namespaces here; found by trying
         self._expected: set[int] = set()  # processes that somebody waits for
         first = Carrier(None)
         self._process = start_launcher(first._theirs.fileno())
@@ -141,14 +143,22 @@ class Lab:
             self._must_be_open()
             recipe = self.recipe() if recipe is None else recipe
             self.bury(self.launcher)
-            birth = recipe.birth
-            answers, carrier = self.launcher.fork([birth.fork])
-            if answers[-1].failed:
-                raise answers[-1].error(answers)
+            birth, carrier = self._born(recipe)
         except BaseException:
             streams.close()
             raise
         return self.become(carrier, self.launcher, command, streams, birth.rest, env or recipe.environment, began)
+
+    def _born(self, recipe: Recipe) -> tuple[Birth, Carrier]:
+        """A new process and what is still to be done. Where clone3 is refused (in Docker, say) it is born plainly."""
+        birth = recipe.birth if self.clone3 else Birth(fork(), recipe.calls())
+        answers, carrier = self.launcher.fork([birth.fork])
+        if answers[-1].errno == ENOSYS and self.clone3:
+            self.clone3 = False
+            return self._born(recipe)
+        if answers[-1].failed:
+            raise answers[-1].error(answers)
+        return birth, carrier
 
     def become(
         self,
@@ -186,10 +196,10 @@ class Lab:
 
     def bury(self, init: Carrier) -> None:
         """Reaps the dead whom nobody waits for: orphans that a PID 1 inherited. See wait(2), init's duty."""
+        depth = len(init.pids) - 1
         for pid in proc.children(init.find_host_pid()):
             if pid not in self._expected and proc.state(pid) == "Z":
-                number = proc.nspid(pid)[len(init.pids) - 1]
-                init.ask([wait4(number, WNOHANG)])
+                init.ask([wait4(proc.nspid(pid)[depth], WNOHANG)])
 
     def no_longer_expected(self, host_pid: int) -> None:
         """Somebody has waited for this process."""
