@@ -135,7 +135,7 @@ def identity(view: View, host: View | None = None) -> str:
     name = {0: " root", OVERFLOW_ID: " nobody"}.get(view.uid, "")
     if not view.uid_map:
         return f"uid {view.uid}{name}, no map yet"
-    there = id_on_host(view, host) if host and host.uid_map != view.uid_map else None
+    there = id_on_host(view, host) if host and not view.same(host)["user"] else None
     return f"uid {view.uid}{name}" + (f" → {there} on host" if there is not None else "")
 
 
