@@ -39,14 +39,14 @@ def test_identity_is_told_in_the_hosts_numbers(view):
     host = view()
     inside = view(own="user", uid_map=(IdRange(0, 101000, 1),))
     assert rows.identity(inside, host) == "uid 0 root → 1000 on host"
+    assert rows.identity(view(uid=65534, uid_map=()), host) == "uid 65534 nobody, no map yet"
+    assert rows.identity(view(uid_map=(IdRange(0, 7, 1),)), host) == "uid 0 root"  # the host has no name for it
 
 
 def test_identity_is_told_even_where_both_maps_read_alike(view):
     one_id = (IdRange(0, 1000, 1),)  # a user without subordinate ids: 0 is 0 on the host, and one and the same outside
     assert rows.identity(view(own="user", uid_map=one_id), view(uid_map=one_id)) == "uid 0 root → 0 on host"
     assert rows.identity(view(uid_map=one_id), view(uid_map=one_id)) == "uid 0 root"
-    assert rows.identity(view(uid=65534, uid_map=()), host) == "uid 65534 nobody, no map yet"
-    assert rows.identity(view(uid_map=(IdRange(0, 7, 1),)), host) == "uid 0 root"  # the host has no name for it
 
 
 def test_interfaces(view):
