@@ -59,7 +59,9 @@ class CallError(LabError, OSError):
     """
 
     def __init__(self, call: Call, errno: int, *, hint: str = "", answers: Sequence[Answer] = ()) -> None:
-        path = next((arg for arg in call.args if isinstance(arg, str)), None)
+        texts = call.args[{"mount": 1, "symlinkat": 2}.get(call.name, 0) :]  # these have another text before the path
+        about = () if call.name in ("write", "sethostname") else texts  # which name no file
+        path = next((arg for arg in about if isinstance(arg, str)), None)
         OSError.__init__(self, errno, os.strerror(errno), path)
         self.message = f"{call.bare()} = -1 {errorcode.get(errno, errno)} ({os.strerror(errno)})"
         self.call = call

@@ -181,14 +181,21 @@ def path(value: str, what: str = "a path") -> str:
     return value
 
 
-def number(value: int | Ref, what: str, least: int = 0) -> int | Ref:
+def number(value: int | Ref, what: str, least: int = 0, most: int = (1 << 63) - 1) -> int | Ref:
     """A number that fits into a machine word, or a reference to one."""
     if isinstance(value, Ref):
         return value
     if not isinstance(value, int) or isinstance(value, bool):
         raise BadInput(f"{what} is a number, not {value!r}")
-    if not least <= value < 1 << 63:
-        raise BadInput(f"{what} is a number from {least} up to 2^63-1, not {value}")
+    if not least <= value <= most:
+        limit = "2^63-1" if most == (1 << 63) - 1 else most
+        raise BadInput(f"{what} is a number from {least} up to {limit}, not {value}")
+    return value
+
+
+def identity(value: int, what: str) -> int:
+    """A user or group id: 32 bits, and the last of them means "none"."""
+    number(value, what, most=(1 << 32) - 2)
     return value
 
 
@@ -218,7 +225,7 @@ def prctl(option: int, *args: Argument) -> Call:
 
 def kill(pid: int, signal: int) -> Call:
     """kill(2): send a signal; `pid` as the maker of the call sees it."""
-    return Call("kill", (pid, signal))
+    return Call("kill", (number(pid, "a process id", least=-(1 << 31)), number(signal, "a signal")))
 
 
 def wait4(pid: int, options: int = 0) -> Call:
@@ -238,19 +245,19 @@ def setsid() -> Call:
 
 def setgroups(groups: Iterable[int]) -> Call:
     """setgroups(2): the supplementary group ids."""
-    ids = tuple(groups)
+    ids = tuple(identity(group, "a group id") for group in groups)
     raw = struct.pack(f"{len(ids)}I", *ids)
     return Call("setgroups", (len(ids), Spelled(raw, f"[{', '.join(map(str, ids))}]")))
 
 
 def setresuid(uid: int) -> Call:
     """setresuid(2): real, effective and saved user id at once."""
-    return Call("setresuid", (uid, uid, uid))
+    return Call("setresuid", (identity(uid, "a user id"),) * 3)
 
 
 def setresgid(gid: int) -> Call:
     """setresgid(2): real, effective and saved group id at once."""
-    return Call("setresgid", (gid, gid, gid))
+    return Call("setresgid", (identity(gid, "a group id"),) * 3)
 
 
 def prlimit64(resource: int, soft: int, hard: int) -> Call:
@@ -343,6 +350,9 @@ def chroot(path_: str) -> Call:
 # --- mounts
 def mount(source: str | None, target: str, fstype: str | None = None, flags: int = 0, data: str | None = None) -> Call:
     """mount(2)."""
+    for value, what in ((source, "what is mounted"), (fstype, "a kind of file system"), (data, "mount options")):
+        if value is not None:
+            text(value, what)
     if data is not None and len(os.fsencode(data)) > 4095:
         raise BadInput("mount options are at most 4095 bytes long: the kernel copies one page")
     return Call("mount", (source, path(target, "a mount point"), fstype, flags, data))
