@@ -273,7 +273,7 @@ def fork(flags: int = 0) -> Call:
 def execve(argv: Iterable[str], env: Mapping[str, str], path: str = "") -> Call:
     """execve(2): become another program. `path` is argv[0] where not given."""
     words = tuple(text(word, "an argument") for word in argv)
-    if not words:
+    if not words or not (path or words[0]):
         raise BadInput("no program to run: the command is empty")
     pairs = tuple(f"{text(key, 'a variable')}={text(value, key)}" for key, value in env.items())
     # a bare name is looked up along PATH: libc's execvpe(3) makes one execve(2) a folder

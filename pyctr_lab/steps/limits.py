@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from errno import EINVAL  # an older kernel does not know the newest capabilities
 
 from ..errors import BadInput
-from ..kernel.calls import Call, capset, chdir, execve, path, prctl, prlimit64, setresgid, setresuid
+from ..kernel.calls import Call, capset, chdir, execve, path, prctl, prlimit64, setresgid, setresuid, text
 from ..kernel.constants import (
     CAP_NAMES,
     CAPABILITIES,
@@ -58,8 +58,10 @@ class ResourceLimit(Step):
         if self.hard == -1:
             object.__setattr__(self, "hard", self.soft)
         for value in (self.soft, self.hard):
-            if value is not None and (not isinstance(value, int) or not 0 <= value < 1 << 63):
+            if value is not None and (type(value) is not int or not 0 <= value < 1 << 63):
                 raise BadInput(f"a limit is a number from 0 up, or None for no limit; not {value!r}")
+        if self.hard is not None and (self.soft is None or self.soft > self.hard):
+            raise BadInput(f"the soft limit on {self.name} may not be above the hard one, {self.hard}")
 
     def calls(self) -> list[Call]:
         soft, hard = (RLIM_INFINITY if value is None else value for value in (self.soft, self.hard))
@@ -134,6 +136,9 @@ class SetIds(Step):
     shell_form = "wrapper"
     touches = ("user",)
 
+    def __post_init__(self) -> None:
+        self.calls()
+
     def calls(self) -> list[Call]:
         return [setresgid(self.gid), setresuid(self.uid)]
 
@@ -173,8 +178,9 @@ class Environment(Step):
     def __init__(self, variables: Mapping[str, str] | None = None, /, **more: str) -> None:
         self.variables: tuple[tuple[str, str], ...] = tuple({**(variables or {}), **more}.items())
         for name, value in self.variables:
-            if not name or "=" in name or "\0" in name + value:
-                raise BadInput(f"a variable's name is not empty and has no '=', and neither part a NUL: {name!r}")
+            text(value, f"the variable {name}")
+            if not text(name, "a variable's name") or "=" in name:
+                raise BadInput(f"a variable's name is not empty and has no '=': {name!r}")
 
     def calls(self) -> list[Call]:
         return []

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from errno import EEXIST, ENOENT
+from posixpath import normpath
 
+from ..errors import BadInput
 from ..kernel.calls import (
     Call,
     Ref,
     chdir,
     chroot,
     close,
+    fchdir,
     mkdirat,
     mount,
     mount_setattr,
@@ -19,6 +22,7 @@ from ..kernel.calls import (
     path,
     pivot_root,
     symlinkat,
+    text,
     umount2,
     write,
 )
@@ -86,6 +90,9 @@ class Tmpfs(MountStep):
 
     def __post_init__(self) -> None:
         path(self.target, "a mount point")
+        for value in (text(self.size, "a size"), text(self.mode, "a mode")):
+            if not value.isalnum():  # a comma would be another option
+                raise BadInput(f"a size is written as 64m, a mode as 755; not {value[:40]!r}")
 
     @property
     def options(self) -> str:
@@ -189,14 +196,22 @@ class MinimalDev(MountStep):
     def __post_init__(self) -> None:
         path(self.target, "a mount point")
 
+    @property
+    def hides(self) -> bool:
+        """Whether it covers the devices that it is to show. Then they are named from within the folder below."""
+        return normpath(self.target) == "/dev"
+
     def calls(self) -> list[Call]:
-        made = [
+        here, source = Ref("here"), "" if self.hides else "/dev/"
+        made = [openat(".").named("here"), chdir("/dev")] if self.hides else []
+        made += [
             mkdirat(self.target).accepting(EEXIST),
             mount("tmpfs", self.target, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k"),
         ]
         for name in DEVICES:
             place = f"{self.target}/{name}"
-            made += [*new_file(place), mount(f"/dev/{name}", place, None, MS_BIND)]
+            made += [*new_file(place), mount(f"{source}{name}", place, None, MS_BIND)]
+        made += [fchdir(here), close(here)] if self.hides else []
         made += [symlinkat(target, f"{self.target}/{name}") for name, target in DEVICE_LINKS.items()]
         terminals = f"{self.target}/pts"
         options = "newinstance,ptmxmode=0666,mode=0620"
@@ -204,11 +219,12 @@ class MinimalDev(MountStep):
         return [*made, mkdirat(f"{self.target}/shm"), *Tmpfs(f"{self.target}/shm", mode="1777").calls()]
 
     def shell(self) -> str:
-        dev = shlex.quote(self.target)
-        files = " && ".join(f": > {dev}/{name} && mount --bind /dev/{name} {dev}/{name}" for name in DEVICES)
+        dev, source = shlex.quote(self.target), "-c --bind " if self.hides else "--bind /dev/"
+        files = " && ".join(f": > {dev}/{name} && mount {source}{name} {dev}/{name}" for name in DEVICES)
         links = " && ".join(f"ln -s {target} {dev}/{name}" for name, target in DEVICE_LINKS.items())
+        filled = f"mkdir -p {dev} && mount -t tmpfs -o nosuid,noexec,mode=755,size=64k tmpfs {dev} && {files}"
         return (
-            f"mkdir -p {dev} && mount -t tmpfs -o nosuid,noexec,mode=755,size=64k tmpfs {dev} && {files} && {links}"
+            f"{f'(cd /dev && {filled})' if self.hides else filled} && {links}"
             f" && mkdir {dev}/pts"
             f" && mount -t devpts -o nosuid,noexec,newinstance,ptmxmode=0666,mode=0620 devpts {dev}/pts"
             f" && mkdir {dev}/shm && {Tmpfs(f'{self.target}/shm', mode='1777').shell()}"
@@ -266,6 +282,9 @@ class ReadOnlyRoot(MountStep):
 
     target: str = ROOT
 
+    def __post_init__(self) -> None:
+        path(self.target, "a mount point")
+
     def calls(self) -> list[Call]:
         return [mount(None, self.target, None, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_REMOUNT | MS_BIND)]
 
@@ -319,10 +338,10 @@ class Chroot(Step):
         return f"chroot to {self.new}"
 
 
-def new_file(place: str, text: str = "") -> list[Call]:
+def new_file(place: str, content: str = "") -> list[Call]:
     """Makes a small file."""
     fd = Ref("fd")
-    return [openat(place, O_WRONLY | O_CREAT, 0o644), *([write(fd, text)] if text else []), close(fd)]
+    return [openat(place, O_WRONLY | O_CREAT, 0o644), *([write(fd, content)] if content else []), close(fd)]
 
 
 def shown(place: str, source: str, *, folder: bool) -> list[Call]:

@@ -223,6 +223,9 @@ class ClockOffset(Step):
     shell_form = "wrapper"
     touches = ("time",)
 
+    def __post_init__(self) -> None:
+        number(self.seconds, "seconds", least=-(1 << 62))
+
     def calls(self) -> list[Call]:
         flag, fd = KIND_FLAGS["time"], Ref("fd")
         return [
