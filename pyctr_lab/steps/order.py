@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .limits import DropCapabilities, Exec, SetIds
-from .mounts import Chroot, HostTree, MinimalDev, MountStep, PivotRoot, PrivatePropagation, Proc, Sysfs
+from .mounts import (
+    ROOT,
+    Chroot,
+    HostTree,
+    MinimalDev,
+    MountStep,
+    PivotRoot,
+    PrivatePropagation,
+    Proc,
+    ReadOnlyRoot,
+    Sysfs,
+)
 from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, NewNamespace
 from .step import Step
 
@@ -93,6 +104,18 @@ def _is_on(before: Step, step: Step) -> bool:
     return getattr(before, "target", None) == getattr(step, "new", "")
 
 
+def _in_new_root(step: Step) -> bool:
+    return getattr(step, "target", "").startswith(f"{ROOT}/")
+
+
+def _fills_new_root(step: Step) -> bool:
+    return isinstance(step, MinimalDev | Proc | Sysfs) and _in_new_root(step)
+
+
+def _begins_root(before: Step, _: Step) -> bool:
+    return getattr(before, "target", None) == ROOT or (isinstance(before, JoinNamespace) and before.kind == "mnt")
+
+
 def _needs_privilege(step: Step) -> bool:
     return bool(step.changes) or isinstance(step, NewNamespace | Chroot)
 
@@ -171,6 +194,35 @@ ORDER = (
         _after(PivotRoot),
         "pivot_root",
         "what it shows of the host is gone with the old root (ENOENT)",
+    ),
+    Rule(
+        lambda step: isinstance(step, MountStep) and (_in_new_root(step) or _begins_root(step, step)),
+        "never after",
+        lambda before, _: isinstance(before, PivotRoot) and before.new == ROOT,
+        "pivot_root",
+        f"{ROOT} has become / by then, and there is no other (ENOENT)",
+    ),
+    Rule(
+        _is(HostTree, MinimalDev),
+        "needs",
+        _after(IdMaps),
+        "id maps",
+        "a file cannot belong to an id that is not mapped (EOVERFLOW)",
+        own_user=True,
+    ),
+    Rule(
+        _fills_new_root,
+        "needs",
+        _begins_root,
+        "file system of its own",
+        "the folder for it is made in the new root (EACCES)",
+    ),
+    Rule(
+        lambda step: isinstance(step, ReadOnlyRoot) and step.target == ROOT,
+        "needs",
+        _begins_root,
+        "file system of its own",
+        "only what is a mount can be made read-only (EINVAL)",
     ),
     Rule(
         _mounts_more,
