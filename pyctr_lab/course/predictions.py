@@ -21,6 +21,9 @@ from .store import Data, Store
 
 STORE = Store(lambda: state_dir() / "predictions.json")
 
+#: While the buttons live, the page above them does not say the same once more.
+LIVE = "<style>.jp-OutputArea:has(.pct-live) .pct:not(.pct-live .pct) :is(ul,p){display:none}</style>"
+
 
 class Prediction:
     """A question with the guess that stands. Shown as text and HTML, and with buttons where there are widgets."""
@@ -55,7 +58,8 @@ class Prediction:
         show: Any = display
         show({"text/plain": repr(self), "text/html": self._repr_html_()}, raw=True)
         if find_spec("ipywidgets") and _has_kernel():
-            show(buttons(self))
+            live = buttons(self)._repr_mimebundle_()
+            show({**live, "text/plain": "(run this cell to answer)"}, raw=True)
 
 
 def predict(key: str, question: str, *, options: Sequence[str] = (), guess: str | float | None = None) -> Prediction:
@@ -140,7 +144,7 @@ def buttons(prediction: Prediction) -> Any:
     """The live part: radio buttons, or a text field. What is chosen is kept at once, and said below."""
     import ipywidgets as widgets
 
-    said = widgets.HTML(value="")
+    said = widgets.HTML(value=LIVE)
     field: Any
     if prediction.options:
         wide = {"width": "max-content"}
@@ -151,7 +155,9 @@ def buttons(prediction: Prediction) -> Any:
 
     def keep(change: Any) -> None:
         if change["new"]:
-            said.value = Page(commit(prediction.key, change["new"], prediction.options)).html()
+            said.value = LIVE + Page(commit(prediction.key, change["new"], prediction.options)).html()
 
     field.observe(keep, "value")
-    return widgets.VBox([field, said])
+    panel = widgets.VBox([field, said])
+    panel.add_class("pct-live")
+    return panel
