@@ -233,6 +233,13 @@ def test_an_installation_that_did_not_bring_it_is_no_success(clone: Path, stubs:
     assert done.returncode == 1 and "still missing" in done.stderr and "gone1" in done.stderr
 
 
+def test_a_package_that_came_to_the_list_later_is_asked_for(clone: Path, stubs: Path) -> None:
+    stub(stubs, "id", "echo 1000")
+    assert lab(clone, "setup", stubs=stubs).returncode == 0
+    (clone / "packages.txt").write_text("course gone1 no-such-command\n")
+    assert "gone1" in lab(clone, "setup", stubs=stubs).stderr
+
+
 def test_going_on_without_packages_is_possible(clone: Path, stubs: Path) -> None:
     stub(stubs, "id", "echo 1000")
     (clone / "packages.txt").write_text("course gone1 no-such-command\n")
