@@ -38,8 +38,8 @@ class Rule:
     other: Callable[[Step, Step], bool]
     name: str  # of the other step
     reason: str
-    own_user: bool = False  # only in a recipe with a user namespace of its own
-    shared_user: bool = False  # only in one without
+    own_user: bool = False  # only behind a user namespace of its own
+    shared_user: bool = False  # only where there is none yet
     harm: bool = False
 
     def broken_by(self, step: Step, earlier: Sequence[Step], own_user: bool) -> bool:
@@ -138,7 +138,7 @@ ORDER = (
     Rule(
         _makes("user"),
         "never after",
-        lambda before, _: any(own(before, kind) for kind in ("mnt", "uts", "ipc", "net")),
+        lambda before, _: any(own(before, kind) for kind in ("mnt", "uts", "ipc", "net", "pid")),
         "another namespace",
         "the user namespace comes first: it has no power over namespaces older than itself (EPERM)",
     ),
@@ -274,11 +274,12 @@ def refusals(steps: Iterable[Step], *, shared: Iterable[str] = ()) -> tuple[Refu
     `shared` names kinds that the learner means to share with the lab, whatever a step changes there.
     """
     sequence, meant, found = tuple(steps), tuple(shared), []
-    own_user = any(own(step, "user") for step in sequence)
+    own_user = False
     for index, step in enumerate(sequence):
         for rule in ORDER:
             if rule.broken_by(step, sequence[:index], own_user) and not (rule.harm and step.changes in meant):
                 needs = rule.name if rule.relation == "needs" else ""
                 found.append(Refusal(index, step, rule.reason, needs, step.changes if rule.harm else ""))
                 break
+        own_user = own_user or own(step, "user")
     return tuple(found)
