@@ -26,6 +26,7 @@ CASES: list[tuple[tuple[Step, ...], Step, int | type[Exception] | tuple[Step, in
     ((SLEEP,), UTS, Gone),
     ((UTS, steps.SetHostname("x")), USER, (steps.SetHostname("y"), EPERM)),
     ((MNT,), USER, (steps.Tmpfs("/mnt"), EPERM)),
+    ((PID,), USER, "no /proc"),
     ((steps.Chroot("/usr"),), USER, EPERM),
     ((), MAPS, EPERM),
     ((USER, MAPS), MAPS, EPERM),
@@ -91,6 +92,10 @@ def test_the_kernel_refuses_it_or_the_lab_would_change(
         alone.apply(step)
         assert "/mnt" in {mount.target for mount in alone.lab.host.view().mounts}
         return
+    if outcome == "no /proc":
+        for then in (step, MAPS, MNT, PRIVATE):
+            alone.apply(then)
+        step, outcome = steps.Proc("/proc"), EPERM
     if outcome == "powerless":
         alone.apply(step)
         assert int(proc.status(alone.host_pid)["CapEff"], 16) == 0
@@ -122,20 +127,20 @@ LATE = [rule.reason for rule in ORDER if "user namespace comes first" in rule.re
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_what_is_accepted_works_and_what_is_refused_does_not(seed: int, lab: Lab, box: Container) -> None:
+def test_what_is_accepted_works_and_what_is_refused_does_not(seed: int, lab: Lab, alone: Container) -> None:
     order = shuffled(seed, lab)
     refused = refusals(order)
     last = refused[0].index if refused else len(order)
     for step in order[:last]:
-        box.apply(step)
+        alone.apply(step)
     if not refused:
-        done = box.run(["sh", "-c", "echo $$"])
+        done = alone.run(["sh", "-c", "echo $$"])
         assert (done.returncode, done.stderr) == (0, "")
         return
     if refused[0].reason in LATE:  # each by itself is shown above
         return
     with pytest.raises(Harm if refused[0].kind else (Harm, CallError)):
-        box.apply(order[last])
+        alone.apply(order[last])
 
 
 def test_random_orders_are_of_both_sorts(lab: Lab) -> None:
