@@ -13,9 +13,11 @@ from ..kernel.constants import (
     CAP_NAMES,
     CAPABILITIES,
     PR_CAPBSET_DROP,
+    PR_SET_DUMPABLE,
     PR_SET_NO_NEW_PRIVS,
     RLIM_INFINITY,
     RLIMITS,
+    SUID_DUMP_USER,
 )
 from .step import Step
 
@@ -140,7 +142,8 @@ class SetIds(Step):
         self.calls()
 
     def calls(self) -> list[Call]:
-        return [setresgid(self.gid), setresuid(self.uid)]
+        # a change of ids hides the process's /proc files from its own user until an exec; a step has none, so it asks
+        return [setresgid(self.gid), setresuid(self.uid), prctl(PR_SET_DUMPABLE, SUID_DUMP_USER)]
 
     def shell(self) -> str:
         return f"setpriv --reuid {self.uid} --regid {self.gid} --keep-groups"

@@ -81,7 +81,7 @@ def test_a_live_container_step_by_step():
         box = lab.container("demo")
         assert isolation_map(box).title == "No wall is up: “demo” and the host share all 8 namespaces"
         box.apply(steps.NewNamespace("user"))
-        box.apply(steps.IdMaps())
+        box.apply(steps.IdMaps(count=1))
         box.apply(steps.NewNamespace("uts"))
         assert isolation_map(box).title == "“demo” has a UTS namespace of its own: a copy so far"
         box.apply(steps.SetHostname("ours"))

@@ -61,7 +61,7 @@ def test_nothing_is_left_behind(lab):
 
 
 def test_a_closed_lab_is_said_in_the_panel(lab):
-    panel = builder(lab, [steps.NewNamespace("user"), steps.IdMaps()])
+    panel = builder(lab, [steps.NewNamespace("user"), steps.IdMaps(count=1)])
     lab.close()
     panel._slider.value = 1
     assert "lab is closed" in panel._heading.value

@@ -15,7 +15,7 @@ def lab():
 
 RECIPE = [
     steps.NewNamespace("user"),
-    steps.IdMaps(),
+    steps.IdMaps(count=1),
     steps.NewNamespace("uts"),
     steps.SetHostname("demo"),
     steps.NewNamespace("ipc"),
@@ -54,7 +54,8 @@ def test_a_switch_leaves_a_wall_open_and_refuses_what_needs_it(lab):
 
 
 def test_what_the_kernel_refuses_is_told_and_the_walk_goes_on(lab):
-    walk = Walk(lab, [steps.NewNamespace("user"), steps.IdMaps(), steps.JoinNamespace("uts", 999_999), RECIPE[4]])
+    stranger = steps.JoinNamespace("uts", 999_999)
+    walk = Walk(lab, [steps.NewNamespace("user"), steps.IdMaps(count=1), stranger, RECIPE[4]])
     walk.go(4)
     assert [stop.state for stop in walk.stops] == ["done", "done", "failed", "current"]
     assert "ENOENT" in walk.stops[2].why or "No such" in walk.stops[2].why
