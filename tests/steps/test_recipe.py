@@ -1,0 +1,121 @@
+"""Recipes: lists that work, told, rewritten, and confirmed by strace on real starts."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pyctr_lab import Lab, steps
+from pyctr_lab.errors import BadInput, OrderError
+from pyctr_lab.kernel import Call, fork, getpid, sethostname, unshare
+from pyctr_lab.kernel.constants import CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER
+from pyctr_lab.steps import Recipe, born_with
+
+
+def test_a_recipe_is_a_sequence_of_its_steps() -> None:
+    recipe = Recipe([steps.NewNamespace("uts"), steps.SetHostname("x")])
+    assert list(recipe) == [recipe[0], recipe[1]] and len(recipe) == 2 and recipe[-1].title.startswith("host name")
+    assert recipe == Recipe(list(recipe)) and hash(recipe) == hash(Recipe(list(recipe))) and recipe != Recipe([])
+    assert recipe.calls() == [call for step in recipe for call in step.calls()]
+    assert bool(Recipe([])), "an empty recipe is a recipe, not none"
+
+
+@pytest.mark.parametrize("wrong", ["uts", None, sethostname("x"), steps.NewNamespace])
+def test_what_is_no_step_is_refused(wrong: object) -> None:
+    with pytest.raises(BadInput, match="is none"):
+        Recipe([wrong])  # type: ignore[list-item]
+
+
+def test_without_a_step_it_is_another_recipe_or_none() -> None:
+    recipe = steps.default()
+    assert len(recipe.without("ipc")) == len(recipe) - 1
+    assert len(recipe.without(steps.DropCapabilities, steps.NoNewPrivileges)) == len(recipe) - 2
+    assert len(recipe) == len(steps.default()), "it stays as it was"
+    with pytest.raises(OrderError, match="UTS namespace"):
+        recipe.without("uts")
+
+
+def test_one_id_and_many() -> None:
+    one, many = steps.default(ids=1), steps.default(ids=65536)
+    assert one[1] == steps.IdMaps(count=1, setgroups="deny")
+    assert many[1] == steps.IdMaps(count=1, more=((1, 1, 65535),))
+    assert one[2:] == many[2:]
+
+
+def test_a_process_is_born_with_what_its_list_unshares_first() -> None:
+    outside = getpid().from_outside()
+    birth = born_with([unshare(CLONE_NEWUSER), outside, unshare(CLONE_NEWPID), fork(), sethostname("x")])
+    assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID)
+    assert birth.rest == [outside, sethostname("x")]
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [[], [unshare(CLONE_NEWNET)], [unshare(CLONE_NEWNET), sethostname("x")],
+     [sethostname("x"), unshare(CLONE_NEWPID), fork()], [unshare(CLONE_NEWPID), getpid(), fork()]],
+    ids=range(5),
+)  # fmt: skip
+def test_other_lists_stay_as_they_are(calls: list[Call]) -> None:
+    assert born_with(calls) == steps.Birth(fork(), calls)
+
+
+def test_only_the_first_fork_is_rewritten() -> None:
+    birth = born_with([unshare(CLONE_NEWPID), fork(), unshare(CLONE_NEWPID), fork()])
+    assert birth == steps.Birth(fork(CLONE_NEWPID), [unshare(CLONE_NEWPID), fork()])
+
+
+def test_the_listing_says_who_makes_each_call() -> None:
+    lines = steps.default().listing(["/bin/true"]).splitlines()
+    makers = [line.partition(":")[0] for line in lines]
+    assert lines[0].startswith("launcher: clone3({flags=CLONE_NEW")
+    assert set(makers) == {"launcher", "outside", "process"} and makers.index("process") > makers.index("outside")
+    assert lines[-1].split(None, 1)[1] == 'execve("/bin/true", ["/bin/true"], /* 4 vars */)'
+    assert len(lines) == len(steps.default().birth.rest) + 2
+
+
+def normal(line: str) -> str:
+    """Without what is known only at run time: results, and numbers of descriptors."""
+    line = re.sub(r"^\w+: +", "", line)
+    line = re.sub(r"\)\s+= .*$|\) = \w+$", ")", line)
+    line = re.sub(r"0x[0-9a-f]+ (/\* \d+ vars)", r"\1", line)
+    line = line.replace("propagation=0 /* MS_??? */", "propagation=0")  # some versions of strace look for a name
+    return re.sub(r"^(write|close|ioctl)\(\w+", r"\1(FD", line)
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_strace_confirms_the_listing_on_real_starts(tmp_path: Path) -> None:
+    code = "from pyctr_lab import Lab\nwith Lab() as lab:\n for _ in range(5): assert not lab.run(['/bin/true']).signal"
+    argv = ["strace", "-ff", "-s", "4096", "-o", str(tmp_path / "trace"), sys.executable, "-c", code]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    if "PTRACE" in done.stderr:
+        pytest.skip("this machine refuses ptrace")
+    assert done.returncode == 0, done.stderr
+    with Lab() as lab:
+        listing = lab.recipe().listing(["/bin/true"]).splitlines()
+    wanted = [normal(line) for line in listing if line.startswith("process")]
+    traces = [list(map(normal, path.read_text().splitlines())) for path in tmp_path.glob("trace.*")]
+    starts = [trace for trace in traces if wanted[-1] in trace]
+    assert len(starts) == 5
+    for trace in starts:
+        made = trace[trace.index(wanted[0]) : trace.index(wanted[-1]) + 1]
+        rest = iter(made)
+        missing = [call for call in wanted if call not in rest]  # in this order
+        assert missing == []
+        left = Counter(made) - Counter(wanted)
+        names = Counter(call.partition("(")[0] for call in left.elements())
+        streams = {"dup3": names.pop("dup3", 0), "dup2": names.pop("dup2", 0)}
+        answers = names.pop("sendto", 0) + names.pop("sendmsg", 0)
+        assert sum(streams.values()) == 3 and answers == 1, left
+        assert not names, left
+    launcher = max(traces, key=lambda trace: sum("clone3({flags=CLONE_NEW" in line for line in trace))
+    assert sum(line.startswith("clone3({flags=CLONE_NEW") for line in launcher) == 5
+    outside = [normal(line) for line in listing if line.startswith("outside")]
+    for call in outside:
+        pattern = re.escape(call).replace("/proc/PID", r"/proc/\d+")
+        assert sum(bool(re.fullmatch(pattern, line)) for line in launcher) >= 5, call
