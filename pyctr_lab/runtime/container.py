@@ -111,6 +111,14 @@ class Container:
         """Whether its namespace of this kind is the lab's own."""
         return proc.namespace(self.host_pid, kind) == proc.namespace(self.lab.launcher.host_pid, kind)
 
+    def is_in(self, pid_namespace: int | None, *, parent: bool = False) -> bool:
+        """Whether it (or its parent) lives in that PID namespace."""
+        carrier = (self._reaper or self.lab.launcher) if parent else self.carrier
+        try:
+            return proc.namespace(carrier.host_pid, "pid") == pid_namespace
+        except (ProcessLookupError, PermissionError):  # it ended meanwhile, or does not let itself be looked at
+            return False
+
     # --- lists of calls
     def call(self, call: Call, timeout: float | None = None) -> Answer:
         """Has one bare system call made. Raises CallError (an OSError) as the kernel says.
@@ -191,9 +199,12 @@ class Container:
         if self._reaper is not None and not self._waiters and not is_init(parent):
             parent.close()  # it ends, and its own parent, which reaps it, inherits the child
             parent.wait(self._reaper)
+            self.lab.no_longer_expected(parent.host_pid)
         else:  # a namespace ends with its PID 1
             self._waiters.append((parent, self._reaper))
             self._reaper = parent
+        if self is not self.lab.host:
+            self.lab.expect(self)
         return answers
 
     # --- programs
@@ -280,7 +291,10 @@ class Container:
         if lab is None or lab.closed:  # then it has ended already
             return
         if self._status is None:
+            visitors = lab.visitors(self) if is_init(self.carrier) and self.alive else []
             send_signal(self.carrier.host_pid, signal.SIGKILL)
+            for visitor in visitors:
+                visitor.wait_status()
             self.wait()
         lab.forget(self)
 
@@ -296,6 +310,7 @@ class Container:
             for carrier, parent in reversed(self._waiters):
                 carrier.close()
                 carrier.wait(parent or self.lab.launcher)
+                self.lab.no_longer_expected(carrier.host_pid)
         return self._status
 
     def _ended(self, timeout: float | None) -> int:

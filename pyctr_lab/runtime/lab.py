@@ -40,7 +40,7 @@ class Lab:
         self.ids = 0  # how many user ids the outer world has
         self.closed = False
         self.clone3 = True  # whether a process can be born into its namespaces here; found by trying
-        self._expected: set[int] = set()  # processes that somebody waits for
+        self._expected: dict[int, Container] = {}  # processes that somebody waits for, by their numbers as we see them
         first = Carrier(None)
         self._process = start_launcher(first._theirs.fileno())
         first._theirs.close()
@@ -91,7 +91,7 @@ class Lab:
         _, carrier = self.launcher.fork()
         box = Container(self, name, carrier, self.launcher)
         carrier.ask([prctl(PR_SET_NAME, name[:15])])
-        self._expected.add(carrier.host_pid)
+        self.expect(box)
         self.containers[name] = box
         return box
 
@@ -176,7 +176,7 @@ class Lab:
             box.carry([*before, *streams.calls(), execve(command, env)], streams.theirs)
             streams.hand_over()
             program = Program(tuple(command), box.host_pid, box.pid, box.wait_status, streams, began)
-            self._expected.add(program.host_pid)
+            self.expect(box)
             return program
         except BaseException:
             streams.close()
@@ -201,9 +201,19 @@ class Lab:
             if pid not in self._expected and proc.state(pid) == "Z":
                 init.ask([wait4(proc.nspid(pid)[depth], WNOHANG)])
 
+    def expect(self, box: Container) -> None:
+        """Somebody will wait for this process."""
+        self._expected[box.host_pid] = box
+
     def no_longer_expected(self, host_pid: int) -> None:
         """Somebody has waited for this process."""
-        self._expected.discard(host_pid)
+        self._expected.pop(host_pid, None)
+
+    def visitors(self, box: Container) -> list[Container]:
+        """Who entered the PID namespace of `box` from outside: it cannot end before they are reaped."""
+        home = proc.namespace(box.host_pid, "pid")
+        inside = [other for other in self._expected.values() if other is not box and other.is_in(home)]
+        return [other for other in inside if not other.is_in(home, parent=True)]
 
     def _must_be_open(self) -> None:
         if self.closed or self._process.poll() is not None:
