@@ -1,0 +1,134 @@
+"""Programs: what they say, how they end, and that nothing of them is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from pyctr_lab import Lab
+from pyctr_lab.errors import BadInput, CallError, TimeExpired
+from pyctr_lab.kernel import proc
+from pyctr_lab.runtime.container import Container
+
+MIB = 1 << 20
+FATAL = sorted(set(signal.valid_signals()) - {signal.SIGCHLD, signal.SIGCONT, signal.SIGSTOP, signal.SIGTSTP,
+               signal.SIGTTIN, signal.SIGTTOU, signal.SIGURG, signal.SIGWINCH})  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [0, 1, 2, 42, 126, 127, 128, 255])
+def test_the_exit_status_is_exact(status: int, lab: Lab, box: Container) -> None:
+    for who in (lab, box, lab.host):
+        run = who.run(["sh", "-c", f"exit {status}"])
+        assert (run.returncode, run.signal) == (status, None)
+
+
+def test_every_signal_is_told(box: Container) -> None:
+    for number in FATAL:
+        run = box.run(["sh", "-c", f"kill -{int(number)} $$"])
+        assert run.returncode == -number, number
+
+
+def test_a_signal_has_its_name(box: Container) -> None:
+    assert box.run(["sh", "-c", "kill -TERM $$"]).signal == "SIGTERM"
+    program = box.start(["sleep", "1000"])
+    program.kill()
+    assert program.wait().signal == "SIGKILL"
+
+
+def test_64_mib_each_way(lab: Lab, box: Container) -> None:
+    data = "x" * (64 * MIB)
+    for who in (lab, box):
+        assert who.run(["cat"], stdin=data).stdout == data
+
+
+def test_both_outputs_at_once(box: Container) -> None:
+    run = box.run(["sh", "-c", f"head -c {8 * MIB} /dev/zero >&2 & head -c {8 * MIB} /dev/zero; wait"])
+    assert (len(run.stdout), len(run.stderr)) == (8 * MIB, 8 * MIB)
+
+
+def test_input_that_nobody_reads(lab: Lab) -> None:
+    assert lab.run(["true"], stdin="x" * MIB).returncode == 0
+
+
+def test_no_input_is_an_empty_one(lab: Lab) -> None:
+    assert lab.run(["cat"]).stdout == "" and lab.run(["cat"], stdin="").stdout == ""
+
+
+def test_a_descriptor_as_input(lab: Lab) -> None:
+    ours, theirs = os.pipe()
+    os.write(theirs, b"through a pipe")
+    os.close(theirs)
+    assert lab.run(["cat"], stdin=ours).stdout == "through a pipe"
+    os.close(ours)
+
+
+def test_bytes_that_are_no_text(lab: Lab) -> None:
+    assert lab.run(["printf", r"a\377b"]).stdout == "a\ufffdb"
+
+
+def test_a_missing_program_is_named(lab: Lab) -> None:
+    before = lab.host.view().processes
+    for command in ("/no/such/program", "nosuchprogram"):
+        with pytest.raises(CallError) as why:
+            lab.run([command])
+        assert (why.value.errno, why.value.filename) == (2, command)
+    assert lab.host.view().processes == before
+
+
+def test_time_runs_out_and_nothing_is_left(lab: Lab, box: Container) -> None:
+    before = lab.host.view().processes
+    for who in (lab, box):
+        with pytest.raises(TimeExpired) as why:
+            who.run(["sh", "-c", "echo said; exec sleep 1000"], timeout=0.3)
+        assert why.value.run.signal == "SIGKILL"
+        assert why.value.run.stdout in ("said\n", "")
+    assert lab.host.view().processes == before
+
+
+def test_what_runs_on_in_the_background_is_not_waited_for(box: Container) -> None:
+    run = box.run(["sh", "-c", "sleep 1000 & echo $!"])
+    assert run.returncode == 0 and run.stdout.strip().isdigit()
+    box.kill()
+
+
+def test_a_started_program_can_be_asked(lab: Lab, box: Container) -> None:
+    for who in (lab, box):
+        ours, theirs = os.pipe()
+        program = who.start(["cat"], stdin=ours)
+        os.close(ours)
+        assert program.poll() is None and proc.nspid(program.host_pid)
+        os.write(theirs, b"hello")
+        os.close(theirs)
+        run = program.wait(30)
+        assert (run.stdout, program.poll(), program.wait()) == ("hello", 0, run)
+
+
+def test_waiting_may_end_before_the_program(box: Container) -> None:
+    program = box.start(["sleep", "1000"])
+    with pytest.raises(TimeExpired):
+        program.wait(0.01)
+    assert program.poll() is None
+    program.kill(signal.SIGTERM)
+    assert program.wait().signal == "SIGTERM"
+    program.kill()
+
+
+@pytest.mark.parametrize("argv", ["ls -l", [], [""], ["a\0b"], [5], None], ids=repr)
+def test_a_command_that_cannot_be(argv: list[str], lab: Lab, box: Container) -> None:
+    descriptors = len(os.listdir("/proc/self/fd"))
+    for who in (lab, box):
+        with pytest.raises((BadInput, TypeError)):
+            who.run(argv)
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_the_environment_is_only_what_is_given(lab: Lab, box: Container) -> None:
+    assert lab.run(["/usr/bin/env"], env={"A": "1"}).stdout == "A=1\n"
+    assert box.run(["/usr/bin/env"], env={}).stdout == ""
+    assert "PYTEST_CURRENT_TEST" not in lab.run(["env"]).stdout
+
+
+def test_a_run_prints_without_times(lab: Lab) -> None:
+    assert repr(lab.run(["echo", "a b"])) == "Run(\"echo 'a b'\", returncode=0, stdout='a b\\n', stderr='')"
