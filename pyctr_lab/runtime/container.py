@@ -229,14 +229,15 @@ class Container:
 
     def launch(self, argv: Iterable[str], streams: Streams, *, env: Mapping[str, str] | None = None) -> Program:
         """A program as a child of the live process, with these streams."""
-        began = time.monotonic()
-        try:
-            command = words(argv)
-            child, reaper = self._newborn()
-        except BaseException:
-            streams.close()
-            raise
-        return self.lab.become(child, reaper, command, streams, [], self.environment if env is None else env, began)
+        began, env = time.monotonic(), self.environment if env is None else env
+        with self.lab.births:
+            try:
+                command = words(argv)
+                child, reaper = self._newborn()
+            except BaseException:
+                streams.close()
+                raise
+            return self.lab.become(child, reaper, command, streams, [], env, began)
 
     def _newborn(self) -> tuple[Carrier, Carrier]:
         """A child with the view of the process: its own, or once it is a program, one that entered its namespaces."""
@@ -318,7 +319,7 @@ class Container:
         try:
             return self.carrier.wait(reaper, timeout)
         except Gone:
-            if not is_init(reaper) or not ended(reaper.host_pid, 0):
+            if not is_init(reaper) or not ended(reaper.host_pid, 5):
                 raise
             return int(signal.SIGKILL)  # a PID namespace ends with its PID 1: the kernel kills all that is in it
 
@@ -334,7 +335,10 @@ class Container:
 
 def is_init(carrier: Carrier) -> bool:
     """Whether it is PID 1 of its own pid namespace, which lives and dies with it."""
-    return carrier.pids[-1] == 1
+    try:
+        return carrier.pids[-1] == 1
+    except ProcessLookupError:  # it has ended: whatever it was
+        return False
 
 
 def send_signal(host_pid: int, number: int) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from ..kernel.calls import Answer, Call, execve, fork, prctl, wait4
 from ..kernel.constants import PR_SET_NAME, WNOHANG
 from ..steps import ENVIRONMENT, Birth, Recipe, default
 from . import world
-from .carrier import Carrier
+from .carrier import Carrier, ended
 from .container import Container
 from .program import Program, Run, words
 from .streams import Input, Streams
@@ -39,7 +40,9 @@ class Lab:
         self.containers: dict[str, Container] = {}
         self.ids = 0  # how many user ids the outer world has
         self.closed = False
+        self._top = 0  # the outer world's PID 1, as we see it
         self.clone3 = True  # whether a process can be born into its namespaces here; found by trying
+        self.births = threading.RLock()  # held from a birth until it is known who waits for it: else another buries it
         self._expected: dict[int, Container] = {}  # processes that somebody waits for, by their numbers as we see them
         first = Carrier(None)
         self._process = start_launcher(first._theirs.fileno())
@@ -54,6 +57,7 @@ class Lab:
             hint = "`pyctr-lab doctor` says what is in the way, and what mends it"
             raise Unsupported(f"this machine refuses the lab's outer world: {why}", hint=hint) from why
         self.launcher = self.host.carrier
+        self._top = self.launcher.pids[0]  # asked while it lives, as is its place among the numbers
         self.cgroup_root = proc.cgroup(self.launcher.host_pid)
         _open.append(weakref.ref(self))
 
@@ -64,7 +68,7 @@ class Lab:
             self.host.carry(world.unmask())
         self.host.carry(world.leave())
         self.ids = world.map_ids(self.host.host_pid)
-        self.host.carry(world.let_go(root=root))
+        self.host.carry(world.let_go(root=root and self.ids > 1))
         self.host.carry(world.furnish())
 
     @staticmethod
@@ -87,12 +91,13 @@ class Lab:
         self._must_be_open()
         if name in self.containers:
             self.containers[name].kill()
-        self.bury(self.launcher)
-        _, carrier = self.launcher.fork()
-        box = Container(self, name, carrier, self.launcher)
-        carrier.ask([prctl(PR_SET_NAME, name[:15])])
-        self.expect(box)
-        self.containers[name] = box
+        with self.births:
+            self.bury(self.launcher)
+            _, carrier = self.launcher.fork()
+            box = Container(self, name, carrier, self.launcher)
+            carrier.ask([prctl(PR_SET_NAME, name[:15])])
+            self.expect(box)
+            self.containers[name] = box
         return box
 
     def forget(self, box: Container) -> None:
@@ -138,16 +143,17 @@ class Lab:
     ) -> Program:
         """A program in a container of its own, with these streams."""
         began = time.monotonic()
-        try:
-            command = words(argv)
-            self._must_be_open()
-            recipe = self.recipe() if recipe is None else recipe
-            self.bury(self.launcher)
-            birth, carrier = self._born(recipe)
-        except BaseException:
-            streams.close()
-            raise
-        return self.become(carrier, self.launcher, command, streams, birth.rest, env or recipe.environment, began)
+        with self.births:
+            try:
+                command = words(argv)
+                self._must_be_open()
+                recipe = self.recipe() if recipe is None else recipe
+                self.bury(self.launcher)
+                birth, carrier = self._born(recipe)
+            except BaseException:
+                streams.close()
+                raise
+            return self.become(carrier, self.launcher, command, streams, birth.rest, env or recipe.environment, began)
 
     def _born(self, recipe: Recipe) -> tuple[Birth, Carrier]:
         """A new process and what is still to be done. Where clone3 is refused (in Docker, say) it is born plainly."""
@@ -197,9 +203,10 @@ class Lab:
     def bury(self, init: Carrier) -> None:
         """Reaps the dead whom nobody waits for: orphans that a PID 1 inherited. See wait(2), init's duty."""
         depth = len(init.pids) - 1
-        for pid in proc.children(init.find_host_pid()):
-            if pid not in self._expected and proc.state(pid) == "Z":
-                init.ask([wait4(proc.nspid(pid)[depth], WNOHANG)])
+        with self.births:
+            for pid in proc.children(init.find_host_pid()):
+                if pid not in self._expected and proc.state(pid) == "Z":
+                    init.ask([wait4(proc.nspid(pid)[depth], WNOHANG)])
 
     def expect(self, box: Container) -> None:
         """Somebody will wait for this process."""
@@ -212,7 +219,7 @@ class Lab:
     def visitors(self, box: Container) -> list[Container]:
         """Who entered the PID namespace of `box` from outside: it cannot end before they are reaped."""
         home = proc.namespace(box.host_pid, "pid")
-        inside = [other for other in self._expected.values() if other is not box and other.is_in(home)]
+        inside = [other for other in list(self._expected.values()) if other is not box and other.is_in(home)]
         return [other for other in inside if not other.is_in(home, parent=True)]
 
     def _must_be_open(self) -> None:
@@ -230,6 +237,8 @@ class Lab:
         for carrier, _ in self.host._waiters:
             carrier.close()
         self._finalizer()
+        if self._top:
+            ended(self._top, 5)  # a PID 1 has ended when all in its namespace have
 
     def __enter__(self) -> Lab:
         return self
