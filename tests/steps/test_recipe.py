@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pyctr_lab import Lab, steps
+from pyctr_lab import steps
 from pyctr_lab.errors import BadInput, OrderError
 from pyctr_lab.kernel import Call, fork, getpid, sethostname, unshare
 from pyctr_lab.kernel.constants import CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER
