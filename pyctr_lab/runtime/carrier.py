@@ -19,6 +19,7 @@ from ..kernel.calls import Answer, Argument, Call, Ref, fork, getpid, wait4
 
 MESSAGE = 150_000  # bytes of one message that a SEQPACKET socket takes with the usual buffers
 ANSWER = 1 << 20
+GRACE = 0.5  # seconds for a call that an interrupted cell did not wait for: most end at once
 EXECS = ("execve", "execvpe")
 
 
@@ -126,7 +127,7 @@ class Carrier:
         """An interrupted cell may have left an answer unread, or the process inside its call."""
         if self.waiting_for is None:
             return
-        if not readable(self._ours.fileno(), 0):
+        if not readable(self._ours.fileno(), GRACE):
             raise Busy(f"still inside {self.waiting_for.bare()}", hint="`.kill()` ends the process; the lab lives on")
         self.waiting_for = None  # `_receive` skips it by its number
 
