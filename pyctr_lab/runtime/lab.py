@@ -10,13 +10,14 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from errno import ENOSYS
 from pathlib import Path
 
-from ..errors import BadInput, CallError, Gone, Unsupported
+from ..errors import BadInput, Busy, CallError, Gone, Unsupported
 from ..kernel import proc
-from ..kernel.calls import Answer, Call, execve, fork, prctl, wait4
-from ..kernel.constants import PR_SET_NAME, WNOHANG
+from ..kernel.calls import Answer, Call, execve, fork, kill, prctl, wait4
+from ..kernel.constants import PR_SET_NAME, SIGKILL, WNOHANG
 from ..steps import ENVIRONMENT, Birth, Recipe, default
 from . import world
 from .carrier import Carrier, ended
@@ -40,7 +41,6 @@ class Lab:
         self.containers: dict[str, Container] = {}
         self.ids = 0  # how many user ids the outer world has
         self.closed = False
-        self._top = 0  # the outer world's PID 1, as we see it
         self.clone3 = True  # whether a process can be born into its namespaces here; found by trying
         self.births = threading.RLock()  # held from a birth until it is known who waits for it: else another buries it
         self._expected: dict[int, Container] = {}  # processes that somebody waits for, by their numbers as we see them
@@ -57,7 +57,7 @@ class Lab:
             hint = "`pyctr-lab doctor` says what is in the way, and what mends it"
             raise Unsupported(f"this machine refuses the lab's outer world: {why}", hint=hint) from why
         self.launcher = self.host.carrier
-        self._top = self.launcher.pids[0]  # asked while it lives, as is its place among the numbers
+        assert self.launcher.pids  # asked while it lives
         self.cgroup_root = proc.cgroup(self.launcher.host_pid)
         _open.append(weakref.ref(self))
 
@@ -189,6 +189,9 @@ class Lab:
             box.carrier.close()
             if box.carrier.host_pid:
                 box.kill()
+            else:  # interrupted before it said who it is: it may be the program already, and end by nothing else
+                with suppress(Gone, Busy):
+                    reaper.ask([kill(carrier.pid_there, SIGKILL), wait4(carrier.pid_there)])
             raise
 
     # --- the launcher's duties
@@ -233,12 +236,11 @@ class Lab:
         self.containers.clear()
         if self.launcher is not self.host.carrier:
             self.launcher = self.host.carrier
-        self.launcher.close()
-        for carrier, _ in self.host._waiters:
-            carrier.close()
+        carrier = self.launcher
+        while carrier.parent is not None:  # innermost first, so that each is reaped by its own parent
+            let_end(carrier, carrier.parent)
+            carrier = carrier.parent
         self._finalizer()
-        if self._top:
-            ended(self._top, 5)  # a PID 1 has ended when all in its namespace have
 
     def __enter__(self) -> Lab:
         return self
@@ -255,6 +257,14 @@ def start_launcher(channel: int) -> subprocess.Popen[bytes]:
     environment = {"PATH": ENVIRONMENT["PATH"], "LANG": "C.UTF-8"}
     command = [sys.executable, "-I", "-S", str(LAUNCHER), str(channel)]
     return subprocess.Popen(command, pass_fds=[channel], start_new_session=True, cwd="/", env=environment)
+
+
+def let_end(carrier: Carrier, parent: Carrier) -> None:
+    """Lets a PID 1 go, and with it all in its namespace; it has ended when they have."""
+    carrier.close()
+    if not parent.closed and carrier.host_pid and ended(carrier.host_pid, 5):
+        with suppress(Gone, Busy):
+            parent.ask([wait4(carrier.pid_there)])
 
 
 def end(first: Carrier, process: subprocess.Popen[bytes]) -> None:
