@@ -183,6 +183,8 @@ def test_an_interrupted_run_leaves_nothing_and_a_usable_lab(lab: Lab, box: Conta
 
 def test_an_interrupted_call_is_busy_until_it_is_killed(lab: Lab, box: Container) -> None:
     file = Path(f"/proc/{box.host_pid}/syscall")  # the number of the call that it is in, or "running"
+    while proc.state(box.host_pid) != "S":  # until it sleeps where it waits for its next list, and nowhere else
+        pass
     idle = {file.read_text().split()[0], "running"}
     interrupted(lambda: box.call(Call("pause")), lambda: file.read_text().split()[0] not in idle)
     with pytest.raises(Busy, match="pause"):
