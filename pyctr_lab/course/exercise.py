@@ -48,7 +48,13 @@ class Ground:
     def add(self, name: str) -> Container:
         """A new live process with no walls, under this name."""
         self.boxes[name] = self.lab.container(name)
+        self.boxes[name].again = f'exercises.start("{self.exercise.id}", lab)'
         return self.boxes[name]
+
+    def become(self, fresh: Ground) -> Ground:
+        """Is the fresh ground from now on, for whoever still holds the ended one."""
+        vars(self).update(vars(fresh))
+        return self
 
     def pids(self) -> dict[str, int]:
         """Process numbers as this machine sees them, of the containers and of the programs started in them."""

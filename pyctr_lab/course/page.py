@@ -29,7 +29,7 @@ font:14px/1.45 var(--jp-ui-font-family,system-ui),system-ui,sans-serif}}
 .pct tr,.pct tbody tr:nth-child(odd){{background:none}}
 .pc.pct table th,.pc.pct table td{{text-align:left;vertical-align:top;padding:3px 12px 3px 0;
 border-top:1px solid var(--rule);font-size:13px;background:none;white-space:normal;overflow-wrap:anywhere}}
-.pct th{{color:var(--dim);font-weight:600;white-space:nowrap}}
+.pc.pct table th{{color:var(--dim);font-weight:600;white-space:nowrap}}
 .pct pre{{font:13px/1.5 ui-monospace,monospace;margin:6px 0;padding:0 0 0 10px;border-left:3px solid var(--rule);
 white-space:pre-wrap;color:var(--ink);background:none}}
 </style>"""

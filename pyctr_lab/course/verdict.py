@@ -87,7 +87,7 @@ class Verdict:
             rows += [("observed", self.missed.observed), ("expected", self.missed.expected)]
             rows += [("why", self.missed.why), ("look at", self.missed.look)]
         if self.misconception:
-            rows.append((self.misconception, self.message))
+            rows.append(("perhaps", self.message))
         if self.next:
             rows.append(("next", self.next))
         return rows

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ..runtime.view import View
 from .look import TITLE_LIMIT, clean
-from .rows import NAMES, Row, Sight, id_on_host
+from .rows import NAMES, Row, Sight, id_on_machine
 
 WORDS = {"uts": "host name", "pid": "processes", "mnt": "mounts", "net": "network", "user": "users", "ipc": "IPC",
          "cgroup": "cgroup", "time": "time"}  # fmt: skip
@@ -23,13 +23,13 @@ def short_name(name: str, limit: int = 24) -> str:
     return f"“{shown if len(shown) <= limit else shown[: limit - 1] + '…'}”"
 
 
-def title(name: str, inside: Sight, outside: Sight, rows: Sequence[Row]) -> str:
-    """The finding, in at most 80 characters: what has changed, or which walls are up."""
+def title(name: str, inside: Sight, outside: Sight, rows: Sequence[Row], focus: str = "") -> str:
+    """The finding, in at most 80 characters: of the kind in `focus`, else what has changed, or which walls are up."""
     who = short_name(name)
     if isinstance(inside, str) or isinstance(outside, str):
         side, why = (who, inside) if isinstance(inside, str) else ("the host", str(outside))
         return _limited(f"{side} has ended: nothing is left to see" if why == "ended" else f"{side} is not seen: {why}")
-    news = [row for row in rows if row.changed]
+    news = [row for row in rows if (row.kind == focus if focus else row.changed)]
     if news:
         return _with_rest(_news(who, news[0], inside, outside), rows)
     return _limited(_standing(who, rows))
@@ -69,7 +69,7 @@ def _news(who: str, row: Row, inside: View, outside: View) -> str:
         "pid": f"{who} sees {_processes(len(inside.processes))}, the host sees {len(outside.processes)}",
         "mnt": f"{who} sees {len(inside.mounts)} mounts of its own, the host sees {len(outside.mounts)}",
         "net": f"{who} has a network of its own: {_network(inside)}",
-        "user": _identity(who, inside, outside),
+        "user": _identity(who, inside),
         "ipc": f"{who} has IPC objects of its own: {row.inside[0]}",
         "cgroup": f"{who} sees its cgroup as {row.inside[0]}",
         "time": f"{who} has a boot clock of its own: {row.inside[0]}",
@@ -88,12 +88,12 @@ def _network(view: View) -> str:
     return f"{len(view.interfaces)} interfaces"
 
 
-def _identity(who: str, view: View, host: View) -> str:
+def _identity(who: str, view: View) -> str:
     if not view.uid_map:
         return f"{who} has users of its own, but no ids yet: it is nobody"
-    there = id_on_host(view, host)
+    there = id_on_machine(view)
     inside = "root" if view.uid == 0 else f"uid {view.uid}"
-    return f"{who} is {inside} inside" + (f" and uid {there} on the host" if there is not None else "")
+    return f"{who} is {inside} inside" + (f", and uid {there} on your machine" if there is not None else "")
 
 
 def twin(heading: str, when: str, name: str, inside: Sight, rows: Sequence[Row], spent: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import LabError
+from ..errors import BadInput, LabError
 from . import finding
 from .look import NOTE, TAG, TEXT, TITLE, VALUE, clean, fit, label, line, rect, svg, text_width, wrap
 from .picture import Picture
@@ -44,10 +44,11 @@ class Layout:
         return self.cut(side, self.limits.get(row.kind, 2))
 
 
-WIDE = Layout(980, 24, (140, 330), (630, 326), 550, 21, 18, 8, VALUE, {"pid": 4, "mnt": 4, "net": 3}, shortened, 24)
+LINES = {"pid": 4, "mnt": 4, "net": 3, "user": 3}
+WIDE = Layout(980, 24, (140, 330), (630, 326), 550, 21, 18, 8, VALUE, LINES, shortened, 24)
 """The map by itself."""
 
-NARROW = Layout(648, 1, (80, 204), (404, 242), 344, 17, 17, 8, NOTE, {}, joined)
+NARROW = Layout(648, 1, (80, 204), (404, 242), 344, 17, 17, 8, NOTE, {"user": 3}, joined)
 """The map inside the builder, beside its list of steps; the panel's own heading stands above it."""
 
 
@@ -60,15 +61,18 @@ def draw_map(
     changed: Collection[str] = (),
     left_open: Mapping[str, str] | None = None,
     spent: str = "",
+    focus: str = "",
     layout: Literal["wide", "narrow"] = "wide",
 ) -> Picture:
     """The map as a pure function of two views (or of the reason why there is none: `"ended"`).
 
     `when` is the subtitle, `changed` the kinds that the last step changed, `left_open` says for a kind why the
-    learner left it open, and `spent` is what it cost so far.
+    learner left it open, `spent` is what it cost so far, and `focus` the kind that the title speaks of.
     """
+    if focus and focus not in NAMES:
+        raise BadInput(f"{clean(focus, 40)!r} is no kind of namespace", hint=f"there are {', '.join(NAMES)}")
     table = rows(inside, outside, changed=changed, left_open=left_open)
-    heading = finding.title(name, inside, outside, table)
+    heading = finding.title(name, inside, outside, table, focus)
     twin = finding.twin(heading, clean(when), name, inside, table, spent)
     plan = {"wide": WIDE, "narrow": NARROW}[layout]
     top, head = _head(plan, heading, when) if layout == "wide" else (14, [])
@@ -190,10 +194,11 @@ def _foot(plan: Layout, y: float, table: Sequence[Row], spent: str) -> Iterator[
     yield label(plan.width - plan.margin - 1, y, spent, size=size - 1, style="d e")
 
 
-def isolation_map(box: Container, *, layout: Literal["wide", "narrow"] = "wide") -> Picture:
+def isolation_map(box: Container, *, focus: str = "", layout: Literal["wide", "narrow"] = "wide") -> Picture:
     """The map of a live container and its lab's host: what both see, which walls stand, what the last step changed.
 
-    A container that has ended, or cannot be asked, is drawn as such. Drawing changes nothing.
+    The title speaks of what changed, or of the kind named by `focus` ("user", "net", ...). A container that has
+    ended, or cannot be asked, is drawn as such. Drawing changes nothing.
     """
     last = box.history[-1] if box.history else None
     return draw_map(
@@ -203,6 +208,7 @@ def isolation_map(box: Container, *, layout: Literal["wide", "narrow"] = "wide")
         when=after(box.history),
         changed=last.step.touches if last else (),
         spent=cost(box.history),
+        focus=focus,
         layout=layout,
     )
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..runtime import Lab
 
 SHOWN_CALLS = 60
+STILL = "A still: no process stands behind it. For the live panel run the sitting's first cell, then this one."
 _panels: weakref.WeakKeyDictionary[Lab, dict[str, Builder]] = weakref.WeakKeyDictionary()
 
 
@@ -149,7 +150,8 @@ class Builder:
         still = self.still
         live = {key: value for key, value in self.widget._repr_mimebundle_().items() if key != "text/plain"}
         display({**live, "text/plain": str(still)}, raw=True)  # type: ignore[no-untyped-call]
-        display({"text/html": still.html(css_class="pc-still"), "text/plain": str(still)}, raw=True)  # type: ignore[no-untyped-call]
+        html = f'<div class="pc-still">{still.html()}<p>{STILL}</p></div>'
+        display({"text/html": html, "text/plain": str(still)}, raw=True)  # type: ignore[no-untyped-call]
 
     def __repr__(self) -> str:
         return f"Builder(step {self.walk.at} of {len(self.walk.steps)})"
@@ -252,6 +254,7 @@ def _call_lines(number: int, answers: Sequence[Answer], news: bool) -> Iterator[
 
 def _call_line(answer: Answer, count: int, seconds: float) -> str:
     more = f" and {count - 1} more" if count > 1 else ""
+    more += ", which is fine" if answer.errno and not answer.failed else ""
     return f"{'launcher: ' if answer.call.outside else ''}{clean(answer, 200)}{more} <{seconds * 1e6:.0f} µs>"
 
 

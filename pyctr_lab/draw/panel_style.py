@@ -57,12 +57,13 @@ _RULES = """
 .pcb .calls{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:20px;
  border-top:1px solid var(--rule);margin-top:12px;padding-top:8px}
 .pcb .calls pre{margin:4px 0 0;font:12px/1.55 ui-monospace,monospace;color:var(--dim);background:none;
- white-space:pre-wrap;overflow-wrap:anywhere;padding:0 0 0 10px;
- border-left:3px solid var(--rule);max-height:190px;overflow-y:auto}
+ white-space:pre-wrap;overflow-wrap:break-word;padding:0 0 0 32px;text-indent:-22px;
+ border-left:3px solid var(--rule);max-height:10lh;overflow-y:auto}
 .pcb .calls pre b{color:var(--ink);font-weight:600}
 @container (max-width:860px){.pcb .pcb-main{grid-template-columns:minmax(0,1fr)}
  .pcb .pcb-list{display:block;columns:2;column-gap:28px} .pcb .calls{grid-template-columns:minmax(0,1fr);gap:10px}}
-.jp-OutputArea:has(.pc.pcb) .pc-still{display:none}
+.pc.pcb.jupyter-widgets-disconnected{display:none}
+.jp-OutputArea:has(.pc.pcb:not(.jupyter-widgets-disconnected)) .pc-still{display:none}
 """
 
 # Twice the class: the panel's rules must win over those of the widgets' own style sheet.

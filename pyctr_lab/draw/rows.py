@@ -107,7 +107,7 @@ def seen(kind: str, sight: Sight, host: View | None = None) -> tuple[str, ...]:
         "pid": lambda view: [f"{process.pid} {process.name}" for process in view.processes],
         "mnt": lambda view: mount_lines(view.mounts),
         "net": lambda view: [interface_line(each) for each in view.interfaces] or ["none"],
-        "user": lambda view: [identity(view, host), power(len(view.capabilities))],
+        "user": lambda view: [identity(view, host), *on_machine(view), power(len(view.capabilities))],
         "ipc": lambda view: [objects(view.ipc.segments, view.ipc.queues, view.ipc.semaphores)],
         "cgroup": lambda view: [view.cgroup],
         "time": lambda view: [f"up {duration(view.uptime)}"],
@@ -139,9 +139,20 @@ def identity(view: View, host: View | None = None) -> str:
     return f"uid {view.uid}{name}" + (f" → {there} on host" if there is not None else "")
 
 
+def on_machine(view: View) -> list[str]:
+    """`uid 1000 on your machine`: who that is to the reader of its map. Nothing where the map changes nothing."""
+    there = id_on_machine(view)
+    return [] if there in (None, view.uid) else [f"uid {there} on your machine"]
+
+
+def id_on_machine(view: View) -> int | None:
+    """The id that a view's own user has in the notebook's eyes; None where it has none."""
+    return mapped(view.uid, [(each.inside, each.outside, each.count) for each in view.uid_map])
+
+
 def id_on_host(view: View, host: View) -> int | None:
     """The id that a view's own user has in the host's eyes; None where it has none."""
-    outermost = mapped(view.uid, [(each.inside, each.outside, each.count) for each in view.uid_map])
+    outermost = id_on_machine(view)
     back = [(each.outside, each.inside, each.count) for each in host.uid_map]
     return None if outermost is None else mapped(outermost, back)
 

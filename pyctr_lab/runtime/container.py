@@ -73,6 +73,7 @@ class Container:
     def __init__(self, lab: Lab, name: str, carrier: Carrier, reaper: Carrier | None) -> None:
         self._lab = weakref.ref(lab)  # a lab that nobody holds any more ends, whatever containers it has
         self.name = name
+        self.again = f'lab.container("{name}")'  # what makes a fresh one, for whoever finds this one ended
         self.history: list[StepResult] = []
         self.environment: dict[str, str] = dict(ENVIRONMENT)
         self.carrier = carrier  # the process; a `pid` step goes on in a child, so it is not always the same one
@@ -181,7 +182,7 @@ class Container:
             raise self._gone()
 
     def _gone(self) -> Gone:
-        return Gone(f"{self.name} has ended", hint=f'lab.container("{self.name}") makes a fresh one')
+        return Gone(f"{self.name} has ended", hint=f"{self.again} makes a fresh one")
 
     def _stretch(self, calls: list[Call], descriptors: Mapping[str, int] | None, timeout: float | None) -> list[Answer]:
         if calls[0].outside:

@@ -111,6 +111,18 @@ def test_builder_by_keyboard(jupyterlab, screenshot, theme):
     page.context.close()
 
 
+def test_after_a_restart_the_still_takes_over(jupyterlab, screenshot):
+    page = jupyterlab.open(jupyterlab.notebook("restart.ipynb", CELLS), height=1400)
+    jupyterlab.run_all(page)
+    page.locator(".pcb .map svg").wait_for()
+    page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()")
+    page.locator(".pc-still img").wait_for()
+    assert page.locator(".pcb").is_hidden()
+    assert page.get_by_text("run the sitting's first cell").is_visible()
+    screenshot(page, "builder-restarted")
+    page.context.close()
+
+
 def test_an_untrusted_notebook_shows_the_map(jupyterlab, view, screenshot):  # noqa: F811
     picture = draw_map(**states(view)["named"])
     output = {"output_type": "display_data", "metadata": {}, "data": picture._repr_mimebundle_()}

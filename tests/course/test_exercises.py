@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pyctr_lab import BadInput, Lab
+from pyctr_lab import BadInput, Gone, Lab, steps
 from pyctr_lab.course import exercises, progress
 from pyctr_lab.course.exercise import Exercise, Ground
 from pyctr_lab.course.page import VOLATILE
@@ -195,7 +195,6 @@ def test_passed_once_but_no_longer_is_said_and_kept(lab: Lab) -> None:
     ground = exercises.start("3.2", lab)
     exercises.ALL["3.2"].solution(ground)
     assert exercises.check("3.2").passed
-    from pyctr_lab import steps
 
     ground.box.apply(steps.SetHostname("renamed"))
     assert exercises.check("3.2").state is State.NO_LONGER
@@ -256,7 +255,6 @@ def test_hints_go_forth_and_back(lab: Lab) -> None:
 
 
 def test_revealed_lines_are_lines_that_pass(lab: Lab) -> None:
-    from pyctr_lab import steps
 
     for name, exercise in exercises.ALL.items():
         ground = exercises.start(name, lab)
@@ -307,3 +305,25 @@ def test_an_answer_can_be_given_in_the_terminal(lab: Lab) -> None:
     answer = exercises.ALL["3.1"].solution(ground)
     said = subprocess.run([*TERMINAL, "3.1", *answer], capture_output=True, text=True)
     assert said.returncode == 0, said.stdout + said.stderr
+
+
+def test_35_a_leak_that_is_covered_again_is_a_leak(lab: Lab) -> None:
+    ground = exercises.start("3.5", lab)
+    box, folder = ground[ground.values["box"]], ground.values["folder"]
+    for step in (steps.Tmpfs(folder), steps.PrivatePropagation(), steps.Tmpfs(folder)):
+        box.apply(step)
+    verdict = exercises.check("3.5")
+    assert (verdict.state.failed, verdict.misconception) == (True, "M1"), verdict
+    ground[ground.values["neighbour"]].run(["umount", folder])
+    assert exercises.check("3.5").passed
+
+
+def test_who_holds_the_old_ground_holds_the_new_one(lab: Lab) -> None:
+    ground = exercises.start("3.2", lab)
+    old = ground.box
+    exercises.another("3.2")
+    assert ground.box.alive and ground.box is not old
+    exercises.named("3.2").solution(ground)
+    assert exercises.check("3.2").passed
+    with pytest.raises(Gone, match=r'exercises.start\("3.2", lab\)'):
+        old.run(["true"])

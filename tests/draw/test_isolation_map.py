@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from pyctr_lab import Lab, steps
+from pyctr_lab import BadInput, Lab, steps
 from pyctr_lab.draw.isolation_map import draw_map, inode_stubs, isolation_map
 from pyctr_lab.draw.look import TAG, TITLE_LIMIT
 
@@ -29,6 +29,14 @@ def test_every_state_is_a_picture_with_a_short_title(view, name, layout):
     assert "\n" not in picture.twin and len(picture.svg) < 40_000
     sizes = [float(re.search(r"font-size:([\d.]+)", element.get("style"))[1]) for element in texts(picture)]
     assert min(sizes) >= TAG
+
+
+def test_the_title_speaks_of_the_kind_in_focus(view):
+    named = states(view)["named"]
+    assert draw_map(**named).title != draw_map(**named, focus="net").title
+    assert "interfaces" in draw_map(**named, focus="net").title or "network" in draw_map(**named, focus="net").title
+    with pytest.raises(BadInput, match="no kind of namespace"):
+        draw_map(**named, focus="users")
 
 
 def test_eight_rows_and_their_walls(view):

@@ -49,6 +49,12 @@ def test_identity_is_told_even_where_both_maps_read_alike(view):
     assert rows.identity(view(uid_map=one_id), view(uid_map=one_id)) == "uid 0 root"
 
 
+def test_identity_is_told_in_the_machines_numbers_too(view):
+    inside = view(own="user", uid_map=(IdRange(0, 101000, 1),))
+    assert rows.seen("user", inside)[1] == "uid 101000 on your machine"
+    assert len(rows.seen("user", view(uid_map=()))) == len(rows.seen("user", view(uid_map=(IdRange(0, 0, 1),)))) == 2
+
+
 def test_interfaces(view):
     assert rows.interface_line(Interface("lo", False)) == "lo  DOWN"
     assert rows.interface_line(Interface("br0", True, ("10.0.0.1",))) == "br0  10.0.0.1"

@@ -58,14 +58,17 @@ def named(exercise: str) -> Exercise:
 def start(exercise: str, lab: Lab | None = None, *, seed: int | None = None) -> Ground:
     """Makes the ground of an exercise in a lab (the newest open one, if none is named). What was there of it ends.
 
-    The first variant is the same for everybody; `seed` or `another` give more.
+    The first variant is the same for everybody; `seed` or `another` give more. A variable that holds the earlier
+    ground holds the new one from now on.
     """
     found = named(exercise)
     lab = lab or _current_lab()
+    earlier = _open.get(found.id)
     _end(found.id)
     seed = progress.seed(found.id) if seed is None else seed
     ground = Ground(found, lab, seed, found.variant(seed))
     found.setup(ground)
+    ground = earlier.become(ground) if earlier else ground
     _open[found.id] = ground
     _entries[found.id] = entry(ground)
     _tier[found.id] = 0

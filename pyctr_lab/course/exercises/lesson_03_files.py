@@ -208,6 +208,7 @@ class NobodyElses(Exercise):
         common_place(box, ground.values["folder"])
         neighbour.apply(steps.JoinNamespace("mnt", box.pid))
         neighbour.apply(steps.NewNamespace("mnt"))
+        ground.facts["mounts"] = mount_lines(ground.scene(), neighbour.name)
 
     def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
         box, neighbour, folder = scene.values["box"], scene.values["neighbour"], scene.values["folder"]
@@ -224,8 +225,8 @@ class NobodyElses(Exercise):
             Requirement(
                 f"{neighbour} does not see it",
                 not leaked(scene),
-                f"{neighbour}: /proc/{scene.pid(neighbour)}/mountinfo has the same file system on {folder}",
-                "nothing of it there",
+                f"{neighbour}: /proc/{scene.pid(neighbour)}/mountinfo has {came_over(scene)} that it had not before",
+                "the mounts that it had when you started, and no other",
                 "a wall that passes mounts on is none: this is how a container's secrets leak to its host",
                 "the propagation of /mnt (`shared:N`), and steps.PrivatePropagation",
                 given=True,
@@ -271,10 +272,19 @@ def bound(scene: Scene) -> bool:
     return device(scene, scene.values["box"], scene.values["folder"]) is not None and own_mount(scene) is None
 
 
+def mount_lines(scene: Scene, name: str) -> list[str]:
+    """All that a container has mounted, covered mounts too: file system and place of each."""
+    return sorted(f"{each.number} on {each.target}" for each in scene.mounts(name))
+
+
+def came_over(scene: Scene) -> str:
+    """The mounts that the neighbour did not have at the start; empty if there are none."""
+    return ", ".join(sorted(set(mount_lines(scene, second_name(scene))) - set(scene.facts["mounts"])))
+
+
 def leaked(scene: Scene) -> bool:
-    """Whether the neighbour has what is mounted on the folder."""
-    found = own_mount(scene)
-    return found is not None and found in {each.number for each in scene.mounts(second_name(scene))}
+    """Whether anything was passed on to the neighbour, even if it is covered by now."""
+    return bool(came_over(scene))
 
 
 def scene_shared(scene: Scene, name: str) -> bool:

@@ -81,9 +81,9 @@ class FirstAndRoot(Exercise):
             Requirement(
                 "it is number 1 in a PID namespace of its own",
                 scene.walled(name, "pid") and numbers[-1] == 1,
-                f"NSpid in /proc/{scene.pid(name)}/status has no more numbers than the host's has;"
+                f"the line NSpid of /proc/{scene.pid(name)}/status ends with the number that the host uses;"
                 f" {scene.link(name, 'pid')}, the host's is the same",
-                "one number more than that, and the last of them 1",
+                "one more number at the end of that line, a 1, and another inode than the host's",
                 "a process counts as first only in a namespace that began with it",
                 'the calls of steps.NewNamespace("pid")',
             ),
