@@ -1,6 +1,6 @@
 """What Linux offers: system calls as data, the constants that go with them, /proc. Thin; no policy."""
 
-from . import calls, constants, proc
+from . import calls, constants, proc, sockets
 from .calls import (
     Answer,
     Argument,
@@ -20,7 +20,6 @@ from .calls import (
     getgid,
     getpid,
     getuid,
-    ifreq,
     ioctl,
     kill,
     mkdirat,
@@ -38,7 +37,6 @@ from .calls import (
     setresgid,
     setresuid,
     setsid,
-    socket,
     symlinkat,
     umount2,
     uname,
@@ -48,12 +46,14 @@ from .calls import (
 )
 from .constants import *  # noqa: F403  every name of a header, as a manual page would spell it
 from .constants import Named
+from .sockets import bind, connect, ifreq, listen, sockaddr_in, socket
 
 __all__ = [
-    "Answer", "Argument", "Call", "Named", "Ref", "Spelled", "Struct",
-    "calls", "capset", "chdir", "chroot", "clock_gettime", "close", "constants", "dup3", "execve", "fchdir", "fork",
-    "getgid", "getpid", "getuid", "ifreq", "ioctl", "kill", "mkdirat", "mount", "mount_setattr", "openat", "pidfd_open",
-    "pivot_root", "prctl", "prlimit64", "proc", "read", "setgroups", "sethostname", "setns", "setresgid", "setresuid",
-    "setsid", "socket", "symlinkat", "umount2", "uname", "unshare", "wait4", "write",
+    "Answer", "Argument", "Call", "Named", "Ref", "Spelled", "Struct", "bind", "calls", "capset", "chdir", "chroot",
+    "clock_gettime", "close", "connect", "constants", "dup3", "execve", "fchdir", "fork", "getgid", "getpid",
+    "getuid", "ifreq", "ioctl", "kill", "listen", "mkdirat", "mount", "mount_setattr", "openat", "pidfd_open",
+    "pivot_root", "prctl", "prlimit64", "proc", "read", "setgroups", "sethostname", "setns", "setresgid",
+    "setresuid", "setsid", "sockaddr_in", "socket", "sockets", "symlinkat", "umount2", "uname", "unshare", "wait4",
+    "write",
 ]  # fmt: skip
 __all__ += [name for name in vars(constants) if name.isupper() and not name.startswith("_")]

@@ -322,6 +322,11 @@ def dup3(old: int | Ref, new: int) -> Call:
     return Call("dup3", (old, new, 0))
 
 
+def ioctl(fd: int | Ref, request: int, arg: Argument) -> Call:
+    """ioctl(2): a request to a device or a socket."""
+    return Call("ioctl", (fd, request, arg))
+
+
 def mkdirat(path_: str, mode: int = 0o755) -> Call:
     """mkdirat(2): make a directory."""
     return Call("mkdirat", (k.AT_FDCWD, path(path_), octal(mode)))
@@ -372,27 +377,6 @@ def mount_setattr(path_: str, flags: int, attr_set: int) -> Call:
     """mount_setattr(2): set attributes of a mount, with AT_RECURSIVE of all below it too."""
     attributes = Struct(attr_set=attr_set, attr_clr=0, propagation=0, userns_fd=0)
     return Call("mount_setattr", (k.AT_FDCWD, path(path_), flags, attributes, 32))
-
-
-# --- network
-def socket(domain: int, type_: int) -> Call:
-    """socket(2); the descriptor is named `fd` for the calls that follow, and is closed at exec."""
-    return Call("socket", (domain, type_ | k.SOCK_CLOEXEC, k.IPPROTO_IP), result="fd")
-
-
-def ioctl(fd: int | Ref, request: int, arg: Argument) -> Call:
-    """ioctl(2): a request to a device or a socket."""
-    return Call("ioctl", (fd, request, arg))
-
-
-def ifreq(name: str, flags: int | None = None) -> Spelled:
-    """`struct ifreq` of netdevice(7): an interface by its name, and flags to set."""
-    raw = os.fsencode(text(name, "an interface name"))
-    if not 0 < len(raw) < 16:
-        raise BadInput(f"an interface name has 1 to 15 bytes, not {len(raw)}")
-    if flags is None:
-        return Spelled(struct.pack("16s24x", raw), f'{{ifr_name="{name}"}}')
-    return Spelled(struct.pack("16sH22x", raw, flags), f'{{ifr_name="{name}", ifr_flags={flags!r}}}')
 
 
 # --- asking

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from errno import EADDRNOTAVAIL, ENODEV
 
 from ..kernel import proc
-from ..kernel.calls import Answer, Call, Ref, clock_gettime, close, getgid, getuid, ifreq, ioctl, socket, uname
+from ..kernel.calls import Answer, Call, Ref, clock_gettime, close, getgid, getuid, ioctl, uname
 from ..kernel.constants import (
     AF_INET,
     CAPABILITIES,
@@ -21,6 +21,7 @@ from ..kernel.constants import (
     SIOCGIFFLAGS,
     SOCK_DGRAM,
 )
+from ..kernel.sockets import ifreq, socket
 
 Ask = Callable[[Sequence[Call]], list[Answer]]
 

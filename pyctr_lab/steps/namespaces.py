@@ -11,17 +11,16 @@ from ..kernel.calls import (
     Ref,
     close,
     fork,
-    ifreq,
     ioctl,
     number,
     openat,
     sethostname,
     setns,
-    socket,
     unshare,
     write,
 )
 from ..kernel.constants import AF_INET, IFF_UP, KIND_FLAGS, KINDS, O_WRONLY, SIOCSIFFLAGS, SOCK_DGRAM
+from ..kernel.sockets import ifreq, socket
 from .step import Step
 
 NAMES = {
