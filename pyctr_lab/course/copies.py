@@ -1,7 +1,8 @@
 """The learner's own copy of the course: delivered, brought up to date, never overwritten.
 
-The repository's notebooks stay as its tests saw them; a learner works on a copy. For each file the copy remembers what
-was last delivered (`.pyctr-lab/delivered.json`), and a new version meets one of four:
+The repository's notebooks stay as its tests saw them; a learner works on a copy. It is delivered without the outputs:
+who can read the answer under the question does not guess. For each file the copy remembers what was last delivered
+(`.pyctr-lab/delivered.json`), and a new version meets one of four:
 
   untouched     the new version takes its place
   only run      (a notebook whose cells read as delivered, with other outputs or counts: running is no change) the new
@@ -69,8 +70,8 @@ class Manifest:
 def update(course: Path, source: Path) -> list[str]:
     """Deliver what is new in `source` into `course`; return one line for each thing the learner should know."""
     refuse_own_notebooks(course, source)
-    with opened(course) as manifest:
-        said = [line for path in files_of(source) for line in deliver(course, source, path, manifest)]
+    with opened(course) as manifest, to_deliver(source) as fresh:
+        said = [line for path in files_of(fresh) for line in deliver(course, fresh, path, manifest)]
     return said
 
 
@@ -81,11 +82,32 @@ def reset(course: Path, source: Path, lesson: str) -> Path | None:
     """
     refuse_own_notebooks(course, source)
     path = find_lesson(source, lesson)
-    new, target = source / path, course / path
-    with opened(course) as manifest:
+    with opened(course) as manifest, to_deliver(source) as fresh:
+        new, target = fresh / path, course / path
         kept = keep(target, "kept") if target.exists() and digest(target) != digest(new) else None
         place(new, target, path, manifest)
     return kept
+
+
+@contextmanager
+def to_deliver(source: Path) -> Iterator[Path]:
+    """All that belongs to the course as a learner gets it, in a folder for the time being."""
+    with tempfile.TemporaryDirectory(prefix="pyctr-lab-") as folder:
+        for path in files_of(source):
+            put(without_outputs(source / path), Path(folder) / path)
+        yield Path(folder)
+
+
+def without_outputs(path: Path) -> bytes:
+    """A file's bytes; of an executed notebook without what its cells have said."""
+    data = path.read_bytes()
+    if not cells(path):
+        return data
+    book = json.loads(data)
+    ran = [cell for cell in book["cells"] if cell.get("outputs") or cell.get("execution_count")]
+    for cell in ran:
+        cell.update(outputs=[], execution_count=None)
+    return (json.dumps(book, indent=1, ensure_ascii=False) + "\n").encode() if ran else data
 
 
 def find_lesson(source: Path, lesson: str) -> str:

@@ -50,6 +50,15 @@ def test_first_delivery_brings_all_but_hidden_files(course: Path, source: Path) 
     assert (course / LESSON).read_bytes() == (source / LESSON).read_bytes()
 
 
+def test_a_lesson_is_delivered_without_its_answers(course: Path, source: Path) -> None:
+    (source / LESSON).write_text(notebook("what is it?", outputs="the answer"))
+    copies.update(course, source)
+    (cell,) = json.loads((course / LESSON).read_text())["cells"]
+    assert (cell["source"], cell["outputs"], cell["execution_count"]) == ("what is it?", [], None)
+    (course / LESSON).write_text(notebook("what is it?", outputs="mine"))
+    assert copies.update(course, source) == [] and "mine" in (course / LESSON).read_text()
+
+
 def test_a_second_update_has_nothing_to_say_or_do(course: Path, source: Path) -> None:
     before = {name: (course / name).stat().st_ino for name in names(course)}
     assert copies.update(course, source) == []
