@@ -1,17 +1,30 @@
 """Build a container by hand: an ordinary process, carried one system call at a time into a world of its own."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import errors, kernel, steps
 from .errors import BadInput, CallError, Gone, Harm, LabError, OrderError, TimeExpired, Unsupported
 from .runtime import Container, Lab, Program, Run, StepResult, View
 from .steps import Recipe, Step
 
+if TYPE_CHECKING:
+    from .machines import Machine
+
 __version__ = "0.1.0"
 __all__ = [
-    "BadInput", "CallError", "Container", "Gone", "Harm", "Lab", "LabError", "OrderError", "Program", "Recipe", "Run",
-    "Step", "StepResult", "TimeExpired", "Unsupported", "View", "errors", "kernel", "load_ipython_extension", "steps",
+    "BadInput", "CallError", "Container", "Gone", "Harm", "Lab", "LabError", "Machine", "OrderError", "Program",
+    "Recipe", "Run", "Step", "StepResult", "TimeExpired", "Unsupported", "View", "errors", "kernel",
+    "load_ipython_extension", "steps",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Machines are imported when they are first asked for: most lessons need none. See PEP 562."""
+    if name != "Machine":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .machines import Machine
+
+    return Machine
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -14,7 +14,10 @@ import pytest
 import pyctr_lab
 
 TOP = Path(__file__).parents[1]
-ROOMS = ["pyctr_lab", *(f"pyctr_lab.{room}" for room in ("kernel", "steps", "runtime", "measure", "draw", "course"))]
+ROOMS = [
+    "pyctr_lab",
+    *(f"pyctr_lab.{room}" for room in ("kernel", "steps", "runtime", "machines", "measure", "draw", "course")),
+]
 HEAVY = ("matplotlib", "ipywidgets", "IPython", "psutil", "numpy", "jupyterlab")
 
 

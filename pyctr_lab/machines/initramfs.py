@@ -1,0 +1,47 @@
+"""The guest's first and only root file system: busybox, its many names, the drivers' modules, and our init."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import Unsupported
+from . import cpio
+from .guest_kernel import GuestKernel
+
+INIT = Path(__file__).with_name("init")
+DIRECTORIES = ("bin", "sbin", "dev", "etc", "mnt", "modules", "proc", "root", "run", "sys", "tmp", "usr")
+
+
+def make(kernel: GuestKernel) -> bytes:
+    """The archive for this kernel. Raises Unsupported where there is no busybox that needs no library."""
+    return cpio.archive(entries(kernel, busybox()))
+
+
+def entries(kernel: GuestKernel, program: Path) -> Iterator[cpio.Entry]:
+    """What is in it."""
+    yield from map(cpio.directory, DIRECTORIES)
+    yield cpio.character_device("dev/console", 5, 1)  # before init has mounted /dev, the kernel opens it for init
+    yield cpio.file("init", INIT.read_bytes(), executable=True)
+    yield cpio.file("bin/busybox", program.read_bytes(), executable=True)
+    yield from (cpio.symlink(f"bin/{name}", "busybox") for name in applets(program))
+    yield from (cpio.symlink(f"usr/{name}", f"../{name}") for name in ("bin", "sbin"))
+    modules = kernel.modules()
+    yield from (cpio.file(f"modules/{name}.ko", content) for name, content in modules.items())
+    yield cpio.file("modules/order", "".join(f"{name}.ko\n" for name in modules).encode())
+
+
+def busybox() -> Path:
+    """A busybox on this machine that is one file whole: the guest has no libraries."""
+    found = shutil.which("busybox", path="/bin:/usr/bin:/usr/local/bin:/sbin:/usr/sbin")
+    if not found or b"/ld-linux" in Path(found).read_bytes() or b"/ld-musl" in Path(found).read_bytes():
+        raise Unsupported("a guest needs a busybox without libraries", hint="apt-get install busybox-static")
+    return Path(found)
+
+
+def applets(program: Path) -> list[str]:
+    """The commands that it is."""
+    listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True, timeout=10)
+    return [name for name in listed.stdout.split() if name != "busybox"]
