@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .chart import chart
 from .isolation_map import draw_map, isolation_map
 from .picture import Picture
 from .story import story
@@ -11,7 +12,7 @@ from .story import story
 if TYPE_CHECKING:
     from .panel import Builder, builder
 
-__all__ = ["Builder", "Picture", "builder", "draw_map", "isolation_map", "story"]
+__all__ = ["Builder", "Picture", "builder", "chart", "draw_map", "isolation_map", "story"]
 
 
 def __getattr__(name: str) -> Any:
