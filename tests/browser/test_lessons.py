@@ -1,0 +1,69 @@
+"""Each lesson as a learner meets it: opened in JupyterLab, run from top to bottom, an exercise solved, in both themes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pyctr_lab.course import copies, exercises
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+CELLS = "jupyterapp.shell.currentWidget.content.model.sharedModel.cells"
+
+
+@pytest.fixture(scope="module")
+def course(jupyterlab):
+    copies.update(jupyterlab.folder, NOTEBOOKS)
+    return jupyterlab
+
+
+def errors(page):
+    """The cells that ended in an error, with its text."""
+    return page.evaluate(
+        f"""() => {CELLS}.flatMap(cell => (cell.toJSON().outputs || [])
+            .filter(output => output.output_type === 'error').map(output => [cell.source, output.evalue]))"""
+    )
+
+
+def run_last(jupyterlab, page, source):
+    """Adds a cell at the end, runs it, and returns what it shows."""
+    page.evaluate(
+        """async source => {
+             const book = jupyterapp.shell.currentWidget.content;
+             book.activeCellIndex = book.widgets.length - 1;
+             await jupyterapp.commands.execute('notebook:insert-cell-below');
+             book.activeCell.model.sharedModel.setSource(source);
+             await jupyterapp.commands.execute('notebook:run-cell');
+           }""",
+        source,
+    )
+    jupyterlab.idle(page)
+    shown = page.locator(".jp-Cell.jp-mod-active .jp-OutputArea")
+    shown.locator(".jp-OutputArea-output").first.wait_for()
+    shown.scroll_into_view_if_needed()
+    return shown
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_lesson_runs_and_an_exercise_is_solved(course, screenshot, lesson, theme):
+    page = course.open(f"{lesson}.ipynb", theme=theme)
+    assert page.evaluate(f"{CELLS}.every(cell => !(cell.toJSON().outputs || []).length)"), "no answer stands there yet"
+    course.run_all(page)
+    assert errors(page) == []
+    pictures = page.locator(".jp-OutputArea img")
+    assert all(width > 0 for width in pictures.evaluate_all("all => all.map(image => image.naturalWidth)"))
+    screenshot(page, f"lesson-{lesson}-{theme}")
+
+    exercise = next(each for each in exercises.ALL.values() if each.lesson == lesson[:2])
+    start = f'lab = Lab()\nground = exercises.start("{exercise.id}", lab)\n'
+    asked = run_last(course, page, f'{start}exercises.check("{exercise.id}")')
+    asked.get_by_text(re.compile(f"{exercise.title}”: not (yet|started)")).wait_for()
+    solved = run_last(course, page, f"{start}{exercise.source()}")
+    solved.get_by_text(f"{exercise.title}”: passed").wait_for()
+    assert errors(page) == []
+    screenshot(page, f"lesson-{lesson}-{theme}-solved")
+    page.context.close()
