@@ -1,0 +1,45 @@
+"""A Jupyter kernel that is killed in the middle of a build takes its lab with it, at whatever step that was."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+from pyctr_lab import Lab
+from pyctr_lab.course.scene import start_time, until
+
+BUILD = """
+from pyctr_lab import Lab
+lab = Lab()
+box = lab.container("demo")
+for step in list(lab.recipe())[:{made}]:
+    box.apply(step)
+sleeper = box.start(["sleep", "1000"]) if {made} > 2 else None
+living = [lab.launcher.host_pid, box.host_pid] + ([sleeper.host_pid] if sleeper else [])
+print(*living)
+"""
+HANG = "box.run(['sleep', '1000'])"
+
+with Lab() as lab:
+    STEPS = [step.title for step in lab.recipe()]
+
+
+@pytest.mark.parametrize("made", range(len(STEPS) + 1), ids=["before the first", *STEPS])
+def test_sigkill_of_the_kernel_leaves_no_process(made: int) -> None:
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        said: list[str] = []
+        client.execute_interactive(
+            BUILD.format(made=made), timeout=30, output_hook=lambda message: said.append(message["content"].get("text", ""))
+        )
+        living = {int(pid): start_time(int(pid)) for pid in "".join(said).split()}
+        assert len(living) >= 2 and all(living.values())
+        client.execute(HANG)
+        os.kill(manager.provisioner.pid, signal.SIGKILL)
+        until(lambda: not any(start_time(pid) == born for pid, born in living.items()))
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
