@@ -28,6 +28,19 @@ def errors(page):
     )
 
 
+def run_cell(jupyterlab, page, index):
+    """Runs one cell, and returns its outputs."""
+    page.evaluate(
+        """async index => {
+             jupyterapp.shell.currentWidget.content.activeCellIndex = index;
+             await jupyterapp.commands.execute('notebook:run-cell');
+           }""",
+        index,
+    )
+    jupyterlab.idle(page)
+    return page.locator(".jp-Cell.jp-mod-active .jp-OutputArea")
+
+
 def run_last(jupyterlab, page, source):
     """Adds a cell at the end, runs it, and returns what it shows."""
     page.evaluate(
@@ -66,4 +79,22 @@ def test_a_lesson_runs_and_an_exercise_is_solved(course, screenshot, lesson, the
     solved.get_by_text(f"{exercise.title}”: passed").wait_for()
     assert errors(page) == []
     screenshot(page, f"lesson-{lesson}-{theme}-solved")
+    page.context.close()
+
+
+def test_interrupt_the_kernel_ends_what_the_cell_was_waiting_for(jupyterlab):
+    cells = [
+        "from pyctr_lab import Lab\nlab = Lab()\nbox = lab.container('demo')",
+        "print('waiting', flush=True)\nbox.run(['sleep', '1000'])",
+        "print([process.name for process in lab.host.view().processes], box.run(['echo', 'alive']).stdout)",
+    ]
+    page = jupyterlab.open(jupyterlab.notebook("interrupt.ipynb", cells))
+    page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.get_by_text("waiting", exact=True).wait_for()
+    page.get_by_title("Interrupt the kernel").click()
+    page.get_by_text("KeyboardInterrupt").first.wait_for()
+    jupyterlab.idle(page)
+    shown = run_cell(jupyterlab, page, 2)
+    shown.get_by_text("alive").wait_for()
+    assert "sleep" not in shown.inner_text() and "demo" in shown.inner_text()
     page.context.close()
