@@ -1,8 +1,28 @@
-"""At the end of a run: what every exercise said to every kind of answer that was tried on it."""
+"""A lab for whoever asks; and at the end of a run, what every exercise said to every kind of answer tried on it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
+
+from pyctr_lab import Container, Lab
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """One lab for all tests of a worker that do not need one of their own."""
+    with Lab() as made:
+        yield made
+
+
+@pytest.fixture
+def box(lab: Lab) -> Iterator[Container]:
+    """A fresh live process, without walls yet."""
+    with lab.container("box") as made:
+        yield made
+
 
 PASSED = ("passed", "failed")
 

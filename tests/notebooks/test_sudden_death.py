@@ -32,9 +32,8 @@ def test_sigkill_of_the_kernel_leaves_no_process(made: int) -> None:
     manager, client = start_new_kernel(kernel_name="python3")
     try:
         said: list[str] = []
-        client.execute_interactive(
-            BUILD.format(made=made), timeout=30, output_hook=lambda message: said.append(message["content"].get("text", ""))
-        )
+        listen = lambda message: said.append(message["content"].get("text", ""))  # noqa: E731
+        client.execute_interactive(BUILD.format(made=made), timeout=30, output_hook=listen)
         living = {int(pid): start_time(int(pid)) for pid in "".join(said).split()}
         assert len(living) >= 2 and all(living.values())
         client.execute(HANG)

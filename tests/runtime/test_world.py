@@ -78,6 +78,7 @@ def readable() -> Iterator[Path]:
                 shutil.copytree(Path(found.origin).parent, folder / module)
             else:
                 shutil.copy(found.origin, folder)
+        shutil.copy(HERE / "conftest.py", folder)
         (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    alone: x\n    timeout: x\n")
         subprocess.run(["chmod", "-R", "a+rX", name], check=True)
         (folder / "tmp").mkdir()
