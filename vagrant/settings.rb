@@ -1,0 +1,160 @@
+# What the environment asks of the machine: each value checked, or one line that says what is wrong with it.
+# Plain Ruby as Vagrant brings it along on Linux, macOS and Windows; no gem, no shell.
+require "etc"
+require "rbconfig"
+
+module PyctrLab
+  # Vagrant prints the message of its own errors, and no traceback.
+  class BadValue < Vagrant::Errors::VagrantError
+    def initialize(text)
+      @text = text
+      super()
+    end
+
+    def error_message
+      @text
+    end
+  end
+
+  # The values of the variables PYCTR_*; README.md of this folder lists them.
+  class Settings
+    PROVIDERS = %w[virtualbox libvirt qemu vmware_desktop parallels].freeze
+    SHARES = %w[virtiofs 9p nfs rsync smb virtualbox vmware parallels none].freeze
+
+    def initialize(env, here)
+      @env = env
+      @here = here
+    end
+
+    # Every value, whether this provider needs it or not.
+    def check
+      %i[memory cpus port nodes uid provider driver share cpu_model setup ca_file wheels debs].each { |name| send(name) }
+      self
+    end
+
+    def memory
+      whole("PYCTR_MEMORY", default: 2048, from: 512, to: 1_048_576, unit: "MiB")
+    end
+
+    def cpus
+      whole("PYCTR_CPUS", default: 2, from: 1, to: 256, unit: "cores")
+    end
+
+    def port
+      whole("PYCTR_PORT", default: 8888, from: 1024, to: 65_535, unit: "a port that needs no root")
+    end
+
+    # The course's own machine counts: 3 is the course and two workers.
+    def nodes
+      whole("PYCTR_NODES", default: 1, from: 1, to: 9, unit: "machines")
+    end
+
+    # Files in the shared folder fit the user of the host, where the host has such numbers.
+    def uid
+      own = windows? || Process.uid.zero? ? 1000 : Process.uid
+      whole("PYCTR_UID", default: own, from: 100, to: 60_000, unit: "the number of an ordinary user")
+    end
+
+    def provider
+      one_of("PYCTR_PROVIDER", PROVIDERS)
+    end
+
+    def driver
+      one_of("PYCTR_DRIVER", %w[kvm qemu]) || (kvm? ? "kvm" : "qemu")
+    end
+
+    # What the type of the synced folder may be, nil for the provider's own.
+    def share
+      one_of("PYCTR_SHARE", SHARES)
+    end
+
+    # qemu64 lacks instructions that numpy and matplotlib are compiled for.
+    def cpu_model
+      model = text("PYCTR_CPU_MODEL") || "Nehalem"
+      return model unless model.start_with?("qemu", "kvm")
+
+      raise BadValue, "PYCTR_CPU_MODEL=#{model}: numpy does not run on it; Nehalem or newer does"
+    end
+
+    def box
+      text("PYCTR_BOX")
+    end
+
+    def box_version
+      text("PYCTR_BOX_VERSION")
+    end
+
+    def groups
+      text("PYCTR_GROUPS")
+    end
+
+    def setup
+      one_of("PYCTR_SETUP", %w[course test])
+    end
+
+    def ca_file
+      path = text("PYCTR_CA_FILE") or return
+      path = File.expand_path(path, @here)
+      File.file?(path) ? path : raise(BadValue, "PYCTR_CA_FILE=#{path}: there is no such file")
+    end
+
+    def wheels
+      folder("PYCTR_WHEELS", "bundle/wheels")
+    end
+
+    def debs
+      folder("PYCTR_DEBS", "bundle/debs")
+    end
+
+    def work
+      File.expand_path(text("PYCTR_WORK") || "work", @here)
+    end
+
+    def arm64?
+      RbConfig::CONFIG["host_cpu"].match?(/arm64|aarch64/)
+    end
+
+    def windows?
+      RbConfig::CONFIG["host_os"].match?(/mswin|mingw|cygwin/)
+    end
+
+    def macos?
+      RbConfig::CONFIG["host_os"].include?("darwin")
+    end
+
+    def kvm?
+      File.readable?("/dev/kvm") && File.writable?("/dev/kvm")
+    end
+
+    private
+
+    # Empty is as good as unset.
+    def text(name)
+      value = @env.fetch(name, "").strip
+      value.empty? ? nil : value
+    end
+
+    def whole(name, default:, from:, to:, unit:)
+      value = text(name) or return default
+      return value.to_i if value.match?(/\A[0-9]{1,9}\z/) && value.to_i.between?(from, to)
+
+      raise BadValue, "#{name}=#{value}: a whole number from #{from} to #{to} is meant (#{unit})"
+    end
+
+    def one_of(name, words)
+      value = text(name)
+      return value if value.nil? || words.include?(value)
+
+      raise BadValue, "#{name}=#{value}: one of #{words.join(', ')} is meant"
+    end
+
+    # A folder that was named must be there; the usual one may be.
+    def folder(name, usual)
+      named = text(name)
+      path = File.expand_path(named || usual, @here)
+      return path if File.directory?(path)
+
+      raise BadValue, "#{name}=#{path}: there is no such folder" if named
+    end
+  end
+end
