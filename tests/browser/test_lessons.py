@@ -1,4 +1,4 @@
-"""Each lesson as a learner meets it: opened in JupyterLab, run from top to bottom, an exercise solved, in both themes."""
+"""Each lesson as a learner meets it: opened in JupyterLab, run whole, an exercise solved, in both themes."""
 
 from __future__ import annotations
 
