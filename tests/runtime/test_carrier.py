@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from pyctr_lab import BadInput, Container, Gone, Lab, TimeExpired
+from pyctr_lab.errors import Busy
+from pyctr_lab.kernel import Ref, close, getpid, kill, openat, uname, write
+from pyctr_lab.runtime.carrier import ended, readable
+
+
+def test_answers_come_in_the_order_of_the_calls(box: Container) -> None:
+    answers = box.carrier.ask([getpid(), openat("/dev/null", os.O_WRONLY), write(Ref("fd"), "x"), close(Ref("fd"))])
+    assert [answer.name for answer in answers] == ["getpid", "openat", "write", "close"]
+    assert answers[0].result == box.pid and answers[2].result == 1
+
+
+def test_the_last_answer_is_the_first_failure(box: Container) -> None:
+    answers = box.carrier.ask([close(999), getpid()])
+    assert [answer.failed for answer in answers] == [True]
+
+
+def test_the_kernel_says_who_answers(box: Container) -> None:
+    carrier = box.carrier
+    assert carrier.find_host_pid() == carrier.host_pid == box.host_pid
+    assert carrier.pids[-1] == box.pid and carrier.pids[0] == box.host_pid
+
+
+def test_a_list_that_no_message_takes_is_refused(box: Container) -> None:
+    with pytest.raises(BadInput, match="a message takes"):
+        box.carrier.ask([write(1, "x" * 200_000)])
+    assert box.carrier.ask([getpid()])[0].result == box.pid, "nothing has happened"
+
+
+def test_no_answer_in_time_then_busy_then_the_late_answer_is_skipped(box: Container, lab: Lab) -> None:
+    ours, theirs = os.pipe()
+    listing = [openat("/proc/self/stat"), uname()]
+    with pytest.raises(TimeExpired, match="no answer after"):
+        box.carrier.ask([read_from("pipe")], {"pipe": ours}, timeout=0.05)
+    with pytest.raises(Busy, match="still inside read"):
+        box.carrier.ask(listing)
+    os.write(theirs, b"x")
+    assert box.carrier.ask(listing)[-1].name == "uname"
+    os.close(ours)
+    os.close(theirs)
+
+
+def read_from(name: str):
+    from pyctr_lab.kernel import read
+
+    return read(Ref(name), 1)
+
+
+def test_one_that_ends_inside_a_call_is_gone(lab: Lab) -> None:
+    box = lab.container("doomed")
+    with pytest.raises(Gone, match="ended inside kill"):
+        box.carrier.ask([kill(box.pid, signal.SIGKILL)])
+    assert os.waitstatus_to_exitcode(box.carrier.wait(lab.launcher)) == -signal.SIGKILL
+    with pytest.raises(Gone):
+        box.carrier.ask([getpid()])
+    lab.forget(box)
+    lab.no_longer_expected(box.host_pid)
+
+
+def test_a_process_is_waited_for_without_being_its_parent() -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    assert ended(pid, 5)
+    os.waitpid(pid, 0)
+    assert ended(pid, 0), "one that is no more has ended"
+
+
+def test_a_descriptor_with_nothing_to_say() -> None:
+    ours, theirs = os.pipe()
+    assert not readable(ours, 0)
+    os.close(theirs)
+    assert readable(ours, 0), "its end is news"
+    os.close(ours)

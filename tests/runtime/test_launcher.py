@@ -1,0 +1,94 @@
+"""The launcher by itself: a small program that needs no privilege, talked to over its socket."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from pyctr_lab.runtime.lab import LAUNCHER, start_launcher
+
+
+class Talk:
+    """Its other end: sends lists, reads answers."""
+
+    def __init__(self) -> None:
+        self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self.process = start_launcher(theirs.fileno())
+
+    def ask(self, *calls: tuple[str, tuple[object, ...]], fine: tuple[int, ...] = (), names: tuple[str, ...] = ()):
+        """Each call as (name, arguments); the first result is called `first`, the others have their place's number."""
+        wire = [(name, args, fine, "first" if place == 0 else str(place)) for place, (name, args) in enumerate(calls)]
+        self.ours.send(marshal.dumps(("7", names, wire)))
+        return self.listen()
+
+    def listen(self) -> list[list[str]]:
+        number, *lines = self.ours.recv(1 << 20).decode().split("\n")
+        assert number == "7"
+        return [line.split() for line in lines]
+
+
+@pytest.fixture
+def talk() -> Iterator[Talk]:
+    made = Talk()
+    yield made
+    made.ours.close()
+    assert made.process.wait(5) == 0, "with nobody left to obey it ends by itself"
+
+
+def test_it_answers_with_result_errno_and_time(talk: Talk) -> None:
+    ((result, errno, took),) = talk.ask(("getpid", ()))
+    assert (int(result), errno) == (talk.process.pid, "0") and int(took) >= 0
+
+
+def test_a_list_ends_at_its_first_failure(talk: Talk) -> None:
+    lines = talk.ask(("getpid", ()), ("close", (999,)), ("getpid", ()))
+    assert [line[:2] for line in lines[1:]] == [["-1", "9"]]
+
+
+def test_unless_that_errno_is_fine(talk: Talk) -> None:
+    assert len(talk.ask(("close", (999,)), ("getpid", ()), fine=(9,))) == 2
+
+
+def test_a_result_is_referred_to_by_its_name(talk: Talk) -> None:
+    opened, first, second = talk.ask(
+        ("openat", (-100, "/dev/null", os.O_RDONLY)), ("close", (["first"],)), ("close", (["first"],))
+    )
+    assert int(opened[0]) > 2 and first[0] == "0"
+    assert second[:2] == ["-1", "9"], "it is closed"
+
+
+def test_what_the_kernel_wrote_comes_back(talk: Talk) -> None:
+    ((_, _, _, buffer),) = talk.ask(("uname", (bytes(390),)))
+    assert bytes.fromhex(buffer).startswith(b"Linux\0")
+
+
+def test_what_it_did_not_write_to_does_not(talk: Talk) -> None:
+    (line,) = talk.ask(("access", ("/", 0)))
+    assert len(line) == 3
+
+
+def test_a_child_obeys_a_channel_of_its_own(talk: Talk) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        message = marshal.dumps(("7", ("channel",), [("fork", (0,), (), "child")]))
+        socket.send_fds(talk.ours, [message], [theirs.fileno()])
+        ((child, _, _),) = talk.listen()
+        theirs.close()
+        ours.send(marshal.dumps(("8", (), [("getppid", (), (), "")])))
+        number, line = ours.recv(1 << 16).decode().split("\n")
+        assert number == "8" and int(line.split()[0]) == talk.process.pid
+    ((reaped, _, _),) = talk.ask(("wait4", (int(child), bytes(4), 0, None)))
+    assert reaped == child, "its channel is closed: the child has ended, with status 0, which is what the buffer held"
+
+
+def test_it_is_small_and_has_nothing_of_ours() -> None:
+    command = ["python3", "-I", "-S", "-X", "importtime", str(LAUNCHER), "0"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert "pyctr_lab" not in done.stderr.replace(str(LAUNCHER), "")
+    assert not {"re", "socket", "threading"} & {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
