@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadInput, Unsupported
+from . import cache
 
 DRIVERS = ("virtio_mmio", "virtio_console", "virtio_blk", "virtio_net")
 PACKAGE = {"x86_64": "linux-image-cloud-amd64", "aarch64": "linux-image-cloud-arm64"}
@@ -63,7 +64,7 @@ class GuestKernel:
 
 def find() -> GuestKernel:
     """A kernel for guests. The first time that may mean a download. Raises Unsupported where there is none."""
-    return of_host() or in_cache() or download()
+    return of_host() or in_kept() or download()
 
 
 def of_host() -> GuestKernel | None:
@@ -78,7 +79,7 @@ def of_host() -> GuestKernel | None:
 def given(image: Path) -> GuestKernel:
     """A kernel that somebody names, with its modules if the host has them. Raises BadInput where it is no kernel."""
     name = release(image)
-    cached = [path for path in cache().glob("*/lib/modules/*") if path.name == name]
+    cached = [path for path in kept().glob("*/lib/modules/*") if path.name == name]
     return GuestKernel(image, next(iter(cached), MODULES / (name or "none")))
 
 
@@ -120,14 +121,14 @@ def depends(module: bytes) -> list[str]:
 
 
 # --- Debian's package
-def cache() -> Path:
-    """Where downloaded kernels are kept; see the XDG Base Directory Specification."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyctr-lab" / "kernels"
+def kept() -> Path:
+    """Where downloaded kernels are kept."""
+    return cache.folder() / "kernels"
 
 
-def in_cache() -> GuestKernel | None:
+def in_kept() -> GuestKernel | None:
     """The newest kernel that was downloaded before."""
-    images = sorted(cache().glob("linux-image-*/boot/vmlinuz-*"), key=lambda path: path.stat().st_mtime)
+    images = sorted(kept().glob("linux-image-*/boot/vmlinuz-*"), key=lambda path: path.stat().st_mtime)
     kernels = [GuestKernel(path, path.parents[1] / "lib/modules" / path.name.partition("-")[2]) for path in images]
     return next((kernel for kernel in reversed(kernels) if kernel.has_drivers()), None)
 
@@ -141,16 +142,16 @@ def download() -> GuestKernel:
             hint="give one: Machine(kernel=...), with its modules in /lib/modules",
         )
     with only_one():
-        return in_cache() or unpacked(newest(PACKAGE[machine]))
+        return in_kept() or unpacked(newest(PACKAGE[machine]))
 
 
 @contextmanager
 def only_one() -> Iterator[None]:
     """Two at once would download twice. What a killed download has left behind is cleared."""
-    cache().mkdir(parents=True, exist_ok=True)
-    with (cache() / "lock").open("w") as lock:
+    kept().mkdir(parents=True, exist_ok=True)
+    with (kept() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for left in cache().glob(".new-*"):
+        for left in kept().glob(".new-*"):
             shutil.rmtree(left)
         yield
 
@@ -166,12 +167,12 @@ def newest(package: str) -> str:
 
 def unpacked(package: str) -> GuestKernel:
     """Fetches a package and unpacks it; it appears in the cache whole or not at all."""
-    with tempfile.TemporaryDirectory(dir=cache(), prefix=".new-") as folder:
+    with tempfile.TemporaryDirectory(dir=kept(), prefix=".new-") as folder:
         apt("apt-get", "download", "-o", "APT::Sandbox::User=root", package, cwd=folder)
         (archive,) = Path(folder).glob("*.deb")
         apt("dpkg-deb", "-x", str(archive), f"{folder}/root")
-        os.rename(f"{folder}/root", cache() / package)
-    found = in_cache()
+        os.rename(f"{folder}/root", kept() / package)
+    found = in_kept()
     if not found:
         raise Unsupported(f"Debian's kernel {package} lacks a driver of a guest")
     return found

@@ -35,7 +35,7 @@ class Hardware:
         """The kernel's command line. A kernel that panics ends its machine: it restarts at once, and may not."""
         extra = [COUNTED_KERNEL] if self.counted else []
         if self.tsc_khz and self.accelerator == "tcg" and not self.counted:
-            extra.append(f"tsc_early_khz={self.tsc_khz}")
+            extra.append(f"tsc_early_khz={self.tsc_khz} tsc=reliable")
         return " ".join([f"console={CONSOLE[self.machine]} panic=-1 reboot=t", *extra])
 
     def command(self, files: dict[str, int]) -> list[str]:

@@ -4,84 +4,97 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 from ..errors import Gone, TimeExpired
 from ..kernel import proc, size
 from ..runtime import Lab, Run
 from ..runtime.program import words
-from . import boot_log, guest_kernel, initramfs, tsc
+from . import boot_log, demands, guest_kernel, initramfs, tsc
+from .boot import boot, started
 from .boot_log import Message
 from .hardware import Hardware
-from .ports import Asked, Ports
-from .wires import Wires
+from .ports import Asked
 
-MEMORY = "256M"
-FIRST_ANSWER = 60.0  # seconds that a guest may take until it answers
-ENDING = 5.0  # seconds that a guest may take to end a command, or itself
+ANSWER = 120.0  # seconds that a guest may take until it answers
+PATIENCE = 5.0  # seconds that a guest may take to end a command
+OFF = 15.0  # seconds that a guest may take to switch itself off
 
 
 class Machine:
-    """A virtual machine that has booted. It ends with its `with` block, by `power_off` or `kill`, or with its lab."""
+    """A virtual machine that has booted. It ends with its `with` block, by `power_off` or `kill`, or with its lab.
+
+    `memory` is a size ("256M"), `cpus` may be more than the host has. `disk` is a file that becomes the guest's
+    /dev/vda and outlives it; with a `disk_size` it is made where it is not there. `lab` is the lab whose process QEMU
+    becomes: else the newest, else one of its own. `kernel` is another kernel than the one that is found; `accelerator`
+    is "kvm" or "tcg", else KVM where guests are known to run under it. `timeout`: seconds until the guest must answer.
+
+    Raises BadInput for what cannot be, Unsupported where something is not installed, and Gone or TimeExpired with the
+    console's last lines when the guest ends or hangs as it boots. Nothing is left running then.
+    """
 
     def __init__(
         self,
         *,
-        memory: int | str = MEMORY,
+        memory: int | str = "256M",
         cpus: int = 1,
         disk: Path | str | None = None,
+        disk_size: int | str | None = None,
         lab: Lab | None = None,
         kernel: Path | str | None = None,
         accelerator: str | None = None,
-        timeout: float = FIRST_ANSWER,
+        timeout: float = ANSWER,
     ) -> None:
-        self.hardware = Hardware(size.parse(memory, what="memory"), cpus, disk=disk is not None, tsc_khz=tsc.khz())
-        found = guest_kernel.find()
-        current = lab or Lab.current()
-        self._own = Lab() if current is None else None
-        self.lab = current or self._own or Lab()
-        contents = {"kernel": found.image.read_bytes(), "initramfs": initramfs.make(found)}
-        files = {"disk": os.open(disk, os.O_RDWR | os.O_CLOEXEC)} if disk is not None else {}
-        wires = Wires(contents, files)
-        self._wires = wires
-        self._ports = Ports(wires.ours)
+        demand = demands.check(memory, cpus, disk, disk_size, kernel, accelerator, timeout)
+        self.kernel = demand.kernel or guest_kernel.find()
+        contents = {"kernel": self.kernel.image.read_bytes(), "initramfs": initramfs.make(self.kernel)}
+        hardware = Hardware(demand.memory, demand.cpus, disk=demand.disk is not None, tsc_khz=tsc.khz())
         self._lock = threading.RLock()
-        began = time.monotonic()
-        self._program = self.lab.host.launch(self.hardware.command(wires.numbers), wires)
-        try:
-            if not self._ports.ready(timeout):
-                raise TimeExpired(f"the guest had not answered after {timeout} s")
-        except BaseException:
-            self.kill()
-            raise
-        self.boot_seconds = time.monotonic() - began
-        for fd in files.values():
-            os.close(fd)
+        with ExitStack() as undo, ExitStack() as opened:
+            self.lab = lab or Lab.current() or undo.enter_context(Lab())
+            files = {"disk": opened.enter_context(demand.disk.open("r+b")).fileno()} if demand.disk else {}
+            start = partial(started, self.lab, hardware, contents, files, demand.timeout)
+            booted = boot(start, demand.accelerator)
+            self._emulator, self.boot_seconds, self.kvm = booted.emulator, booted.seconds, booted.kvm
+            undo.callback(self._emulator.kill)
+            self._end = undo.pop_all()
 
     # --- seen
     @property
     def accelerator(self) -> str:
-        """ "kvm": the guest's instructions run on the real processor; "tcg": they are translated by software."""
+        """ "kvm": the processor itself carries out the guest's instructions; "tcg": software translates them."""
         return self.hardware.accelerator
+
+    @property
+    def hardware(self) -> Hardware:
+        """What the guest was given."""
+        return self._emulator.hardware
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is still switched on."""
+        return self._emulator.alive
 
     @property
     def pid(self) -> int:
         """The number of QEMU's process as lab.host sees it."""
-        return self._program.pid
+        return self._emulator.program.pid
 
     @property
     def host_pid(self) -> int:
         """The number of QEMU's process as the notebook sees it."""
-        return self._program.host_pid
+        return self._emulator.program.host_pid
 
     @property
     def console(self) -> str:
         """All that the guest has written to its serial line so far."""
-        return self._program.stdout
+        return self._emulator.console
 
     @property
     def boot_log(self) -> tuple[Message, ...]:
@@ -90,62 +103,87 @@ class Machine:
 
     @property
     def memory(self) -> int:
-        """Bytes that QEMU's process takes now: PSS, with its share of what it shares with others; see proc(5)."""
-        found = re.search(r"^Pss: +(\d+) kB", proc.text_of(self.host_pid, "smaps_rollup"), re.MULTILINE)
+        """Bytes of memory that QEMU's process takes now: its PSS (proc(5)), which halves what two share."""
+        found = re.search(r"^Pss: +(\d+) kB", self._proc("smaps_rollup"), re.MULTILINE)
         assert found
         return int(found[1]) * 1024
 
     @property
     def cpu_seconds(self) -> float:
         """Seconds of processor time that QEMU's process has used so far."""
-        fields = proc.text_of(self.host_pid, "stat").rpartition(")")[2].split()
+        fields = self._proc("stat").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _proc(self, name: str) -> str:
+        if not self.alive:
+            raise self._gone()
+        return proc.text_of(self.host_pid, name)
+
+    def _gone(self) -> Gone:
+        return Gone("this machine is switched off", hint="Machine() boots another")
 
     # --- used
     def run(self, argv: Iterable[str], *, timeout: float | None = None) -> Run:
-        """Runs a command in the guest and waits for its end. After `timeout` seconds it is killed: TimeExpired."""
+        """Runs a command in the guest and waits for its end. Its standard input is empty.
+
+        After `timeout` seconds it is killed with all of its session, and TimeExpired raised; interrupting the cell
+        kills it too. Raises Gone when the machine has ended or ends meanwhile. A command that is not there ends with
+        127, as in a shell.
+        """
         command, began = words(argv), time.monotonic()
         with self._lock:
+            if not self.alive:
+                raise self._gone()
             try:
-                asked = self._ports.ask(command)
+                asked = self._emulator.ports.ask(command)
                 in_time = self._finish(asked, None if timeout is None else began + timeout)
-            except (ConnectionError, OSError):
-                raise Gone(f"the machine ended during {command[0]}") from None
+            except ConnectionError:
+                raise self._emulator.why_it_ended(f"during {shlex.join(command)}") from None
         said = {name: bytes(data).decode(errors="replace") for name, data in asked.said.items()}
         run = Run(command, asked.returncode, said["out"], said["err"], time.monotonic() - began)
         if not in_time:
-            raise TimeExpired(f"{command[0]} had not ended after {timeout} s", run=run)
+            hint = "it was killed" if asked.done else "it could not be killed, so the machine was"
+            raise TimeExpired(f"{shlex.join(command)} had not ended after {timeout} s", run=run, hint=hint)
         return run
 
     def _finish(self, asked: Asked, until: float | None) -> bool:
+        """Whether the command ended in time. When it did not it is made to, or else the machine is."""
         try:
-            in_time = self._ports.wait(asked, until)
-        except BaseException:
-            self._ports.end(asked, ENDING)
+            in_time = self._emulator.ports.wait(asked, until)
+        except ConnectionError:  # it has ended by itself
             raise
-        if not in_time and not self._ports.end(asked, ENDING):
-            self.kill()
+        except BaseException:  # an interrupted cell: nothing may go on behind its back
+            self._make_end(asked)
+            raise
+        if not in_time:
+            self._make_end(asked)
         return in_time
+
+    def _make_end(self, asked: Asked) -> None:
+        if not self._emulator.ports.end(asked, PATIENCE):
+            self.kill()
 
     # --- its end
     def power_off(self) -> None:
-        """Has the guest write what it has not yet written, and switch itself off."""
-        if not self._program.poll() and not self._program.result:
-            self._ports.power_off()
-            with suppress(TimeExpired):
-                self._program.wait(ENDING)
+        """Has the guest write to its disk what it has not yet written, and switch itself off. Twice is fine."""
+        with suppress(ConnectionError, TimeExpired):
+            if self.alive:
+                self._emulator.ports.power_off()
+                self._emulator.program.wait(OFF)
         self.kill()
 
     def kill(self) -> None:
-        """Pulls the plug: SIGKILL for QEMU's process. Twice is fine."""
-        self._program.kill()
-        self._program.wait()
-        self._wires.hang_up()
-        if self._own:
-            self._own.close()
+        """Pulls the plug: SIGKILL for QEMU's process. What the guest had not yet written is lost. Twice is fine."""
+        self._end.close()
+
+    def __repr__(self) -> str:
+        off = "" if self.alive else ", switched off"
+        return f'Machine(memory="{size.shown(self.hardware.memory)}", cpus={self.hardware.cpus}{off})'
 
     def __enter__(self) -> Machine:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.power_off()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.power_off()
+        self.kill()

@@ -57,15 +57,15 @@ class Asked:
 
 
 class Ports:
-    """The ports of one guest. Every call gives False, or raises ConnectionError, once the machine has ended."""
+    """The ports of one guest. Every call raises ConnectionError once the machine has ended."""
 
     def __init__(self, sockets: Mapping[str, socket.socket]) -> None:
         self._sockets = dict(sockets)
         self._line = bytearray()
         self._asked = 0
 
-    def ready(self, timeout: float) -> bool:
-        """Waits for the guest's first word; False after `timeout` seconds. Raises ConnectionError when it has ended."""
+    def answered(self, timeout: float) -> bool:
+        """Whether the guest has said its first word; waits `timeout` seconds for it."""
         return bool(self._lines(timeout))
 
     def ask(self, argv: Sequence[str]) -> Asked:

@@ -1,0 +1,58 @@
+"""Booting: under KVM where a guest speaks there, else under TCG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from ..errors import TimeExpired, Unsupported
+from ..runtime import Lab
+from . import accelerator
+from .accelerator import Finding
+from .emulator import Emulator
+from .hardware import Hardware
+
+SPOKEN = 4.0  # seconds in which a guest that runs on the processor itself has always something new to say
+SILENCE = 30.0  # the same for one that is emulated
+
+
+@dataclass(frozen=True)
+class Booted:
+    """A guest that has answered, after so many `seconds`, and what is known of `kvm` here."""
+
+    emulator: Emulator
+    seconds: float
+    kvm: Finding
+
+
+def boot(start: Callable[[str], tuple[Emulator, float]], wanted: str | None) -> Booted:
+    """Starts a guest by `start`, which is given the accelerator. `wanted` is "kvm", "tcg", or None for the better one.
+
+    Where nobody has tried KVM since the host booted, this guest does.
+    """
+    finding = Finding(False, "it was not wanted") if wanted == "tcg" else accelerator.known()
+    if finding is None:
+        try:
+            emulator, seconds = start("kvm")
+        except (TimeExpired, Unsupported) as why:
+            finding = Finding(False, str(why).splitlines()[0])
+        else:
+            finding = Finding(True)
+            accelerator.remember(finding)
+            return Booted(emulator, seconds, finding)
+        accelerator.remember(finding)
+    if wanted == "kvm" and not finding.works:
+        raise Unsupported(f"no guest runs under KVM here: {finding.reason}", hint='accelerator="tcg" needs no KVM')
+    return Booted(*start("kvm" if finding.works else "tcg"), finding)
+
+
+def started(
+    lab: Lab, hardware: Hardware, contents: Mapping[str, bytes], files: Mapping[str, int], limit: float, name: str
+) -> tuple[Emulator, float]:
+    """A guest that has answered under the accelerator of this name; one that does not leaves nothing behind."""
+    emulator = Emulator(lab, replace(hardware, accelerator=name), contents, files)
+    try:
+        return emulator, emulator.await_answer(limit, SPOKEN if name == "kvm" else SILENCE)
+    except BaseException:
+        emulator.kill()
+        raise

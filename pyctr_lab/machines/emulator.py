@@ -1,0 +1,85 @@
+"""QEMU as a process of the lab, from its start to the guest's first answer, and what went wrong on the way."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+
+from ..errors import Gone, LabError, TimeExpired, Unsupported
+from ..runtime import Lab, Program
+from .hardware import Hardware
+from .ports import Ports
+from .wires import Wires
+
+LAST = 8  # lines of the console that an error shows
+GLANCE = 0.2  # seconds between two looks at the console: nothing tells when a file in memory grows
+ENDING = 5.0  # seconds for a machine whose ports are closed to be gone
+PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
+
+
+class Emulator:
+    """A QEMU process. Its guest may still be silent."""
+
+    def __init__(self, lab: Lab, hardware: Hardware, contents: Mapping[str, bytes], files: Mapping[str, int]) -> None:
+        self.hardware = hardware
+        self._wires = Wires(contents, files)
+        self.ports = Ports(self._wires.ours)
+        self.began = time.monotonic()
+        try:
+            self.program: Program = lab.host.launch(hardware.command(self._wires.numbers), self._wires)
+        except BaseException:
+            self._wires.hang_up()
+            raise
+
+    @property
+    def console(self) -> str:
+        """All that the guest has written to its serial line so far."""
+        return self.program.stdout
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is still there."""
+        return self.program.poll() is None
+
+    def await_answer(self, limit: float, silence: float) -> float:
+        """Waits for the guest's first answer; seconds from the start of QEMU till then.
+
+        Raises TimeExpired after `limit` seconds, or when the console has said nothing new for `silence` seconds;
+        Gone or Unsupported when the process has ended.
+        """
+        said, since = 0, self.began
+        try:
+            while not self.ports.answered(GLANCE):
+                now, size = time.monotonic(), len(self.console)
+                said, since = (size, now) if size != said else (said, since)
+                if now - self.began > limit or now - since > silence:
+                    raise TimeExpired(self.story(f"the guest had not answered after {now - self.began:.0f} s"))
+        except ConnectionError:
+            raise self.why_it_ended("before it answered") from None
+        return time.monotonic() - self.began
+
+    def why_it_ended(self, when: str) -> LabError:
+        """The error that tells why the process is no longer there."""
+        run = self.program.wait(ENDING)
+        panic = PANIC.search(run.stdout)
+        if panic:
+            return Gone(self.story(f"the guest ended {when}: kernel panic: {panic[1].strip()}"))
+        if run.returncode > 0:
+            complaint = run.stderr.strip().splitlines()[-1:] or [f"status {run.returncode}"]
+            return Unsupported(f"QEMU gave up {when}: {complaint[0].strip()}")
+        by = f", by {run.signal}" if run.signal else ""
+        return Gone(self.story(f"the machine ended {when}{by}"))
+
+    def story(self, what: str) -> str:
+        """What happened, and behind it the console's last lines; of a panic those that led to it, not its dump."""
+        dying = PANIC.search(self.console)
+        told = self.console[: dying.end()] if dying else self.console
+        lines = [line.rstrip() for line in told.splitlines() if line.strip()][-LAST:]
+        return "\n    ".join([what + (", after these last words:" if lines else "; its console is empty"), *lines])
+
+    def kill(self) -> None:
+        """Pulls the plug. Twice is fine."""
+        self.program.kill()
+        self.program.wait()
+        self._wires.hang_up()
