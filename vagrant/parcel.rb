@@ -1,4 +1,5 @@
 # What goes to the machine and what the host keeps ready for it: the course in one file, the learner's folder, a free port.
+require "digest"
 require "fileutils"
 require "find"
 require "rubygems/package"
@@ -10,15 +11,19 @@ module PyctrLab
                 .virtual_documents .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .grimp_cache
                 vagrant/work vagrant/bundle vagrant/box].freeze
 
+  # Providers whose forwarded ports listen on all addresses of the host: their rules have no place for one.
+  TUNNELLED = %w[vmware_desktop parallels].freeze
+
   module_function
 
   # A tar of the clone, the same bytes for the same files; written aside and then put in place.
   def pack(top, tar)
     FileUtils.mkdir_p(File.dirname(tar))
-    File.open("#{tar}.new", "wb") do |file|
+    aside = "#{tar}.#{Process.pid}-#{Thread.current.object_id}" # several machines come up at once
+    File.open(aside, "wb") do |file|
       Gem::Package::TarWriter.new(file) { |writer| course_files(top).each { |name| add(writer, top, name) } }
     end
-    FileUtils.mv("#{tar}.new", tar)
+    File.rename(aside, tar)
   end
 
   def course_files(top)
@@ -79,12 +84,49 @@ module PyctrLab
   # Into the settings that Vagrant has already read.
   def use_port(machine, port)
     machine.config.vm.networks.each { |_type, options| options[:host] = port if options[:id] == "jupyter" }
+    told = { "PYCTR_PORT" => port.to_s, "PYCTR_DOOR" => behind_nat?(machine) ? "yes" : "no",
+             "PYCTR_TUNNEL" => TUNNELLED.include?(machine.provider_name.to_s) ? "yes" : "no" }
     machine.config.vm.provisioners.each do |provisioner|
-      next unless provisioner.type == :shell
-
-      # Behind a NAT the port arrives at the network card; libvirt's is a tunnel that arrives on loopback.
-      door = machine.provider_name == :libvirt ? "no" : "yes"
-      provisioner.config.env = provisioner.config.env.merge("PYCTR_PORT" => port.to_s, "PYCTR_DOOR" => door)
+      provisioner.config.env = provisioner.config.env.merge(told) if provisioner.type == :shell
     end
+  end
+
+  # There the port arrives at the network card; libvirt's, like any tunnel through ssh, arrives on loopback.
+  def behind_nat?(machine)
+    %w[virtualbox qemu].include?(machine.provider_name.to_s)
+  end
+
+  # A few letters for a clone, the same each time.
+  def mark(folder)
+    Digest::SHA256.hexdigest(folder)[0, 6]
+  end
+
+  # The highest number of a worker: of those asked for, and of those that were made before.
+  def workers(here, nodes)
+    made = Dir.glob(File.join(here, ".vagrant", "machines", "worker*", "*", "id")).map { |path| path[/worker([0-9]+)/, 1] }
+    [nodes - 1, *made.map(&:to_i)].max
+  end
+
+  def send_files(machine, tar, asked)
+    { tar => "/tmp/pyctr_lab.tar", asked.wheels => "/tmp/pyctr-wheels", asked.debs => "/tmp/pyctr-debs",
+      asked.ca_file => "/tmp/pyctr-ca.pem" }.each do |source, place|
+      machine.vm.provision place, type: "file", source: source, destination: place if source
+    end
+  end
+
+  # Before the machine comes up or is provisioned: what is fresh on the host goes with it.
+  def prepare(machine, top, tar, asked)
+    if asked.nodes > 1 && machine.provider_name == :qemu
+      raise BadValue, "PYCTR_NODES=#{asked.nodes}: QEMU's plugin has no private network; libvirt and VirtualBox have one"
+    end
+    pack(top, tar)
+    keep_work(machine, asked)
+    use_port(machine, settle_port(machine, asked.port))
+  end
+
+  def keep_work(machine, asked)
+    return make_work_folder(asked.work, asked.uid) if asked.folder_for(machine.provider_name.to_s)
+
+    machine.ui.warn("No folder of this host is shared: what you write lives in the machine, and ends with it.")
   end
 end

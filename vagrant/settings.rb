@@ -1,6 +1,5 @@
 # What the environment asks of the machine: each value checked, or one line that says what is wrong with it.
 # Plain Ruby as Vagrant brings it along on Linux, macOS and Windows; no gem, no shell.
-require "etc"
 require "rbconfig"
 
 module PyctrLab
@@ -28,7 +27,8 @@ module PyctrLab
 
     # Every value, whether this provider needs it or not.
     def check
-      %i[memory cpus port nodes uid provider driver share cpu_model setup ca_file wheels debs].each { |name| send(name) }
+      %i[memory cpus port nodes uid provider driver cpu_model setup ca_file wheels debs].each { |name| send(name) }
+      share_for("virtualbox")
       self
     end
 
@@ -63,14 +63,34 @@ module PyctrLab
       one_of("PYCTR_DRIVER", %w[kvm qemu]) || (kvm? ? "kvm" : "qemu")
     end
 
-    # What the type of the synced folder may be, nil for the provider's own.
-    def share
-      one_of("PYCTR_SHARE", SHARES)
+    def accelerator
+      return "hvf" if macos? && text("PYCTR_DRIVER") != "qemu"
+
+      driver == "kvm" ? "kvm" : "tcg"
+    end
+
+    # The type of the synced folder: what was asked for, or what the provider does best; nil is its own.
+    def share_for(provider)
+      one_of("PYCTR_SHARE", SHARES) || case provider
+                                       when "libvirt" then "virtiofs"
+                                       when "qemu" then macos? || windows? ? "smb" : "none"
+                                       end
+    end
+
+    # How the learner's folder is shared, or nil where it is not.
+    def folder_for(provider)
+      type = share_for(provider)
+      return if type == "none"
+
+      folder = { id: "work", create: true, owner: uid, group: uid }
+      folder[:type] = type if type
+      folder[:smb_host] = "10.0.2.2" if type == "smb" && provider == "qemu" # its user network answers no ping
+      folder
     end
 
     # qemu64 lacks instructions that numpy and matplotlib are compiled for.
     def cpu_model
-      model = text("PYCTR_CPU_MODEL") || "Nehalem"
+      model = text("PYCTR_CPU_MODEL") || (arm64? ? "cortex-a72" : "Nehalem")
       return model unless model.start_with?("qemu", "kvm")
 
       raise BadValue, "PYCTR_CPU_MODEL=#{model}: numpy does not run on it; Nehalem or newer does"
@@ -88,8 +108,18 @@ module PyctrLab
       text("PYCTR_GROUPS")
     end
 
+    # Workers run containers, no lessons.
+    def worker_memory
+      [memory / 2, 512].max
+    end
+
     def setup
       one_of("PYCTR_SETUP", %w[course test])
+    end
+
+    # What provision.sh is told; what the trigger finds out comes to it later.
+    def for_provisioning
+      { "PYCTR_GROUPS" => groups, "PYCTR_SETUP" => setup, "PYCTR_UID" => uid.to_s }.compact
     end
 
     def ca_file
