@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from ..errors import TimeExpired, Unsupported
+from ..errors import LabError, Unsupported
 from ..runtime import Lab
 from . import accelerator
 from .accelerator import Finding
-from .emulator import Emulator
+from .emulator import Emulator, Panicked
 from .hardware import Hardware
 
 SPOKEN = 4.0  # seconds in which a guest that runs on the processor itself has always something new to say
-SILENCE = 30.0  # the same for one that is emulated
+SILENCE = 60.0  # the same for one that is emulated
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,10 @@ def boot(start: Callable[[str], tuple[Emulator, float]], wanted: str | None) -> 
     if finding is None:
         try:
             emulator, seconds = start("kvm")
-        except (TimeExpired, Unsupported) as why:
+        except Panicked:
+            accelerator.remember(Finding(True))
+            raise
+        except LabError as why:
             finding = Finding(False, str(why).splitlines()[0])
         else:
             finding = Finding(True)

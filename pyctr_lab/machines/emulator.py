@@ -18,6 +18,10 @@ ENDING = 5.0  # seconds for a machine whose ports are closed to be gone
 PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 
 
+class Panicked(Gone):
+    """The guest's kernel gave up. It had come to speak before."""
+
+
 class Emulator:
     """A QEMU process. Its guest may still be silent."""
 
@@ -64,7 +68,7 @@ class Emulator:
         run = self.program.wait(ENDING)
         panic = PANIC.search(run.stdout)
         if panic:
-            return Gone(self.story(f"the guest ended {when}: kernel panic: {panic[1].strip()}"))
+            return Panicked(self.story(f"the guest ended {when}: kernel panic: {panic[1].strip()}"))
         if run.returncode > 0:
             complaint = run.stderr.strip().splitlines()[-1:] or [f"status {run.returncode}"]
             return Unsupported(f"QEMU gave up {when}: {complaint[0].strip()}")

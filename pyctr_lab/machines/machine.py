@@ -22,9 +22,9 @@ from .boot_log import Message
 from .hardware import Hardware
 from .ports import Asked
 
-ANSWER = 120.0  # seconds that a guest may take until it answers
-PATIENCE = 5.0  # seconds that a guest may take to end a command
-OFF = 15.0  # seconds that a guest may take to switch itself off
+ANSWER = 180.0  # seconds that a guest may take until it answers
+PATIENCE = 10.0  # seconds that a guest may take to end a command
+OFF = 30.0  # seconds that a guest may take to switch itself off
 
 
 class Machine:
