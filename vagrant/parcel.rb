@@ -66,7 +66,7 @@ module PyctrLab
   def free_port(wanted)
     last = [wanted + 99, 65_535].min
     (wanted..last).find { |port| free?(port) } ||
-      raise(BadValue, "PYCTR_PORT=#{wanted}: it and all ports up to #{last} are taken on this host")
+      raise(BadValue.of("PYCTR_PORT", wanted.to_s, "it and all ports up to #{last} are taken on this host"))
   end
 
   def free?(port)
@@ -117,7 +117,7 @@ module PyctrLab
   # Before the machine comes up or is provisioned: what is fresh on the host goes with it.
   def prepare(machine, top, tar, asked)
     if asked.nodes > 1 && machine.provider_name == :qemu
-      raise BadValue, "PYCTR_NODES=#{asked.nodes}: QEMU's plugin has no private network; libvirt and VirtualBox have one"
+      raise BadValue.of("PYCTR_NODES", asked.nodes.to_s, "QEMU's plugin has no private network; libvirt's has one")
     end
     pack(top, tar)
     keep_work(machine, asked)

@@ -5,6 +5,12 @@ require "rbconfig"
 module PyctrLab
   # Vagrant prints the message of its own errors, and no traceback.
   class BadValue < Vagrant::Errors::VagrantError
+    # In one line, however long or odd the value is.
+    def self.of(name, value, meant)
+      shown = value.length > 60 ? "#{value[0, 60]}..." : value
+      new("#{name}=#{shown.inspect[1..-2]}: #{meant}")
+    end
+
     def initialize(text)
       @text = text
       super()
@@ -27,7 +33,7 @@ module PyctrLab
 
     # Every value, whether this provider needs it or not.
     def check
-      %i[memory cpus port nodes uid provider driver cpu_model setup ca_file wheels debs].each { |name| send(name) }
+      %i[memory cpus port nodes uid provider driver cpu_model groups setup ca_file wheels debs].each { |name| send(name) }
       share_for("virtualbox")
       self
     end
@@ -93,7 +99,7 @@ module PyctrLab
       model = text("PYCTR_CPU_MODEL") || (arm64? ? "cortex-a72" : "Nehalem")
       return model unless model.start_with?("qemu", "kvm")
 
-      raise BadValue, "PYCTR_CPU_MODEL=#{model}: numpy does not run on it; Nehalem or newer does"
+      raise BadValue.of("PYCTR_CPU_MODEL", model, "numpy does not run on it; Nehalem or newer does")
     end
 
     def box
@@ -104,8 +110,14 @@ module PyctrLab
       text("PYCTR_BOX_VERSION")
     end
 
+    # Groups of packages.txt, the only list of them.
     def groups
-      text("PYCTR_GROUPS")
+      named = text("PYCTR_GROUPS") or return
+      known = File.foreach(File.join(@here, "..", "packages.txt")).grep_v(/\A#/).map { |row| row[/\S+/] }.compact.uniq
+      unknown = named.split - known
+      return named if unknown.empty?
+
+      raise BadValue.of("PYCTR_GROUPS", named, "packages.txt has no group #{unknown.first}; it has #{known.join(', ')}")
     end
 
     # Workers run containers, no lessons.
@@ -125,7 +137,7 @@ module PyctrLab
     def ca_file
       path = text("PYCTR_CA_FILE") or return
       path = File.expand_path(path, @here)
-      File.file?(path) ? path : raise(BadValue, "PYCTR_CA_FILE=#{path}: there is no such file")
+      File.file?(path) ? path : raise(BadValue.of("PYCTR_CA_FILE", path, "there is no such file"))
     end
 
     def wheels
@@ -168,14 +180,14 @@ module PyctrLab
       value = text(name) or return default
       return value.to_i if value.match?(/\A[0-9]{1,9}\z/) && value.to_i.between?(from, to)
 
-      raise BadValue, "#{name}=#{value}: a whole number from #{from} to #{to} is meant (#{unit})"
+      raise BadValue.of(name, value, "a whole number from #{from} to #{to} is meant (#{unit})")
     end
 
     def one_of(name, words)
       value = text(name)
       return value if value.nil? || words.include?(value)
 
-      raise BadValue, "#{name}=#{value}: one of #{words.join(', ')} is meant"
+      raise BadValue.of(name, value, "one of #{words.join(', ')} is meant")
     end
 
     # A folder that was named must be there; the usual one may be.
@@ -184,7 +196,7 @@ module PyctrLab
       path = File.expand_path(named || usual, @here)
       return path if File.directory?(path)
 
-      raise BadValue, "#{name}=#{path}: there is no such folder" if named
+      raise BadValue.of(name, path, "there is no such folder") if named
     end
   end
 end
