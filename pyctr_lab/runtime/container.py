@@ -21,7 +21,7 @@ from ..kernel.constants import KIND_FLAGS
 from ..steps import ENVIRONMENT, NAMES, Environment, Step
 from .carrier import EXECS, Carrier, ended
 from .program import Program, Run, words
-from .streams import Input, Streams
+from .streams import Input, Streams, next_look
 from .view import View, look
 
 if TYPE_CHECKING:
@@ -318,11 +318,30 @@ class Container:
     def _ended(self, timeout: float | None) -> int:
         reaper = self._reaper or self.lab.launcher
         try:
+            if is_init(self.carrier):
+                self._let_it_end(timeout)
+                timeout = 0 if timeout is not None else None
             return self.carrier.wait(reaper, timeout)
         except Gone:
             if not is_init(reaper) or not ended(reaper.host_pid, 5):
                 raise
             return int(signal.SIGKILL)  # a PID namespace ends with its PID 1: the kernel kills all that is in it
+
+    def _let_it_end(self, timeout: float | None) -> None:
+        until = None if timeout is None else time.monotonic() + timeout
+        while not ended(self.carrier.host_pid, max(0.0, next_look(until) - time.monotonic())):
+            if until is not None and time.monotonic() >= until:
+                return
+            self.bury_visitors()
+
+    def bury_visitors(self) -> None:
+        """Reaps those who came into its PID namespace from outside and have ended: without that a PID 1 cannot end.
+
+        When it does, the kernel has killed them, and waits until somebody has buried each; see pid_namespaces(7).
+        """
+        for visitor in self.lab.visitors(self) if self.alive else []:
+            if proc.state(visitor.host_pid) == "Z":
+                visitor.wait_status()
 
     def __enter__(self) -> Container:
         return self

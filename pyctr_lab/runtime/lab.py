@@ -21,7 +21,7 @@ from ..kernel.constants import PR_SET_NAME, SIGKILL, WNOHANG
 from ..steps import ENVIRONMENT, Birth, Recipe, default
 from . import world
 from .carrier import Carrier, ended
-from .container import Container
+from .container import Container, is_init
 from .program import Program, Run, words
 from .streams import Input, Streams
 
@@ -181,7 +181,8 @@ class Lab:
         try:
             box.carry([*before, *streams.calls(), execve(command, env)], streams.theirs)
             streams.hand_over()
-            program = Program(tuple(command), box.host_pid, box.pid, box.wait_status, streams, began)
+            meanwhile = box.bury_visitors if is_init(carrier) else None
+            program = Program(tuple(command), box.host_pid, box.pid, box.wait_status, streams, began, meanwhile)
             self.expect(box)
             return program
         except BaseException:

@@ -46,6 +46,7 @@ class Program:
         reap: Callable[[float | None], int],
         streams: Streams,
         began: float,
+        meanwhile: Callable[[], None] | None = None,
     ) -> None:
         self.args = args
         self.host_pid = host_pid
@@ -53,6 +54,7 @@ class Program:
         self.began = began
         self.result: Run | None = None
         self._reap = reap
+        self._meanwhile = meanwhile
         self._streams = streams
         self._pidfd = os.pidfd_open(self.host_pid)
 
@@ -74,7 +76,7 @@ class Program:
         """Waits for its end. Raises TimeExpired after `timeout` seconds; the program goes on then."""
         if self.result:
             return self.result
-        if not self._streams.pump(self._pidfd, timeout):
+        if not self._streams.pump(self._pidfd, timeout, self._meanwhile):
             raise TimeExpired(f"{shlex.join(self.args)} had not ended after {timeout} s", run=self._run(0))
         seconds = time.monotonic() - self.began
         status = self._reap(None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from collections.abc import Callable
 from typing import TypeAlias
 
 from ..errors import BadInput
@@ -13,6 +14,7 @@ from ..kernel.constants import TIOCSCTTY
 
 Input: TypeAlias = str | bytes | int | None  # what to feed, or a descriptor, or nothing at all
 CHUNK = 1 << 16
+PAUSE = 0.25  # seconds between two looks at what nobody announces
 
 
 class Streams:
@@ -83,16 +85,18 @@ class Streams:
             os.close(fd)
         self.theirs = {}
 
-    def pump(self, pidfd: int, timeout: float | None = None) -> bool:
+    def pump(self, pidfd: int, timeout: float | None = None, meanwhile: Callable[[], None] | None = None) -> bool:
         """Feeds and collects until the process has ended; False when `timeout` seconds were over first.
 
-        What a process left in the background keeps open is not waited for.
+        What a process left in the background keeps open is not waited for. `meanwhile` is called now and then.
         """
         until = None if timeout is None else time.monotonic() + timeout
         while True:
-            ready = self._ready(pidfd, until)
-            if not ready:
+            ready = self._ready(pidfd, until if meanwhile is None else next_look(until))
+            if not ready and (meanwhile is None or (until is not None and time.monotonic() >= until)):
                 return False
+            if not ready and meanwhile is not None:
+                meanwhile()
             for fd in ready - {pidfd}:
                 self._write() if fd == self._stdin else self._read(fd)
             if pidfd in ready:
@@ -152,3 +156,9 @@ class Streams:
         for fd in [*self._ours, *([self._stdin] if self._stdin >= 0 else [])]:
             os.close(fd)
         self._ours, self._stdin = {}, -1
+
+
+def next_look(until: float | None) -> float:
+    """When to look again, by the monotonic clock; not later than `until`."""
+    soon = time.monotonic() + PAUSE
+    return soon if until is None else min(soon, until)

@@ -225,6 +225,21 @@ def test_a_program_beside_number_one_does_not_keep_it_from_ending(lab: Lab, box:
     assert program.wait().signal == "SIGKILL"
 
 
+def test_number_one_is_waited_for_though_others_came_in_from_outside(lab: Lab, box: Container) -> None:
+    for step in (*lab.recipe(), steps.Exec(["/bin/sleep", "0.5"])):
+        box.apply(step)
+    beside = box.start(["sleep", "1000"])
+    assert box.wait(20) == 0
+    assert beside.wait().signal == "SIGKILL"
+
+
+def test_a_program_that_is_number_one_too(lab: Lab, box: Container) -> None:
+    program = lab.start(["sleep", "0.5"])
+    box.apply(steps.JoinNamespace("pid", program.pid))
+    assert program.wait(20).returncode == 0
+    assert box.wait() == -9
+
+
 def test_its_repr_has_no_numbers_of_processes(box: Container) -> None:
     box.apply(steps.NewNamespace("uts"))
     assert repr(box) == "Container('box', 1 step)" and str(os.getpid()) not in repr(box.history)
