@@ -10,6 +10,7 @@ the kernel answered is the one that is kept: second thoughts do not replace it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -23,6 +24,17 @@ STORE = Store(lambda: state_dir() / "predictions.json")
 
 #: While the buttons live, the page above them does not say the same once more.
 LIVE = "<style>.jp-OutputArea:has(.pct-live) .pct:not(.pct-live .pct) :is(ul,p){display:none}</style>"
+
+
+CODE = re.compile("`([^`\\n]+)`")
+
+
+class Worded(Page):
+    """A page that shows `code` in its words as code. What stands between the marks has been escaped already."""
+
+    def html(self) -> str:
+        """The page as HTML that carries its own style."""
+        return CODE.sub(r"<code>\1</code>", super().html())
 
 
 class Prediction:
@@ -40,7 +52,7 @@ class Prediction:
 
     def page(self) -> Page:
         """The question, what there is to choose from, and what was chosen."""
-        page = Page(f"Predict: {self.question}", kind="idle")
+        page = Worded(f"Predict: {self.question}", kind="idle")
         page.marks([("●" if option == self.guess else "○", option) for option in self.options])
         if self.guess is None:
             return page.line("You have not said yet.")
@@ -100,7 +112,7 @@ def compare(key: str, actual: object, *, note: str = "") -> Page:
         STORE.change(lambda data: _all(data)[key].update(compared=True, actual=answer))
     rows = [("you said", guess if guess is not None else "nothing yet: the next prediction is yours"),
             ("the kernel", answer)]  # fmt: skip
-    return Page(_finding(guess, answer), kind="wall" if guess == answer else "idle").rows(rows).line(note)
+    return Worded(_finding(guess, answer), kind="wall" if guess == answer else "idle").rows(rows).line(note)
 
 
 def forget(key: str) -> None:
@@ -144,20 +156,29 @@ def buttons(prediction: Prediction) -> Any:
     """The live part: radio buttons, or a text field. What is chosen is kept at once, and said below."""
     import ipywidgets as widgets
 
-    said = widgets.HTML(value=LIVE)
-    field: Any
-    if prediction.options:
-        wide = {"width": "max-content"}
-        field = widgets.RadioButtons(options=prediction.options, value=prediction.guess, layout=wide)
-    else:
-        words, wide = "your words, then Enter", {"width": "90%"}
-        field = widgets.Text(prediction.guess or "", placeholder=words, continuous_update=False, layout=wide)
+    said, field = widgets.HTML(), _field(prediction)
+
+    def say(words: str) -> None:
+        said.value = LIVE + (Worded(words).html() if words else "")
 
     def keep(change: Any) -> None:
         if change["new"]:
-            said.value = LIVE + Page(commit(prediction.key, change["new"], prediction.options)).html()
+            say(commit(prediction.key, change["new"], prediction.options))
 
+    say("" if prediction.guess is None else f"You said: {prediction.guess}")
     field.observe(keep, "value")
     panel = widgets.VBox([field, said])
     panel.add_class("pct-live")
     return panel
+
+
+def _field(prediction: Prediction) -> Any:
+    """What takes the answer. A label of radio buttons is plain text: it goes without the marks of code."""
+    import ipywidgets as widgets
+
+    if prediction.options:
+        options = [(CODE.sub(r"\1", option), option) for option in prediction.options]
+        guess = prediction.guess if prediction.guess in prediction.options else None
+        return widgets.RadioButtons(options=options, value=guess, layout={"width": "max-content"})
+    words, wide = "your words, then Enter", {"width": "90%"}
+    return widgets.Text(prediction.guess or "", placeholder=words, continuous_update=False, layout=wide)

@@ -65,3 +65,28 @@ def test_the_buttons_keep_what_is_chosen() -> None:
     panel = buttons(predict("free", "In one sentence?"))
     panel.children[0].value = "A process."
     assert recall("free") == "A process."
+
+
+def test_code_in_the_words_is_shown_as_code_and_nothing_else_is() -> None:
+    asked = predict("calls", "Is `a < b` & <i>more</i>?", options=["`true`", "no"])
+    html = asked._repr_html_().partition("</style>")[2]
+    assert "Is <code>a &lt; b</code> &amp; &lt;i&gt;more&lt;/i&gt;?" in html
+    assert "○ <code>true</code>" in html
+    assert "Is `a < b` & <i>more</i>?" in repr(asked), "in plain text the marks stay"
+    shown = compare("calls", "no", note="`true` ` lone")._repr_html_()
+    assert "<code>true</code> ` lone" in shown
+
+
+def test_asked_again_it_shows_what_was_said() -> None:
+    pytest.importorskip("ipywidgets")
+    predict(KEY, QUESTION, options=["`yes`", "no"], guess="`yes`")
+    field, said = buttons(predict(KEY, QUESTION, options=["`yes`", "no"])).children
+    assert (field.value, field.label) == ("`yes`", "yes"), "a label cannot show code"
+    assert "You said: <code>yes</code>" in said.value
+    fields = buttons(predict(KEY, QUESTION, options=["other", "answers"])).children
+    assert fields[0].value is None, "a lesson may have changed its answers since"
+
+
+def test_not_yet_asked_it_says_nothing() -> None:
+    pytest.importorskip("ipywidgets")
+    assert "You said" not in buttons(predict(KEY, QUESTION, options=OPTIONS)).children[1].value

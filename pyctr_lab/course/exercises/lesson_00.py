@@ -7,7 +7,7 @@ from random import Random
 
 from ..answers import Answer, Number
 from ..exercise import Exercise, Ground, Misconception, Values
-from ..scene import Scene
+from ..scene import Scene, command
 from ..verdict import Requirement
 
 
@@ -60,6 +60,14 @@ class OneProcessTwoNumbers(Exercise):
             lambda scene, answer: answer == scene.values["seconds"],
             lambda ground: ground.values["seconds"],
         ),
+        Misconception(
+            "M5",
+            "The host counts what runs in a container from 1, too.",
+            """Number 1 of the host is the launcher, the process that has begun the lab. A container's first process is
+            number 1 in the container only; and the program is not even that one, but its child.""",
+            lambda scene, answer: answer == 1,
+            lambda ground: 1,
+        ),
     )
     after = "One process, counted twice: the kernel keeps a number for each PID namespace that can see it (NSpid)."
     names = ("robin", "wren", "finch", "tern")
@@ -75,7 +83,7 @@ class OneProcessTwoNumbers(Exercise):
 
     def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
         there = scene.processes()
-        seen = "another process" if answer in there else "no process"
+        seen = f"`{command(there[answer])}`" if isinstance(answer, int) and answer in there else "no process"
         return [
             Requirement(
                 "the number is the one that the host has for it",

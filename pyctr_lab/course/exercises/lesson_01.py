@@ -1,22 +1,19 @@
-"""Lesson 01: processes, their parents, and their memory."""
+"""Lesson 01: processes and their parents."""
 
 from __future__ import annotations
 
-import re
+import os
+import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from random import Random
-from typing import TYPE_CHECKING
 
-from ...kernel import O_RDWR, Call, proc
-from ...kernel.calls import openat
-from ..answers import Answer, Names, Number
+from ...kernel import proc
+from ..answers import Answer, Number
 from ..exercise import Exercise, Ground, Misconception, Values
 from ..scene import Scene, age, command, descendants, until
 from ..verdict import Requirement
-from .lesson_03_first_wall import named, role
-
-if TYPE_CHECKING:
-    from ...runtime import Container
+from .lesson_01_memory import WhoSharesMemory
 
 
 class WhoOwesAWait(Exercise):
@@ -67,6 +64,14 @@ class WhoOwesAWait(Exercise):
             lambda scene, answer: answer == scene.inner_pid(scene.pid("living")),
             lambda ground: ground.programs["living"].pid,
         ),
+        Misconception(
+            "M5",
+            "The number that my own terminal shows is the host's.",
+            """That is its number on your machine. The host of this course is a world of its own between your machine
+            and the container, and counts for itself: ask lab.host.""",
+            lambda scene, answer: answer in {proc_parent(pid) for pid in zombies(scene)},
+            lambda ground: ground.programs["parent"].host_pid,
+        ),
     )
     after = "The kernel keeps the exit status until the parent asks. End that parent, and PID 1 adopts and buries."
     names = ("badger", "ferret", "marten", "otter")
@@ -83,13 +88,14 @@ class WhoOwesAWait(Exercise):
         until(lambda: zombies(ground.scene()) and "sh" not in map(name_of, programs(ground)))
 
     def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        dead = zombies(scene)
+        dead, there = zombies(scene), scene.processes()
         seen = f"/proc/{dead[0]}/status has State Z" if dead else "none of its descendants is in state Z any more"
+        named = f"`{command(there[answer])}`" if isinstance(answer, int) and answer in there else "no process"
         return [
             Requirement(
                 "the number is that of the zombie's parent",
                 bool(dead) and answer in {scene.inner_pid(proc_parent(pid)) for pid in dead},
-                f"{seen}, and its PPid is not the process that number {answer} is on the host",
+                f"{seen}; number {answer} on the host is {named}, and that is not its PPid",
                 "the process that the zombie's PPid names, in the host's count",
                 "a zombie holds a number and a place in the table until its parent calls wait; nobody else can",
                 'lab.host.run(["ps", "-e", "-o", "pid,ppid,stat,args"]).stdout',
@@ -122,131 +128,6 @@ def name_of(pid: int) -> str:
     return proc.status(pid)["Name"]
 
 
-class WhoSharesMemory(Exercise):
-    """Five processes and a piece of memory: equal names, equal addresses, equal content, and two that share."""
-
-    id = "1.2"
-    title = "Who shares this memory?"
-    question = """Five processes, {all}. Each has to do with a piece of memory called {memory}. Two of them share
-    one: what one writes there, the other reads. Which two?"""
-    wants = Names("two names", "(..., ...)", count=2)
-    hints = (
-        """The kernel says what a process has in its memory, in /proc/PID/maps: a line for each piece. Look for the
-        lines with {memory}.""",
-        """The second column ends in `s` (shared) or `p` (private, a copy as soon as it is written). The fifth is
-        the inode: which memory it is. The address, in the first, says where *this* process has it.""",
-        """Two processes share memory if both lines say `s` and both have the same inode. For a container box:
-        open(f"/proc/{box.host_pid}/maps").read().""",
-    )
-    misconceptions = (
-        Misconception(
-            "M1",
-            "Mapped from the same file is shared.",
-            """One of those maps the very same memory, but privately (`p`): at its first write it gets a copy of its
-            own, and the other never learns of it.""",
-            lambda scene, answer: role(scene, 2) in named(answer),
-            lambda ground: (role(ground, 0), role(ground, 2)),
-        ),
-        Misconception(
-            "M2",
-            "Same name, same address, same memory.",
-            """Their lines look alike, name and all, but the inodes differ: two pieces of memory that happen to be
-            called the same. An address is a process's own affair.""",
-            lambda scene, answer: role(scene, 3) in named(answer),
-            lambda ground: (role(ground, 0), role(ground, 3)),
-        ),
-        Misconception(
-            "M3",
-            "Who has the file open has its memory.",
-            """One of those holds a descriptor of it (look in its /proc/PID/fd) and has mapped nothing: it could
-            have this memory, but it does not.""",
-            lambda scene, answer: role(scene, 4) in named(answer),
-            lambda ground: (role(ground, 1), role(ground, 4)),
-        ),
-    )
-    after = "Shared are the pages that one inode stands for and both map with `s`, even at different addresses."
-    names = ("cobalt", "copper", "nickel", "silver", "tin", "zinc")
-
-    def values(self, random: Random) -> Values:
-        names = random.sample(self.names, 5)
-        return {"names": names, "all": ", ".join(sorted(names)), "memory": random.choice(("ledger", "diary", "tally"))}
-
-    def setup(self, ground: Ground) -> None:
-        boxes = {name: ground.add(name) for name in sorted(ground.values["names"])}
-        owner, partner, private, namesake, holder = (boxes[name] for name in ground.values["names"])
-        fd = memory(owner, ground.values["memory"])
-        map_at(owner, LOW, fd, shared=True)
-        map_at(partner, HIGH, borrowed(partner, owner, fd), shared=True)
-        map_at(private, LOW, borrowed(private, owner, fd), shared=False)
-        map_at(namesake, LOW, memory(namesake, ground.values["memory"]), shared=True)
-        borrowed(holder, owner, fd)
-
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        names = sorted(named(answer))
-        found = [mapping(scene, name) for name in names]
-        return [
-            Requirement(
-                "the two share one piece of memory",
-                all(each and each[0] == "s" for each in found) and len({each[1] for each in found if each}) == 1,
-                "; ".join(told(scene, name) for name in names),
-                "two lines that both say `s`, with one inode",
-                "memory is private by default, by the processor's own page tables; sharing is asked for, by mmap",
-                "/proc/PID/maps of both",
-            )
-        ]
-
-    def solution(self, ground: Ground) -> object:
-        shared = {}
-        for name, box in ground.boxes.items():
-            with open(f"/proc/{box.host_pid}/maps") as maps:
-                lines = [line.split() for line in maps if ground.values["memory"] in line]
-            shared[name] = [line[4] for line in lines if line[1].endswith("s")]
-        return [name for name, inode in shared.items() if inode and list(shared.values()).count(inode) == 2]
-
-
-LOW, HIGH, PAGE = 0x30000000, 0x40000000, 4096  # where nothing else is, and a C int can name it
-PROT_READ, PROT_WRITE = 1, 2
-MAP_SHARED, MAP_PRIVATE, MAP_FIXED_NOREPLACE = 1, 2, 0x100000
-
-
-def memory(box: Container, name: str) -> int:
-    """A piece of memory with a name, a page long: memfd_create(2). The descriptor, in the container."""
-    fd = box.call(Call("memfd_create", (name, 0))).result
-    box.call(Call("ftruncate", (fd, PAGE)))
-    return fd
-
-
-def borrowed(box: Container, owner: Container, fd: int) -> int:
-    """A descriptor for another's memory, by way of its /proc/PID/fd."""
-    return box.call(openat(f"/proc/{owner.pid}/fd/{fd}", O_RDWR)).result
-
-
-def map_at(box: Container, address: int, fd: int, *, shared: bool) -> None:
-    """mmap(2) of one page at an address."""
-    flags = (MAP_SHARED if shared else MAP_PRIVATE) | MAP_FIXED_NOREPLACE
-    box.call(Call("mmap", (address, PAGE, PROT_READ | PROT_WRITE, flags, fd, 0)))
-
-
-def mapping(scene: Scene, name: str) -> tuple[str, str] | None:
-    """How (`s` or `p`) and what (the inode) a process has mapped of the memory that the question names."""
-    if name not in scene.boxes:
-        return None
-    pattern = rf"^\S+ \S\S\S(\S) \S+ \S+ (\d+) +/memfd:{scene.values['memory']}\b"
-    found = re.search(pattern, scene.file(name, "maps"), re.MULTILINE)
-    return (found[1], found[2]) if found else None
-
-
-def told(scene: Scene, name: str) -> str:
-    """A mapping in words, the inode as a link's would be written."""
-    if name not in scene.boxes:
-        return f"{name}: no process of this ground"
-    found = mapping(scene, name)
-    place = f"{name}: /proc/{scene.pid(name)}/maps"
-    if not found:
-        return f"{place} has no line with {scene.values['memory']}"
-    return f"{place} has it as `{found[0]}`, inode:[{found[1]}]"
-
-
 class AZombieOfYourOwn(Exercise):
     """A deed: a parent that lives and never waits."""
 
@@ -265,9 +146,9 @@ class AZombieOfYourOwn(Exercise):
         Misconception(
             "M1",
             "A child that has ended is a zombie.",
-            """The process lives, and has no child any more: whoever started it waited for it (a shell does, before
-            it goes on), and so it was buried at once.""",
-            lambda scene, answer: bool(sleepers(scene)) and not offspring(scene) and not other_zombies(scene),
+            """The process lives, and has no child: either none was started, or whoever started it waited for it (a
+            shell does, before it goes on), and so it was buried at once.""",
+            lambda scene, answer: childless(scene) and not other_zombies(scene) and not under_a_shell(scene),
             lambda ground: begin(ground, "true; exec sleep {seconds}"),
         ),
         Misconception(
@@ -290,8 +171,24 @@ class AZombieOfYourOwn(Exercise):
             "Any zombie will do.",
             """There is a zombie, but it has another parent than the one that was asked for: it is a zombie of
             *that* one. Who has not waited is part of what a zombie is.""",
-            lambda scene, answer: other_zombies(scene),
+            lambda scene, answer: bool(sleepers(scene)) and other_zombies(scene) and not under_a_shell(scene),
             lambda ground: begin(ground, "exec sleep {seconds}", besides="true & exec sleep 901"),
+        ),
+        Misconception(
+            "M5",
+            "What stands in one script is one process.",
+            """The shell has started both, so they are brother and sister: the one that ended is the shell's child, and
+            a shell waits. It must *become* the other one: put exec before it.""",
+            lambda scene, answer: childless(scene) and under_a_shell(scene),
+            lambda ground: begin(ground, "true & sleep {seconds}; exit"),
+        ),
+        Misconception(
+            "M6",
+            "What runs in the background stays a child of its container.",
+            """It runs, but as an orphan: the shell that had started it in the background (&) has ended, and number 1
+            of the host has adopted it. The shell must not end, it must become (exec) the program.""",
+            lambda scene, answer: not sleepers(scene) and bool(strays(scene)),
+            lambda ground: ground.box.run(["sh", "-c", f"sleep {ground.values['seconds']} >/dev/null 2>&1 &"]).signal,
         ),
     )
     after = "fork keeps children, exec keeps the process: that is how a program gets a child that it never asked for."
@@ -303,6 +200,11 @@ class AZombieOfYourOwn(Exercise):
     def setup(self, ground: Ground) -> None:
         ground.add(ground.values["box"])
 
+    def dissolve(self, ground: Ground) -> None:
+        for pid in strays(ground.scene()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
         let_settle(scene)
         parents, box = sleepers(scene), scene.values["box"]
@@ -311,8 +213,7 @@ class AZombieOfYourOwn(Exercise):
             Requirement(
                 f"`{wanted}` runs in {box}",
                 bool(parents),
-                f"{len(scene.below(box))} processes descend from {box} (/proc/{scene.pid(box)}), none of them with this"
-                " command line",
+                f"descended from {box} (/proc/{scene.pid(box)}): {listed(scene)}",
                 f"one whose /proc/PID/cmdline is `{wanted}`",
                 "the zombie is to be this process's",
                 f'ground["{box}"].start([...])',
@@ -343,6 +244,28 @@ def sleepers(scene: Scene) -> list[int]:
     """The processes that were asked for, by their numbers on this machine."""
     wanted = f"sleep {scene.values['seconds']}"
     return [pid for pid in scene.below(scene.values["box"]) if command(pid) == wanted]
+
+
+def strays(scene: Scene) -> list[int]:
+    """Those that run in the lab, but not below the container; all of them, where that has ended."""
+    wanted, box = f"sleep {scene.values['seconds']}", scene.values["box"]
+    found = {pid for pid in scene.processes().values() if command(pid) == wanted}
+    return sorted(found - set(scene.below(box) if scene.pid(box) else ()))
+
+
+def listed(scene: Scene) -> str:
+    """The command lines below the container."""
+    return ", ".join(f"`{command(pid)}`" for pid in scene.below(scene.values["box"])) or "no process"
+
+
+def childless(scene: Scene) -> bool:
+    """Whether the process is there, and has no child."""
+    return bool(sleepers(scene)) and not offspring(scene)
+
+
+def under_a_shell(scene: Scene) -> bool:
+    """Whether a shell has started the process, and has not become it."""
+    return any(command(proc_parent(pid)).startswith("sh ") for pid in sleepers(scene))
 
 
 def offspring(scene: Scene) -> list[int]:

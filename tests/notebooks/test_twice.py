@@ -1,0 +1,97 @@
+"""A lesson runs twice in one kernel, and each of its sections by itself; as root, and as a user who is not."""
+
+from __future__ import annotations
+
+import copy
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("00_start_here", "01_kernel_and_processes")
+USER = ["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"]
+SECTION = "## "
+
+
+def lesson(name: str) -> list[NotebookNode]:
+    """The cells of a lesson."""
+    return list(nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4).cells)
+
+
+def sections(cells: list[NotebookNode]) -> Iterator[tuple[str, list[NotebookNode]]]:
+    """What stands under each numbered heading. A learner may begin at any of them, after the lesson's first cell."""
+    found: dict[str, list[NotebookNode]] = {}
+    heading = ""
+    for cell in cells:
+        lines = cell.source.splitlines() if cell.cell_type == "markdown" else []
+        heading = next((line.removeprefix(SECTION) for line in lines if line.startswith(SECTION)), heading)
+        found.setdefault(heading, []).append(cell)
+    return ((name, found[name]) for name in found if name[:1].isdigit())
+
+
+def run(cells: list[NotebookNode]) -> None:
+    """Executes cells in one fresh kernel; raises at the first that ends in an error."""
+    own = [copy.deepcopy(cell) for cell in cells]
+    for number, cell in enumerate(own):
+        cell.id = f"cell-{number}"
+    book = nbformat.v4.new_notebook(cells=own)
+    NotebookClient(book, timeout=60, kernel_name="python3").execute()
+
+
+def first(cells: list[NotebookNode]) -> NotebookNode:
+    """The first code cell."""
+    return next(cell for cell in cells if cell.cell_type == "code")
+
+
+@pytest.fixture
+def own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in ("XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.setenv(variable, str(tmp_path))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("own_state")
+def test_a_lesson_runs_twice_in_one_kernel(name: str) -> None:
+    run(lesson(name) * 2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("own_state")
+def test_each_cell_runs_twice_in_a_row(name: str) -> None:
+    run([cell for cell in lesson(name) for _ in range(2)])
+
+
+ALL = [pytest.param(lesson(name), cells, id=f"{name}, {title}") for name in NAMES
+       for title, cells in sections(lesson(name))]  # fmt: skip
+
+
+@pytest.mark.parametrize(("whole", "section"), ALL)
+@pytest.mark.usefixtures("own_state")
+def test_a_section_runs_after_the_first_cell_alone(whole: list[NotebookNode], section: list[NotebookNode]) -> None:
+    run([first(whole), *section])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lesson_runs_twice_for_a_user_who_is_not_root(name: str) -> None:
+    if os.getuid() != 0:
+        pytest.skip("the tests above have been run by such a user")
+    with tempfile.TemporaryDirectory(dir="/tmp") as home:
+        os.chown(home, 61234, 61234)
+        places = dict.fromkeys(("HOME", "IPYTHONDIR", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"), home)
+        jupyter = dict.fromkeys(("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"), home)
+        code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_twice as t; "
+        command = [*USER, sys.executable, "-c", f"{code}t.run(t.lesson({name!r}) * 2)"]
+        done = subprocess.run(command, env={**os.environ, **places, **jupyter}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_there_are_sections_to_run() -> None:
+    assert len(ALL) >= 13
