@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from ..errors import Gone, LabError, TimeExpired, Unsupported
-from ..runtime import Lab, Program
+from ..runtime import Lab, Program, Run
 from .hardware import Hardware
 from .ports import Ports
 from .wires import Wires
@@ -70,8 +70,7 @@ class Emulator:
         if panic:
             return Panicked(self.story(f"the guest ended {when}: kernel panic: {panic[1].strip()}"))
         if run.returncode > 0:
-            complaint = run.stderr.strip().splitlines()[-1:] or [f"status {run.returncode}"]
-            return Unsupported(f"QEMU gave up {when}: {complaint[0].strip()}")
+            return Unsupported(f"QEMU gave up {when}: {complaint(run)}")
         by = f", by {run.signal}" if run.signal else ""
         return Gone(self.story(f"the machine ended {when}{by}"))
 
@@ -87,3 +86,9 @@ class Emulator:
         self.program.kill()
         self.program.wait()
         self._wires.hang_up()
+
+
+def complaint(run: Run) -> str:
+    """What QEMU said against what it was asked, without its own name before each line."""
+    lines = [line.removeprefix(f"{run.args[0]}: ").strip() for line in run.stderr.splitlines()]
+    return " ".join(lines) or f"status {run.returncode}"

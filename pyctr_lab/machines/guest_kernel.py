@@ -26,7 +26,7 @@ PACKAGE = {"x86_64": "linux-image-cloud-amd64", "aarch64": "linux-image-cloud-ar
 UNPACKED_BY = {".ko.xz": "lzma", ".ko.gz": "gzip"}  # modules of Python; .ko.zst has none in most of them
 MODULES = Path("/lib/modules")
 BOOT = Path("/boot")
-HEADER = 0x1F1  # where a bzImage's header begins: the kernel's Documentation/arch/x86/boot.rst
+SECTORS, PARAGRAPHS, MAGIC, VERSION = 0x1F1, 0x1F4, 0x202, 0x20E  # of a bzImage: Documentation/arch/x86/boot.rst
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class GuestKernel:
 
 def find() -> GuestKernel:
     """A kernel for guests. The first time that may mean a download. Raises Unsupported where there is none."""
-    return of_host() or in_kept() or download()
+    return of_host() or in_cache() or download()
 
 
 def of_host() -> GuestKernel | None:
@@ -86,15 +86,20 @@ def given(image: Path) -> GuestKernel:
 def release(image: Path) -> str:
     """The release that a kernel's image says it is; "" where it does not say. Raises BadInput where it is no kernel."""
     try:
-        head = image.read_bytes()[:0x10000]
+        content = image.read_bytes()
     except OSError as why:
         raise BadInput(f"the kernel {image} cannot be read: {why.strerror}") from None
-    if head[0x38:0x3C] == b"ARMd" or head[:2] == b"\x1f\x8b":  # arm64's Image, as it is or packed
-        return ""
-    if head[0x202:0x206] != b"HdrS":
-        raise BadInput(f"{image} is no Linux kernel", hint="a kernel is a file as /boot/vmlinuz-...")
-    (place,) = struct.unpack_from("<H", head, 0x20E)
-    return head[place + 0x200 :].partition(b"\0")[0].partition(b" ")[0].decode(errors="replace")
+    if os.uname().machine == "aarch64" and (content[0x38:0x3C] == b"ARMd" or content[:2] == b"\x1f\x8b"):
+        return ""  # an Image, as it is or packed
+    if os.uname().machine != "x86_64" or content[MAGIC : MAGIC + 4] != b"HdrS":
+        raise BadInput(f"{image} is no Linux kernel for this machine", hint="a kernel is a file as /boot/vmlinuz-...")
+    (paragraphs,), (version,) = (
+        struct.unpack_from("<I", content, PARAGRAPHS),
+        struct.unpack_from("<H", content, VERSION),
+    )
+    if len(content) < (content[SECTORS] + 1) * 512 + paragraphs * 16:
+        raise BadInput(f"the kernel {image} is cut short: it has {len(content)} bytes, and says that it has more")
+    return content[version + 0x200 :].partition(b"\0")[0].partition(b" ")[0].decode(errors="replace")
 
 
 # --- modules
@@ -126,7 +131,7 @@ def kept() -> Path:
     return cache.folder() / "kernels"
 
 
-def in_kept() -> GuestKernel | None:
+def in_cache() -> GuestKernel | None:
     """The newest kernel that was downloaded before."""
     images = sorted(kept().glob("linux-image-*/boot/vmlinuz-*"), key=lambda path: path.stat().st_mtime)
     kernels = [GuestKernel(path, path.parents[1] / "lib/modules" / path.name.partition("-")[2]) for path in images]
@@ -142,7 +147,7 @@ def download() -> GuestKernel:
             hint="give one: Machine(kernel=...), with its modules in /lib/modules",
         )
     with only_one():
-        return in_kept() or unpacked(newest(PACKAGE[machine]))
+        return in_cache() or unpacked(newest(PACKAGE[machine]))
 
 
 @contextmanager
@@ -172,7 +177,7 @@ def unpacked(package: str) -> GuestKernel:
         (archive,) = Path(folder).glob("*.deb")
         apt("dpkg-deb", "-x", str(archive), f"{folder}/root")
         os.rename(f"{folder}/root", kept() / package)
-    found = in_kept()
+    found = in_cache()
     if not found:
         raise Unsupported(f"Debian's kernel {package} lacks a driver of a guest")
     return found

@@ -12,6 +12,7 @@ from . import cpio
 from .guest_kernel import GuestKernel
 
 INIT = Path(__file__).with_name("init")
+PLACES = "/bin:/usr/bin:/usr/local/bin:/sbin:/usr/sbin"
 DIRECTORIES = ("bin", "sbin", "dev", "etc", "mnt", "modules", "proc", "root", "run", "sys", "tmp", "usr")
 
 
@@ -35,7 +36,7 @@ def entries(kernel: GuestKernel, program: Path) -> Iterator[cpio.Entry]:
 
 def busybox() -> Path:
     """A busybox on this machine that is one file whole: the guest has no libraries."""
-    found = shutil.which("busybox", path="/bin:/usr/bin:/usr/local/bin:/sbin:/usr/sbin")
+    found = shutil.which("busybox", path=PLACES)
     if not found or b"/ld-linux" in Path(found).read_bytes() or b"/ld-musl" in Path(found).read_bytes():
         raise Unsupported("a guest needs a busybox without libraries", hint="apt-get install busybox-static")
     return Path(found)

@@ -128,7 +128,7 @@ class Machine:
 
         After `timeout` seconds it is killed with all of its session, and TimeExpired raised; interrupting the cell
         kills it too. Raises Gone when the machine has ended or ends meanwhile. A command that is not there ends with
-        127, as in a shell.
+        127, as in a shell. What a process left in the background says later may come with the next command's output.
         """
         command, began = words(argv), time.monotonic()
         with self._lock:

@@ -1,0 +1,65 @@
+"""KVM counts only after a guest has spoken under it. The guests are stand-ins: not every machine has a KVM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyctr_lab import Gone, LabError, TimeExpired, Unsupported
+from pyctr_lab.machines import accelerator
+from pyctr_lab.machines.boot import boot
+from pyctr_lab.machines.emulator import Panicked
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(accelerator, "KVM", tmp_path)
+
+
+class Starts:
+    """Guests that come to speak under TCG, and under KVM unless it is `broken`."""
+
+    def __init__(self, broken: LabError | None = None) -> None:
+        self.broken = broken
+        self.tried: list[str] = []
+
+    def __call__(self, name: str) -> tuple[Any, float]:
+        self.tried.append(name)
+        if name == "kvm" and self.broken:
+            raise self.broken
+        return name, 1.0
+
+
+def test_a_guest_that_speaks_is_the_proof() -> None:
+    starts = Starts()
+    assert boot(starts, None).emulator == "kvm" and boot(starts, None).emulator == "kvm"  # type: ignore[comparison-overlap]
+    assert starts.tried == ["kvm", "kvm"]
+
+
+@pytest.mark.parametrize("why", [TimeExpired("silent"), Gone("by SIGABRT"), Unsupported("QEMU gave up")])
+def test_one_that_stays_silent_is_tried_once_a_boot(why: LabError) -> None:
+    starts = Starts(why)
+    for _ in range(2):
+        booted = boot(starts, None)
+        assert booted.emulator == "tcg" and booted.kvm.reason == why.message  # type: ignore[comparison-overlap]
+    assert starts.tried == ["kvm", "tcg", "tcg"]
+
+
+def test_a_guest_that_panics_has_spoken() -> None:
+    with pytest.raises(Panicked):
+        boot(Starts(Panicked("kernel panic")), None)
+    assert accelerator.known() == accelerator.Finding(True)
+
+
+def test_who_insists_on_kvm_is_told_why_not() -> None:
+    with pytest.raises(Unsupported, match="no guest runs under KVM here: silent"):
+        boot(Starts(TimeExpired("silent")), "kvm")
+
+
+def test_who_wants_tcg_gets_it_untried() -> None:
+    starts = Starts(TimeExpired("silent"))
+    boot(starts, "tcg")
+    assert starts.tried == ["tcg"] and accelerator.known() is None

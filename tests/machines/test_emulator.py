@@ -1,0 +1,42 @@
+"""Guests that do not come to speak: the reason is told, and nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pyctr_lab import Lab, Machine, TimeExpired, Unsupported
+from pyctr_lab.machines import demands, hardware, initramfs
+from pyctr_lab.machines.emulator import Panicked
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(lab: Lab) -> Iterator[None]:
+    before = lab.host.view().processes
+    yield
+    assert lab.host.view().processes == before
+
+
+def test_a_guest_that_panics_tells_its_last_words(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "init").write_text("#!/bin/sh\necho I give up\nexit 3\n")
+    monkeypatch.setattr(initramfs, "INIT", tmp_path / "init")
+    with pytest.raises(Panicked) as why:
+        Machine(lab=lab)
+    first, *console = str(why.value).splitlines()
+    assert first.startswith(
+        "the guest ended before it answered: kernel panic: Attempted to kill init! exitcode=0x0000030"
+    )
+    assert any(line.strip() == "I give up" for line in console) and "Kernel panic" in console[-1]
+
+
+def test_a_guest_that_does_not_answer_in_time_is_ended(lab: Lab) -> None:
+    with pytest.raises(TimeExpired, match="the guest had not answered after "):
+        Machine(lab=lab, timeout=0.3)
+
+
+def test_what_qemu_complains_of_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(hardware.BOARD, demands.os.uname().machine, "no-such-board")
+    with pytest.raises(Unsupported, match="QEMU gave up before it answered: unsupported machine type"):
+        Machine(lab=lab, accelerator="tcg")

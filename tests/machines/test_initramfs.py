@@ -1,0 +1,43 @@
+"""The guest's first file system is whole."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pyctr_lab import Unsupported
+from pyctr_lab.machines import initramfs
+from pyctr_lab.machines.guest_kernel import GuestKernel
+
+
+def test_each_entry_stands_behind_its_directory(tmp_path: Path) -> None:
+    (tmp_path / "virtio_blk.ko").write_bytes(b"\0depends=\0")
+    program = tmp_path / "busybox"
+    program.write_text("#!/bin/sh\necho busybox; echo sh; echo ls\n")
+    program.chmod(0o755)
+    entries = list(initramfs.entries(GuestKernel(tmp_path, tmp_path), program))
+    names = [entry.name for entry in entries]
+    assert len(set(names)) == len(names)
+    seen = {"."}
+    for entry in entries:
+        assert str(Path(entry.name).parent) in seen
+        if stat.S_ISDIR(entry.mode):
+            seen.add(entry.name)
+    content = {entry.name: entry.content for entry in entries}
+    assert content["bin/ls"] == b"busybox" and content["modules/order"] == b"virtio_blk.ko\n"
+    assert content["bin/busybox"] == program.read_bytes()
+
+
+def test_a_busybox_with_libraries_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "busybox").write_bytes(b"\x7fELF /lib64/ld-linux-x86-64.so.2")
+    (tmp_path / "busybox").chmod(0o755)
+    monkeypatch.setattr(initramfs, "PLACES", str(tmp_path))
+    with pytest.raises(Unsupported, match="apt-get install busybox-static"):
+        initramfs.busybox()
+
+
+def test_init_is_a_shell_script_without_a_fault() -> None:
+    subprocess.run(["sh", "-n", initramfs.INIT], check=True)
