@@ -102,8 +102,8 @@ module PyctrLab
   end
 
   # The highest number of a worker: of those asked for, and of those that were made before.
-  def workers(here, nodes)
-    made = Dir.glob(File.join(here, ".vagrant", "machines", "worker*", "*", "id")).map { |path| path[/worker([0-9]+)/, 1] }
+  def workers(state, nodes)
+    made = Dir.glob(File.join(state, "machines", "worker*", "*", "id")).map { |path| path[/worker([0-9]+)/, 1] }
     [nodes - 1, *made.map(&:to_i)].max
   end
 

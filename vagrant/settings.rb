@@ -148,6 +148,17 @@ module PyctrLab
       folder("PYCTR_DEBS", "bundle/debs")
     end
 
+    # Where Vagrant itself keeps what it knows of the machines.
+    def state
+      File.expand_path(text("VAGRANT_DOTFILE_PATH") || ".vagrant", @here)
+    end
+
+    # A box beside the clone, for rooms without internet: a file of the bundle.
+    def box_file(provider)
+      path = File.join(@here, "bundle", "boxes", "#{provider}-#{arm64? ? 'arm64' : 'amd64'}.box")
+      path if File.file?(path)
+    end
+
     def work
       File.expand_path(text("PYCTR_WORK") || "work", @here)
     end
@@ -164,8 +175,10 @@ module PyctrLab
       RbConfig::CONFIG["host_os"].include?("darwin")
     end
 
+    # A /dev/kvm on a processor that shows no such ability was seen to open, and no guest to run.
     def kvm?
-      File.readable?("/dev/kvm") && File.writable?("/dev/kvm")
+      File.readable?("/dev/kvm") && File.writable?("/dev/kvm") &&
+        (arm64? || File.read("/proc/cpuinfo").match?(/^flags.* (vmx|svm)( |$)/))
     end
 
     private
@@ -193,6 +206,8 @@ module PyctrLab
     # A folder that was named must be there; the usual one may be.
     def folder(name, usual)
       named = text(name)
+      return if named == "none"
+
       path = File.expand_path(named || usual, @here)
       return path if File.directory?(path)
 

@@ -102,7 +102,7 @@ def test_the_learners_folder_is_the_learners_even_if_root_made_it(ruby, tmp_path
 
 
 def test_workers_that_were_made_are_not_forgotten(ruby, tmp_path: Path) -> None:
-    made = tmp_path / ".vagrant" / "machines" / "worker4" / "libvirt"
+    made = tmp_path / "machines" / "worker4" / "libvirt"
     made.mkdir(parents=True)
     (made / "id").write_text("x")
     assert ruby("puts PyctrLab.workers(ARGV[0], 2)", tmp_path) == [4]

@@ -1,0 +1,53 @@
+"""Of the locked list of Python packages, those that a machine of the course takes: `wheels.py LIST PYTHON PROCESSOR`.
+
+The list fits every Python and processor by conditions behind a semicolon; pip would judge them by the computer it runs
+on, which may be a Mac. They are judged here by the machine's own values, and what holds is printed without them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from pip._vendor.packaging.markers import Marker
+
+
+def environment(*, python: str, processor: str) -> dict[str, str]:
+    """What a condition may ask (PEP 508), of Debian with that Python (3.11) and processor (x86_64, aarch64)."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": f"{python}.0",
+        "os_name": "posix",
+        "platform_machine": processor,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": f"{python}.0",
+        "python_version": python,
+        "sys_platform": "linux",
+        "extra": "",
+    }
+
+
+def entries(text: str) -> list[str]:
+    """The requirements of a list, each with its hashes: a line that ends in a backslash goes on."""
+    lines = (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    return re.sub(r"\\\n\s*", " ", "\n".join(lines)).splitlines()
+
+
+def chosen(text: str, *, python: str, processor: str) -> list[str]:
+    """Those whose condition holds there, in pip's own form."""
+    where = environment(python=python, processor=processor)
+    found = []
+    for entry in entries(text):
+        requirement, *hashes = entry.split(" --hash=")
+        name, _, condition = requirement.partition(";")
+        if not condition.strip() or Marker(condition).evaluate(where):
+            found.append(" --hash=".join([name.strip(), *map(str.strip, hashes)]))
+    return found
+
+
+if __name__ == "__main__":
+    print(*chosen(Path(sys.argv[1]).read_text(), python=sys.argv[2], processor=sys.argv[3]), sep="\n")
