@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import weakref
 from collections.abc import Mapping
 
 from ..errors import Gone, LabError, TimeExpired, Unsupported
@@ -35,6 +36,7 @@ class Emulator:
         except BaseException:
             self._wires.hang_up()
             raise
+        self._finalizer = weakref.finalize(self, end, self.program, self._wires)
 
     @property
     def console(self) -> str:
@@ -82,10 +84,15 @@ class Emulator:
         return "\n    ".join([what + (", after these last words:" if lines else "; its console is empty"), *lines])
 
     def kill(self) -> None:
-        """Pulls the plug. Twice is fine."""
-        self.program.kill()
-        self.program.wait()
-        self._wires.hang_up()
+        """Pulls the plug. Twice is fine; and one that nobody refers to any more is ended too."""
+        self._finalizer()
+
+
+def end(program: Program, wires: Wires) -> None:
+    """Ends QEMU's process and waits until it is gone."""
+    program.kill()
+    program.wait()
+    wires.hang_up()
 
 
 def complaint(run: Run) -> str:

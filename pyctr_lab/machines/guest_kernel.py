@@ -10,6 +10,7 @@ import importlib
 import os
 import re
 import shutil
+import stat
 import struct
 import subprocess
 import tempfile
@@ -86,17 +87,15 @@ def given(image: Path) -> GuestKernel:
 def release(image: Path) -> str:
     """The release that a kernel's image says it is; "" where it does not say. Raises BadInput where it is no kernel."""
     try:
-        content = image.read_bytes()
+        content = image.read_bytes() if stat.S_ISREG(image.stat().st_mode) else b""  # /dev/zero has no end
     except OSError as why:
         raise BadInput(f"the kernel {image} cannot be read: {why.strerror}") from None
     if os.uname().machine == "aarch64" and (content[0x38:0x3C] == b"ARMd" or content[:2] == b"\x1f\x8b"):
         return ""  # an Image, as it is or packed
     if os.uname().machine != "x86_64" or content[MAGIC : MAGIC + 4] != b"HdrS":
         raise BadInput(f"{image} is no Linux kernel for this machine", hint="a kernel is a file as /boot/vmlinuz-...")
-    (paragraphs,), (version,) = (
-        struct.unpack_from("<I", content, PARAGRAPHS),
-        struct.unpack_from("<H", content, VERSION),
-    )
+    (paragraphs,) = struct.unpack_from("<I", content, PARAGRAPHS)
+    (version,) = struct.unpack_from("<H", content, VERSION)
     if len(content) < (content[SECTORS] + 1) * 512 + paragraphs * 16:
         raise BadInput(f"the kernel {image} is cut short: it has {len(content)} bytes, and says that it has more")
     return content[version + 0x200 :].partition(b"\0")[0].partition(b" ")[0].decode(errors="replace")

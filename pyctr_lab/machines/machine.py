@@ -147,8 +147,9 @@ class Machine:
         return run
 
     def _finish(self, asked: Asked, until: float | None) -> bool:
-        """Whether the command ended in time. When it did not it is made to, or else the machine is."""
+        """Begins a command; whether it ended in time. When it did not it is made to, or else the machine is."""
         try:
+            self._emulator.ports.begin(asked)
             in_time = self._emulator.ports.wait(asked, until)
         except ConnectionError:  # it has ended by itself
             raise

@@ -28,6 +28,7 @@ class Asked:
 
     number: int
     token: str
+    command: str
     said: dict[str, bytearray] = field(default_factory=lambda: {"out": bytearray(), "err": bytearray()})
     ended: dict[str, bool] = field(default_factory=lambda: {"out": False, "err": False})
     status: int | None = None
@@ -69,12 +70,14 @@ class Ports:
         return bool(self._lines(timeout))
 
     def ask(self, argv: Sequence[str]) -> Asked:
-        """Has the guest start a command."""
-        self._forget_what_was_left()
+        """A command for the guest, not yet begun."""
         self._asked += 1
-        asked = Asked(self._asked, secrets.token_hex(16))
-        self._send(f"run {asked.number} {asked.token} {encoded(argv)}")
-        return asked
+        return Asked(self._asked, secrets.token_hex(16), encoded(argv))
+
+    def begin(self, asked: Asked) -> None:
+        """Has the guest begin it."""
+        self._forget_what_was_left()
+        self._send(f"run {asked.number} {asked.token} {asked.command}")
 
     def wait(self, asked: Asked, until: float | None) -> bool:
         """Collects what a command says until it has ended; False when it is `until` (monotonic clock) first."""

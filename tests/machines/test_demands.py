@@ -52,7 +52,7 @@ def test_a_kernel_must_be_one(tmp_path: Path) -> None:
     for name in ("text", "empty"):
         assert "is no Linux kernel" in refused(kernel=tmp_path / name)
     assert "cannot be read: No such file" in refused(kernel=tmp_path / "none")
-    assert "cannot be read: Is a directory" in refused(kernel=tmp_path)
+    assert "is no Linux kernel" in refused(kernel=tmp_path) and "is no Linux kernel" in refused(kernel="/dev/zero")
 
 
 def test_a_disk_is_a_file_of_whole_sectors(tmp_path: Path) -> None:

@@ -191,6 +191,12 @@ def test_a_machine_of_its_own_lab_ends_with_its_holder(holder: subprocess.Popen[
     assert all(map(has_ended, pids))
 
 
+def test_one_that_nobody_refers_to_any_more_is_ended(lab: Lab) -> None:
+    """A cell that is run again leaves its first machine behind."""
+    pid = Machine(lab=lab).host_pid
+    assert has_ended(pid)
+
+
 def test_an_interrupted_boot_leaves_nothing(lab: Lab) -> None:
     before = lab.host.view().processes
     timer = threading.Timer(0.7, os.kill, [os.getpid(), signal.SIGINT])

@@ -39,7 +39,7 @@ def test_a_command_that_no_guest_takes_is_refused(argv: list[str]) -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
 def test_the_token_ends_what_is_said_wherever_it_is_cut(size: int) -> None:
-    asked = Asked(1, "0123456789abcdef")
+    asked = Asked(1, "0123456789abcdef", "")
     data = b"\0\xffsaid 0123456789 more\n" + asked.token.encode() + b"from the background"
     for start in range(0, len(data), size):
         asked.hear("out", data[start : start + size])
@@ -50,6 +50,7 @@ def test_a_command_has_ended_when_all_three_say_so(ends: tuple[Ports, dict[str, 
     ports, guest = ends
     guest["out"].send(b"left over")
     asked = ports.ask(["false"])
+    ports.begin(asked)
     verb, number, token, _ = guest["ask"].recv(1000).decode().split()
     assert (verb, number, token) == ("run", str(asked.number), asked.token)
     guest["out"].send(b"out" + token.encode())
@@ -61,8 +62,8 @@ def test_a_command_has_ended_when_all_three_say_so(ends: tuple[Ports, dict[str, 
 
 
 def test_a_signal_is_told_from_a_status() -> None:
-    assert Asked(1, "", status=137).returncode == 137
-    assert Asked(1, "", status=9, signal=9).returncode == -9
+    assert Asked(1, "", "", status=137).returncode == 137
+    assert Asked(1, "", "", status=9, signal=9).returncode == -9
 
 
 def test_a_machine_that_ends_is_noticed(ends: tuple[Ports, dict[str, socket.socket]]) -> None:
@@ -78,5 +79,6 @@ def test_a_machine_that_ends_is_noticed(ends: tuple[Ports, dict[str, socket.sock
 def test_one_that_does_not_end_is_asked_again_until_patience_ends(ends: tuple[Ports, dict[str, socket.socket]]) -> None:
     ports, guest = ends
     asked = ports.ask(["sleep", "1000"])
+    ports.begin(asked)
     assert not ports.end(asked, 0.05)
     assert f"kill {asked.number}\n" in guest["ask"].recv(1000).decode()
