@@ -7,6 +7,7 @@
 #   PYCTR_UID      the number of the user student, so that files in a shared folder fit the host's user
 #   PYCTR_PORT     the port on the host that leads to JupyterLab: for the address that is printed
 #   PYCTR_WORK     where Vagrant mounts the host's folder for the learner's work, if it does
+#   PYCTR_ROLE     worker: only the packages, without JupyterLab, for the lesson on orchestration
 #   PYCTR_DOOR     yes: the forwarded port arrives at the network card (NAT), not on loopback (tunnel)
 #
 # Found where Vagrant put them, each optional but the first: the course (/tmp/pyctr_lab.tar), wheels (/tmp/pyctr-wheels)
@@ -297,18 +298,22 @@ main() {
     course_tree
     packages
     ca_bundle
+    [ "${PYCTR_ROLE:-course}" = worker ] || home_of_the_course
+    idle_services
+    if [ $changes = 0 ]; then say "nothing to change"; else say "$changes things changed"; fi
+    [ -z "${address:-}" ] || say "JupyterLab: $address"
+}
+
+home_of_the_course() {
     student
     environment
     compiled
     work_folder
     service
-    idle_services
     if is_live; then
         token
         started
     fi
-    if [ $changes = 0 ]; then say "nothing to change"; else say "$changes things changed"; fi
-    if is_live; then say "JupyterLab: $address"; fi
 }
 
 main
