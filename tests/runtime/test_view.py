@@ -27,7 +27,9 @@ def said(box: Container, script: str) -> list[str]:
 
 
 def comparable(mount: proc.Mount) -> proc.Mount:
-    """The kernel tells the root of a cgroup mount as seen from the reader's own cgroup namespace."""
+    """The root of a cgroup mount, and an automounter's group, are told as the reader's own namespaces see them."""
+    if mount.kind == "autofs":
+        return replace(mount, super_options=tuple(one for one in mount.super_options if not one.startswith("pgrp=")))
     return replace(mount, root="") if mount.kind.startswith("cgroup") else mount
 
 
