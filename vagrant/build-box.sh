@@ -2,8 +2,8 @@
 # Make a box for Vagrant from Debian's packages alone: no box registry, no loop device, no running machine. Its root is
 # provisioned by the same provision.sh that Vagrant runs, so that the first `vagrant up` finds little to do.
 #
-# Needs root, and the packages of the group vm in packages.txt (./lab packages vm). The host's own way to Debian's archive
-# is used: its sources, if they are of the same suite, and the proxy that apt is told of.
+# Needs root, and the packages of the group vm in packages.txt (./lab packages vm). The host's own way to Debian's
+# archive is used: its sources, if they are of the same suite, and the proxy that apt is told of.
 set -eu
 umask 022
 
@@ -57,7 +57,10 @@ read_options() {
     case $size in '' | *[!0-9]* | ?????*) die "'$size' is no size: whole GiB" ;; esac
     [ "$size" -ge 6 ] || die "$size GiB are too few: the machine fills 5"
     for provider in $(words "$providers"); do
-        case $provider in libvirt | qemu | virtualbox) ;; *) die "boxes are made for libvirt, qemu and virtualbox, not for $provider" ;; esac
+        case $provider in
+            libvirt | qemu | virtualbox) ;;
+            *) die "boxes are made for libvirt, qemu and virtualbox, not for $provider" ;;
+        esac
     done
 }
 
@@ -99,7 +102,8 @@ make_root() {
 # What git knows, as it lies here now.
 git_tar() {
     if git -C "$course" rev-parse --git-dir >/dev/null 2>&1; then
-        git -C "$course" ls-files -z --cached --others --exclude-standard | (cd "$course" && xargs -0 ls -d 2>/dev/null) |
+        git -C "$course" ls-files -z --cached --others --exclude-standard |
+            (cd "$course" && xargs -0 ls -d 2>/dev/null) |
             tar -C "$course" -cf "$place/pyctr_lab.tar" --owner=0 --group=0 -T -
     else
         tar -C "$course" -cf "$place/pyctr_lab.tar" --exclude=./.venv --exclude='./vagrant/b*' --owner=0 --group=0 .
