@@ -26,7 +26,8 @@ class Ground:
     """What an exercise has made for the learner: live containers by name, and the values of this variant.
 
     `ground["amber"]` is a container of it; `ground.box` the only one, or the first. `values` and `facts` are plain
-    data: those of the variant, and those that were found on the machine when the ground was made.
+    data: those of the variant, and those that were found on the machine when the ground was made. `held` keeps what has
+    to live as long as the ground does: virtual machines, open files.
     """
 
     exercise: Exercise
@@ -36,6 +37,7 @@ class Ground:
     boxes: dict[str, Container] = field(default_factory=dict)
     programs: dict[str, Program] = field(default_factory=dict)
     facts: Values = field(default_factory=dict)
+    held: dict[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Container:
         return self.boxes[name]
@@ -143,6 +145,10 @@ class Exercise:
 
     def dissolve(self, ground: Ground) -> None:
         """Puts back what `kill` on each container does not: for ground that reaches into the lab's own world."""
+
+    def hindrance(self) -> str:
+        """What is missing on this machine for the exercise, with the way out; empty where nothing is."""
+        return ""
 
     def ask(self, values: Values) -> str:
         """The question, with the values of a variant."""

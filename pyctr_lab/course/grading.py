@@ -26,6 +26,8 @@ def grade(exercise: Exercise, live: Entry, given: object) -> tuple[Verdict, Entr
 
 def without_ground(exercise: Exercise, *, closed: bool = False) -> Verdict:
     """The verdict where there is nothing to look at: never started, or its lab has gone."""
+    if missing_here := exercise.hindrance():
+        return _plain(exercise, State.CANNOT, f"Something is missing here: {missing_here}.", _start(exercise))
     touched = progress.record(exercise.id)
     why = "Its lab has been closed" if closed else "No ground of it is live: a restart of the notebook ends its lab"
     if not touched:

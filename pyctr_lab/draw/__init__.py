@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .boot import boot
 from .chart import chart
+from .density import density
+from .growth import growth
+from .hypervisors import hypervisors
 from .isolation_map import draw_map, isolation_map
 from .picture import Picture
 from .story import story
@@ -12,7 +16,10 @@ from .story import story
 if TYPE_CHECKING:
     from .panel import Builder, builder
 
-__all__ = ["Builder", "Picture", "builder", "chart", "draw_map", "isolation_map", "story"]
+__all__ = [
+    "Builder", "Picture", "boot", "builder", "chart", "density", "draw_map", "growth", "hypervisors", "isolation_map",
+    "story",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

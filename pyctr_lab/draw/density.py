@@ -1,0 +1,44 @@
+"""How many fit: the memory that machines take together, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..measure.density import Filled, each, room
+from .chart import chart
+from .picture import Picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MIB = 1 << 20
+
+
+def density(rows: Sequence[Filled], *, emulated: bool) -> Picture:
+    """The memory of all of them against their number. `emulated` says that no processor helped, in the title."""
+    counts, taken = [row.count for row in rows], [row.memory / MIB for row in rows]
+
+    def curve(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot(counts, taken)
+        for row, size in zip(rows[1:], taken[1:], strict=True):
+            axes.annotate(f"{size:.0f}", (row.count, size), textcoords="offset points", xytext=(-8, 8), ha="right")
+        axes.set(xlabel=f"{rows[0].kind}s running at once", ylabel="MiB taken by all of them", ylim=(0, None))
+        axes.set_xticks(counts)
+
+    return chart(
+        curve,
+        title=title(rows, emulated=emulated),
+        subtitle="their processes' memory as the host sees it (Pss: what two share is halved); none of them works",
+        twin="; ".join(
+            f"{row.count} {row.kind}s: {row.memory / MIB:.0f} MiB, after {row.seconds:.1f} s" for row in rows[1:]
+        ) + f". By that measure the memory left would hold about {room(rows)} {rows[0].kind}s.",
+    )  # fmt: skip
+
+
+def title(rows: Sequence[Filled], *, emulated: bool) -> str:
+    """The finding, with what one takes and a projection that says that it is one."""
+    last = rows[-1]
+    kind = f"{'emulated ' if emulated else ''}{last.kind}{'s' * (last.count != 1)}"
+    return f"{last.count} {kind}: {each(rows) / MIB:.0f} MiB each, so memory for about {room(rows)}"

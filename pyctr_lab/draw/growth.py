@@ -1,0 +1,60 @@
+"""What a machine was promised, and what its process takes, while the guest writes into its memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .chart import chart
+from .look import LIGHT
+from .picture import Picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A moment: how many bytes the guest's files in memory have, and how many QEMU's process takes."""
+
+    written: int
+    taken: int
+
+
+def growth(samples: Sequence[Sample], *, promised: int) -> Picture:
+    """The samples in their order. Where the guest's files become smaller, it has deleted some."""
+    taken, written = [each.taken / MIB for each in samples], [each.written / MIB for each in samples]
+    places = list(range(len(samples)))
+
+    def curve(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot(places, taken)
+        axes.text(places[-1], taken[-1], f"  taken {taken[-1]:.0f}", va="bottom", ha="right")
+        axes.axhline(promised / MIB, color=LIGHT["ink"], linestyle=(0, (6, 3)), linewidth=1.2)
+        axes.text(0, promised / MIB, f"promised {promised / MIB:.0f}", va="bottom", color=LIGHT["dim"])
+        axes.set(xlabel="MiB in the guest's files, in the order of the experiment", ylabel="MiB that the process takes")
+        axes.set(ylim=(0, 1.12 * max(promised / MIB, *taken)))
+        axes.set_xticks(places, [f"{each:.0f}" for each in written])
+
+    return chart(
+        curve,
+        title=title(samples, promised),
+        subtitle="QEMU's process as the host sees it (Pss in /proc/PID/smaps_rollup), after each change in the guest",
+        twin=f"Promised {promised / MIB:.0f} MiB. " + "; ".join(
+            f"{inside:.0f} MiB in the guest's files: the process takes {outside:.0f} MiB"
+            for inside, outside in zip(written, taken, strict=True)
+        ) + ".",
+    )  # fmt: skip
+
+
+def title(samples: Sequence[Sample], promised: int) -> str:
+    """The finding: how far it grew, and how much came back."""
+    highest = max(samples, key=lambda each: each.written)
+    grew, back = highest.taken - samples[0].taken, highest.taken - samples[-1].taken
+    first = f"{highest.written / MIB:.0f} MiB written, {grew / MIB:.0f} MiB more taken"
+    if samples[-1].written == highest.written:
+        return f"{first}; promised were {promised / MIB:.0f} MiB"
+    return f"{first}; of what was deleted, {max(0.0, back / MIB):.0f} MiB came back"
