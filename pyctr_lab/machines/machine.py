@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
-from ..errors import Gone, TimeExpired
+from ..errors import BadInput, Gone, TimeExpired
 from ..kernel import proc, size
 from ..runtime import Lab, Run
 from ..runtime.program import words
@@ -22,7 +22,7 @@ from .boot_log import Message
 from .hardware import Hardware
 from .ports import Asked
 
-ANSWER = 180.0  # seconds that a guest may take until it answers
+ANSWER = 300.0  # seconds that a guest may take until it answers: emulated in an emulated machine it needs minutes
 PATIENCE = 10.0  # seconds that a guest may take to end a command
 OFF = 30.0  # seconds that a guest may take to switch itself off
 
@@ -34,6 +34,9 @@ class Machine:
     /dev/vda and outlives it; with a `disk_size` it is made where it is not there. `lab` is the lab whose process QEMU
     becomes: else the newest, else one of its own. `kernel` is another kernel than the one that is found; `accelerator`
     is "kvm" or "tcg", else KVM where guests are known to run under it. `timeout`: seconds until the guest must answer.
+
+    `boot_seconds` is the time from the start of QEMU to the guest's first answer; `kvm` is what is known of KVM here:
+    whether it `.works`, and if not the `.reason`.
 
     Raises BadInput for what cannot be, Unsupported where something is not installed, and Gone or TimeExpired with the
     console's last lines when the guest ends or hangs as it boots. Nothing is left running then.
@@ -51,6 +54,8 @@ class Machine:
         accelerator: str | None = None,
         timeout: float = ANSWER,
     ) -> None:
+        if lab is not None and not isinstance(lab, Lab):
+            raise BadInput(f"a machine lives in a Lab, not in {type(lab).__name__}")
         demand = demands.check(memory, cpus, disk, disk_size, kernel, accelerator, timeout)
         self.kernel = demand.kernel or guest_kernel.find()
         contents = {"kernel": self.kernel.image.read_bytes(), "initramfs": initramfs.make(self.kernel)}

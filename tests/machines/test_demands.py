@@ -40,10 +40,14 @@ def test_more_cpus_than_the_host_has_are_fine() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"accelerator": "xen"}, {"timeout": 0}, {"timeout": -1}, {"timeout": float("nan")}]
+    "options", [{"accelerator": "xen"}, {"timeout": "1"}, {"timeout": 0}, {"timeout": -1}, {"timeout": float("nan")}]
 )
 def test_other_odd_wishes(options: dict[str, Any]) -> None:
     assert repr(next(iter(options.values()))) in refused(**options)
+
+
+def test_a_lab_must_be_one() -> None:
+    assert refused(lab="lab") == "a machine lives in a Lab, not in str"
 
 
 def test_a_kernel_must_be_one(tmp_path: Path) -> None:
