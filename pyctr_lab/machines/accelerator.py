@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -38,7 +39,12 @@ def known() -> Finding | None:
 
 
 def remember(finding: Finding) -> None:
-    """Keeps a finding; two at once do not mix theirs."""
+    """Keeps a finding; two at once do not mix theirs. Where nothing can be kept, the next machine tries again."""
+    with suppress(OSError):
+        _write(finding)
+
+
+def _write(finding: Finding) -> None:
     file = _file()
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=".new-", delete=False) as new:

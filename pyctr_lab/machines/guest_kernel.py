@@ -152,8 +152,13 @@ def download() -> GuestKernel:
 @contextmanager
 def only_one() -> Iterator[None]:
     """Two at once would download twice. What a killed download has left behind is cleared."""
-    kept().mkdir(parents=True, exist_ok=True)
-    with (kept() / "lock").open("w") as lock:
+    try:
+        kept().mkdir(parents=True, exist_ok=True)
+        lock = (kept() / "lock").open("w")
+    except OSError as why:
+        hint = "set XDG_CACHE_HOME to a folder that is yours"
+        raise Unsupported(f"a kernel for guests cannot be kept in {kept()}: {why.strerror}", hint=hint) from None
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for left in kept().glob(".new-*"):
             shutil.rmtree(left)

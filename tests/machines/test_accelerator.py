@@ -45,3 +45,9 @@ def test_a_broken_note_is_none(text: str) -> None:
     accelerator.remember(Finding(True))
     accelerator._file().write_text(text)
     assert accelerator.known() is None
+
+
+def test_where_nothing_can_be_kept_nothing_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    accelerator.remember(Finding(True))
+    assert accelerator.known() is None

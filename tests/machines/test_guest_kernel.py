@@ -138,6 +138,12 @@ def test_a_download_that_fails_leaves_nothing(apt: Apt, tree: Path) -> None:
     assert guest_kernel.in_cache() is None
 
 
+def test_a_cache_that_cannot_be_written_is_said(apt: Apt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    with pytest.raises(Unsupported, match=r"cannot be kept in /dev/null/.* \(set XDG_CACHE_HOME"):
+        guest_kernel.download()
+
+
 def test_what_debians_tools_complain_of_is_told() -> None:
     with pytest.raises(Unsupported, match="no kernel for a guest: sh says: no such package"):
         guest_kernel.apt("sh", "-c", "echo noise >&2; echo no such package >&2; exit 100")
