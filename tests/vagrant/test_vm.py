@@ -33,7 +33,9 @@ class Host:
     def vm(self, *words: str, **asked: str) -> Done:
         env = {"PATH": str(self.bin), "HOME": str(self.clone)} | asked
         command = [str(self.bin / "sh"), str(self.clone / "vagrant" / "vm"), *words]
-        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, cwd=self.clone)
+        done = subprocess.run(command, env=env, capture_output=True, timeout=60, cwd=self.clone)
+        # Not as text, which would hide a carriage return.
+        return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     @property
     def asked_of_vagrant(self) -> list[str]:
