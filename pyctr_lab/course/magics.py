@@ -79,9 +79,16 @@ def in_one_line(shell: Any, kind: type[BaseException], error: BaseException, tra
     elif getattr(error, "name", None) in LESSON_NAMES:
         lines = [f"{kind.__name__}: {error}. After a restart of the kernel, run the lesson's first cells again"]
     else:
-        lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
+        lines = [*shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset), *_way_out(error)]
     shell._showtraceback(kind, error, lines)
     return lines
+
+
+def _way_out(error: BaseException) -> list[str]:
+    """What to do about a name that is not there: it may be a slip, or come from a cell that was passed over."""
+    if type(error) is not NameError:
+        return []
+    return [f"If an earlier cell makes {error.name!r}: run this section from its heading."]
 
 
 def _refuse_words(line: str, hint: str) -> None:

@@ -62,7 +62,10 @@ def test_a_name_that_a_restart_took_away_says_what_to_do(shell: Any, capsys: pyt
     said = run(shell, "lab.host", capsys)
     assert "After a restart of the kernel, run the lesson's first cells again" in said
     assert "Traceback" not in said
-    assert "Traceback" in run(shell, "something_else", capsys), "the learner's own mistakes keep their traceback"
+    own = run(shell, "something_else", capsys)
+    assert "Traceback" in own, "the learner's own mistakes keep their traceback"
+    assert own.rstrip().endswith("If an earlier cell makes 'something_else': run this section from its heading.")
+    assert "an earlier cell" not in run(shell, "def f():\n    x += 1\nf()", capsys), "an unbound local is a slip"
 
 
 def test_an_error_of_the_lab_is_one_line(shell: Any, lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
