@@ -59,11 +59,11 @@ module StandIn
   end
 end
 
-# VirtualBox's settings are a part of Vagrant; only the program behind them is not here.
-require Vagrant.source_root.join("plugins/providers/virtualbox/provider").to_s
-VagrantPlugins::ProviderVirtualBox::Provider.class_eval do
-  def self.usable?(_raise_error = false)
-    true
+# VirtualBox's settings are a part of Vagrant, and libvirt's are those of the real plugin, if it is here: only the program
+# or daemon behind them may be missing.
+module NothingBehind
+  def self.prepended(provider)
+    provider.define_singleton_method(:usable?) { |_raise_error = false| true }
   end
 
   def initialize(machine)
@@ -75,6 +75,16 @@ VagrantPlugins::ProviderVirtualBox::Provider.class_eval do
   def state
     Vagrant::MachineState.new(:not_created, "not created", "not created")
   end
+end
+
+require Vagrant.source_root.join("plugins/providers/virtualbox/provider").to_s
+VagrantPlugins::ProviderVirtualBox::Provider.prepend(NothingBehind)
+if Vagrant.has_plugin?("vagrant-libvirt")
+  require "vagrant-libvirt/provider"
+  VagrantPlugins::ProviderLibvirt::Provider.prepend(NothingBehind)
+  # It would ask the daemon for its version.
+  require "vagrant-libvirt/cap/synced_folder_virtiofs"
+  VagrantPlugins::SyncedFolderVirtioFS::SyncedFolder.class_eval { def usable?(*) = true }
 end
 
 Vagrant.configure("2") { |_config| }
