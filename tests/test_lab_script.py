@@ -32,7 +32,7 @@ backend-path = ["."]
 name = "pyctr_lab"
 version = "1"
 """
-BACKEND = '''
+BACKEND = """
 import zipfile
 def get_requires_for_build_editable(config_settings=None): return []
 def build_editable(folder, config_settings=None, metadata_directory=None):
@@ -45,7 +45,7 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
     with zipfile.ZipFile(folder + "/" + name, "w") as wheel:
         for path, text in files.items(): wheel.writestr(path, text)
     return name
-'''
+"""
 
 
 def make_clone(folder: Path) -> Path:
@@ -238,6 +238,64 @@ def test_a_package_that_came_to_the_list_later_is_asked_for(clone: Path, stubs: 
     assert lab(clone, "setup", stubs=stubs).returncode == 0
     (clone / "packages.txt").write_text("course gone1 no-such-command\n")
     assert "gone1" in lab(clone, "setup", stubs=stubs).stderr
+
+
+ROWS = """# group package there-when only
+course one sh
+engines two no-such-command
+engines three no-such-command sparc
+engines four no-such-command amd64
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--list", "course", "engines"], ["four", "one", "two"]),
+        (["--missing", "course", "engines"], ["two", "four"]),
+        (["--missing", "course"], []),
+    ],
+)
+def test_packages_are_named_by_groups_for_this_architecture(
+    clone: Path, stubs: Path, words: list[str], said: list[str]
+) -> None:
+    (clone / "packages.txt").write_text(ROWS)
+    stub(stubs, "dpkg", "echo amd64")
+    done = lab(clone, "packages", *words, stubs=stubs)
+    assert done.stdout.split() == said and done.returncode == 0
+
+
+@pytest.mark.parametrize("words", [[], ["--list"], ["nothing"], ["--all", "course"], ["course", "#"]])
+def test_groups_that_are_not_in_the_list_are_refused(clone: Path, words: list[str]) -> None:
+    done = lab(clone, "packages", *words)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+
+
+def test_a_group_is_installed_by_its_name(clone: Path, stubs: Path) -> None:
+    (clone / "packages.txt").write_text(f"course sh sh\nengines two {stubs}/two\n")
+    stub(stubs, "id", "echo 0")
+    stub(stubs, "apt-get", f'echo "$*" >>{stubs}/log; touch {stubs}/two')
+    assert lab(clone, "packages", "engines", stubs=stubs).returncode == 0
+    assert (stubs / "log").read_text() == "install --yes --no-install-recommends two\n"
+
+
+def test_a_package_of_another_group_asks_for_no_new_set_up(ready: Path, stubs: Path) -> None:
+    with (ready / "packages.txt").open("a") as rows:
+        rows.write("engines two no-such-command\n")
+    stub(stubs, "flock", "exit 1")
+    assert lab(ready, "setup", stubs=stubs).stderr == "lab: ready: ./lab opens the course\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "script", "rest"),
+    [(["vm", "address"], "vm", "address"), (["test", "vm", "--keep", "x"], "test.sh", "--keep x")],
+)
+def test_words_about_the_machine_go_to_its_scripts(clone: Path, words: list[str], script: str, rest: str) -> None:
+    (clone / "vagrant").mkdir()
+    stub(clone / "vagrant", script, 'echo "$*"; exit 3')
+    done = lab(clone, *words)
+    assert (done.stdout, done.returncode) == (f"{rest}\n", 3)
+    assert not (clone / ".venv").exists()
 
 
 def test_going_on_without_packages_is_possible(clone: Path, stubs: Path) -> None:

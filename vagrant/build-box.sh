@@ -21,7 +21,7 @@ vagrant/build-box.sh [OPTIONS]     make a box, and say how to use it
   --groups LIST     groups of packages.txt (as provision.sh)
   --setup WHAT      course, or test: with what the course's own tests need (course)
   --wheels DIR      Python packages made on the host: nothing is fetched from inside the box
-  --debs DIR        Debian packages, likewise, for the groups
+  --debs DIR        Debian packages, likewise, for the groups; with both, it is set up with the network cut
   --ca FILE         a bundle of certificates to trust
   --sources FILE    apt's sources for the machine
   --kernel WORDS    more words for the kernel's command line
@@ -117,7 +117,10 @@ in_root() {
     mkdir "$root/tmp/from"
     mount --bind "$place" "$root/tmp/from"
     trap 'umount "$root/tmp/from"' EXIT
-    PYCTR_FROM=/tmp/from chroot "$root" sh <"$here/provision.sh"
+    # With a bundle there is nothing to fetch, and no way to: the network is cut.
+    cut=
+    [ ! -d "$place/pyctr-wheels" ] || [ ! -d "$place/pyctr-debs" ] || cut='unshare --net'
+    PYCTR_FROM=/tmp/from $cut chroot "$root" sh <"$here/provision.sh"
     umount "$root/tmp/from"
     trap - EXIT
     rmdir "$root/tmp/from"

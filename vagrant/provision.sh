@@ -272,7 +272,9 @@ token() {
     fi
     JUPYTER_TOKEN=$(sed 's/.*=//' $settings/token)
     address="http://127.0.0.1:${PYCTR_PORT:-8888}/lab/tree/00_start_here.ipynb?token=$JUPYTER_TOKEN"
-    echo "$address" | put $settings/address 640
+    put $settings/address 640 <<CONF
+$address
+CONF
     own student $settings/address
 }
 

@@ -61,7 +61,9 @@ need_means() {
         say "cannot be skipped here: $why"
         failed=1
     else
-        say "skipped: $why"
+        echo '0 passed, 0 failed, 1 skipped'
+        printf 'vm: skipped: %s\n' "$why"
+        exit
     fi
     close
     exit
@@ -103,7 +105,8 @@ gist() { # LOG
 
 beat() { # LOG
     while sleep 30 && kill -0 $$ 2>/dev/null; do
-        say "  $(tail -c 400 "$1" 2>/dev/null | tr '\r' '\n' | tail -n 1 | tr -cd '[:print:]' | cut -c 1-110)"
+        said=$(tail -c 400 "$1" 2>/dev/null | tr '\r' '\n' | tail -n 1 | tr -cd '[:print:]' | cut -c 1-110)
+        say "  ${said:-still at it}"
     done
 }
 
@@ -113,6 +116,7 @@ libvirt_here() { virsh --quiet --connect qemu:///system list >/dev/null 2>&1; }
 
 start_libvirt() {
     libvirt_here && echo "libvirt runs already" && return
+    : >"$place/started"
     virtlogd --daemon --pid-file "$place/virtlogd.pid"
     libvirtd --daemon --pid-file "$place/libvirtd.pid"
     until libvirt_here; do
@@ -121,33 +125,36 @@ start_libvirt() {
     done
 }
 
-# What it starts for a network outlives it.
+# Nothing else may be theirs, so by their numbers. An ended one that nobody has buried yet is ended.
 stop_libvirt() {
     for name in libvirtd virtlogd; do
         [ -s "$place/$name.pid" ] || continue
         pid=$(cat "$place/$name.pid")
         kill "$pid" 2>/dev/null || continue
-        while kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
+        while ps -o stat= -p "$pid" | grep -qv Z; do sleep 0.2; done
     done
-    [ -e "$place/libvirtd.pid" ] || return 0
-    remove_chains
+    [ -e "$place/started" ] || return 0
+    for filter in iptables ip6tables; do remove_chains $filter; done
     cat "$place/ip_forward" >/proc/sys/net/ipv4/ip_forward
 }
 
 # libvirt puts chains of its own into the packet filter, and leaves them there.
-remove_chains() {
+remove_chains() { # iptables, or ip6tables
     for table in filter nat mangle; do
-        iptables-save -t $table | sed -n 's/^-A \(.* -j LIBVIRT_[A-Z]*\)$/-D \1/p' |
+        "$1-save" -t $table | sed -n 's/^-A \(.* -j LIBVIRT_[A-Z]*\)$/-D \1/p' |
             while read -r rule; do
                 # shellcheck disable=SC2086 # a rule is words
-                iptables -t $table $rule
+                "$1" -t $table $rule
             done
         for what in -F -X; do
-            iptables-save -t $table | sed -n 's/^:\(LIBVIRT_[A-Z]*\) .*/\1/p' |
-                while read -r chain; do iptables -t $table $what "$chain"; done
+            "$1-save" -t $table | sed -n 's/^:\(LIBVIRT_[A-Z]*\) .*/\1/p' |
+                while read -r chain; do "$1" -t $table $what "$chain"; done
         done
     done
 }
+
+# Rules and chains, of the packet filter as it is.
+rules() { for filter in iptables ip6tables; do $filter-save | grep -E '^(-A|:[^ ]+ -)' | sed "s/^/$filter /"; done; }
 
 # All that could be left behind, one thing a line. Asked of libvirt while it runs.
 things() {
@@ -176,15 +183,14 @@ find_ca() {
 }
 
 make_bundle() {
-    "$course/.venv/bin/python" -m pip download --quiet --require-hashes --dest "$place/bundle/wheels" \
-        --requirement "$course/requirements/test.txt"
-    du -sh "$place/bundle/wheels"
+    "$here/vm" bundle --tests --output "$place/bundle"
+    du -sh "$place/bundle/wheels" "$place/bundle/debs"
 }
 
 build() {
     # shellcheck disable=SC2046 # words
     "$here/build-box.sh" --output "$place" --name "$PYCTR_BOX" --setup test --kernel 'mitigations=off' \
-        --wheels "$place/bundle/wheels" $(find_ca | sed 's/^/--ca /')
+        --wheels "$place/bundle/wheels" --debs "$place/bundle/debs" $(find_ca | sed 's/^/--ca /')
 }
 
 add_box() { vagrant box add --provider libvirt --name "$PYCTR_BOX" "$box"; }
@@ -264,8 +270,8 @@ nothing_left() {
     things >"$place/left"
     diff "$place/things" "$place/left"
     stop_libvirt
-    iptables-save | grep LIBVIRT || echo "no chain of libvirt"
-    iptables-save | sed '/^#/d; s/\[.*\]//' | diff "$place/iptables" -
+    rules >"$place/rules.left"
+    diff "$place/rules" "$place/rules.left"
     [ "$(cat "$place/ip_forward")" = "$(cat /proc/sys/net/ipv4/ip_forward)" ]
 }
 
@@ -299,7 +305,7 @@ prepare() {
     trap 'exit 130' INT TERM HUP
     mkdir "$place/logs"
     cat /proc/sys/net/ipv4/ip_forward >"$place/ip_forward"
-    iptables-save | sed '/^#/d; s/\[.*\]//' >"$place/iptables"
+    rules >"$place/rules"
     export VAGRANT_HOME="$place/vagrant.d" VAGRANT_DOTFILE_PATH="$place/machine.d" VAGRANT_CWD="$here"
     export VAGRANT_DEFAULT_PROVIDER=libvirt VAGRANT_CHECKPOINT_DISABLE=1 TMPDIR=/var/tmp
     export PYCTR_PROVIDER=libvirt PYCTR_DRIVER=qemu PYCTR_SETUP=test PYCTR_WORK="$place/work"
@@ -330,7 +336,7 @@ step "start libvirt" start_libvirt
 things >"$place/things"
 if [ -z "$box" ]; then
     step "fetch what a machine takes, once" make_bundle
-    step "build a box from Debian's packages" build
+    step "build a box from Debian's packages, set up from the bundle with the network cut" build
     box=$place/$PYCTR_BOX-libvirt.box
 fi
 step "add the box" add_box
@@ -338,7 +344,9 @@ step "add the box" add_box
 step "vagrant up" up
 step "JupyterLab through the forwarded port, a lesson in the browser" browse
 step "provision a second time" provision_again
-step "the kernel's tests inside, as student under cgroup v2" guest_tests tests/kernel tests/steps tests/runtime
+# Those that count what hundreds of containers leave take minutes here, and ask the machine's size and not its kernel.
+step "the kernel's tests inside, as student under cgroup v2" \
+    guest_tests tests/kernel tests/steps tests/runtime -k "'not hundreds_alive and not runs_leave_everything'"
 step "the lessons inside" guest_tests --nbval notebooks
 step "destroy, and a new machine without a network: the changed notebook is there" begin_again
 step "destroy" destroy
