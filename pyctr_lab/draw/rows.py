@@ -140,9 +140,9 @@ def identity(view: View, host: View | None = None) -> str:
 
 
 def on_machine(view: View) -> list[str]:
-    """`uid 1000 on your machine`: who that is to the reader of its map. Nothing where the map changes nothing."""
+    """`1000 on your machine`: who that is to the reader of its map. Nothing where the map changes nothing."""
     there = id_on_machine(view)
-    return [] if there in (None, view.uid) else [f"uid {there} on your machine"]
+    return [] if there in (None, view.uid) else [f"{there} on your machine"]
 
 
 def id_on_machine(view: View) -> int | None:

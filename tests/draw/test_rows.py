@@ -51,7 +51,7 @@ def test_identity_is_told_even_where_both_maps_read_alike(view):
 
 def test_identity_is_told_in_the_machines_numbers_too(view):
     inside = view(own="user", uid_map=(IdRange(0, 101000, 1),))
-    assert rows.seen("user", inside)[1] == "uid 101000 on your machine"
+    assert rows.seen("user", inside)[1] == "101000 on your machine"
     assert len(rows.seen("user", view(uid_map=()))) == len(rows.seen("user", view(uid_map=(IdRange(0, 0, 1),)))) == 2
 
 
