@@ -16,6 +16,8 @@ Exercises, each with live ground of its own (any order works, twice works):
     0.1 One process, two numbers       check("0.1", 2) is the first try that fails on purpose (M1)
     1.1 The one that owes a wait       a number       1.2 Who shares this memory?   two names
     1.3 A zombie of your own           a deed
+    2.1 Promised is not taken          a name         2.2 Pull the plug in time     a deed
+    2.3 A machine to order             a deed
     3.1 Two in one room (uts)          two names      3.2 A name of its own (uts)   a deed
     3.3 First, and root (pid, user)    a deed
     3.4 Who sees it? (mnt)             names          3.5 Nobody else's (mnt)       a deed

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ALL_LESSONS = ("00", "01", "03")
+ALL_LESSONS = ("00", "01", "02", "03")
 
 #: What an unprivileged process tries, to see whether it may have a world of its own. Says the call that failed.
 _TRIAL = """
@@ -251,13 +251,18 @@ def delegated(machine: Machine) -> bool:
 
 # --- programs and room
 PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "ps": ("procps", ("00", "01", "03")),
+    "ps": ("procps", ("00", "01", "02", "03")),
     "ip": ("iproute2", ("03",)),
     "hostname": ("hostname", ("03",)),
     "mount": ("mount", ("03",)),
     "unshare": ("util-linux", ("03",)),
     "setpriv": ("util-linux", ()),
     "strace": ("strace", ("01",)),
+    "qemu-system-aarch64" if os.uname().machine == "aarch64" else "qemu-system-x86_64": (
+        "qemu-system-arm" if os.uname().machine == "aarch64" else "qemu-system-x86",
+        ("02",),
+    ),
+    "busybox": ("busybox-static", ("02",)),
 }
 
 
@@ -294,10 +299,10 @@ def _open_to_all(machine: Machine, folder: Path) -> bool:
 
 
 def kvm(machine: Machine) -> list[Finding]:
-    """Hardware help for virtual machines: lesson 02 finds out by booting one."""
+    """Hardware help for virtual machines: lesson 02 finds out by booting one, and does without where there is none."""
     if machine.has("/dev/kvm"):
         return fine("/dev/kvm", "there; lesson 02 finds out whether a guest really starts")
-    return [Finding("/dev/kvm", "limited", "not there: lesson 02 will emulate in software, many times slower")]
+    return [Finding("/dev/kvm", "limited", "not there: lesson 02 emulates in software, many times slower")]
 
 
 def memory(machine: Machine) -> list[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..measure.boot import Phase
+from ..measure.timeline import Phase
 from .look import NOTE, TEXT, TITLE, VALUE, label, line, rect, svg, text_width
 from .picture import Picture
 

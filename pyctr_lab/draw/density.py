@@ -32,7 +32,7 @@ def density(rows: Sequence[Filled], *, emulated: bool) -> Picture:
         title=title(rows, emulated=emulated),
         subtitle="their processes' memory as the host sees it (Pss: what two share is halved); none of them works",
         twin="; ".join(
-            f"{row.count} {row.kind}s: {row.memory / MIB:.0f} MiB, after {row.seconds:.1f} s" for row in rows[1:]
+            f"{counted(row)}: {row.memory / MIB:.0f} MiB, after {row.seconds:.1f} s" for row in rows[1:]
         ) + f". By that measure the memory left would hold about {room(rows)} {rows[0].kind}s.",
     )  # fmt: skip
 
@@ -40,5 +40,10 @@ def density(rows: Sequence[Filled], *, emulated: bool) -> Picture:
 def title(rows: Sequence[Filled], *, emulated: bool) -> str:
     """The finding, with what one takes and a projection that says that it is one."""
     last = rows[-1]
-    kind = f"{'emulated ' if emulated else ''}{last.kind}{'s' * (last.count != 1)}"
-    return f"{last.count} {kind}: {each(rows) / MIB:.0f} MiB each, so memory for about {room(rows)}"
+    count = counted(last, "emulated " if emulated else "")
+    return f"{count}: {each(rows) / MIB:.0f} MiB each, so memory for about {room(rows)}"
+
+
+def counted(row: Filled, what: str = "") -> str:
+    """How many, and of what."""
+    return f"{row.count} {what}{row.kind}{'s' * (row.count != 1)}"

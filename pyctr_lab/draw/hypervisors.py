@@ -45,7 +45,7 @@ def hypervisors(case: Case) -> Picture:
 def title(case: Case) -> str:
     """The finding: which of them this machine is."""
     how = {"kvm": "hosted by Linux, with KVM in its kernel", "tcg": "hosted by Linux, emulated in software"}
-    return f"This machine: {how[case.accelerator]}; one guest, one more kernel"
+    return f"This machine: {how[case.accelerator]}; 1 guest, 1 more kernel"
 
 
 def twin(case: Case) -> str:

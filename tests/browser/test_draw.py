@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from draw import machines
 from draw.conftest import view  # noqa: F401 (a fixture)
 from draw.states import HOSTILE, states
 
@@ -44,7 +45,8 @@ def pictures(view):  # noqa: F811
         box = lab.container("demo")
         for step in lab.recipe():
             box.apply(step)
-        return made | {"story": story(box.history), "one step": story(box.history[0])}
+        stories = {"story": story(box.history), "one step": story(box.history[0])}
+    return made | stories | machines.pictures()
 
 
 @pytest.mark.parametrize("theme", THEMES)

@@ -74,7 +74,7 @@ def test_who_forbids_user_namespaces_is_named(
     found = troubles(machine(tmp_path, files, ask=refused(said)))["user namespaces"]
     assert why in found.why
     assert found.cure.startswith(cure)
-    assert (found.state, found.blocks) == ("missing", ("00", "01", "03"))
+    assert (found.state, found.blocks) == ("missing", ("00", "01", "02", "03"))
 
 
 def test_a_switch_that_forbids_nothing_is_not_blamed(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_windows_linux_is_told_by_its_release(tmp_path: Path, release: str, stat
 
 
 def test_off_linux_and_old_linux(tmp_path: Path) -> None:
-    assert troubles(machine(tmp_path, system="darwin"))["Linux"].blocks == ("00", "01", "03")
+    assert troubles(machine(tmp_path, system="darwin"))["Linux"].blocks == ("00", "01", "02", "03")
     old = troubles(machine(tmp_path, {"/proc/sys/kernel/osrelease": "5.4.0-generic"}))["Linux"]
     assert (old.state, old.blocks) == ("limited", ("03",))
 
@@ -167,7 +167,7 @@ def test_room_and_hardware(tmp_path: Path) -> None:
 def test_nothing_at_all_is_no_traceback(tmp_path: Path) -> None:
     empty = machine(tmp_path / "made", which=lambda name: None, ask=lambda argv: (127, "no such command"))
     examined = doctor.examine(replace(empty, root=tmp_path / "nowhere"))
-    assert examined.blocked == ("00", "01", "03")
+    assert examined.blocked == ("00", "01", "02", "03")
     assert "reset" not in repr(examined)
 
 
@@ -179,7 +179,7 @@ def test_text_and_html_say_the_same_and_every_cure_has_its_reason(tmp_path: Path
             examined._repr_html_().replace("&#x27;", "&#39;")
         )
         assert not each.cure or (each.state != "fine" and each.why)
-    assert examined.title == "Something is missing here for lessons 00, 01, 03"
+    assert examined.title == "Something is missing here for lessons 00, 01, 02, 03"
 
 
 def test_this_machine_is_examined_without_a_word_on_errors(capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,14 +30,27 @@ from ..page import Page
 from ..registry import Entry, entry, find, keep, moved
 from ..scene import end_below
 from ..verdict import Verdict
-from . import lesson_00, lesson_01, lesson_02, lesson_03_files, lesson_03_first_wall, lesson_03_who, lesson_03_whole
+from . import (
+    lesson_00,
+    lesson_01,
+    lesson_02,
+    lesson_02_order,
+    lesson_02_plug,
+    lesson_03_files,
+    lesson_03_first_wall,
+    lesson_03_who,
+    lesson_03_whole,
+)
 
 if TYPE_CHECKING:
     from ...runtime import Lab
 
 __all__ = ["ALL", "another", "check", "hint", "named", "reset", "reveal", "start"]
 
-_LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03_first_wall, lesson_03_who, lesson_03_files, lesson_03_whole)
+_LESSONS = (
+    *(lesson_00, lesson_01, lesson_02, lesson_02_plug, lesson_02_order),
+    *(lesson_03_first_wall, lesson_03_who, lesson_03_files, lesson_03_whole),
+)
 
 #: Every exercise by its id, in the order of the course.
 ALL: dict[str, Exercise] = {each.id: each for lesson in _LESSONS for each in lesson.EXERCISES}

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from pyctr_lab.draw.growth import Sample, growth
+
+from .machines import GROWN, MIB
+
+pytest.importorskip("matplotlib")
+
+
+def test_the_title_says_how_far_it_grew_and_what_came_back():
+    assert growth(GROWN, promised=256 * MIB).title == "48 MiB written, 51 MiB more taken; promised were 256 MiB"
+    kept = [*GROWN, Sample(0, GROWN[-1].taken - 2 * MIB)]
+    assert (
+        growth(kept, promised=256 * MIB).title
+        == "48 MiB written, 51 MiB more taken; of what was deleted, 2 MiB came back"
+    )
+
+
+def test_a_process_that_goes_on_growing_gave_nothing_back():
+    assert growth([*GROWN, Sample(0, 999 * MIB)], promised=256 * MIB).title.endswith("0 MiB came back")
+
+
+def test_the_twin_has_every_sample_in_order():
+    twin = growth(GROWN, promised=256 * MIB).twin
+    assert "Promised 256 MiB. 0 MiB in the guest's files: the process takes 180 MiB; 16 MiB" in twin
+    assert twin.endswith("48 MiB in the guest's files: the process takes 231 MiB.")
