@@ -112,8 +112,10 @@ platforms() {
     printf ' --platform manylinux2014_%s --platform manylinux2010_%s --platform manylinux1_%s' "$processor" "$processor" "$processor"
 }
 
-# Ten at a time: pip puts down what it has when it has all, and an interruption should not cost all.
+# Ten at a time: pip puts down what it has when it has all, and an interruption should not cost all. It ends with this.
 fetch_wheels() { # LIST
+    child=''
+    trap 'kill $child; exit 1' TERM
     rm -rf "$output/.parts" && mkdir "$output/.parts"
     split -l 10 "$1" "$output/.parts/"
     for part in "$output"/.parts/*; do
@@ -121,7 +123,9 @@ fetch_wheels() { # LIST
         "$python" -m pip --disable-pip-version-check --no-input download --no-deps --require-hashes \
             --only-binary :all: --implementation cp --python-version "$version" \
             --abi "cp$(echo "$version" | tr -d .)" --abi abi3 --abi none $(platforms) \
-            --dest "$output/wheels" --requirement "$part" || return 1
+            --dest "$output/wheels" --requirement "$part" &
+        child=$!
+        wait $child || return 1
     done
     rm -r "$output/.parts"
 }
