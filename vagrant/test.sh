@@ -196,7 +196,7 @@ build() {
 add_box() { vagrant box add --provider libvirt --name "$PYCTR_BOX" "$box"; }
 
 up() {
-    vagrant up --provider libvirt
+    vagrant up --timestamp --provider libvirt
     in_machine 'cat /etc/os-release; uname -r; stat -f -c %T /sys/fs/cgroup' | tee "$place/machine"
     grep -q cgroup2fs "$place/machine"
     as_root 'cat /etc/pyctr-lab/address' | tr -d '\r' >"$place/address"
@@ -294,7 +294,8 @@ clean_up() {
     fi
     stop_libvirt
     [ -z "$keep" ] || { mkdir -p "$keep" && cp -r "$place/logs" "$place"/*.box "$keep" 2>/dev/null; } || :
-    rm -rf "$place"
+    # Vagrant's tunnels write a last line when they are gone.
+    rm -rf "$place" 2>/dev/null || { sleep 1 && rm -rf "$place"; }
     say "the whole took $(clock)"
     close
 }
