@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("00_start_here", "01_kernel_and_processes")
+NAMES = ("00_start_here", "01_kernel_and_processes", "02_virtual_machines")
 USER = ["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"]
 SECTION = "## "
 
