@@ -130,10 +130,12 @@ in_root() {
 settle() { # ROOT
     echo pyctr-lab >"$1/etc/hostname"
     printf '127.0.0.1 localhost\n127.0.1.1 pyctr-lab\n::1 localhost\n' >"$1/etc/hosts"
-    echo 'LABEL=pyctr / ext4 errors=remount-ro 0 1' >"$1/etc/fstab"
+    echo 'LABEL=pyctr / ext4 errors=remount-ro,noinit_itable 0 0' >"$1/etc/fstab"
     printf '[Match]\nName=e*\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\n[DHCPv4]\nClientIdentifier=mac\n' \
         >"$1/etc/systemd/network/80-dhcp.network"
     chroot "$1" systemctl --quiet enable systemd-networkd systemd-resolved
+    # What would come in between while somebody installs or measures.
+    chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service
     ln -sf ../run/systemd/resolve/stub-resolv.conf "$1/etc/resolv.conf"
     vagrant_user "$1"
     boot_menu "$1"
