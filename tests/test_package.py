@@ -64,7 +64,8 @@ def test_readme_example_runs() -> None:
     done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, check=True, cwd=TOP)
     lines = done.stdout.splitlines()
     assert lines[0].startswith("unshare(CLONE_NEWUTS) = 0 · ")
-    assert "demo lab" in lines and lines[-1].startswith("Run('/bin/true', returncode=0")
+    assert "demo lab" in lines and lines[-2].startswith("Run('/bin/true', returncode=0")
+    assert re.fullmatch(r"\d+\.\d+\S* (tcg|kvm) [\d.]+", lines[-1])
 
 
 def test_version_is_said_once() -> None:

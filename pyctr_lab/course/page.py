@@ -18,6 +18,9 @@ WIDTH = 100
 #: The only numbers in a verdict that differ from run to run: what a sanitising file has to replace.
 VOLATILE = re.compile(r"(?<=/proc/)\d+|(?<=:\[)\d+(?=\])")
 
+#: What stands between these marks is code, as in a notebook's own texts.
+CODE = re.compile("`([^`\\n]+)`")
+
 STYLE = f"""<style>{look.STYLE}
 .pct{{color:var(--ink);background:var(--paper);border-left:2px solid var(--idle);padding:8px 16px;max-width:920px;
 font:14px/1.45 var(--jp-ui-font-family,system-ui),system-ui,sans-serif}}
@@ -40,7 +43,7 @@ class Page:
 
     def __init__(self, title: str, *, kind: str = "idle") -> None:
         self._text = [title]
-        self._html = [f"<h4>{escape(title)}</h4>"]
+        self._html = [f"<h4>{worded(title)}</h4>"]
         self._kind = kind
 
     def line(self, words: str) -> Page:
@@ -48,7 +51,7 @@ class Page:
         words = " ".join(words.split())
         if words:
             self._text += wrapped(words, "  ")
-            self._html.append(f"<p>{escape(words)}</p>")
+            self._html.append(f"<p>{worded(words)}</p>")
         return self
 
     def marks(self, marks: Iterable[tuple[str, str]]) -> Page:
@@ -56,7 +59,7 @@ class Page:
         marks = list(marks)
         if marks:
             self._text += [f"    {sign} {words}" for sign, words in marks]
-            self._html.append("<ul>" + "".join(f"<li>{escape(f'{s} {w}')}</li>" for s, w in marks) + "</ul>")
+            self._html.append("<ul>" + "".join(f"<li>{worded(f'{s} {w}')}</li>" for s, w in marks) + "</ul>")
         return self
 
     def rows(self, rows: Sequence[tuple[str, str]]) -> Page:
@@ -64,7 +67,7 @@ class Page:
         rows = [(name, " ".join(words.split())) for name, words in rows]
         if rows:
             self._text += [part for name, words in rows for part in _row(name, words)]
-            cells = "".join(f'<tr><th scope="row">{escape(n)}</th><td>{escape(w)}</td></tr>' for n, w in rows)
+            cells = "".join(f'<tr><th scope="row">{escape(n)}</th><td>{worded(w)}</td></tr>' for n, w in rows)
             self._html.append(f"<table>{cells}</table>")
         return self
 
@@ -104,6 +107,11 @@ class Page:
 
     def _repr_html_(self) -> str:
         return self.html()
+
+
+def worded(words: str) -> str:
+    """Words as HTML: escaped, and `code` shown as code."""
+    return CODE.sub(r"<code>\1</code>", escape(words))
 
 
 def wrapped(words: str, head: str) -> list[str]:

@@ -10,13 +10,12 @@ the kernel answered is the one that is kept: second thoughts do not replace it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from ..errors import BadInput
-from .page import Page
+from .page import CODE, Page
 from .places import state_dir
 from .store import Data, Store
 
@@ -24,17 +23,6 @@ STORE = Store(lambda: state_dir() / "predictions.json")
 
 #: While the buttons live, the page above them does not say the same once more.
 LIVE = "<style>.jp-OutputArea:has(.pct-live) .pct:not(.pct-live .pct) :is(ul,p){display:none}</style>"
-
-
-CODE = re.compile("`([^`\\n]+)`")
-
-
-class Worded(Page):
-    """A page that shows `code` in its words as code. What stands between the marks has been escaped already."""
-
-    def html(self) -> str:
-        """The page as HTML that carries its own style."""
-        return CODE.sub(r"<code>\1</code>", super().html())
 
 
 class Prediction:
@@ -52,7 +40,7 @@ class Prediction:
 
     def page(self) -> Page:
         """The question, what there is to choose from, and what was chosen."""
-        page = Worded(f"Predict: {self.question}", kind="idle")
+        page = Page(f"Predict: {self.question}", kind="idle")
         page.marks([("●" if option == self.guess else "○", option) for option in self.options])
         if self.guess is None:
             return page.line("You have not said yet.")
@@ -112,7 +100,7 @@ def compare(key: str, actual: object, *, note: str = "") -> Page:
         STORE.change(lambda data: _all(data)[key].update(compared=True, actual=answer))
     rows = [("you said", guess if guess is not None else "nothing yet: the next prediction is yours"),
             ("the kernel", answer)]  # fmt: skip
-    return Worded(_finding(guess, answer), kind="wall" if guess == answer else "idle").rows(rows).line(note)
+    return Page(_finding(guess, answer), kind="wall" if guess == answer else "idle").rows(rows).line(note)
 
 
 def forget(key: str) -> None:
@@ -159,7 +147,7 @@ def buttons(prediction: Prediction) -> Any:
     said, field = widgets.HTML(), _field(prediction)
 
     def say(words: str) -> None:
-        said.value = LIVE + (Worded(words).html() if words else "")
+        said.value = LIVE + (Page(words).html() if words else "")
 
     def keep(change: Any) -> None:
         if change["new"]:
