@@ -146,3 +146,16 @@ def test_help_names_each_word(host: Host) -> None:
     shown = host.vm("--help").stdout
     for word in ("up", "address", "down", "test", "doctor", "bundle", "ssh", "status"):
         assert f"./lab vm {word}" in shown or f"[{word}]" in shown
+
+
+@pytest.mark.parametrize("tunnel", ["no", "yes"])
+def test_at_each_start_the_address_gets_the_port_in_force(tmp_path: Path, tunnel: str) -> None:
+    file = tmp_path / "address"
+    file.write_text("http://127.0.0.1:8888/lab/tree/00_start_here.ipynb?token=abc\n")
+    script = (TOP / "vagrant" / "address.sh").read_text().replace("/etc/pyctr-lab/address", str(file))
+    env = {"PATH": "/usr/bin:/bin", "PYCTR_PORT": "8890", "PYCTR_TUNNEL": tunnel}
+    said = subprocess.run(["dash", "-c", script], env=env, capture_output=True, text=True, check=True).stdout
+    address = "http://127.0.0.1:8890/lab/tree/00_start_here.ipynb?token=abc"
+    assert said.splitlines()[-1] == f"JupyterLab: {address}"
+    assert file.read_text() == address + "\n"
+    assert ("-L 127.0.0.1:8890:127.0.0.1:8888" in said) == (tunnel == "yes")
