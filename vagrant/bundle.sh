@@ -224,8 +224,11 @@ debs_of_machine() {
     say "debs: fetched by the machine, which has Debian's apt ..."
     vagrant ssh course --no-tty --command "sudo /opt/pyctr_lab/vagrant/bundle.sh debs --arch $arch --suite $suite \
         --groups '$groups' --output /var/tmp/pyctr-bundle" -- -q || die "debs: the machine could not fetch them"
-    mkdir -p "$output/debs"
-    vagrant ssh course --no-tty --command 'sudo tar -C /var/tmp/pyctr-bundle/debs -cf - .' -- -q </dev/null | tar -C "$output/debs" -xf -
+    rm -rf "$output/debs.new" && mkdir "$output/debs.new"
+    vagrant ssh course --no-tty --command 'sudo tar -C /var/tmp/pyctr-bundle/debs -cf - .' -- -q </dev/null |
+        tar -C "$output/debs.new" -xf -
+    [ "$(there "$output/debs.new")" -gt 0 ] || die "debs: nothing came from the machine; try again"
+    rm -rf "$output/debs" && mv "$output/debs.new" "$output/debs"
     say "debs: $(there "$output/debs") files, $(size "$output/debs"), in $output/debs"
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 from pathlib import Path
 
@@ -60,11 +61,12 @@ def test_each_of_the_projects_own_lists_can_be_read(name: str) -> None:
 CALL = '\nread_words "$@"\n'
 
 
-def bundle(*words: str, script: str = "") -> subprocess.CompletedProcess[str]:
+def bundle(*words: str, script: str = "", path: str = "") -> subprocess.CompletedProcess[str]:
     """The script, ended before it fetches; or a part of it, called by itself."""
     text = (TOP / "vagrant" / "bundle.sh").read_text().replace('"$0"', f"'{TOP}/vagrant/bundle.sh'")
     text = text[: text.index(CALL)] + CALL + script
-    return subprocess.run(["dash", "-c", text, "sh", *words], capture_output=True, text=True, timeout=30)
+    env = os.environ | {"PATH": path + os.environ["PATH"]}
+    return subprocess.run(["dash", "-c", text, "sh", *words], capture_output=True, text=True, timeout=30, env=env)
 
 
 def test_the_machines_packages_are_those_of_its_groups_and_processor() -> None:
@@ -113,3 +115,36 @@ def test_names_are_those_that_a_folder_is_read_by(tmp_path: Path) -> None:
     done = bundle("--output", str(tmp_path), script="apt=$output/.apt; collect")
     assert done.returncode == 0, done.stderr
     assert [file.name for file in (tmp_path / "debs").iterdir()] == ["busybox-static_1_1.35_amd64.deb"]
+
+
+def plant_vagrant(folder: Path, *, state: str) -> str:
+    """A stand-in whose machine is in that state, and hands over one package as a tar."""
+    harvest = folder / "harvest"
+    harvest.mkdir()
+    (harvest / "strace_6_amd64.deb").write_text("x")
+    script = f"""#!/bin/sh
+echo "$*" >>'{folder}/asked'
+case "$*" in *status*) echo '1,course,state,{state}' ;; *tar*) tar -C '{harvest}' -cf - . ;; esac
+"""
+    (folder / "vagrant").write_text(script)
+    (folder / "vagrant").chmod(0o755)
+    return f"{folder}:"
+
+
+WITHOUT_APT = "find_sources() { :; }; debs_of_machine"
+
+
+def test_where_there_is_no_apt_the_machine_fetches_its_packages(tmp_path: Path) -> None:
+    path = plant_vagrant(tmp_path, state="running")
+    out = tmp_path / "out"
+    out.mkdir()
+    done = bundle("--output", str(out), "--arch", "amd64", "--suite", "trixie", script=WITHOUT_APT, path=path)
+    assert done.returncode == 0, done.stderr
+    assert [file.name for file in (out / "debs").iterdir()] == ["strace_6_amd64.deb"]
+    assert "bundle.sh debs --arch amd64 --suite trixie" in (tmp_path / "asked").read_text()
+
+
+def test_a_machine_that_must_fetch_must_run(tmp_path: Path) -> None:
+    done = bundle("--suite", "trixie", script=WITHOUT_APT, path=plant_vagrant(tmp_path, state="poweroff"))
+    assert done.returncode == 1
+    assert "./lab vm, then this again" in done.stderr
