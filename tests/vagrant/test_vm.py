@@ -159,3 +159,9 @@ def test_at_each_start_the_address_gets_the_port_in_force(tmp_path: Path, tunnel
     assert said.splitlines()[-1] == f"JupyterLab: {address}"
     assert file.read_text() == address + "\n"
     assert ("-L 127.0.0.1:8890:127.0.0.1:8888" in said) == (tunnel == "yes")
+
+
+def test_another_project_that_vagrant_is_pointed_at_is_left_alone(host: Host) -> None:
+    host.plant("vagrant", f'echo "$VAGRANT_CWD ${{VAGRANT_VAGRANTFILE-unset}}" >>{host.clone.as_posix()!r}/asked\n')
+    assert host.vm("down", VAGRANT_CWD="/elsewhere", VAGRANT_VAGRANTFILE="Other").returncode == 0
+    assert host.asked_of_vagrant == [f"{host.clone / 'vagrant'} unset"]
