@@ -32,7 +32,8 @@ def growth(samples: Sequence[Sample], *, promised: int) -> Picture:
     def curve(figure: Figure) -> None:
         axes = figure.subplots()
         axes.plot(places, taken)
-        axes.text(places[-1], taken[-1], f"  taken {taken[-1]:.0f}", va="bottom", ha="right")
+        last = (places[-1], taken[-1])
+        axes.annotate(f"taken {taken[-1]:.0f}", last, textcoords="offset points", xytext=(0, -18), ha="center")
         axes.axhline(promised / MIB, color=LIGHT["ink"], linestyle=(0, (6, 3)), linewidth=1.2)
         axes.text(0, promised / MIB, f"promised {promised / MIB:.0f}", va="bottom", color=LIGHT["dim"])
         axes.set(xlabel="MiB in the guest's files, in the order of the experiment", ylabel="MiB that the process takes")

@@ -12,11 +12,12 @@ from collections.abc import Callable
 
 import pytest
 
-from pyctr_lab import BadInput, Gone, Lab, steps
+from pyctr_lab import BadInput, Gone, Lab, Unsupported, steps
 from pyctr_lab.course import exercises, progress
 from pyctr_lab.course.exercise import Exercise, Ground
 from pyctr_lab.course.page import VOLATILE
 from pyctr_lab.course.verdict import State, Verdict
+from pyctr_lab.machines import demands
 
 EACH = [pytest.param(each, id=name) for name, each in exercises.ALL.items()]
 KNOWN = [pytest.param(each, wrong, id=f"{name}-{wrong.code}") for name, each in exercises.ALL.items()
@@ -229,6 +230,16 @@ def test_a_closed_lab_is_said() -> None:
     verdict = exercises.check("3.7", "uts")
     assert verdict.state is State.CANNOT
     assert "closed" in verdict.headline
+
+
+def test_what_a_machine_lacks_is_said_with_what_to_install(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    exercises.reset("2.1")
+    monkeypatch.setattr(demands.shutil, "which", lambda name: None)
+    with pytest.raises(Unsupported, match="apt-get install qemu-system"):
+        exercises.start("2.1", lab)
+    verdict = exercises.check("2.1", "agate")
+    assert verdict.state is State.CANNOT
+    assert "apt-get install qemu-system" in verdict.headline
 
 
 def test_never_started_is_said_with_the_first_move() -> None:

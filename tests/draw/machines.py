@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyctr_lab.draw import boot, density, growth, hypervisors
+from pyctr_lab.draw import boot, hypervisors
 from pyctr_lab.draw.boot import Part
 from pyctr_lab.draw.growth import Sample
 from pyctr_lab.draw.hypervisors import Case
@@ -31,14 +31,11 @@ RELEASE = "6.18.44-gentoo-with-a-long-name-0123456789"
 
 
 def pictures():
-    """All of them by name."""
+    """Those that are drawn by hand, by name."""
     return {
         "boot": boot(EMULATED, PARTS, emulated=True),
         "boot, nested": boot(NESTED, [Part(each.name, 8 * each.seconds, each.wall) for each in PARTS], emulated=True),
         "boot, kvm": boot(FAST, PARTS, emulated=False),
-        "growth": growth([*GROWN, Sample(0, GROWN[-1].taken)], promised=256 * MIB),
-        "density": density(filled(200, 4), emulated=True),
-        "density, one": density(filled(200, 1), emulated=False),
         "hypervisors, tcg": hypervisors(Case("tcg", "6.18.44", "6.1.0-56-cloud-amd64", host_is_guest=True)),
         "hypervisors, kvm": hypervisors(Case("kvm", RELEASE, RELEASE)),
     }

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ...errors import BadInput
+from ...errors import BadInput, Unsupported
 from .. import progress
 from ..exercise import Exercise, Ground, Values
 from ..grading import grade, without_ground
@@ -72,9 +72,11 @@ def start(exercise: str, lab: Lab | None = None, *, seed: int | None = None) -> 
     """Makes the ground of an exercise in a lab (the newest open one, if none is named). What was there of it ends.
 
     The first variant is the same for everybody; `seed` or `another` give more. A variable that holds the earlier
-    ground holds the new one from now on.
+    ground holds the new one from now on. Raises Unsupported where this machine lacks what the exercise needs.
     """
     found = named(exercise)
+    if missing_here := found.hindrance():
+        raise Unsupported(missing_here)
     lab = lab or _current_lab()
     earlier = _open.get(found.id)
     _end(found.id)
