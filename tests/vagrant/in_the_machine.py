@@ -10,9 +10,11 @@ import json
 import os
 import secrets
 import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -86,15 +88,35 @@ def saved() -> list[dict[str, object]]:
     return [cell for cell in content["cells"] if cell["cell_type"] == "code"]
 
 
+def kernel_listens() -> bool:
+    """A kernel that the page has not met yet would be asked for in a dialogue."""
+    kernels = [session["kernel"] for session in json.loads(ask("/api/sessions", TOKEN)[1])]
+    return any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels)
+
+
+def until(page: Page, done: Callable[[], bool]) -> None:
+    """The server has no event to wait for, so it is asked again."""
+    end = time.monotonic() + PATIENCE_S
+    while not done():
+        assert time.monotonic() < end
+        page.wait_for_timeout(1000)
+
+
+def save(page: Page) -> None:
+    with page.expect_response(lambda answer: LESSON in answer.url and answer.request.method == "PUT"):
+        page.keyboard.press("Control+s")
+
+
 def run_all(page: Page) -> None:
     """Every cell, by the menu, as a learner does; then saved."""
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(state="attached")
+    until(page, kernel_listens)
+    idle = page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first
+    idle.wait_for(state="attached")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.locator('.jp-Notebook-ExecutionIndicator[data-status="busy"]').first.wait_for(state="attached")
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(state="attached")
-    with page.expect_response(lambda answer: LESSON in answer.url and answer.request.method == "PUT"):
-        page.keyboard.press("Control+s")
+    idle.wait_for(state="attached")
+    save(page)
 
 
 def test_a_lesson_is_run_in_the_browser(browser: Browser) -> None:  # noqa: F811
