@@ -189,8 +189,10 @@ check_kvm() {
     if [ ! -e "$kvm" ]; then
         note virtualisation "the processor offers it, but there is no /dev/kvm; software emulation is used" \
             "sudo modprobe kvm_intel (or kvm_amd); if that fails, the firmware's settings forbid it"
+    elif [ "$provider" = libvirt ]; then
+        ok virtualisation "/dev/kvm is there, and libvirt's daemon opens it"
     elif [ ! -r "$kvm" ] || [ ! -w "$kvm" ]; then
-        note virtualisation "/dev/kvm is not yours to open; software emulation is used, unless libvirt's daemon may" \
+        note virtualisation "/dev/kvm is not yours to open; software emulation is used" \
             "sudo usermod --append --groups kvm $(id -un); then log out and in"
     else
         ok virtualisation "/dev/kvm can be opened"

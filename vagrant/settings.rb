@@ -66,13 +66,14 @@ module PyctrLab
     end
 
     def driver
-      one_of("PYCTR_DRIVER", %w[kvm qemu]) || (kvm? ? "kvm" : "qemu")
+      one_of("PYCTR_DRIVER", %w[kvm qemu]) || (kvm? ? "kvm" : "qemu") # libvirt's daemon opens it, not you
     end
 
     def accelerator
-      return "hvf" if macos? && text("PYCTR_DRIVER") != "qemu"
+      return "tcg" if windows? || text("PYCTR_DRIVER") == "qemu"
+      return "hvf" if macos?
 
-      driver == "kvm" ? "kvm" : "tcg"
+      kvm? && File.readable?("/dev/kvm") && File.writable?("/dev/kvm") ? "kvm" : "tcg" # it is you who opens it
     end
 
     # The type of the synced folder: what was asked for, or what the provider does best; nil is its own.
@@ -177,8 +178,7 @@ module PyctrLab
 
     # A /dev/kvm on a processor that shows no such ability was seen to open, and no guest to run.
     def kvm?
-      File.readable?("/dev/kvm") && File.writable?("/dev/kvm") &&
-        (arm64? || File.read("/proc/cpuinfo").match?(/^flags.* (vmx|svm)( |$)/))
+      File.exist?("/dev/kvm") && (arm64? || File.read("/proc/cpuinfo").match?(/^flags.* (vmx|svm)( |$)/))
     end
 
     private
