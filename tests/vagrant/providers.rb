@@ -1,7 +1,26 @@
 # Stand-ins for the plugins of providers that Debian does not package, so that `vagrant validate` sees a wrong word in
 # their blocks. Only their settings are real: the names that each plugin's config.rb declares (vagrant-qemu, vagrant-
 # parallels, vagrant-vmware-desktop 3). Read by the test alone, as the Vagrantfile of its VAGRANT_HOME.
+require "json"
+
 module StandIn
+  # In place of a machine that comes up: what it would have been made with.
+  class Show
+    def initialize(app, _env)
+      @app = app
+    end
+
+    def call(env)
+      vm = env[:machine].config.vm
+      port = vm.networks.find { |_type, options| options[:id] == "jupyter" }.last
+      told = vm.provisioners.select { |provisioner| provisioner.type == :shell }.map { |shell| shell.config.env }
+      puts JSON.generate("port" => port, "told" => told)
+      @app.call(env)
+    end
+  end
+
+  ACTIONS = { up: Vagrant::Action::Builder.new.tap { |builder| builder.use(Show) } }.freeze
+
   class Provider < Vagrant.plugin("2", :provider)
     def self.usable?(_raise_error = false)
       true
@@ -10,6 +29,10 @@ module StandIn
     def initialize(machine)
       super
       @machine = machine
+    end
+
+    def action(name)
+      ACTIONS[name]
     end
 
     def state
@@ -71,6 +94,10 @@ module NothingBehind
   end
 
   def machine_id_changed; end
+
+  def action(name)
+    StandIn::ACTIONS[name]
+  end
 
   def state
     Vagrant::MachineState.new(:not_created, "not created", "not created")

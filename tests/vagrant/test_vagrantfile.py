@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import socket
+
 import pytest
 
 PROVIDERS = ("libvirt", "virtualbox", "parallels", "vmware_desktop", "qemu")
@@ -25,3 +28,19 @@ def test_a_wrong_value_is_told_without_a_traceback(vagrant) -> None:
     said = (wrong.stdout + wrong.stderr).strip().splitlines()
     assert said[-1] == "PYCTR_MEMORY=abc: a whole number from 512 to 1048576 is meant (MiB)"
     assert len(said) <= 3
+
+
+@pytest.mark.parametrize("provider", ["libvirt", "parallels"])
+def test_coming_up_takes_the_next_port_and_tells_the_machine(vagrant, provider: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = listener.getsockname()[1]
+        done = vagrant("up", "--provider", provider, PYCTR_PORT=str(taken), PYCTR_UID="1234")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"Port {taken} of this host is taken" in done.stdout
+    seen = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+    assert seen["port"]["host"] > taken
+    assert seen["port"]["host_ip"] == "127.0.0.1"
+    assert seen["port"].get("disabled", False) == (provider == "parallels")
+    assert [env["PYCTR_PORT"] for env in seen["told"]] == [str(seen["port"]["host"])] * 2
+    assert seen["told"][0]["PYCTR_UID"] == "1234"
+    assert (vagrant.clone / "vagrant" / "work").stat().st_uid in (1234, vagrant.clone.stat().st_uid)
