@@ -49,7 +49,7 @@ WIDE = Layout(980, 24, (140, 330), (630, 326), 550, 21, 18, 8, VALUE, LINES, sho
 """The map by itself."""
 
 NARROW = Layout(648, 1, (80, 204), (404, 242), 344, 17, 17, 8, NOTE, {"user": 3}, joined)
-"""The map inside the builder, beside its list of steps; the panel's own heading stands above it."""
+"""The map in a narrow cell, and inside the builder, beside its list of steps."""
 
 
 def draw_map(
@@ -62,9 +62,11 @@ def draw_map(
     left_open: Mapping[str, str] | None = None,
     spent: str = "",
     focus: str = "",
-    layout: Literal["wide", "narrow"] = "wide",
+    layout: Literal["wide", "panel"] = "wide",
 ) -> Picture:
     """The map as a pure function of two views (or of the reason why there is none: `"ended"`).
+
+    The `wide` map is laid out a second time for a narrow cell; that of the `panel` has no title of its own.
 
     `when` is the subtitle, `changed` the kinds that the last step changed, `left_open` says for a kind why the
     learner left it open, `spent` is what it cost so far, and `focus` the kind that the title speaks of.
@@ -74,21 +76,27 @@ def draw_map(
     table = rows(inside, outside, changed=changed, left_open=left_open)
     heading = finding.title(name, inside, outside, table, focus)
     twin = finding.twin(heading, clean(when), name, inside, table, spent)
-    plan = {"wide": WIDE, "narrow": NARROW}[layout]
-    top, head = _head(plan, heading, when) if layout == "wide" else (14, [])
-    parts = [*head, *_columns(plan, top, name), *_rows(plan, top + 10, table, (outside, inside))]
-    bottom = top + 10 + sum(plan.height(row) + plan.gap for row in table)
-    parts += _foot(plan, bottom + 21, table, spent)
-    return Picture(svg(plan.width, bottom + 21 + max(8, plan.margin), parts, title=heading, twin=twin), twin, heading)
+
+    def laid_out(plan: Layout, top: int, head: list[str]) -> str:
+        parts = [*head, *_columns(plan, top, name), *_rows(plan, top + 10, table, (outside, inside))]
+        bottom = top + 10 + sum(plan.height(row) + plan.gap for row in table)
+        parts += _foot(plan, bottom + 21, table, spent)
+        return svg(plan.width, bottom + 21 + max(8, plan.margin), parts, title=heading, twin=twin)
+
+    if layout == "panel":
+        return Picture(laid_out(NARROW, 14, []), twin, heading)
+    wide, small = (laid_out(plan, *_head(plan, heading, when)) for plan in (WIDE, NARROW))
+    return Picture(wide, twin, heading, small)
 
 
 def _head(plan: Layout, heading: str, when: str) -> tuple[int, list[str]]:
     """The title, on two lines where it is long, and the subtitle; returns the baseline of the column heads too."""
     room = plan.width - 2 * plan.margin
     lines = wrap(heading, room, TITLE, bold=True)
-    parts = [label(24, 34 + 24 * n, text, size=TITLE, style="h") for n, text in enumerate(lines)]
+    left = plan.margin or plan.label
+    parts = [label(left, 34 + 24 * n, text, size=TITLE, style="h") for n, text in enumerate(lines)]
     below = 58 + 24 * (len(lines) - 1)
-    return below + 26, [*parts, label(24, below, when, style="d", width=room)]
+    return below + 26, [*parts, label(left, below, when, style="d", width=room)]
 
 
 def _columns(plan: Layout, y: int, name: str) -> list[str]:
@@ -194,7 +202,7 @@ def _foot(plan: Layout, y: float, table: Sequence[Row], spent: str) -> Iterator[
     yield label(plan.width - plan.margin - 1, y, spent, size=size - 1, style="d e")
 
 
-def isolation_map(box: Container, *, focus: str = "", layout: Literal["wide", "narrow"] = "wide") -> Picture:
+def isolation_map(box: Container, *, focus: str = "") -> Picture:
     """The map of a live container and its lab's host: what both see, which walls stand, what the last step changed.
 
     The title speaks of what changed, or of the kind named by `focus` ("user", "net", ...). A container that has
@@ -209,7 +217,6 @@ def isolation_map(box: Container, *, focus: str = "", layout: Literal["wide", "n
         changed=last.step.touches if last else (),
         spent=cost(box.history),
         focus=focus,
-        layout=layout,
     )
 
 

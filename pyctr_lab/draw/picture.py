@@ -9,6 +9,12 @@ from pathlib import Path
 
 from .look import clean, escape
 
+#: A picture is never shrunk below nine tenths of its size; where there is a small one, it is shown before that.
+FIT = (
+    "<style>.pc-fit{container-type:inline-size}@container (max-width:880px){"
+    ".pc-fit .pc-picture{width:0;height:0}.pc-fit .pc-small{width:auto;height:auto}}</style>"
+)
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -16,12 +22,14 @@ class Picture:
 
     In a notebook it shows itself as an `<img>` whose source is the SVG as data: inline SVG is reduced to its bare
     words where the notebook is not trusted, an image is not. The twin is the image's alternative text and the plain
-    form of the output. `title` is the finding, where the picture states one.
+    form of the output. `title` is the finding, where the picture states one. `small` is the same laid out for a cell
+    that is too narrow for it: shown there instead, where style sheets are taken.
     """
 
     svg: str = field(repr=False)
     twin: str
     title: str = ""
+    small: str = field(default="", repr=False)
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
@@ -33,10 +41,13 @@ class Picture:
         return clean(self.twin, limit=20_000)
 
     def html(self, *, css_class: str = "pc-picture") -> str:
-        """The `<img>` element, complete in itself."""
-        # A lone surrogate cannot be encoded; look.clean leaves none, "replace" holds for pictures made elsewhere.
-        data = base64.b64encode(self.svg.encode("utf-8", "replace")).decode("ascii")
-        return f'<img class="{escape(css_class)}" alt="{escape(self.twin)}" src="data:image/svg+xml;base64,{data}">'
+        """The `<img>` element, complete in itself; two where there is a small one, of which one is seen."""
+        wide = f'<img class="{escape(css_class)}" alt="{escape(self.twin)}" src="{source(self.svg)}">'
+        if not self.small:
+            return wide
+        # No size: where style sheets are taken away, it stays out of sight.
+        small = f'<img class="pc-small" alt="" width="0" height="0" src="{source(self.small)}">'
+        return f'{FIT}<div class="pc-fit">{wide}{small}</div>'
 
     def inline(self) -> str:
         """The SVG itself, for live widgets (`ipywidgets.HTML`), where it takes part in the page's theme."""
@@ -47,3 +58,9 @@ class Picture:
         path = Path(path)
         path.write_text(self.svg, encoding="utf-8", errors="replace")
         return path
+
+
+def source(svg: str) -> str:
+    """An SVG as the source of an image. A lone surrogate cannot be encoded; look.clean leaves none, others might."""
+    data = base64.b64encode(svg.encode("utf-8", "replace")).decode("ascii")
+    return f"data:image/svg+xml;base64,{data}"

@@ -113,7 +113,7 @@ class Walk:
         tried = sorted({*self._made, *self._failed})
         return [(index + 1, result) for index, result in zip(tried, results[-len(tried) :], strict=False)]
 
-    def picture(self, layout: Literal["wide", "narrow"] = "narrow") -> Picture:
+    def picture(self, layout: Literal["wide", "panel"] = "panel") -> Picture:
         """The map at this position."""
         box = self.box
         news = self._made[-1:] == [self.at - 1]

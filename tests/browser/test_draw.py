@@ -14,7 +14,7 @@ from draw.conftest import view  # noqa: F401 (a fixture)
 from draw.states import HOSTILE, states
 
 from pyctr_lab import Lab
-from pyctr_lab.draw import draw_map, story
+from pyctr_lab.draw import Picture, draw_map, story
 
 CHECK = Path(__file__).with_name("faults.js").read_text().partition("\n(root)")[2].strip().rstrip(";")
 THEMES = ["light", "dark"]
@@ -39,14 +39,15 @@ def pictures(view):  # noqa: F811
     made = {
         f"{name}, {layout}": draw_map(**arguments, layout=layout)
         for name, arguments in states(view).items()
-        for layout in ("wide", "narrow")
+        for layout in ("wide", "panel")
     }
     with Lab() as lab:
         box = lab.container("demo")
         for step in lab.recipe():
             box.apply(step)
         stories = {"story": story(box.history), "one step": story(box.history[0])}
-    return made | stories | machines.pictures()
+    small = {f"{name}, small": Picture(wide.small, wide.twin) for name, wide in made.items() if wide.small}
+    return made | small | stories | machines.pictures()
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -113,12 +114,27 @@ def test_builder_by_keyboard(jupyterlab, screenshot, theme):
     page.context.close()
 
 
+def test_a_narrow_cell_shows_the_map_laid_out_for_it(jupyterlab, screenshot):
+    cells = ["from pyctr_lab import Lab, draw\nlab = Lab()\ndraw.isolation_map(lab.container())"]
+    page = jupyterlab.open(jupyterlab.notebook("narrow.ipynb", cells), width=1100)
+    jupyterlab.run_all(page)
+    small, wide = page.locator(".pc-small"), page.locator(".pc-picture")
+    small.wait_for()
+    assert wide.is_hidden()
+    assert small.evaluate("image => image.decode().then(() => image.clientWidth / image.naturalWidth)") >= 0.9
+    screenshot(page, "narrow")
+    page.set_viewport_size({"width": 1500, "height": 1000})
+    wide.wait_for()
+    assert small.is_hidden()
+    page.context.close()
+
+
 def test_after_a_restart_the_still_takes_over(jupyterlab, screenshot):
     page = jupyterlab.open(jupyterlab.notebook("restart.ipynb", CELLS), height=1400)
     jupyterlab.run_all(page)
     page.locator(".pcb .map svg").wait_for()
     page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()")
-    page.locator(".pc-still img").wait_for()
+    page.locator(".pc-still .pc-picture").wait_for()
     assert page.locator(".pcb").is_hidden()
     assert page.get_by_text("run the sitting's first cell").is_visible()
     screenshot(page, "builder-restarted")
@@ -129,8 +145,9 @@ def test_an_untrusted_notebook_shows_the_map(jupyterlab, view, screenshot):  # n
     picture = draw_map(**states(view)["named"])
     output = {"output_type": "display_data", "metadata": {}, "data": picture._repr_mimebundle_()}
     page = jupyterlab.open(jupyterlab.notebook("untrusted.ipynb", ["None"], outputs=[[output]]))
-    image = page.locator(".jp-OutputArea img")
+    image = page.locator(".jp-OutputArea .pc-picture")
     image.wait_for()
+    assert page.locator(".jp-OutputArea .pc-small").is_hidden()
     assert image.get_attribute("alt") == picture.twin
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 980
     screenshot(page, "untrusted")

@@ -20,7 +20,7 @@ def texts(picture):
     return [element for element in root.iter() if element.tag.endswith("}text")]
 
 
-@pytest.mark.parametrize("layout", ["wide", "narrow"])
+@pytest.mark.parametrize("layout", ["wide", "panel"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_state_is_a_picture_with_a_short_title(view, name, layout):
     picture = draw_map(**states(view)[name], layout=layout)
