@@ -102,21 +102,19 @@ def until(page: Page, done: Callable[[], bool]) -> None:
         page.wait_for_timeout(1000)
 
 
-def save(page: Page) -> None:
+def is_run(page: Page) -> bool:
+    """All of it. The page itself does not tell: its kernel is idle between two cells, and far cells are not drawn."""
     with page.expect_response(lambda answer: LESSON in answer.url and answer.request.method == "PUT"):
         page.keyboard.press("Control+s")
+    return all(cell["execution_count"] for cell in saved())
 
 
 def run_all(page: Page) -> None:
     """Every cell, by the menu, as a learner does; then saved."""
     until(page, kernel_listens)
-    idle = page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first
-    idle.wait_for(state="attached")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="busy"]').first.wait_for(state="attached")
-    idle.wait_for(state="attached")
-    save(page)
+    until(page, lambda: is_run(page))
 
 
 def test_a_lesson_is_run_in_the_browser(browser: Browser) -> None:  # noqa: F811
@@ -129,9 +127,7 @@ def test_a_lesson_is_run_in_the_browser(browser: Browser) -> None:  # noqa: F811
     (TOP / "artefacts").mkdir(exist_ok=True)
     page.screenshot(path=TOP / "artefacts" / "lesson-in-the-machine.png")
     page.context.close()
-    cells = saved()
-    assert all(cell["execution_count"] for cell in cells)
-    outputs = [output for cell in cells for output in cell["outputs"]]  # type: ignore[attr-defined]
+    outputs = [output for cell in saved() for output in cell["outputs"]]  # type: ignore[attr-defined]
     assert [output for output in outputs if output["output_type"] == "error"] == []
     uid, kernel, group = "".join(outputs[0]["text"]).split(maxsplit=2)
     assert uid != "0" and kernel != os.uname().release
