@@ -75,19 +75,20 @@ course_tree() {
         [ -x "$course/lab" ] || die "there is no course: neither $from/pyctr_lab.tar nor $course"
         return
     fi
-    rm -rf "$course.new"
-    mkdir -p "$course.new"
-    tar -xf "$from/pyctr_lab.tar" --no-same-owner -C "$course.new"
-    [ -x "$course.new/lab" ] || die "$from/pyctr_lab.tar does not hold the course: no lab at its top"
-    if same_tree "$course.new" "$course"; then
-        rm -rf "$course.new"
+    # Not beside the old one: what changes nothing leaves no mark on that folder either.
+    new=$(mktemp -d "${TMPDIR:-/var/tmp}/pyctr_lab.XXXXXX")
+    tar -xf "$from/pyctr_lab.tar" --no-same-owner -C "$new"
+    [ -x "$new/lab" ] || { rm -rf "$new" && die "$from/pyctr_lab.tar does not hold the course: no lab at its top"; }
+    if same_tree "$new" "$course"; then
+        rm -rf "$new"
         return
     fi
+    chmod 755 "$new"
     if [ -d "$course" ]; then
-        find "$course" -maxdepth 1 -name '.venv*' -exec mv -t "$course.new" {} +
+        find "$course" -maxdepth 1 -name '.venv*' -exec mv -t "$new" {} +
         rm -rf "$course"
     fi
-    mv "$course.new" "$course"
+    mv "$new" "$course"
     changed "unpacked the course into $course"
 }
 

@@ -59,11 +59,11 @@ need_means() {
 
 # ----------------------------------------------------------------------------------------------------------- steps
 
-# step TITLE COMMAND...: what it says goes to a log, of which the end is shown if it fails. Then all ends.
+# step TITLE COMMAND...: what it says goes to a log, of which the end is shown if it fails.
 step() {
     title=$1
     shift
-    count=$(($(wc -l <"$place/passed") + 1))
+    count=$(($(cat "$place/passed" "$place/failed" | wc -l) + 1))
     log=$place/logs/$(printf '%02d' $count).log
     start=$(date +%s)
     say "$title ..."
@@ -83,9 +83,11 @@ step() {
         echo "$title" >>"$place/failed"
         shown "$log" | tail -n 60
         say "$title: FAILED ($(($(date +%s) - start)) s)"
-        exit 1
     fi
 }
+
+# Where the next step stands on what came before.
+need_all() { [ ! -s "$place/failed" ] || exit 1; }
 
 # Without the pictures of progress, which overwrite themselves.
 shown() { tail -c 20000 "$1" | tr '\r' '\n' | grep -v 'Progress: '; }
@@ -246,6 +248,7 @@ inside() {
     step "start libvirt, in a world of its own" start_libvirt
     step "add the box" add_box
     step "vagrant up" up
+    need_all
     step "JupyterLab through the forwarded port, a lesson in the browser" browse
     step "provision a second time" provision_again
     # Those that count what hundreds of containers leave take minutes here; they ask for size, not for another kernel.
@@ -255,6 +258,7 @@ inside() {
     step "destroy, and a new machine: the changed notebook is there" begin_again
     step "destroy" destroy
     step "nothing is left behind: machines, volumes, boxes, processes, cards, networks" nothing_left
+    need_all
 }
 
 # -------------------------------------------------------------------------------------------------------- outside
@@ -277,14 +281,14 @@ finish() {
     trap '' INT TERM HUP
     for pid in ${work:-} ${heart:-} ${world:-}; do end_tree "$pid"; done
     wait
-    passed=$(wc -l <"$place/passed") failed=0
-    if [ "$1" != 0 ]; then failed=1; fi
+    passed=$(wc -l <"$place/passed") failed=$(wc -l <"$place/failed")
+    if [ "$1" != 0 ] && [ "$failed" = 0 ]; then failed=1; fi # interrupted
     if [ -n "$keep" ]; then mkdir -p "$keep" && cp -r "$place/logs" "$keep"; fi
     if [ -n "$keep" ] && [ -e "$place/box-libvirt.box" ]; then cp "$place/box-libvirt.box" "$keep"; fi
     rm -rf "$place"
     say "the whole took $(clock)"
     printf '%s passed, %s failed\n' "$passed" "$failed"
-    [ $failed = 0 ]
+    [ "$failed" = 0 ]
 }
 
 outside() {
@@ -297,19 +301,22 @@ outside() {
     chmod 755 "$place" # QEMU is not root
     mkdir "$place/logs"
     : >"$place/passed"
+    : >"$place/failed"
     computer >"$place/computer"
     ca=$(find_ca)
     [ -z "$ca" ] || export PYCTR_CA_FILE="$ca"
     if [ -z "$box" ]; then
         step "fetch what a machine takes, once" make_bundle
         step "build a box from Debian's packages, set up from the bundle with the network cut" build
+        need_all
         box=$place/box-libvirt.box
     fi
     unshare --mount --net --pid --fork --kill-child --mount-proc "$0" --inside "$place" "$box" "$began" &
     world=$!
-    wait $world
+    wait $world || [ -s "$place/failed" ] || echo "the world of its own" >>"$place/failed"
     world=''
     step "this computer is as it was" untouched
+    need_all
 }
 
 keep='' box='' began=$(date +%s)
