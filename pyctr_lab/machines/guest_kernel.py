@@ -26,6 +26,7 @@ DRIVERS = ("virtio_mmio", "virtio_console", "virtio_blk", "virtio_net")
 PACKAGE = {"x86_64": "linux-image-cloud-amd64", "aarch64": "linux-image-cloud-arm64"}
 UNPACKED_BY = {".ko.xz": "lzma", ".ko.gz": "gzip"}  # modules of Python; .ko.zst has none in most of them
 MODULES = Path("/lib/modules")
+TREES = ("lib/modules", "usr/lib/modules")  # in a package: the latter since Debian 13
 BOOT = Path("/boot")
 SECTORS, PARAGRAPHS, MAGIC, VERSION = 0x1F1, 0x1F4, 0x202, 0x20E  # of a bzImage: Documentation/arch/x86/boot.rst
 
@@ -80,7 +81,7 @@ def of_host() -> GuestKernel | None:
 def given(image: Path) -> GuestKernel:
     """A kernel that somebody names, with its modules if the host has them. Raises BadInput where it is no kernel."""
     name = release(image)
-    cached = [path for path in kept().glob("*/lib/modules/*") if path.name == name]
+    cached = [path for folder in TREES for path in kept().glob(f"*/{folder}/*") if path.name == name]
     return GuestKernel(image, next(iter(cached), MODULES / (name or "none")))
 
 
@@ -133,8 +134,13 @@ def kept() -> Path:
 def in_cache() -> GuestKernel | None:
     """The newest kernel that was downloaded before."""
     images = sorted(kept().glob("linux-image-*/boot/vmlinuz-*"), key=lambda path: path.stat().st_mtime)
-    kernels = [GuestKernel(path, path.parents[1] / "lib/modules" / path.name.partition("-")[2]) for path in images]
-    return next((kernel for kernel in reversed(kernels) if kernel.has_drivers()), None)
+    kernels = [GuestKernel(image, tree) for image in reversed(images) for tree in trees(image)]
+    return next((kernel for kernel in kernels if kernel.has_drivers()), None)
+
+
+def trees(image: Path) -> list[Path]:
+    """Where the modules of a kernel may lie that was unpacked to our cache."""
+    return [image.parents[1] / folder / image.name.partition("-")[2] for folder in TREES]
 
 
 def download() -> GuestKernel:
@@ -180,6 +186,7 @@ def unpacked(package: str) -> GuestKernel:
         apt("apt-get", "download", "-o", "APT::Sandbox::User=root", package, cwd=folder)
         (archive,) = Path(folder).glob("*.deb")
         apt("dpkg-deb", "-x", str(archive), f"{folder}/root")
+        shutil.rmtree(kept() / package, ignore_errors=True)  # one that was of no use, or we would not be here
         os.rename(f"{folder}/root", kept() / package)
     found = in_cache()
     if not found:
