@@ -16,6 +16,7 @@ check runs in a terminal, `pyctr-lab check 3.1`.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -54,6 +55,9 @@ _LESSONS = (
 
 #: Every exercise by its id, in the order of the course.
 ALL: dict[str, Exercise] = {each.id: each for lesson in _LESSONS for each in lesson.EXERCISES}
+
+#: Seconds until a check says that it is under way. A slow machine whose outputs are compared sets more.
+PATIENCE = float(os.environ.get("PYCTR_LAB_PATIENCE", "1"))
 
 _open: dict[str, Ground] = {}
 _entries: dict[str, Entry] = {}
@@ -216,7 +220,7 @@ def _shell() -> object | None:
 @contextmanager
 def _patience(exercise: str) -> Iterator[None]:
     """Says that a check is under way when it takes longer than a blink."""
-    timer = threading.Timer(1.0, print, [f"checking {exercise} ..."], {"file": sys.stderr})
+    timer = threading.Timer(PATIENCE, print, [f"checking {exercise} ..."], {"file": sys.stderr})
     timer.daemon = True
     timer.start()
     try:
