@@ -99,8 +99,7 @@ use_debs() {
     [ -d "$from/pyctr-debs" ] || return 0
     apt=$(mktemp -d)
     mkdir -p "$apt/lists/partial"
-    [ -e "$from/pyctr-debs/Packages" ] || index_debs >"$apt/Packages.new"
-    [ ! -e "$apt/Packages.new" ] || mv "$apt/Packages.new" "$from/pyctr-debs/Packages"
+    index_debs >"$apt/Packages" && mv "$apt/Packages" "$from/pyctr-debs/Packages"
     chmod -R a+rX "$apt" "$from/pyctr-debs"
     echo "deb [trusted=yes] file:$from/pyctr-debs ./" >"$apt/sources.list"
     cat >"$apt/apt.conf" <<CONF

@@ -143,6 +143,8 @@ make_world() {
         mount --bind "$place/world$folder" "$folder"
     done
     rm -rf /etc/libvirt/qemu/* /etc/libvirt/storage
+    # Control groups are no part of a world: libvirt would leave its own on this computer, so it makes none.
+    echo 'cgroup_controllers = [ ]' >>/etc/libvirt/qemu.conf
     mkdir -p /run/libvirt "$place/cgroup"
     mount -t tmpfs tmpfs /run/libvirt
     mount --rbind /sys/fs/cgroup "$place/cgroup"
@@ -224,6 +226,8 @@ destroy() {
     done
 }
 
+machine_groups() { find /sys/fs/cgroup -type d -path '*machine*qemu*' -prune -print; }
+
 left() {
     echo "machines: $(libvirt list --all --name)"
     echo "volumes: $(for pool in $(libvirt pool-list --name); do libvirt vol-list "$pool" | awk '{ print $1 }'; done)"
@@ -231,6 +235,7 @@ left() {
     echo "processes: $(pgrep -a 'qemu-system|virtiofsd' || :)"
     echo "cards: $(ip -brief link | awk '$1 ~ /^vnet/ { print $1 }')"
     echo "networks: $(libvirt net-list --all --name)"
+    echo "control groups: $(machine_groups)"
 }
 
 nothing_left() {
@@ -257,7 +262,7 @@ inside() {
     step "the lessons inside" guest_tests --nbval notebooks
     step "destroy, and a new machine: the changed notebook is there" begin_again
     step "destroy" destroy
-    step "nothing is left behind: machines, volumes, boxes, processes, cards, networks" nothing_left
+    step "nothing is left behind: machines, volumes, boxes, processes, cards, networks, control groups" nothing_left
     need_all
 }
 
@@ -268,6 +273,7 @@ computer() {
     cat /proc/sys/net/ipv4/ip_forward
     ip -brief link | awk '{ print $1 }' | sort
     for filter in iptables ip6tables; do $filter-save | grep -E '^(-A|:[^ ]+ -)' || :; done
+    machine_groups
     find /etc/libvirt /var/lib/libvirt/images "$HOME/.vagrant.d/boxes" 2>/dev/null | sort || :
 }
 
