@@ -4,17 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 from . import errors, kernel, steps
 from .errors import BadInput, CallError, Gone, Harm, LabError, OrderError, TimeExpired, Unsupported
-from .runtime import Container, Lab, Program, Run, StepResult, View
-from .steps import Recipe, Step
+from .runtime import Cgroup, Container, Lab, Program, Run, StepResult, View
+from .steps import Limits, Recipe, Step
 
 if TYPE_CHECKING:
     from .machines import Machine
 
 __version__ = "0.1.0"
 __all__ = [
-    "BadInput", "CallError", "Container", "Gone", "Harm", "Lab", "LabError", "Machine", "OrderError", "Program",
-    "Recipe", "Run", "Step", "StepResult", "TimeExpired", "Unsupported", "View", "errors", "kernel",
-    "load_ipython_extension", "steps",
+    "BadInput", "CallError", "Cgroup", "Container", "Gone", "Harm", "Lab", "LabError", "Limits", "Machine",
+    "OrderError", "Program", "Recipe", "Run", "Step", "StepResult", "TimeExpired", "Unsupported", "View", "errors",
+    "kernel", "load_ipython_extension", "steps",
 ]  # fmt: skip
 
 

@@ -86,7 +86,8 @@ class Call(NamedTuple):
             return f"{self.name}({', '.join(map(spell, self.args))})"
         if not self.args[0]:
             return "fork()"
-        return f"clone3({{flags={self.args[0]!r}, exit_signal=SIGCHLD, stack=NULL, stack_size=0}}, 88)"
+        group = f", cgroup={spell(self.args[1])}" if len(self.args) > 1 else ""
+        return f"clone3({{flags={self.args[0]!r}, exit_signal=SIGCHLD, stack=NULL, stack_size=0{group}}}, 88)"
 
     def accepting(self, *errnos: int) -> Call:
         """The same call, for which these errnos are fine (a directory that exists already, say)."""
@@ -265,9 +266,12 @@ def prlimit64(resource: int, soft: int, hard: int) -> Call:
     return Call("prlimit64", (0, resource, Struct(rlim_cur=soft, rlim_max=hard), None))
 
 
-def fork(flags: int = 0) -> Call:
-    """fork(2), or with `flags` clone3(2) into new namespaces: the child obeys a channel of its own from here on."""
-    return Call("fork", (number(flags, "flags"),))
+def fork(flags: int = 0, group: str = "") -> Call:
+    """fork(2), or with `flags` clone3(2) into new namespaces: the child obeys a channel of its own from here on.
+
+    `group` is the folder of a control group (version 2) in which the child is born: CLONE_INTO_CGROUP is among `flags`.
+    """
+    return Call("fork", (number(flags, "flags"), *([path(group)] if group else [])))
 
 
 def execve(argv: Iterable[str], env: Mapping[str, str], path: str = "") -> Call:

@@ -1,4 +1,7 @@
-"""Sizes as people write them: "256M" is 256 MiB, as in the kernel's own files. Parsed here and nowhere else."""
+"""Sizes and shares as people write them: "256M" is 256 MiB, as in the kernel's own files; "50%" is half a core.
+
+Parsed here and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import re
 from ..errors import BadInput
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+SHARE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(%?)", re.ASCII)
 SIZE = re.compile(r"(\d{1,18})([KMGT]?)", re.ASCII)
 
 
@@ -25,6 +29,22 @@ def parse(text: int | str, *, what: str = "a size") -> int:
     if not 0 < size < 1 << 63:
         raise BadInput(f"{what} cannot be {_short(text)}", hint='it is a positive number of bytes: "256M"')
     return size
+
+
+def parse_cores(text: float | str) -> float:
+    """How many processors' worth of time: of 0.5, "0.5" or "50%". Raises BadInput."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        cores = float(text)
+    else:
+        found = SHARE.fullmatch(text.strip()) if isinstance(text, str) else None
+        if not found:
+            raise BadInput(f"cpus cannot be {_short(text)}", hint='write cores as a number or a share: 0.5 or "50%"')
+        cores = float(found[1]) / (100 if found[2] else 1)
+    if not 0.01 <= cores <= 65536:  # nan is neither
+        raise BadInput(
+            f"cpus cannot be {_short(text)}", hint="it is 0.01 of a core at least: the kernel counts no finer"
+        )
+    return cores
 
 
 def shown(size: int) -> str:

@@ -1,8 +1,15 @@
-"""Who does it: the lab, its launcher, and the containers on their way."""
+"""Who does it: the lab, its launcher, the containers on their way, and their control groups."""
 
+from .cgroup import Cgroup, GroupError, Written
 from .container import Container, StepResult
+from .events import Events, Watch
+from .groups import clean
 from .lab import Lab
 from .program import Program, Run
+from .usage import Pressure, Reached, Usage
 from .view import Interface, Ipc, Process, View
 
-__all__ = ["Container", "Interface", "Ipc", "Lab", "Process", "Program", "Run", "StepResult", "View"]
+__all__ = [
+    "Cgroup", "Container", "Events", "GroupError", "Interface", "Ipc", "Lab", "Pressure", "Process", "Program",
+    "Reached", "Run", "StepResult", "Usage", "View", "Watch", "Written", "clean",
+]  # fmt: skip

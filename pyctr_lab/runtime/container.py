@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING
 
 from ..errors import BadInput, CallError, Gone, Harm
 from ..kernel import proc
-from ..kernel.calls import Answer, Call, Ref, pidfd_open, setns
+from ..kernel.calls import Answer, Call, Ref, pidfd_open, setns, write
 from ..kernel.constants import KIND_FLAGS
-from ..steps import ENVIRONMENT, NAMES, Environment, Step
+from ..steps import ENVIRONMENT, NAMES, ControlGroup, Environment, Step
 from .carrier import EXECS, Carrier, ended
 from .program import Program, Run, words
 from .streams import Input, Streams, next_look
 from .view import View, look
 
 if TYPE_CHECKING:
+    from .cgroup import Cgroup
     from .lab import Lab
 
 
@@ -77,6 +78,7 @@ class Container:
         self.history: list[StepResult] = []
         self.environment: dict[str, str] = dict(ENVIRONMENT)
         self.carrier = carrier  # the process; a `pid` step goes on in a child, so it is not always the same one
+        self.cgroup: Cgroup | None = None  # a control group of its own, if it was given one
         self.became: str | None = None  # the program it has turned into, if it has
         self._reaper = reaper  # whose child it is
         self._waiters: list[tuple[Carrier, Carrier | None]] = []  # earlier ones that must stay: a namespace's PID 1
@@ -146,6 +148,8 @@ class Container:
             raise
         result = StepResult(step, tuple(answers))
         self.history.append(result)
+        if isinstance(step, ControlGroup):
+            self.cgroup = self.lab.groups.adopt(step)
         return result
 
     def _refuse_harm(self, step: Step, shared: str | None) -> None:
@@ -186,7 +190,7 @@ class Container:
 
     def _stretch(self, calls: list[Call], descriptors: Mapping[str, int] | None, timeout: float | None) -> list[Answer]:
         if calls[0].outside:
-            return self.lab.outside([seen_from_outside(call, self) for call in calls])
+            return self.lab.outside([seen_from_outside(call, self.lab, self) for call in calls])
         if calls[-1].name == "fork":
             return self._go_on_in_child(calls)
         return self.carrier.ask(calls, descriptors, timeout=timeout)
@@ -313,6 +317,8 @@ class Container:
                 carrier.close()
                 carrier.wait(parent or self.lab.launcher)
                 self.lab.no_longer_expected(carrier.host_pid)
+            if self.cgroup is not None:
+                self.cgroup.leave()
         return self._status
 
     def _ended(self, timeout: float | None) -> int:
@@ -380,9 +386,14 @@ def stretches(calls: Sequence[Call]) -> Iterator[list[Call]]:
     return (list(stretch) for _, stretch in groupby(calls, maker))
 
 
-def seen_from_outside(call: Call, box: Container) -> Call:
-    """The launcher knows the process by its number."""
-    here = f"/proc/{box.lab.pid_outside(box)}"
-    return call._replace(
-        args=tuple(arg.replace("/proc/PID", here) if isinstance(arg, str) else arg for arg in call.args)
-    )
+def seen_from_outside(call: Call, lab: Lab, box: Container | None = None) -> Call:
+    """The launcher knows the process by its number, and the lab's control groups by their name."""
+    if box and call.args[1:2] == ("PID",):
+        return write(call.args[0], str(lab.pid_outside(box))).from_outside()  # type: ignore[arg-type]
+    return call._replace(args=tuple(_seen(arg, lab, box) if isinstance(arg, str) else arg for arg in call.args))
+
+
+def _seen(arg: str, lab: Lab, box: Container | None) -> str:
+    if "/LAB/" in arg:
+        return arg.replace("/LAB/", f"/{lab.groups.name}/")
+    return arg.replace("/proc/PID", f"/proc/{lab.pid_outside(box)}") if box and "/proc/PID" in arg else arg

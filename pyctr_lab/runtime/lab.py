@@ -13,15 +13,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from errno import ENOSYS
 from pathlib import Path
+from typing import Any
 
 from ..errors import BadInput, Busy, CallError, Gone, Unsupported
 from ..kernel import proc
 from ..kernel.calls import Answer, Call, execve, fork, kill, prctl, wait4
 from ..kernel.constants import PR_SET_NAME, SIGKILL, WNOHANG
-from ..steps import ENVIRONMENT, Birth, Recipe, default
+from ..steps import ENVIRONMENT, Birth, ControlGroup, Limits, Recipe, default
+from ..steps.control_group import group_name
 from . import world
 from .carrier import Carrier, ended
-from .container import Container, is_init
+from .cgroup import Cgroup, asked
+from .container import Container, is_init, seen_from_outside
+from .groups import Groups
 from .program import Program, Run, words
 from .streams import Input, Streams
 
@@ -43,6 +47,7 @@ class Lab:
         self.closed = False
         self.clone3 = True  # whether a process can be born into its namespaces here; found by trying
         self.births = threading.RLock()  # held from a birth until it is known who waits for it: else another buries it
+        self._groups: Groups | None = None
         self._expected: dict[int, Container] = {}  # processes that somebody waits for, by their numbers as we see them
         first = Carrier(None)
         self._process = start_launcher(first._theirs.fileno())
@@ -105,6 +110,32 @@ class Lab:
         if self.containers.get(box.name) is box:
             del self.containers[box.name]
 
+    # --- control groups
+    @property
+    def groups(self) -> Groups:
+        """The lab's control groups. Raises Unsupported where none can be made."""
+        if self._groups is None:
+            self._must_be_open()
+            self._groups = Groups(self)
+        return self._groups
+
+    def cgroup(self, name: str = "demo", limits: Limits | None = None, /, **words: Any) -> Cgroup:
+        """A control group, with limits: `lab.cgroup("web", memory="64M", cpus=0.5)`; see Limits for the words.
+
+        One that has this name already is removed first, with all that is in it. Raises Unsupported for what nobody has
+        given us: the hint says which command does.
+        """
+        wanted = asked(limits, words)
+        if group_name(name) in self.groups.made:
+            self.groups.made[name].remove()
+        self.groups.made[name] = Cgroup.make(self.groups, name, wanted)
+        return self.groups.made[name]
+
+    def processes(self) -> set[int]:
+        """The lab's own processes, by their numbers as the notebook sees them."""
+        carriers = [self.launcher, *(box.carrier for box in self.containers.values())]
+        return {carrier.host_pid for carrier in carriers if not ended(carrier.host_pid, 0)} | set(self._expected)
+
     def recipe(self, hostname: str = "demo") -> Recipe:
         """The default recipe, with as many ids as this lab has."""
         return default(hostname, ids=self.ids)
@@ -115,23 +146,28 @@ class Lab:
         argv: Iterable[str],
         *,
         recipe: Recipe | None = None,
+        limits: Limits | None = None,
         stdin: Input = None,
         timeout: float | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Run:
-        """Makes a container of a whole recipe, has it become a program, and waits for its end."""
-        return self.launch(argv, Streams(stdin), recipe=recipe, env=env).finish(timeout)
+        """Makes a container of a whole recipe, has it become a program, and waits for its end.
+
+        With `limits` it has a control group of its own; `Run.reached` names those that have acted.
+        """
+        return self.launch(argv, Streams(stdin), recipe=recipe, limits=limits, env=env).finish(timeout)
 
     def start(
         self,
         argv: Iterable[str],
         *,
         recipe: Recipe | None = None,
+        limits: Limits | None = None,
         stdin: Input = None,
         env: Mapping[str, str] | None = None,
     ) -> Program:
-        """As `run`, but does not wait."""
-        return self.launch(argv, Streams(stdin, collect=False), recipe=recipe, env=env)
+        """As `run`, but does not wait. Its control group, if it has limits, is `Program.cgroup` until `wait`."""
+        return self.launch(argv, Streams(stdin, collect=False), recipe=recipe, limits=limits, env=env)
 
     def launch(
         self,
@@ -139,29 +175,39 @@ class Lab:
         streams: Streams,
         *,
         recipe: Recipe | None = None,
+        limits: Limits | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Program:
         """A program in a container of its own, with these streams."""
         began = time.monotonic()
+        group = None
         with self.births:
             try:
                 command = words(argv)
                 self._must_be_open()
                 recipe = self.recipe() if recipe is None else recipe
                 self.bury(self.launcher)
-                birth, carrier = self._born(recipe)
+                group = ControlGroup(limits, self.groups.fresh_name()) if limits is not None else None
+                birth, carrier = self._born(recipe, group)
+                environment = env or recipe.environment
+                program = self.become(carrier, self.launcher, command, streams, birth.rest, environment, began)
             except BaseException:
                 streams.close()
+                if group is not None:
+                    self.groups.adopt(group).remove()
                 raise
-            return self.become(carrier, self.launcher, command, streams, birth.rest, env or recipe.environment, began)
+            if group is not None:
+                program.cgroup = self.groups.adopt(group)
+            return program
 
-    def _born(self, recipe: Recipe) -> tuple[Birth, Carrier]:
+    def _born(self, recipe: Recipe, group: ControlGroup | None) -> tuple[Birth, Carrier]:
         """A new process and what is still to be done. Where clone3 is refused (in Docker, say) it is born plainly."""
         birth = recipe.birth if self.clone3 else Birth(fork(), recipe.calls())
-        answers, carrier = self.launcher.fork([birth.fork])
+        birth = birth if group is None else birth.into(group)
+        answers, carrier = self.launcher.fork([seen_from_outside(call, self) for call in (*birth.before, birth.fork)])
         if answers[-1].errno == ENOSYS and self.clone3:
             self.clone3 = False
-            return self._born(recipe)
+            return self._born(recipe, group)
         if answers[-1].failed:
             raise answers[-1].error(answers)
         return birth, carrier
@@ -242,6 +288,8 @@ class Lab:
             let_end(carrier, carrier.parent)
             carrier = carrier.parent
         self._finalizer()
+        if self._groups is not None:
+            self._groups.close()
 
     def __enter__(self) -> Lab:
         return self

@@ -79,20 +79,30 @@ def make(name: str, args: tuple[object, ...], known: dict[str, int]) -> tuple[in
     return result, errno, " ".join([str(result), str(errno), str(took), *written])
 
 
-def fork(flags: int) -> tuple[int, int, str]:
+def fork(flags: int, group: str = "") -> tuple[int, int, str]:
     """The two calls that must go through the interpreter, told as any other."""
     start = time.perf_counter_ns()
     try:
-        result, errno = clone3(flags) if flags else os.fork(), 0
+        result, errno = clone3(flags, group) if flags else os.fork(), 0
     except OSError as why:
         result, errno = -1, why.errno or 0
     return result, errno, f"{result} {errno} {time.perf_counter_ns() - start}"
 
 
-def clone3(flags: int) -> int:
-    """A fork into new namespaces: os.fork has no flags. struct clone_args is eleven words; 17 is SIGCHLD."""
+def clone3(flags: int, group: str) -> int:
+    """A fork into new namespaces, and a control group: os.fork has no flags. struct clone_args is eleven words."""
+    fd = os.open(group, os.O_DIRECTORY) if group else 0
+    try:
+        return clone3_into(flags, fd)
+    finally:  # in the child too
+        if group:
+            os.close(fd)
+
+
+def clone3_into(flags: int, fd: int) -> int:
+    """The call itself; 17 is SIGCHLD."""
     memory: list[tuple[bytes, bytearray]] = []
-    args = word((flags, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0), {}, memory)
+    args = word((flags, 0, 0, 0, 17, 0, 0, 0, 0, 0, fd), {}, memory)
     python.PyOS_BeforeFork()
     result = python.syscall(ctypes.c_long(CLONE3), ctypes.c_long(args), ctypes.c_long(88))
     if result == 0:
@@ -117,7 +127,7 @@ def obey(channel: socket) -> socket:
         if name in ("execve", "execvpe"):  # which does not come back when all is well
             answer(channel, lines)
             lines = [number]
-        result, errno, line = fork(args[0]) if name == "fork" else make(name, args, known)
+        result, errno, line = fork(*args) if name == "fork" else make(name, args, known)
         if name == "fork" and result == 0:
             return become(channel, known["channel"], descriptors)  # the child answers for nothing before it
         lines.append(line)

@@ -9,10 +9,15 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import BadInput, TimeExpired
 from .carrier import ended
 from .streams import Streams
+from .usage import Reached
+
+if TYPE_CHECKING:
+    from .cgroup import Cgroup
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,6 +29,7 @@ class Run:
     stdout: str
     stderr: str
     seconds: float
+    reached: tuple[Reached, ...] = ()  # the limits of its control group that have acted
 
     @property
     def signal(self) -> str | None:
@@ -32,6 +38,8 @@ class Run:
 
     def __repr__(self) -> str:
         said = f"stdout={self.stdout!r}, stderr={self.stderr!r}"
+        if self.reached:
+            said += f", reached={[str(each) for each in self.reached]}"
         return f"Run({shlex.join(self.args)!r}, returncode={self.returncode}, {said})"
 
 
@@ -53,6 +61,7 @@ class Program:
         self.pid = pid
         self.began = began
         self.result: Run | None = None
+        self.cgroup: Cgroup | None = None  # its own, when it was given limits; removed at its end
         self._reap = reap
         self._meanwhile = meanwhile
         self._streams = streams
@@ -105,10 +114,13 @@ class Program:
             raise
 
     def _run(self, returncode: int, seconds: float = 0.0) -> Run:
-        return Run(self.args, returncode, self.stdout, self.stderr, seconds)
+        reached = self.cgroup.reached() if self.cgroup and not self.cgroup.removed else ()
+        return Run(self.args, returncode, self.stdout, self.stderr, seconds, reached)
 
     def _let_go(self) -> None:
         self._streams.close()
+        if self.cgroup is not None:
+            self.cgroup.remove()
         os.close(self._pidfd)
 
     def __repr__(self) -> str:

@@ -1,5 +1,6 @@
 """What can be done to a process on its way: one small frozen dataclass a step, and recipes."""
 
+from .control_group import ControlGroup, Limits
 from .limits import (
     ENVIRONMENT,
     DropCapabilities,
@@ -29,8 +30,9 @@ from .recipe import Birth, Recipe, born_with, default
 from .step import Step
 
 __all__ = [
-    "ENVIRONMENT", "NAMES", "ORDER", "ROOT", "Bind", "Birth", "Chroot", "ClockOffset", "DropCapabilities",
-    "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace", "LoopbackUp", "MinimalDev", "NewNamespace",
+    "ENVIRONMENT", "NAMES", "ORDER", "ROOT", "Bind", "Birth", "Chroot", "ClockOffset", "ControlGroup",
+    "DropCapabilities",
+    "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace", "Limits", "LoopbackUp", "MinimalDev", "NewNamespace",
     "NoNewPrivileges", "PivotRoot", "PrivatePropagation", "Proc", "ReadOnlyRoot", "Recipe", "Refusal", "ResourceLimit",
     "Rule", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs", "WorkingDirectory", "born_with", "default", "refusals",
 ]  # fmt: skip

@@ -8,7 +8,9 @@ from functools import cached_property, reduce
 from operator import or_
 
 from ..errors import BadInput, OrderError
-from ..kernel.calls import Call, execve, fork
+from ..kernel.calls import Call, execve, fork, unshare
+from ..kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP
+from .control_group import ControlGroup, born_in_groups
 from .limits import ENVIRONMENT, DropCapabilities, Environment, NoNewPrivileges, ResourceLimit
 from .mounts import ROOT, HostTree, MinimalDev, PivotRoot, PrivatePropagation, Proc, ReadOnlyRoot
 from .namespaces import IdMaps, LoopbackUp, NewNamespace, SetHostname
@@ -74,7 +76,9 @@ class Recipe(Sequence[Step]):
     @cached_property
     def birth(self) -> Birth:
         """The same list, rewritten so that the process is born into its namespaces."""
-        return born_with(self._calls)
+        grouped = [step for step in self.steps if isinstance(step, ControlGroup)]
+        rest = [call for step in self.steps if step not in grouped for call in step.calls()]
+        return reduce(Birth.into, grouped, born_with(rest))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -88,6 +92,7 @@ class Recipe(Sequence[Step]):
         birth = self.birth
         last = [execve(argv, self.environment)] if argv else []
         made = [
+            *(("outside", call) for call in birth.before),
             ("launcher", birth.fork),
             *(("outside" if call.outside else "process", call) for call in birth.rest + last),
         ]
@@ -100,10 +105,26 @@ class Recipe(Sequence[Step]):
 
 @dataclass(frozen=True)
 class Birth:
-    """A list of calls, rewritten: the fork (or clone3) that makes the process, and what is still to be done."""
+    """A list of calls, rewritten: what comes first, the fork (or clone3) that makes the process, and the rest."""
 
     fork: Call
     rest: list[Call]
+    before: tuple[Call, ...] = ()  # made by the launcher for itself
+
+    def into(self, group: ControlGroup) -> Birth:
+        """The same process, in a control group from the start: born there, or (version 1) moved there first of all.
+
+        A cgroup namespace shows the group in which it was made as `/`: so it is made when the process is there.
+        """
+        flags = self.fork.args[0]
+        assert isinstance(flags, int)
+        own = [unshare(CLONE_NEWCGROUP)] if flags & CLONE_NEWCGROUP else []
+        plain = flags & ~CLONE_NEWCGROUP
+        if born_in_groups():
+            born = fork(plain | CLONE_INTO_CGROUP, group.folders()[0])
+            return Birth(born, own + self.rest, (*self.before, *group.making()))
+        entering = [call.from_outside() for call in group.entering()]
+        return Birth(fork(plain), entering + own + self.rest, (*self.before, *group.making()))
 
 
 def born_with(calls: Sequence[Call]) -> Birth:

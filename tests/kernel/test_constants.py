@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 import pickle
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -56,9 +57,12 @@ def test_the_headers_agree(tmp_path: Path) -> None:
     for name in ("RLIMIT_RTTIME", "SUID_DUMP_USER"):  # the first only in a kernel header, the other not for programs
         wanted.pop(name, None)
     lines = [f'#ifdef {name}\nprintf("{name} %lld\\n", (long long)(int){name});\n#endif' for name in wanted]
-    lines = [line.replace("(int)RLIM_INFINITY", "(long)RLIM_INFINITY") for line in lines]
-    lines += [f'printf("{name} %lld\\n", (long long){name});' for name in wanted if name.startswith("RLIMIT_")
-              and not name.endswith("LOCKS")]  # fmt: skip  glibc has them as an enum, not as macros
+    lines = [re.sub(r"\(int\)(RLIM_INFINITY|CLONE_INTO_CGROUP)", r"(long)\1", line) for line in lines]
+    lines += [
+        f'printf("{name} %lld\\n", (long long){name});'
+        for name in wanted
+        if name.startswith("RLIMIT_") and not name.endswith("LOCKS")
+    ]  # fmt: skip  glibc has them as an enum, not as macros
     includes = "".join(f"#include <{header}>\n" for header in HEADERS)
     source = tmp_path / "constants.c"
     source.write_text(f"#define _GNU_SOURCE\n#include <stdio.h>\n{includes}\nint main(void) {{\n" + "\n".join(lines)

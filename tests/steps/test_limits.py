@@ -28,11 +28,30 @@ def test_one_number_is_both() -> None:
     assert steps.ResourceLimit("core", None, None).shell() == "prlimit --core=unlimited:unlimited"
 
 
-ROWS = dict(zip(RLIMITS, (
-    "Max cpu time", "Max file size", "Max data size", "Max stack size", "Max core file size", "Max resident set",
-    "Max processes", "Max open files", "Max locked memory", "Max address space", "Max file locks",
-    "Max pending signals", "Max msgqueue size", "Max nice priority", "Max realtime priority", "Max realtime timeout",
-), strict=True))  # fmt: skip  as /proc/PID/limits names them, in the order of the headers
+ROWS = dict(
+    zip(
+        RLIMITS,
+        (
+            "Max cpu time",
+            "Max file size",
+            "Max data size",
+            "Max stack size",
+            "Max core file size",
+            "Max resident set",
+            "Max processes",
+            "Max open files",
+            "Max locked memory",
+            "Max address space",
+            "Max file locks",
+            "Max pending signals",
+            "Max msgqueue size",
+            "Max nice priority",
+            "Max realtime priority",
+            "Max realtime timeout",
+        ),
+        strict=True,
+    )
+)  # fmt: skip  as /proc/PID/limits names them, in the order of the headers
 
 
 @pytest.mark.parametrize("name", RLIMITS)

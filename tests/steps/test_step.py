@@ -9,6 +9,7 @@ import pytest
 
 from pyctr_lab import steps
 from pyctr_lab.kernel import KINDS, Call, getpid
+from pyctr_lab.kernel.delegation import delegation
 from pyctr_lab.runtime.container import Container
 from pyctr_lab.steps import Step
 
@@ -23,12 +24,14 @@ EVERY: list[Step] = [
     steps.NoNewPrivileges(), steps.DropCapabilities(), steps.SetIds(1, 2), steps.WorkingDirectory("/tmp"),
     steps.Environment(A="b c"), steps.Exec(["true"]),
 ]  # fmt: skip
+if "pids" in delegation().controllers:  # where nobody has given us a group, it says so: tests/steps/test_control_group
+    EVERY.append(steps.ControlGroup(steps.Limits(pids=7), "seven"))
 IDS = [f"{type(step).__name__}-{index}" for index, step in enumerate(EVERY)]
 
 
 def test_no_step_is_left_out() -> None:
     public = {thing for thing in vars(steps).values() if isinstance(thing, type) and issubclass(thing, Step)}
-    assert public - {Step} == {type(step) for step in EVERY}
+    assert public - {Step, steps.ControlGroup} == {type(step) for step in EVERY} - {steps.ControlGroup}
 
 
 @pytest.mark.parametrize("step", EVERY, ids=IDS)

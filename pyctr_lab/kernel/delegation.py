@@ -1,0 +1,118 @@
+"""Where we may make control groups: all of the trees for root, what somebody has handed over to anybody else.
+
+Nobody is asked: what can be written is found by looking. Source: cgroup-v2.rst, "Delegation".
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from .cgroup import V1_CONTROLLER, Tree, read, style, trees
+
+ACCOUNTED = ("cpu", "cpuacct", "memory", "pids", "blkio", "freezer")  # of version 1: each group of ours is in these
+LIMITED = ("cpu", "memory", "pids", "io", "cpuset")
+GRANT_V2 = "systemd-run --user --scope -p 'Delegate=cpu cpuset io memory pids' ./lab"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder of a tree below which we may make groups."""
+
+    tree: Tree
+    base: str
+    controllers: tuple[str, ...]  # of the tree, or in version 2 of those the group itself was given
+
+
+@dataclass(frozen=True)
+class Delegation:
+    """What may be limited here. `places` has version 2's tree first; a controller that no place has is missing."""
+
+    style: str
+    places: tuple[Place, ...]
+    cpuset: Place | None = None  # on version 1: a group is in that tree only when it is asked for
+    offered: frozenset[str] = field(default=frozenset())  # what the kernel would have, if we might
+
+    @property
+    def controllers(self) -> frozenset[str]:
+        """What may be limited, by version 2's names."""
+        names = {name for place in self.everywhere for name in place.controllers}
+        return frozenset(name for name in LIMITED if V1_CONTROLLER.get(name, name) in names or name in names)
+
+    @property
+    def everywhere(self) -> tuple[Place, ...]:
+        """All places, with that of cpuset."""
+        return self.places + ((self.cpuset,) if self.cpuset else ())
+
+    def place(self, controller: str) -> Place | None:
+        """Where a controller (by version 2's name) is."""
+        names = {controller, V1_CONTROLLER.get(controller, controller)}
+        return next((place for place in self.everywhere if names & set(place.controllers)), None)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What cannot be limited, in the usual order."""
+        return tuple(name for name in LIMITED if name not in self.controllers)
+
+    def why(self, controller: str) -> str:
+        """Why it cannot be limited."""
+        if controller not in LIMITED:
+            return f"there is no controller {controller!r}: there are {', '.join(LIMITED)}"
+        if controller not in self.offered:
+            return f"this kernel offers no {controller} controller"
+        return f"nobody has given us a group in which {controller} may be limited"
+
+    @property
+    def grant(self) -> str:
+        """The command that gives us what is missing, for whoever may."""
+        if self.style == "v2":
+            return GRANT_V2
+        uid = os.getuid()
+        folder = f"/sys/fs/cgroup/{{{','.join((*ACCOUNTED, 'cpuset'))}}}/{uid}"
+        return f"sudo mkdir {folder}; sudo chown -R {uid} {folder}"
+
+
+@lru_cache(maxsize=1)
+def delegation() -> Delegation:
+    """What may be limited by this process. Looked at once."""
+    found = trees()
+    places = [Place(tree, base, _given(tree, base)) for tree in found if (base := _base(tree))]
+    wanted = set(ACCOUNTED) - ({"freezer"} if any(place.tree.version == 2 for place in places) else set())
+    plain = [place for place in places if place.tree.version == 2 or set(place.controllers) & wanted]
+    cpuset = next((place for place in places if place.tree.version == 1 and "cpuset" in place.controllers), None)
+    offered = {name for tree in found for name in tree.controllers} | ({"io"} if _has_blkio(found) else set())
+    return Delegation(style(found), tuple(plain), cpuset if cpuset not in plain else None, frozenset(offered))
+
+
+def _has_blkio(found: tuple[Tree, ...]) -> bool:
+    return any("blkio" in tree.controllers for tree in found)
+
+
+def _given(tree: Tree, base: str) -> tuple[str, ...]:
+    return tree.controllers if tree.version == 1 else tuple(read(base, "cgroup.controllers").split())
+
+
+def _base(tree: Tree) -> str:
+    """The highest group above our own that is ours, or (version 1) one beside us that we were given. Empty: none."""
+    base, folder = "", tree.folder
+    while _ours(folder):
+        base = folder
+        if folder == tree.mount:
+            break
+        folder = os.path.dirname(folder)
+    if base or tree.version == 2:  # whoever moves a process there must own what is above both groups
+        return base
+    beside = [*_below(tree.folder), *_below(tree.mount)]
+    return next((given for given in beside if _ours(given) and os.stat(given).st_uid == os.getuid()), "")
+
+
+def _ours(folder: str) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK) and os.access(f"{folder}/cgroup.procs", os.W_OK)
+
+
+def _below(folder: str) -> list[str]:
+    try:
+        return sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
+    except OSError:
+        return []

@@ -1,0 +1,422 @@
+"""A control group: what its processes may use, what they do use, and what became of those who wanted more.
+
+Names and meanings are those of version 2. On a machine that has a controller only on version 1, the same object reads
+and writes the files of version 1. Sources: cgroups(7), the kernel's documents cgroup-v2.rst and cgroup-v1/.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import time
+import weakref
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from errno import EBUSY, EINVAL, ENODEV, errorcode
+from typing import TYPE_CHECKING, Any
+
+from ..errors import BadInput, Busy, Gone, LabError, Unsupported
+from ..kernel import cgroup, proc
+from ..kernel.cgroup import MAX, Setting
+from ..kernel.delegation import Place
+from ..steps.control_group import Limits, group_name, homes, inherited, written
+from . import guard
+from .events import Events, Watch
+from .groups import write
+from .usage import Reached, Usage, reached, usage
+
+if TYPE_CHECKING:
+    from .groups import Groups
+
+PATIENCE = 10.0  # seconds for killed processes to leave
+
+
+@dataclass(frozen=True)
+class Written:
+    """A value that was written to a file of a group."""
+
+    path: str
+    value: str
+    seconds: float
+
+    @property
+    def shell(self) -> str:
+        """The command that does the same."""
+        return f"echo {shlex.quote(self.value)} > {self.path}"
+
+    def __str__(self) -> str:
+        return (
+            f"{os.path.basename(self.path)} <- {self.value} · {self.seconds * 1e6:.0f} µs · in the shell: {self.shell}"
+        )
+
+    def __repr__(self) -> str:
+        return f"Written({os.path.basename(self.path)!r}, {self.value!r})"
+
+
+class GroupError(LabError, OSError):
+    """The kernel refused what was written to a group. `errno` and `filename` are as in OSError."""
+
+    def __init__(self, path: str, value: str, why: OSError, hint: str) -> None:
+        OSError.__init__(self, why.errno, os.strerror(why.errno or 0), path)
+        said = errorcode.get(why.errno or 0, "")
+        self.message = f"writing {value!r} to {path}: {said} ({os.strerror(why.errno or 0)})"
+        self.hint = hint
+
+    __str__ = LabError.__str__
+
+
+class LimitFile:
+    """An attribute that is a limit: read, it is what the kernel has; assigned to, it is written."""
+
+    def __init__(self, field: str, file: str, kind: str) -> None:
+        self.field, self.file, self.kind = field, file, kind
+        self.__doc__ = f"{file}; None where there is no limit."
+
+    def __get__(self, group: Cgroup | None, owner: type | None = None) -> Any:
+        return self if group is None else group.read_limit(self.file, self.kind)
+
+    def __set__(self, group: Cgroup, value: Any) -> None:
+        group.limit(**{self.field: MAX if value is None else value})
+
+
+class Cgroup:
+    """A control group of a lab: `lab.cgroup("web", memory="64M")`. It ends with the lab at the latest.
+
+    In a `with` block it is removed at the end, with all that is in it.
+    """
+
+    memory_max = LimitFile("memory", "memory.max", "bytes")
+    memory_high = LimitFile("memory_high", "memory.high", "bytes")
+    memory_swap_max = LimitFile("memory_swap", "memory.swap.max", "bytes")
+    cpu_max = LimitFile("cpus", "cpu.max", "cores")
+    cpu_weight = LimitFile("cpu_weight", "cpu.weight", "weight")
+    pids_max = LimitFile("pids", "pids.max", "count")
+    cpuset = LimitFile("cpuset", "cpuset.cpus", "text")
+
+    def __init__(self, groups: Groups, path: str, places: Sequence[Place]) -> None:
+        self._groups = weakref.ref(groups)
+        self.path = path  # below the lab's own group: "web", "web/worker"
+        self.places = tuple(places)
+        self.written: list[Written] = []
+        self.removed = False
+
+    # --- made
+    @classmethod
+    def make(cls, groups: Groups, path: str, limits: Limits) -> Cgroup:
+        """Makes the group in each tree, and writes its limits. Raises Unsupported for what may not be limited here."""
+        tuple(written(limits, groups.where))  # refused before anything has happened
+        group = cls(groups, path, groups.where.places)
+        for place in group.places:
+            group._make_in(place)
+        group.limit(limits)
+        return group
+
+    def _make_in(self, place: Place) -> None:
+        folder = self.folder(place)
+        os.mkdir(folder)
+        for setting in inherited(place):
+            write(folder, setting.file, setting.value)
+
+    @property
+    def groups(self) -> Groups:
+        """All of the lab's groups."""
+        groups = self._groups()
+        if groups is None or self.removed:
+            raise Gone(f"the control group {self.path} is no more", hint=f'lab.cgroup("{self.name}") makes a fresh one')
+        return groups
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.path.rpartition("/")[2]
+
+    def folder(self, where: Place | str) -> str:
+        """Its folder: in one tree, or in the tree that has a controller ("memory")."""
+        if isinstance(where, Place):
+            return f"{self.groups.folder(where)}/{self.path}"
+        place = self.groups.where.place(where)
+        if place is None or place not in self.places:
+            raise Unsupported(
+                f"{self.path} has no {where}: {self.groups.where.why(where)}", hint=self.groups.where.grant
+            )
+        return self.folder(place)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Its folder in each tree. Version 2 has one tree."""
+        return tuple(map(self.folder, self.places))
+
+    def child(self, name: str, limits: Limits | None = None, /, **words: Any) -> Cgroup:
+        """A group in this one: its processes have the limits of both.
+
+        In version 2 a group that passes controllers on has no processes of its own: move them to a child first.
+        """
+        limits = asked(limits, words)
+        path = f"{self.path}/{group_name(name)}"
+        if any(os.path.exists(f"{folder}/{name}") for folder in self.folders):
+            raise BadInput(f"there is a control group {path} already", hint=".remove() it first, or take another name")
+        if limits != Limits():
+            self.pass_on()
+        for place in homes(limits, self.groups.where):
+            self._join(place)
+        return Cgroup.make(self.groups, path, limits)
+
+    def pass_on(self) -> None:
+        """Gives its children the controllers that it has itself. In version 1 they have them anyway."""
+        for place in self.places:
+            if place.tree.version == 2:
+                for name in cgroup.read(self.folder(place), "cgroup.controllers").split():
+                    self._write(self.folder(place), Setting("cgroup.subtree_control", f"+{name}"))
+
+    # --- limits
+    def limit(self, limits: Limits | None = None, /, **words: Any) -> tuple[Written, ...]:
+        """Writes limits, those that are said: `group.limit(memory="64M", cpus=0.5)`. Returns what was written where."""
+        limits = asked(limits, words)
+        wanted = list(written(limits, self.groups.where))
+        for place in homes(limits, self.groups.where):
+            self._join(place)
+        before = len(self.written)
+        for place, setting in wanted:
+            self._write(self.folder(place), setting)
+        return tuple(self.written[before:])
+
+    def _join(self, place: Place) -> None:
+        """Version 1's cpuset is joined when it is asked for."""
+        if place not in self.places:
+            pids = self.pids
+            self.places += (place,)
+            if not os.path.exists(self.folder(place)):
+                self._make_in(place)
+            self._enter(self.folder(place), pids)
+
+    def _write(self, folder: str, setting: Setting) -> None:
+        path, start = f"{folder}/{setting.file}", time.perf_counter()
+        try:
+            write(folder, setting.file, setting.value)
+        except OSError as why:
+            raise GroupError(path, setting.value, why, self._hint(setting, why)) from None
+        self.written.append(Written(path, setting.value, time.perf_counter() - start))
+
+    def _hint(self, setting: Setting, why: OSError) -> str:
+        if why.errno == EBUSY and setting.file == "cgroup.subtree_control":
+            return f"{self.path} has processes of its own: move them to a child first, inner.add(*group.pids)"
+        if why.errno == EBUSY and setting.controller == "memory":
+            return "its processes use more than that, and the kernel could not take it from them"
+        if why.errno == ENODEV:
+            return "there is no such disk"
+        if why.errno == EINVAL and setting.file == "memory.memsw.limit_in_bytes":
+            return "memory and swap together cannot be less than memory"
+        return ""
+
+    def read_limit(self, file: str, kind: str) -> Any:
+        """A limit as the kernel has it; None where there is none."""
+        place = self.groups.where.place(Setting(file, "").controller)
+        if place is None or place not in self.places:
+            return None
+        folder = self.folder(place)
+        return READERS[kind](folder, file) if place.tree.version == 2 else READERS_V1[kind](folder, file)
+
+    @property
+    def io_max(self) -> dict[str, dict[str, int]]:
+        """Bytes and operations a second, by disk: {"254:0": {"wbps": 1048576}}. Only what is limited."""
+        folder = self.folder("io")
+        if os.path.exists(f"{folder}/io.max"):
+            lines = cgroup.nested(cgroup.read(folder, "io.max"))
+            return {
+                disk: {key: int(rate) for key, rate in pairs.items() if rate != MAX} for disk, pairs in lines.items()
+            }
+        found: dict[str, dict[str, int]] = {}
+        for key, name in cgroup.IO_KEYS.items():
+            for disk, rate in cgroup.flat(cgroup.read(folder, f"blkio.throttle.{name}_device")).items():
+                found.setdefault(disk, {})[key] = rate
+        return found
+
+    @property
+    def limits(self) -> Limits:
+        """What is limited now, read from the kernel."""
+        values = {each.field: getattr(self, name) for name, each in vars(Cgroup).items() if isinstance(each, LimitFile)}
+        if values["cpu_weight"] == 100:  # what it is when nothing is said
+            values["cpu_weight"] = None
+        if values["cpuset"] == "":
+            values["cpuset"] = None
+        return Limits(**values)
+
+    # --- processes
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Its processes (not those of groups below), by their numbers as the notebook sees them."""
+        return tuple(map(int, cgroup.read(self.folders[0], "cgroup.procs").split()))
+
+    def add(self, *processes: Any) -> Cgroup:
+        """Moves processes here: containers, programs, or numbers as the notebook sees them. Children to come follow.
+
+        What they use already stays on the bill of their old group. Raises Gone for a process that has ended.
+        """
+        pids = [process if isinstance(process, int) else process.host_pid for process in processes]
+        for folder in self.folders:
+            self._enter(folder, pids)
+        return self
+
+    def _enter(self, folder: str, pids: Iterable[int]) -> None:
+        for pid in pids:
+            try:
+                self._write(folder, Setting("cgroup.procs", str(pid)))
+            except GroupError as why:
+                if isinstance(why.__context__, ProcessLookupError) or proc.state(pid) in "-Z":
+                    raise Gone(f"process {pid} has ended, and cannot be moved to {self.path}") from None
+                raise
+
+    # --- seen
+    def stat(self) -> Usage:
+        """What its processes use, and have used, as data. Takes about 0.2 ms."""
+        return usage(self)
+
+    @property
+    def events(self) -> Events:
+        """How often a limit has acted."""
+        return Events.of(self)
+
+    def watch(self) -> Watch:
+        """Waits for events without looking again and again: see `Watch`."""
+        return Watch(self)
+
+    def reached(self) -> tuple[Reached, ...]:
+        """Which limits have acted, and how."""
+        return reached(self)
+
+    # --- stopped and ended
+    def freeze(self, timeout: float = 5.0) -> None:
+        """Stops all of its processes where they are, until `thaw`. They do not notice. Waits until all stand still."""
+        self._set_frozen(True, timeout)
+
+    def thaw(self, timeout: float = 5.0) -> None:
+        """Lets them go on."""
+        self._set_frozen(False, timeout)
+
+    def _set_frozen(self, frozen: bool, timeout: float) -> None:
+        folder = self.folders[0]
+        if os.path.exists(f"{folder}/cgroup.freeze"):
+            self._write(folder, Setting("cgroup.freeze", str(int(frozen))))
+        else:
+            folder = next(f for f in self.folders if os.path.exists(f"{f}/freezer.state"))
+            self._write(folder, Setting("freezer.state", "FROZEN" if frozen else "THAWED"))
+        until = time.monotonic() + timeout
+        while self.frozen != frozen:
+            if time.monotonic() > until:
+                raise Busy(f"{self.path} had not come to rest after {timeout} s")
+            time.sleep(0.001)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether its processes stand still."""
+        for folder in self.folders:
+            if os.path.exists(f"{folder}/cgroup.freeze"):
+                return cgroup.flat(cgroup.read(folder, "cgroup.events"))["frozen"] == 1
+            if os.path.exists(f"{folder}/freezer.state"):
+                return cgroup.read(folder, "freezer.state") == "FROZEN"
+        return False
+
+    def kill(self) -> None:
+        """Kills all processes here and in groups below, those being born meanwhile too. Waits for their end."""
+        folder = self.folders[0]
+        if os.path.exists(f"{folder}/cgroup.kill"):
+            self._write(folder, Setting("cgroup.kill", "1"))
+        until = time.monotonic() + PATIENCE
+        while pids := self._all_pids():
+            if time.monotonic() > until:
+                raise Busy(
+                    f"{len(pids)} processes of {self.path} had not ended {PATIENCE:.0f} s after they were killed"
+                )
+            if not os.path.exists(f"{folder}/cgroup.kill"):
+                self._kill_each(pids)
+            time.sleep(0.002)
+
+    def _kill_each(self, pids: Iterable[int]) -> None:
+        """Version 1 has no file for it: nobody may be born any more, then each is killed."""
+        with suppress(Unsupported, OSError):
+            write(self.folder("pids"), "pids.max", "0")
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _all_pids(self) -> list[int]:
+        found = []
+        for path, _, _ in os.walk(self.folders[0]):
+            with suppress(FileNotFoundError):
+                found += cgroup.read(path, "cgroup.procs").split()
+        return [pid for pid in map(int, found) if proc.state(pid) not in "-Z"]
+
+    def remove(self) -> None:
+        """Kills what is in it, and removes it and the groups below. Twice is fine."""
+        if self.removed or self._groups() is None:
+            return
+        if any(map(os.path.exists, self.folders)):
+            self.kill()
+        left = guard.remove_all(self.folders)
+        if left:
+            raise Busy(f"{left[0]} is still in use")
+        self.groups.made.pop(self.path, None)
+        self.removed = True
+
+    def leave(self) -> None:
+        """Removes it if nobody else is in it."""
+        if not self.removed and self._groups() is not None and all(map(guard.remove, self.folders)):
+            self.groups.made.pop(self.path, None)
+            self.removed = True
+
+    def __enter__(self) -> Cgroup:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def __repr__(self) -> str:
+        return f"Cgroup({self.path!r}, {self.limits!r})" if not self.removed else f"Cgroup({self.path!r}, removed)"
+
+
+def asked(limits: Limits | None, words: dict[str, Any]) -> Limits:
+    """Limits as an object, as words, or as both. Raises BadInput for a word that is none."""
+    if limits is not None and not isinstance(limits, Limits):
+        raise BadInput(f"{limits!r} are no limits", hint='write memory="64M", cpus=0.5, pids=32')
+    unknown = sorted(set(words) - set(Limits.__dataclass_fields__))
+    if unknown:
+        raise BadInput(f"there is no limit {unknown[0]!r}", hint=f"there are {', '.join(Limits.__dataclass_fields__)}")
+    return replace(limits or Limits(), **words)
+
+
+# -------------------------------------------------------------------------------------------------- limits read back
+def _bytes(folder: str, file: str) -> int | None:
+    return cgroup.number(cgroup.read(folder, file))
+
+
+def _cores(folder: str, file: str) -> float | None:
+    quota, period = cgroup.read(folder, file).split()
+    return None if quota == MAX else int(quota) / int(period)
+
+
+def _cores_v1(folder: str, _: str) -> float | None:
+    quota = int(cgroup.read(folder, "cpu.cfs_quota_us"))
+    return None if quota < 0 else quota / int(cgroup.read(folder, "cpu.cfs_period_us"))
+
+
+def _bytes_v1(folder: str, file: str) -> int | None:
+    name = cgroup.V1_NAMES.get(file, file)
+    return _bytes(folder, name) if os.path.exists(f"{folder}/{name}") else None
+
+
+READERS = {
+    "bytes": _bytes,
+    "count": _bytes,
+    "cores": _cores,
+    "weight": _bytes,
+    "text": cgroup.read,
+}
+READERS_V1 = {
+    "bytes": _bytes_v1,
+    "count": _bytes,
+    "cores": _cores_v1,
+    "weight": lambda folder, _: int(cgroup.read(folder, "cpu.shares")) * 100 // 1024,
+    "text": cgroup.read,
+}

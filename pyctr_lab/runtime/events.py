@@ -1,0 +1,142 @@
+"""How often the limits of a control group have acted, and waiting for the next time without asking again and again."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from ..kernel import cgroup
+
+if TYPE_CHECKING:
+    from .cgroup import Cgroup
+
+LOOK = 0.002  # seconds between looks, where version 1 says that something is happening but not yet what
+
+
+@dataclass(frozen=True)
+class Events:
+    """Counters that only grow, here and in groups below.
+
+    `memory_max`: the group was at its limit, and memory had to be taken from it; `oom_kill`: processes killed because
+    that was not enough; `pids_max`: forks refused; `throttled`: periods in which it had used up its time.
+    """
+
+    memory_max: int = 0
+    memory_high: int = 0
+    oom_kill: int = 0
+    pids_max: int = 0
+    throttled: int = 0
+
+    @classmethod
+    def of(cls, group: Cgroup) -> Events:
+        """As the kernel counts now."""
+        memory, pids, cpu = (_folder(group, name) for name in ("memory", "pids", "cpu"))
+        high, most, killed = _memory(memory)
+        return cls(
+            most,
+            high,
+            killed,
+            _flat(pids, "pids.events").get("max", 0),
+            _flat(cpu, "cpu.stat").get("nr_throttled", 0),
+        )
+
+    def since(self, before: Events) -> Events:
+        """What was counted in between."""
+        return Events(*(getattr(self, each.name) - getattr(before, each.name) for each in fields(Events)))
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, each.name) for each in fields(Events))
+
+
+def _folder(group: Cgroup, controller: str) -> str:
+    place = group.groups.where.place(controller)
+    return group.folder(place) if place is not None and place in group.places else ""
+
+
+def _flat(folder: str, file: str) -> dict[str, int]:
+    try:
+        return cgroup.flat(cgroup.read(folder, file)) if folder else {}
+    except FileNotFoundError:
+        return {}
+
+
+def _memory(folder: str) -> tuple[int, int, int]:
+    found = _flat(folder, "memory.events")
+    if found or not folder:
+        return found.get("high", 0), found.get("max", 0), found.get("oom_kill", 0)
+    failed = int(cgroup.read(folder, "memory.failcnt")) if os.path.exists(f"{folder}/memory.failcnt") else 0
+    return 0, failed, _flat(folder, "memory.oom_control").get("oom_kill", 0)
+
+
+class Watch:
+    """Waits until a limit of memory or of processes acts, or the last process ends. The kernel wakes it.
+
+    Version 2 says so by the event files themselves (poll(2), POLLPRI), version 1 for memory by an eventfd. What the CPU
+    controller does is only counted: nobody is woken for it. Use it in a `with` block.
+    """
+
+    def __init__(self, group: Cgroup) -> None:
+        self.group = group
+        self.seen = Events.of(group)
+        self._open: list[int] = []
+        self._signalled = -1  # version 1's eventfd
+        self._poll = select.poll()
+        memory, pids = (_folder(group, name) for name in ("memory", "pids"))
+        for path in {f"{memory}/memory.events", f"{pids}/pids.events", f"{group.folders[0]}/cgroup.events"}:
+            if os.path.exists(path):
+                self._register(os.open(path, os.O_RDONLY | os.O_CLOEXEC), select.POLLPRI)
+        if memory and os.path.exists(f"{memory}/cgroup.event_control"):
+            self._ask_v1(memory)
+        for fd in self._open:
+            self._hear(fd)
+
+    def _register(self, fd: int, events: int) -> None:
+        self._open.append(fd)
+        self._poll.register(fd, events)
+
+    def _ask_v1(self, folder: str) -> None:
+        """See cgroup-v1/memory.rst, section 10: an eventfd, the file it is about, and what tells of it."""
+        self._signalled = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        about = os.open(f"{folder}/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
+        with open(f"{folder}/cgroup.event_control", "w", encoding="ascii") as file:
+            file.write(f"{self._signalled} {about}")
+        os.close(about)
+        self._register(self._signalled, select.POLLIN)
+
+    def wait(self, timeout: float | None = None) -> Events:
+        """Waits for the next event, and returns what was counted since the last; nothing when the time is up.
+
+        The end of the last process wakes it too: then nothing need have been counted.
+        """
+        woken = self._poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
+        for fd, _ in woken:
+            self._hear(fd)
+        if any(fd == self._signalled for fd, _ in woken):
+            self._settle(time.monotonic() + 0.1)
+        now = Events.of(self.group)
+        since, self.seen = now.since(self.seen), now
+        return since
+
+    def _settle(self, until: float) -> None:
+        """Version 1 tells of an out-of-memory before it has killed."""
+        while not Events.of(self.group).since(self.seen).oom_kill and time.monotonic() < until:
+            time.sleep(LOOK)
+
+    def _hear(self, fd: int) -> None:
+        with suppress(BlockingIOError):
+            os.read(fd, 8) if fd == self._signalled else os.pread(fd, 4096, 0)
+
+    def close(self) -> None:
+        """Listens no more. Twice is fine."""
+        while self._open:
+            os.close(self._open.pop())
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

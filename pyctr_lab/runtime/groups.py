@@ -1,0 +1,192 @@
+"""The control groups of a lab: all are below one of its own, which is not left behind whatever dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import Unsupported
+from ..kernel import cgroup, proc
+from ..kernel.delegation import LIMITED, Delegation, Place, delegation
+from ..steps.control_group import ControlGroup, homes, inherited
+from . import guard
+
+if TYPE_CHECKING:
+    from .cgroup import Cgroup
+    from .lab import Lab
+
+PREFIX = "pyctr-lab-"
+HOST = "host"  # the group of the launcher, and of whoever has none of their own
+REST = "pyctr-rest"  # where version 2 wants those who were in the group that we divide up
+HANDED = ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "tasks")
+
+
+class Groups:
+    """A lab's own group in each tree, made when the first limit is asked for. A guard removes it after the lab.
+
+    Raises Unsupported where nobody has given us a place for it.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self.where = delegation()
+        if not self.where.places:
+            raise Unsupported("no control group can be made here: nobody has given us one", hint=self.where.grant)
+        self._lab = weakref.ref(lab)
+        self.name = f"{PREFIX}{lab.launcher.host_pid}"
+        self.made: dict[str, Cgroup] = {}
+        self._count = 0
+        clean()
+        with alone(self.where):
+            for place in self.where.everywhere:
+                self._make(place)
+            self.guard = start_guard(lab.launcher.host_pid, [self.folder(place) for place in self.where.everywhere])
+        for place in self.where.everywhere:
+            if place.tree.version == 2:
+                self._divide(place, lab)
+            if os.getuid() == 0:
+                hand_over(self.folder(place), lab.launcher.host_pid)
+
+    def folder(self, place: Place) -> str:
+        """The lab's own group in one tree."""
+        return f"{place.base}/{self.name}"
+
+    def fresh_name(self) -> str:
+        """A name that no group of the lab has."""
+        self._count += 1
+        return f"run-{self._count}"
+
+    def adopt(self, step: ControlGroup) -> Cgroup:
+        """The group that a step has made, as an object."""
+        from .cgroup import Cgroup
+
+        return self.made.setdefault(step.name, Cgroup(self, step.name, homes(step.limits, self.where)))
+
+    def _make(self, place: Place) -> None:
+        os.mkdir(self.folder(place))
+        for setting in inherited(place):
+            write(self.folder(place), setting.file, setting.value)
+
+    def _divide(self, place: Place, lab: Lab) -> None:
+        """Passes the controllers on. In version 2 processes are in leaves only: so the lab's own get a leaf too."""
+        if self.where.style == "v2":
+            if place.base != place.tree.mount:
+                make_room(place.base)
+            pass_on(place.base, place.controllers)
+        host = f"{self.folder(place)}/{HOST}"
+        os.mkdir(host)
+        for pid in sorted(lab.processes()):
+            with suppress(ProcessLookupError):
+                write(host, "cgroup.procs", str(pid))
+        pass_on(self.folder(place), place.controllers)
+
+    def close(self) -> None:
+        """Waits until the guard has removed the lab's groups. The lab must have ended."""
+        self.guard.wait()
+
+
+@contextmanager
+def alone(where: Delegation) -> Iterator[None]:
+    """Nobody else makes or cleans labs' groups meanwhile: one just made and not yet locked looks like one left."""
+    fd = os.open(where.places[0].base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def write(folder: str, file: str, value: str) -> None:
+    """Writes a file of a group, with one write(2). Raises OSError as the kernel says."""
+    with open(f"{folder}/{file}", "w", encoding="ascii") as opened:
+        opened.write(value)
+
+
+def pass_on(folder: str, controllers: tuple[str, ...]) -> None:
+    """Gives a group's children the controllers that it has (version 2)."""
+    for name in controllers:
+        if name in LIMITED:
+            write(folder, "cgroup.subtree_control", f"+{name}")
+
+
+def make_room(folder: str) -> None:
+    """Moves a group's own processes to a leaf below it: version 2 gives children no controllers before that."""
+    pids = cgroup.read(folder, "cgroup.procs").split()
+    if not pids:
+        return
+    leaf = f"{folder}/{REST}"
+    Path(leaf).mkdir(exist_ok=True)
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            write(leaf, "cgroup.procs", pid)
+
+
+def hand_over(folder: str, launcher: int) -> None:
+    """Root gives the lab's group to the lab, which is nobody in particular outside. As delegation is always done."""
+    uid, gid = (ids[0].outside for ids in (proc.uid_map(launcher), proc.gid_map(launcher)))
+    for path in (folder, *(f"{folder}/{file}" for file in HANDED)):
+        if os.path.exists(path):
+            os.chown(path, uid, gid)
+
+
+def start_guard(launcher: int, folders: list[str]) -> subprocess.Popen[bytes]:
+    """Starts the guard of a lab, and gives it the locks."""
+    pidfd = os.pidfd_open(launcher)
+    locks = [lock for folder in folders if (lock := locked(folder)) is not None]
+    try:
+        command = [sys.executable, "-I", "-S", guard.__file__, str(pidfd), *folders]
+        return subprocess.Popen(
+            command,
+            pass_fds=[pidfd, *locks],
+            start_new_session=True,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    finally:
+        for fd in (pidfd, *locks):
+            os.close(fd)
+
+
+def locked(folder: str) -> int | None:
+    """A descriptor that holds the lock of a lab's group; None where somebody else does, or it is gone."""
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
+
+
+def leftovers(where: Delegation) -> Iterator[str]:
+    """Groups of labs, with or without somebody who takes care of them."""
+    for place in where.everywhere:
+        with suppress(OSError):
+            yield from sorted(entry.path for entry in os.scandir(place.base) if entry.name.startswith(PREFIX))
+
+
+def clean(patience: float = 0.0) -> tuple[list[str], list[str]]:
+    """Removes what labs have left whose guard was killed too. Returns the folders removed, and those that are in use.
+
+    Nothing is killed: a lab's processes die with its launcher.
+    """
+    where = delegation()
+    if not where.places:
+        return [], []
+    with alone(where):
+        locks = {folder: lock for folder in leftovers(where) if (lock := locked(folder)) is not None}
+        kept = guard.remove_all(locks, patience)
+        for lock in locks.values():
+            os.close(lock)
+    return [folder for folder in locks if folder not in kept], kept

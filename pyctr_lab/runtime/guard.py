@@ -1,0 +1,48 @@
+"""Removes a lab's control groups when the lab has ended, however it ended.
+
+Started as `python -I -S guard.py PIDFD FOLDER...`: a descriptor of the launcher's process, and the lab's own group in
+each tree. Everything else of a lab lives in its outer world and goes with it; only these folders are outside. While it
+lives it holds a lock on each, which tells `pyctr-lab clean` and the next lab that somebody takes care of them.
+"""
+
+import os
+import select
+import sys
+import time
+from collections.abc import Iterable
+
+PATIENCE = 10  # seconds for killed processes to leave
+
+
+def remove(folder: str) -> bool:
+    """Removes a group and all below it, deepest first. False while a process is still in one of them."""
+    for path, _, _ in os.walk(folder, topdown=False):
+        try:
+            os.rmdir(path)
+        except FileNotFoundError:
+            pass
+        except OSError:  # EBUSY
+            return False
+    return True
+
+
+def remove_all(folders: Iterable[str], patience: float = PATIENCE) -> list[str]:
+    """Removes groups whose processes are about to end; returns those that are still there after `patience` seconds."""
+    until = time.monotonic() + patience
+    left = [folder for folder in folders if not remove(folder)]
+    while left and time.monotonic() < until:
+        time.sleep(0.005)
+        left = [folder for folder in left if not remove(folder)]
+    return left
+
+
+def wait_for_end(pidfd: int) -> None:
+    """Waits until the process has ended."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    poll.poll()
+
+
+if __name__ == "__main__":
+    wait_for_end(int(sys.argv[1]))
+    remove_all(sys.argv[2:])

@@ -1,0 +1,224 @@
+"""A control group with limits: what a process may use. See cgroups(7) and the kernel's document cgroup-v2.rst."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from errno import EEXIST
+
+from ..errors import BadInput, Unsupported
+from ..kernel import cgroup, size
+from ..kernel.calls import Call, mkdirat
+from ..kernel.cgroup import MAX, Setting
+from ..kernel.delegation import Delegation, Place, delegation
+from .namespaces import put
+from .step import Step
+
+GROUP = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}", re.ASCII)  # without dots: the kernel's own files have them
+CPUS = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a group may use. None: nothing is said about it; "max": no limit.
+
+    `memory`, `memory_high`, `memory_swap` are bytes or "64M"; `cpus` is cores, 0.5 or "50%"; `cpu_weight` is its share
+    when others want the core too, 1 to 10,000 (100 where nothing is said); `pids` counts processes and threads;
+    `io_read`, `io_write` are bytes a second on `disk` ("254:0", or any path on it); `cpuset` names processors: "0-1".
+    """
+
+    memory: int | str | None = None
+    cpus: float | str | None = None
+    pids: int | str | None = None
+    memory_high: int | str | None = None
+    memory_swap: int | str | None = None
+    cpu_weight: int | None = None
+    io_read: int | str | None = None
+    io_write: int | str | None = None
+    disk: str = "/"
+    cpuset: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("memory", "memory_high", "memory_swap", "io_read", "io_write"):
+            self._keep(name, lambda value, name=name: size.parse(value, what=name))
+        self._keep("cpus", size.parse_cores)
+        self._keep("pids", lambda value: whole(value, "pids", 1, 1 << 22))
+        self._keep("cpu_weight", lambda value: whole(value, "cpu_weight", 1, 10_000))
+        self._keep("cpuset", processors)
+
+    def _keep(self, name: str, parse) -> None:  # type: ignore[no-untyped-def]
+        value = getattr(self, name)
+        if value is not None and value != MAX:
+            object.__setattr__(self, name, parse(value))
+
+    def __repr__(self) -> str:
+        said = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return (
+            f"Limits({', '.join(f'{n}={shown(n, v)}' for n, v in said if v is not None and (n, v) != ('disk', '/'))})"
+        )
+
+    def settings(self) -> tuple[Setting, ...]:
+        """The files of version 2, and what is written to each."""
+        return tuple(self._settings())
+
+    def _settings(self) -> Iterator[Setting]:
+        for name, file in PLAIN.items():
+            value = getattr(self, name)
+            if value is not None:
+                yield Setting(file, str(value))
+        if self.cpus is not None:
+            quota = MAX if isinstance(self.cpus, str) else round(self.cpus * cgroup.PERIOD)
+            yield Setting("cpu.max", f"{quota} {cgroup.PERIOD}")
+        rates = {"rbps": self.io_read, "wbps": self.io_write}
+        said = [f"{key}={rate}" for key, rate in rates.items() if rate is not None]
+        if said:
+            device = cgroup.device_of(self.disk) if "/" in self.disk else self.disk
+            yield Setting("io.max", " ".join([device, *said]))
+
+
+PLAIN = {
+    "memory_high": "memory.high",
+    "memory": "memory.max",
+    "memory_swap": "memory.swap.max",
+    "cpu_weight": "cpu.weight",
+    "pids": "pids.max",
+    "cpuset": "cpuset.cpus",
+}
+
+
+def shown(name: str, value: object) -> str:
+    """As one would write it: memory="64M"."""
+    sizes = name.startswith(("memory", "io_"))
+    return f'"{size.shown(value)}"' if sizes and isinstance(value, int) else repr(value).replace("'", '"')
+
+
+def whole(value: object, what: str, least: int, most: int) -> int:
+    """A whole number within bounds, as a number or as its digits. Raises BadInput."""
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value, re.ASCII) else value
+    if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
+        said = repr(value) if len(repr(value)) < 40 else repr(value)[:37] + "..."
+        raise BadInput(f"{what} cannot be {said}", hint=f"it is a whole number from {least} to {most}")
+    return number
+
+
+def processors(value: object) -> str:
+    """A list of processors as the kernel writes it: "0-1" or "0,2". Raises BadInput."""
+    if not isinstance(value, str) or not CPUS.fullmatch(value):
+        raise BadInput(f"cpuset cannot be {value!r:.40}", hint='it names processors: "0-1" or "0,2"')
+    last, here = max(map(int, re.findall(r"\d+", value))), os.sysconf("SC_NPROCESSORS_CONF")
+    if last >= here:
+        raise BadInput(f"cpuset cannot be {value!r}: the processors here are 0 to {here - 1}")
+    return value
+
+
+def group_name(name: object) -> str:
+    """A name that can be a group's. Raises BadInput."""
+    if not isinstance(name, str) or not GROUP.fullmatch(name):
+        said = repr(name) if len(repr(name)) < 40 else repr(name)[:37] + "..."
+        raise BadInput(f"{said} is no name for a control group", hint="up to 63 letters, digits, _ and -")
+    return name
+
+
+# ------------------------------------------------------------------------------------------------ where it is written
+def written(limits: Limits, where: Delegation) -> Iterator[tuple[Place, Setting]]:
+    """Each file to be written, in the tree that has its controller. Raises Unsupported for what may not be limited."""
+    for setting in limits.settings():
+        place = where.place(setting.controller)
+        if place is None:
+            hint = where.grant if setting.controller in where.offered else "`pyctr-lab doctor` says what is there"
+            raise Unsupported(f"{setting.file} cannot be set: {where.why(setting.controller)}", hint=hint)
+        for each in (setting,) if place.tree.version == 2 else cgroup.in_v1(setting):
+            yield place, each
+
+
+def homes(limits: Limits, where: Delegation) -> tuple[Place, ...]:
+    """The trees that a group with these limits is in."""
+    return where.places if limits.cpuset in (None, MAX) else where.everywhere
+
+
+def inherited(place: Place) -> Iterator[Setting]:
+    """What a fresh group of version 1's cpuset must be told before a process may enter: it begins with nothing."""
+    if place.tree.version == 1 and "cpuset" in place.controllers:
+        for file in ("cpuset.cpus", "cpuset.mems"):
+            yield Setting(file, cgroup.read(place.base, file))
+
+
+@dataclass(frozen=True)
+class ControlGroup(Step):
+    """Put the process into a control group of its own, with limits. Done from outside; needs a delegated group.
+
+    In paths, LAB stands for the lab's own group, below which all of its groups are.
+    """
+
+    limits: Limits = Limits()
+    name: str = "demo"
+    shell_form = "command"
+
+    def __post_init__(self) -> None:
+        group_name(self.name)
+        if not isinstance(self.limits, Limits):
+            raise BadInput(f"{self.limits!r} are no limits", hint='write Limits(memory="64M", cpus=0.5, pids=32)')
+
+    def calls(self) -> list[Call]:
+        return [call.from_outside() for call in (*self.making(), *self.entering())]
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """What is written before the process enters: path and value."""
+        where = delegation()
+        for place in homes(self.limits, where):
+            yield from ((f"{self.folder(place)}/{setting.file}", setting.value) for setting in inherited(place))
+        for place, setting in written(self.limits, where):
+            yield f"{self.folder(place)}/{setting.file}", setting.value
+
+    def folder(self, place: Place) -> str:
+        """The group's folder in one tree."""
+        return f"{place.base}/LAB/{self.name}"
+
+    def folders(self) -> list[str]:
+        """The group's folder in each tree."""
+        where = delegation()
+        if not where.places:
+            raise Unsupported("no control group can be made here: nobody has given us one", hint=where.grant)
+        return [self.folder(place) for place in homes(self.limits, where)]
+
+    def making(self) -> list[Call]:
+        """The folder in each tree, and each limit."""
+        made = [mkdirat(folder).accepting(EEXIST) for folder in self.folders()]
+        return made + [call for path, value in self.files() for call in put(path, value)]
+
+    def entering(self) -> list[Call]:
+        """The process's number, written to each tree. Version 2 can have it born there instead: see `Birth`."""
+        return [call for folder in self.folders() for call in put(f"{folder}/cgroup.procs", "PID")]
+
+    def describe(self) -> str:
+        said = repr(self.limits).removeprefix("Limits(").removesuffix(")")
+        return f"Put it into the control group {self.name}{', with ' + said if said else ''}. Done from outside."
+
+    def shell(self) -> str:
+        folders = " ".join(map(shlex.quote, self.folders()))
+        files = [f"echo {shlex.quote(value)} > {path}" for path, value in self.files()]
+        enter = f"for folder in {folders}; do echo $$ > $folder/cgroup.procs; done"
+        return " && ".join([f"mkdir -p {folders}", *self._passed_on(), *files, enter])
+
+    def _passed_on(self) -> Iterator[str]:
+        """In version 2 a group's children have only the controllers that it passes on."""
+        where = delegation()
+        names = " ".join(sorted({f"+{setting.controller}" for place, setting in written(self.limits, where)}))
+        if names and where.style == "v2":
+            base = where.places[0].base
+            yield from (f"echo {names} > {folder}/cgroup.subtree_control" for folder in (base, f"{base}/LAB"))
+
+    @property
+    def title(self) -> str:
+        return f"control group {self.name}"
+
+
+def born_in_groups() -> bool:
+    """Whether a process can be born into a group with its limits: where version 2 has all controllers."""
+    return delegation().style == "v2"
+
+
+__all__ = ["ControlGroup", "Limits"]
