@@ -19,7 +19,7 @@ vagrant/build-box.sh [OPTIONS]     make a box, and say how to use it
   --provider LIST   libvirt, qemu, virtualbox: one box file for each (libvirt)
   --size GIB        of the disk in the machine (20; the file grows as it is filled)
   --groups LIST     groups of packages.txt (as provision.sh)
-  --setup WHAT      course, or test: with what the course's own tests need (course)
+  --setup WHAT      course; test: with what the course's own tests need; none: `vagrant up` sets it up (course)
   --wheels DIR      Python packages made on the host: nothing is fetched from inside the box
   --debs DIR        Debian packages, likewise, for the groups; with both, it is set up with the network cut
   --ca FILE         a bundle of certificates to trust
@@ -54,6 +54,7 @@ read_options() {
         esac
         shift
     done
+    case $setup in course | test | none) ;; *) die "--setup is course, test or none, not '$setup'" ;; esac
     case $size in '' | *[!0-9]* | ?????*) die "'$size' is no size: whole GiB" ;; esac
     [ "$size" -ge 6 ] || die "$size GiB are too few: the machine fills 5"
     for provider in $(words "$providers"); do
@@ -120,7 +121,7 @@ in_root() {
     # With a bundle there is nothing to fetch, and no way to: the network is cut.
     cut=
     [ ! -d "$place/pyctr-wheels" ] || [ ! -d "$place/pyctr-debs" ] || cut='unshare --net'
-    PYCTR_FROM=/tmp/from $cut chroot "$root" sh <"$here/provision.sh"
+    [ "$PYCTR_SETUP" = none ] || PYCTR_FROM=/tmp/from $cut chroot "$root" sh <"$here/provision.sh"
     umount "$root/tmp/from"
     trap - EXIT
     rmdir "$root/tmp/from"

@@ -15,7 +15,8 @@ course=$(dirname "$here")
 
 usage() {
     cat <<'END_OF_USAGE'
-./lab test vm [--keep DIR] [--box FILE]
+./lab test vm [--bare] [--keep DIR] [--box FILE]
+  --bare        only this: a machine from a box of bare Debian, which `vagrant up` sets up from the bundle, offline
   --keep DIR    keep the box and the logs in DIR
   --box FILE    a box made by vagrant/build-box.sh --setup test, instead of a new one
 END_OF_USAGE
@@ -129,6 +130,8 @@ build() {
     "$here/build-box.sh" --output "$place" --name box --setup test --kernel 'mitigations=off' \
         --wheels "$place/bundle/wheels" --debs "$place/bundle/debs" $(find_ca | sed 's/^/--ca /')
 }
+
+build_bare() { "$here/build-box.sh" --output "$place" --name box --setup none --kernel 'mitigations=off'; }
 
 # ---------------------------------------------------------------------------------------------- a world of its own
 
@@ -248,7 +251,11 @@ inside() {
     export VAGRANT_HOME="$place/vagrant.d" VAGRANT_DOTFILE_PATH="$place/machine.d" VAGRANT_CWD="$here"
     export VAGRANT_DEFAULT_PROVIDER=libvirt VAGRANT_CHECKPOINT_DISABLE=1 TMPDIR=/var/tmp
     export PYCTR_PROVIDER=libvirt PYCTR_DRIVER=qemu PYCTR_SETUP=test PYCTR_WORK="$place/work" PYCTR_BOX=pyctr-test
-    export PYCTR_WHEELS=none PYCTR_DEBS=none # the box was set up from them
+    if [ "$bare" = yes ]; then
+        export PYCTR_WHEELS="$place/bundle/wheels" PYCTR_DEBS="$place/bundle/debs"
+    else
+        export PYCTR_WHEELS=none PYCTR_DEBS=none # the box was set up from them
+    fi
     make_world
     step "start libvirt, in a world of its own" start_libvirt
     step "add the box" add_box
@@ -256,14 +263,18 @@ inside() {
     need_all
     step "JupyterLab through the forwarded port, a lesson in the browser" browse
     step "provision a second time" provision_again
+    [ "$bare" = yes ] || lessons
+    step "destroy" destroy
+    step "nothing is left behind: machines, volumes, boxes, processes, cards, networks, control groups" nothing_left
+    need_all
+}
+
+lessons() {
     # Those that count what hundreds of containers leave take minutes here; they ask for size, not for another kernel.
     step "the kernel's tests inside, as student under cgroup v2" \
         guest_tests tests/kernel tests/steps tests/runtime -k "'not hundreds_alive and not runs_leave_everything'"
     step "the lessons inside" guest_tests --nbval notebooks
     step "destroy, and a new machine: the changed notebook is there" begin_again
-    step "destroy" destroy
-    step "nothing is left behind: machines, volumes, boxes, processes, cards, networks, control groups" nothing_left
-    need_all
 }
 
 # -------------------------------------------------------------------------------------------------------- outside
@@ -311,13 +322,17 @@ outside() {
     computer >"$place/computer"
     ca=$(find_ca)
     [ -z "$ca" ] || export PYCTR_CA_FILE="$ca"
+    if [ -z "$box" ] || [ "$bare" = yes ]; then step "fetch what a machine takes, once" make_bundle; fi
     if [ -z "$box" ]; then
-        step "fetch what a machine takes, once" make_bundle
-        step "build a box from Debian's packages, set up from the bundle with the network cut" build
+        if [ "$bare" = yes ]; then
+            step "build a box of bare Debian" build_bare
+        else
+            step "build a box from Debian's packages, set up from the bundle with the network cut" build
+        fi
         need_all
         box=$place/box-libvirt.box
     fi
-    unshare --mount --net --pid --fork --kill-child --mount-proc "$0" --inside "$place" "$box" "$began" &
+    unshare --mount --net --pid --fork --kill-child --mount-proc "$0" --inside "$place" "$box" "$began" "$bare" &
     world=$!
     wait $world || [ -s "$place/failed" ] || echo "the world of its own" >>"$place/failed"
     world=''
@@ -325,15 +340,16 @@ outside() {
     need_all
 }
 
-keep='' box='' began=$(date +%s)
+keep='' box='' bare=no began=$(date +%s)
 while [ $# -gt 0 ]; do
     case $1 in
         --help) usage && exit ;;
         --inside)
-            place=$2 box=$3 began=$4
+            place=$2 box=$3 began=$4 bare=$5
             inside
             exit
             ;;
+        --bare) bare=yes ;;
         --keep | --box)
             [ $# -ge 2 ] || { usage >&2 && exit 2; }
             if [ "$1" = --keep ]; then keep=$2; else box=$(realpath "$2"); fi
