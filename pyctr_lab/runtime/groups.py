@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,9 +47,14 @@ class Groups:
             for place in self.where.everywhere:
                 self._make(place)
             self.guard = start_guard(lab.launcher.host_pid, [self.folder(place) for place in self.where.everywhere])
+        pids = lab.processes()
+        for place in self.where.everywhere:
+            enter(self.folder(place), pids)
+        first = self.where.places[0]
+        lab.see_groups_from("/" + os.path.relpath(self.folder(first), first.tree.mount))
         for place in self.where.everywhere:
             if place.tree.version == 2:
-                self._divide(place, lab)
+                self._divide(place, pids)
             if os.getuid() == 0:
                 hand_over(self.folder(place), lab.launcher.host_pid)
 
@@ -73,7 +78,7 @@ class Groups:
         for setting in inherited(place):
             write(self.folder(place), setting.file, setting.value)
 
-    def _divide(self, place: Place, lab: Lab) -> None:
+    def _divide(self, place: Place, pids: set[int]) -> None:
         """Passes the controllers on. In version 2 processes are in leaves only: so the lab's own get a leaf too."""
         if self.where.style == "v2":
             if place.base != place.tree.mount:
@@ -81,9 +86,7 @@ class Groups:
             pass_on(place.base, place.controllers)
         host = f"{self.folder(place)}/{HOST}"
         os.mkdir(host)
-        for pid in sorted(lab.processes()):
-            with suppress(ProcessLookupError):
-                write(host, "cgroup.procs", str(pid))
+        enter(host, pids)
         pass_on(self.folder(place), place.controllers)
 
     def close(self) -> None:
@@ -108,6 +111,13 @@ def write(folder: str, file: str, value: str) -> None:
         opened.write(value)
 
 
+def enter(folder: str, pids: Iterable[int]) -> None:
+    """Moves processes to a group; those that end meanwhile need not come."""
+    for pid in sorted(pids):
+        with suppress(ProcessLookupError):
+            write(folder, "cgroup.procs", str(pid))
+
+
 def pass_on(folder: str, controllers: tuple[str, ...]) -> None:
     """Gives a group's children the controllers that it has (version 2)."""
     for name in controllers:
@@ -122,9 +132,7 @@ def make_room(folder: str) -> None:
         return
     leaf = f"{folder}/{REST}"
     Path(leaf).mkdir(exist_ok=True)
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            write(leaf, "cgroup.procs", pid)
+    enter(leaf, map(int, pids))
 
 
 def hand_over(folder: str, launcher: int) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 
 from ..errors import BadInput, Busy, CallError, Gone, Unsupported
 from ..kernel import proc
-from ..kernel.calls import Answer, Call, execve, fork, kill, prctl, wait4
-from ..kernel.constants import PR_SET_NAME, SIGKILL, WNOHANG
+from ..kernel.calls import Answer, Call, Ref, execve, fork, kill, prctl, setns, unshare, wait4
+from ..kernel.constants import CLONE_NEWCGROUP, PR_SET_NAME, SIGKILL, WNOHANG
 from ..steps import ENVIRONMENT, Birth, ControlGroup, Limits, Recipe, default
 from ..steps.control_group import group_name
 from . import world
@@ -135,6 +135,21 @@ class Lab:
         """The lab's own processes, by their numbers as the notebook sees them."""
         carriers = [self.launcher, *(box.carrier for box in self.containers.values())]
         return {carrier.host_pid for carrier in carriers if not ended(carrier.host_pid, 0)} | set(self._expected)
+
+    def see_groups_from(self, path: str) -> None:
+        """The outer world's cgroup namespace is made anew, where the lab's own group is: that is `/` in it from now on.
+
+        A namespace lets nobody move processes out of what it shows (cgroup-v2.rst, nsdelegate); the first one shows
+        the group in which the lab was started.
+        """
+        sharing = [box for box in self.containers.values() if box.alive and not box.became and box.shares("cgroup")]
+        self.launcher.ask([unshare(CLONE_NEWCGROUP)])
+        fd = os.open(f"/proc/{self.launcher.host_pid}/ns/cgroup", os.O_RDONLY | os.O_CLOEXEC)
+        for box in sharing:
+            with suppress(Gone, Busy):
+                box.carrier.ask([setns(Ref("cgroup"), CLONE_NEWCGROUP)], {"cgroup": fd})
+        os.close(fd)
+        self.cgroup_root = path
 
     def recipe(self, hostname: str = "demo") -> Recipe:
         """The default recipe, with as many ids as this lab has."""

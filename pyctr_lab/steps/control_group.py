@@ -119,6 +119,8 @@ def group_name(name: object) -> str:
     if not isinstance(name, str) or not GROUP.fullmatch(name):
         said = repr(name) if len(repr(name)) < 40 else repr(name)[:37] + "..."
         raise BadInput(f"{said} is no name for a control group", hint="up to 63 letters, digits, _ and -")
+    if name == "host":
+        raise BadInput('"host" is the control group of the lab\'s own processes', hint="take another name")
     return name
 
 
