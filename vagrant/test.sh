@@ -159,7 +159,7 @@ make_world() {
 libvirt() { virsh --quiet --connect qemu:///system "$@"; }
 
 start_libvirt() {
-    virtlogd --daemon
+    virtlogd --daemon --pid-file "$place/virtlogd.pid" # else in /run, which is not only ours
     libvirtd --daemon --pid-file "$place/libvirtd.pid"
     tries=0
     until libvirt list >/dev/null 2>&1; do
