@@ -14,23 +14,25 @@ import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from errno import EBUSY, EINVAL, ENODEV, errorcode
+from errno import EBUSY, EINVAL, ENODEV
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadInput, Busy, Gone, LabError, Unsupported
+from ..errors import BadInput, Busy, Gone, GroupError, Harm, Unsupported
 from ..kernel import cgroup, proc
-from ..kernel.cgroup import MAX, Setting
+from ..kernel.cgroup import Setting
 from ..kernel.delegation import Place
 from ..steps.control_group import Limits, group_name, homes, inherited, written
 from . import guard
 from .events import Events, Watch
 from .groups import write
+from .limit_files import EVERYBODYS, LimitFile, io_max
 from .usage import Reached, Usage, reached, usage
 
 if TYPE_CHECKING:
     from .groups import Groups
 
 PATIENCE = 10.0  # seconds for killed processes to leave
+SWAPPED = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")  # version 1: no more of the first than of the second
 
 
 @dataclass(frozen=True)
@@ -55,44 +57,18 @@ class Written:
         return f"Written({os.path.basename(self.path)!r}, {self.value!r})"
 
 
-class GroupError(LabError, OSError):
-    """The kernel refused what was written to a group. `errno` and `filename` are as in OSError."""
-
-    def __init__(self, path: str, value: str, why: OSError, hint: str) -> None:
-        OSError.__init__(self, why.errno, os.strerror(why.errno or 0), path)
-        said = errorcode.get(why.errno or 0, "")
-        self.message = f"writing {value!r} to {path}: {said} ({os.strerror(why.errno or 0)})"
-        self.hint = hint
-
-    __str__ = LabError.__str__
-
-
-class LimitFile:
-    """An attribute that is a limit: read, it is what the kernel has; assigned to, it is written."""
-
-    def __init__(self, field: str, file: str, kind: str) -> None:
-        self.field, self.file, self.kind = field, file, kind
-        self.__doc__ = f"{file}; None where there is no limit."
-
-    def __get__(self, group: Cgroup | None, owner: type | None = None) -> Any:
-        return self if group is None else group.read_limit(self.file, self.kind)
-
-    def __set__(self, group: Cgroup, value: Any) -> None:
-        group.limit(**{self.field: MAX if value is None else value})
-
-
 class Cgroup:
     """A control group of a lab: `lab.cgroup("web", memory="64M")`. It ends with the lab at the latest.
 
     In a `with` block it is removed at the end, with all that is in it.
     """
 
-    memory_max = LimitFile("memory", "memory.max", "bytes")
-    memory_high = LimitFile("memory_high", "memory.high", "bytes")
-    memory_swap_max = LimitFile("memory_swap", "memory.swap.max", "bytes")
+    memory_max = LimitFile("memory", "memory.max", "number")
+    memory_high = LimitFile("memory_high", "memory.high", "number")
+    memory_swap_max = LimitFile("memory_swap", "memory.swap.max", "number")
     cpu_max = LimitFile("cpus", "cpu.max", "cores")
     cpu_weight = LimitFile("cpu_weight", "cpu.weight", "weight")
-    pids_max = LimitFile("pids", "pids.max", "count")
+    pids_max = LimitFile("pids", "pids.max", "number")
     cpuset = LimitFile("cpuset", "cpuset.cpus", "text")
 
     def __init__(self, groups: Groups, path: str, places: Sequence[Place]) -> None:
@@ -196,7 +172,7 @@ class Cgroup:
         try:
             write(folder, setting.file, setting.value)
         except OSError as why:
-            raise GroupError(path, setting.value, why, self._hint(setting, why)) from None
+            raise GroupError(path, setting.value, why.errno or 0, hint=self._hint(setting, why)) from why
         self.written.append(Written(path, setting.value, time.perf_counter() - start))
 
     def _hint(self, setting: Setting, why: OSError) -> str:
@@ -206,41 +182,21 @@ class Cgroup:
             return "its processes use more than that, and the kernel could not take it from them"
         if why.errno == ENODEV:
             return "there is no such disk"
-        if why.errno == EINVAL and setting.file == "memory.memsw.limit_in_bytes":
+        if why.errno == EINVAL and setting.file in SWAPPED:
             return "memory and swap together cannot be less than memory"
         return ""
-
-    def read_limit(self, file: str, kind: str) -> Any:
-        """A limit as the kernel has it; None where there is none."""
-        place = self.groups.where.place(Setting(file, "").controller)
-        if place is None or place not in self.places:
-            return None
-        folder = self.folder(place)
-        return READERS[kind](folder, file) if place.tree.version == 2 else READERS_V1[kind](folder, file)
 
     @property
     def io_max(self) -> dict[str, dict[str, int]]:
         """Bytes and operations a second, by disk: {"254:0": {"wbps": 1048576}}. Only what is limited."""
-        folder = self.folder("io")
-        if os.path.exists(f"{folder}/io.max"):
-            lines = cgroup.nested(cgroup.read(folder, "io.max"))
-            return {
-                disk: {key: int(rate) for key, rate in pairs.items() if rate != MAX} for disk, pairs in lines.items()
-            }
-        found: dict[str, dict[str, int]] = {}
-        for key, name in cgroup.IO_KEYS.items():
-            for disk, rate in cgroup.flat(cgroup.read(folder, f"blkio.throttle.{name}_device")).items():
-                found.setdefault(disk, {})[key] = rate
-        return found
+        return io_max(self)
 
     @property
     def limits(self) -> Limits:
         """What is limited now, read from the kernel."""
         values = {each.field: getattr(self, name) for name, each in vars(Cgroup).items() if isinstance(each, LimitFile)}
-        if values["cpu_weight"] == 100:  # what it is when nothing is said
+        if values["cpu_weight"] == EVERYBODYS:
             values["cpu_weight"] = None
-        if values["cpuset"] == "":
-            values["cpuset"] = None
         return Limits(**values)
 
     # --- processes
@@ -264,7 +220,7 @@ class Cgroup:
             try:
                 self._write(folder, Setting("cgroup.procs", str(pid)))
             except GroupError as why:
-                if isinstance(why.__context__, ProcessLookupError) or proc.state(pid) in "-Z":
+                if isinstance(why.__cause__, ProcessLookupError) or proc.state(pid) in "-Z":
                     raise Gone(f"process {pid} has ended, and cannot be moved to {self.path}") from None
                 raise
 
@@ -282,9 +238,9 @@ class Cgroup:
         """Waits for events without looking again and again: see `Watch`."""
         return Watch(self)
 
-    def reached(self) -> tuple[Reached, ...]:
-        """Which limits have acted, and how."""
-        return reached(self)
+    def reached(self, victim: str = "") -> tuple[Reached, ...]:
+        """Which limits have acted, and how. `victim` names whom the kernel killed, where its log may not be read."""
+        return reached(self, victim)
 
     # --- stopped and ended
     def freeze(self, timeout: float = 5.0) -> None:
@@ -384,39 +340,3 @@ def asked(limits: Limits | None, words: dict[str, Any]) -> Limits:
     if unknown:
         raise BadInput(f"there is no limit {unknown[0]!r}", hint=f"there are {', '.join(Limits.__dataclass_fields__)}")
     return replace(limits or Limits(), **words)
-
-
-# -------------------------------------------------------------------------------------------------- limits read back
-def _bytes(folder: str, file: str) -> int | None:
-    return cgroup.number(cgroup.read(folder, file))
-
-
-def _cores(folder: str, file: str) -> float | None:
-    quota, period = cgroup.read(folder, file).split()
-    return None if quota == MAX else int(quota) / int(period)
-
-
-def _cores_v1(folder: str, _: str) -> float | None:
-    quota = int(cgroup.read(folder, "cpu.cfs_quota_us"))
-    return None if quota < 0 else quota / int(cgroup.read(folder, "cpu.cfs_period_us"))
-
-
-def _bytes_v1(folder: str, file: str) -> int | None:
-    name = cgroup.V1_NAMES.get(file, file)
-    return _bytes(folder, name) if os.path.exists(f"{folder}/{name}") else None
-
-
-READERS = {
-    "bytes": _bytes,
-    "count": _bytes,
-    "cores": _cores,
-    "weight": _bytes,
-    "text": cgroup.read,
-}
-READERS_V1 = {
-    "bytes": _bytes_v1,
-    "count": _bytes,
-    "cores": _cores_v1,
-    "weight": lambda folder, _: int(cgroup.read(folder, "cpu.shares")) * 100 // 1024,
-    "text": cgroup.read,
-}

@@ -114,7 +114,8 @@ class Program:
             raise
 
     def _run(self, returncode: int, seconds: float = 0.0) -> Run:
-        reached = self.cgroup.reached() if self.cgroup and not self.cgroup.removed else ()
+        victim = os.path.basename(self.args[0]) if returncode == -signal.SIGKILL else ""
+        reached = self.cgroup.reached(victim) if self.cgroup and not self.cgroup.removed else ()
         return Run(self.args, returncode, self.stdout, self.stderr, seconds, reached)
 
     def _let_go(self) -> None:

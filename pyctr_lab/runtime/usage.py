@@ -127,14 +127,13 @@ def _pressure(folder: str) -> dict[str, Pressure]:
 
 
 # ------------------------------------------------------------------------------------------------------------- reached
-def reached(group: Cgroup) -> tuple[Reached, ...]:
-    """Which limits have acted in a group so far."""
+def reached(group: Cgroup, victim: str = "") -> tuple[Reached, ...]:
+    """Which limits have acted in a group so far. `victim` is who is known to have been killed, if only one was."""
     counted, limits, found = Events.of(group), group.limits, []
     if counted.oom_kill:
         value = size.shown(limits.memory) if isinstance(limits.memory, int) else "max"
-        found.append(
-            Reached("memory.max", value, counted.oom_kill, f"the kernel killed {victims(group, counted.oom_kill)}")
-        )
+        what = f"the kernel killed {victims(group, counted.oom_kill, victim)}"
+        found.append(Reached("memory.max", value, counted.oom_kill, what))
     if counted.pids_max:
         what = f"{_times(counted.pids_max)} a new process was refused"
         found.append(Reached("pids.max", str(limits.pids), counted.pids_max, what))
@@ -153,11 +152,11 @@ def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
-def victims(group: Cgroup, count: int) -> str:
+def victims(group: Cgroup, count: int, known: str) -> str:
     """Who was killed: by name where the kernel's log may be read, else how many."""
     names = killed(group)
     if not names:
-        return "a process" if count == 1 else f"{count} processes"
+        return (known or "a process") if count == 1 else f"{count} processes"
     return ", ".join(names[-count:]) if len(names) <= 3 else f"{len(names)} processes, the last of them {names[-1]}"
 
 
