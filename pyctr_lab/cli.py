@@ -16,7 +16,7 @@ from . import __version__
 from .errors import CallError, LabError
 from .runtime import Lab, Program, Run
 from .runtime.carrier import EXECS
-from .runtime.container import costed, folded
+from .runtime.step_result import costed, folded
 from .runtime.streams import Streams
 from .steps import default
 

@@ -5,6 +5,7 @@ LabError
     OrderError        a recipe that cannot work
     Harm              a step that would change the lab's own world
   CallError           a system call failed (an OSError, as the kernel says)
+  GroupError          a control group refused what was written to it (an OSError, too)
   Unsupported         this machine or kernel refuses what the lab needs
   Gone                the process has ended
   Busy                the process is still inside an earlier call
@@ -67,6 +68,17 @@ class CallError(LabError, OSError):
         self.call = call
         self.hint = hint
         self.answers = tuple(answers)
+
+    __str__ = LabError.__str__
+
+
+class GroupError(LabError, OSError):
+    """A control group refused what was written to one of its files. `errno` and `filename` are as in OSError."""
+
+    def __init__(self, path: str, value: str, errno: int, *, hint: str = "") -> None:
+        OSError.__init__(self, errno, os.strerror(errno), path)
+        self.message = f"writing {value!r} to {path}: {errorcode.get(errno, errno)} ({os.strerror(errno)})"
+        self.hint = hint
 
     __str__ = LabError.__str__
 

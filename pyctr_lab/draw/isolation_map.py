@@ -14,7 +14,7 @@ from .rows import NAMES, Row, Sight, joined, rows, shortened
 
 if TYPE_CHECKING:
     from ..runtime import Container
-    from ..runtime.container import StepResult
+    from ..runtime.step_result import StepResult
 
 
 @dataclass(frozen=True)

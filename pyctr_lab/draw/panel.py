@@ -12,7 +12,7 @@ from IPython.display import display
 
 from ..errors import LabError
 from ..kernel.calls import Answer
-from ..runtime.container import folded
+from ..runtime.step_result import folded
 from ..steps import NewNamespace, Step
 from .look import STYLE as PICTURES
 from .look import clean, escape

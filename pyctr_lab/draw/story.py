@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..runtime.container import StepResult
+from ..runtime.step_result import StepResult
 from .look import NOTE, TAG, TITLE, clean, label, line, rect, svg
 from .picture import Picture
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import LabError
-from ..runtime.container import Container, StepResult
+from ..runtime.container import Container
+from ..runtime.step_result import StepResult
 from ..steps import NewNamespace, Step, refusals
 from .isolation_map import after, cost, draw_map, sight
 from .picture import Picture

@@ -3,11 +3,7 @@
 from . import calls, constants, proc, sockets
 from .calls import (
     Answer,
-    Argument,
     Call,
-    Ref,
-    Spelled,
-    Struct,
     capset,
     chdir,
     chroot,
@@ -47,6 +43,7 @@ from .calls import (
 from .constants import *  # noqa: F403  every name of a header, as a manual page would spell it
 from .constants import Named
 from .sockets import bind, connect, ifreq, listen, sockaddr_in, socket
+from .spelling import Argument, Ref, Spelled, Struct
 
 __all__ = [
     "Answer", "Argument", "Call", "Named", "Ref", "Spelled", "Struct", "bind", "calls", "capset", "chdir", "chroot",

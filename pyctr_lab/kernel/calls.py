@@ -15,54 +15,13 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from errno import errorcode
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from ..errors import BadInput, CallError
 from . import constants as k
 from .hints import hint_for
-
-
-@dataclass(frozen=True)
-class Ref:
-    """The result of the earlier call of the same list that was named `name`."""
-
-    name: str
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-class Spelled(bytes):
-    """A C structure as bytes, which remembers how strace spells it."""
-
-    spelling: str
-
-    def __new__(cls, value: bytes, spelling: str) -> Spelled:
-        self = super().__new__(cls, value)
-        self.spelling = spelling
-        return self
-
-    def __repr__(self) -> str:
-        return self.spelling
-
-
-class Struct(tuple["Argument", ...]):
-    """A C structure whose fields are machine words (or pointers), which remembers their names."""
-
-    fields: tuple[str, ...]
-
-    def __new__(cls, **fields: Argument) -> Struct:
-        self = super().__new__(cls, fields.values())
-        self.fields = tuple(fields)
-        return self
-
-    def __repr__(self) -> str:
-        return "{" + ", ".join(f"{name}={spell(value)}" for name, value in zip(self.fields, self, strict=True)) + "}"
-
-
-Argument: TypeAlias = int | str | bytes | tuple["Argument", ...] | Ref | None
+from .spelling import Argument, Ref, Spelled, Struct, octal, spell
 
 
 class Call(NamedTuple):
@@ -134,33 +93,6 @@ class Answer(NamedTuple):
     def error(self, answers: Iterable[Answer] = ()) -> CallError:
         """The failure as an exception, with a hint where the errno misleads."""
         return CallError(self.call, self.errno, hint=hint_for(self.call.name, self.errno), answers=tuple(answers))
-
-
-def spell(arg: Argument) -> str:
-    """An argument as strace prints it."""
-    if arg is None:
-        return "NULL"
-    if type(arg) is tuple:
-        words = arg[:-1] if arg[-1:] == (None,) else arg  # argv: its end goes without saying
-        return f"[{', '.join(map(spell, words))}]"
-    if isinstance(arg, str):
-        return quoted(os.fsencode(arg))
-    return quoted(arg) if type(arg) is bytes else repr(arg)
-
-
-def quoted(raw: bytes) -> str:
-    """Bytes as a C string."""
-    return '"' + "".join(map(_escaped, raw)) + '"'
-
-
-def _escaped(byte: int) -> str:
-    special = {9: r"\t", 10: r"\n", 11: r"\v", 12: r"\f", 13: r"\r", 34: r"\"", 92: r"\\"}
-    return special.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\{byte:o}")
-
-
-def octal(mode: int) -> k.Named:
-    """A file mode, printed in octal."""
-    return k.Named(mode, f"0{mode:o}")
 
 
 # What is refused before it reaches the kernel: what C could not carry, or what would be cut without a word.

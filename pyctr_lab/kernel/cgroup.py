@@ -159,7 +159,10 @@ def nested(text: str) -> dict[str, dict[str, str]]:
 
 def device_of(path: str) -> str:
     """The disk under a path, as io.max wants it: "254:0". Raises BadInput where it is on none."""
-    number = os.stat(path).st_dev
+    try:
+        number = os.stat(path).st_dev
+    except OSError as why:
+        raise BadInput(f"{path} is on no disk: {os.strerror(why.errno or 0)}") from why
     name = f"{os.major(number)}:{os.minor(number)}"
     if not os.path.exists(f"/sys/dev/block/{name}"):
         raise BadInput(f"{path} is on no disk that could be limited")

@@ -80,6 +80,14 @@ def children(pid: int | str) -> tuple[int, ...]:
     return tuple(map(int, text_of(pid, f"task/{pid}/children").split()))
 
 
+def ancestors(pid: int | str) -> tuple[int, ...]:
+    """The parent of a process, its parent, and so on, as far as they are seen from here."""
+    found: list[int] = []
+    while parent := int(status(found[-1] if found else pid)["PPid"]):
+        found.append(parent)
+    return tuple(found)
+
+
 def state(pid: int | str) -> str:
     """One letter: R running, S sleeping, D waiting, T stopped, Z zombie. `-` where there is no such process."""
     try:

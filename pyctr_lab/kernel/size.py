@@ -14,7 +14,7 @@ SHARE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(%?)", re.ASCII)
 SIZE = re.compile(r"(\d{1,18})([KMGT]?)", re.ASCII)
 
 
-def parse(text: int | str, *, what: str = "a size") -> int:
+def parse(text: int | str, *, what: str = "a size", least: int = 1) -> int:
     """Bytes: of a whole number, or of a number with K, M, G or T behind it (powers of 1,024). Raises BadInput.
 
     `what` names the thing in the complaint: "memory" gives "memory cannot be ...".
@@ -26,8 +26,8 @@ def parse(text: int | str, *, what: str = "a size") -> int:
         if not found:
             raise BadInput(f"{what} cannot be {_short(text)}", hint='write a number with K, M, G or T: "256M"')
         size = int(found[1]) * UNITS[found[2]]
-    if not 0 < size < 1 << 63:
-        raise BadInput(f"{what} cannot be {_short(text)}", hint='it is a positive number of bytes: "256M"')
+    if not least <= size < 1 << 63:
+        raise BadInput(f"{what} cannot be {_short(text)}", hint=f'it is a number of bytes, {least} at least: "256M"')
     return size
 
 
@@ -49,6 +49,8 @@ def parse_cores(text: float | str) -> float:
 
 def shown(size: int) -> str:
     """The shortest way to write it that `parse` reads back to the same size: 268435456 is "256M"."""
+    if size == 0:
+        return "0"
     unit = next(unit for unit in reversed(UNITS) if size % UNITS[unit] == 0)
     return f"{size // UNITS[unit]}{unit}"
 

@@ -8,7 +8,8 @@ from ipaddress import AddressValueError, IPv4Address
 
 from ..errors import BadInput
 from . import constants as k
-from .calls import Call, Ref, Spelled, number, text
+from .calls import Call, number, text
+from .spelling import Ref, Spelled
 
 
 def socket(domain: int, type_: int) -> Call:

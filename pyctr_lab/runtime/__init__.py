@@ -1,11 +1,13 @@
 """Who does it: the lab, its launcher, the containers on their way, and their control groups."""
 
-from .cgroup import Cgroup, GroupError, Written
-from .container import Container, StepResult
+from ..errors import GroupError
+from .cgroup import Cgroup, Written
+from .container import Container
 from .events import Events, Watch
 from .groups import clean
 from .lab import Lab
 from .program import Program, Run
+from .step_result import StepResult
 from .usage import Pressure, Reached, Usage
 from .view import Interface, Ipc, Process, View
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from ..errors import BadInput, Busy, Gone, TimeExpired
 from ..kernel import proc
-from ..kernel.calls import Answer, Argument, Call, Ref, fork, getpid, wait4
+from ..kernel.calls import Answer, Call, fork, getpid, wait4
+from ..kernel.spelling import Argument, Ref
 
 MESSAGE = 150_000  # bytes of one message that a SEQPACKET socket takes with the usual buffers
 ANSWER = 1 << 20

@@ -17,14 +17,15 @@ from dataclasses import dataclass, replace
 from errno import EBUSY, EINVAL, ENODEV
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadInput, Busy, Gone, GroupError, Harm, Unsupported
+from ..errors import BadInput, Busy, Gone, GroupError, Unsupported
 from ..kernel import cgroup, proc
 from ..kernel.cgroup import Setting
 from ..kernel.delegation import Place
 from ..steps.control_group import Limits, group_name, homes, inherited, written
 from . import guard
+from .container import Container
 from .events import Events, Watch
-from .groups import write
+from .groups import enter, write
 from .limit_files import EVERYBODYS, LimitFile, io_max
 from .usage import Reached, Usage, reached, usage
 
@@ -76,6 +77,7 @@ class Cgroup:
         self.path = path  # below the lab's own group: "web", "web/worker"
         self.places = tuple(places)
         self.written: list[Written] = []
+        self.stays = True  # until it is removed; one that a step has made goes with the last process in it
         self.removed = False
 
     # --- made
@@ -84,22 +86,27 @@ class Cgroup:
         """Makes the group in each tree, and writes its limits. Raises Unsupported for what may not be limited here."""
         tuple(written(limits, groups.where))  # refused before anything has happened
         group = cls(groups, path, groups.where.places)
-        for place in group.places:
-            group._make_in(place)
-        group.limit(limits)
+        groups.made[path] = group
+        try:
+            for place in group.places:
+                group._make_in(place)
+            group.limit(limits)
+        except BaseException:
+            group.remove()
+            raise
         return group
 
     def _make_in(self, place: Place) -> None:
-        folder = self.folder(place)
+        folder = self._folder(place)
         os.mkdir(folder)
-        for setting in inherited(place):
+        for setting in inherited(place, os.path.dirname(folder)):
             write(folder, setting.file, setting.value)
 
     @property
     def groups(self) -> Groups:
-        """All of the lab's groups."""
+        """All of the lab's groups. Raises Gone when this one, or the lab, is no more."""
         groups = self._groups()
-        if groups is None or self.removed:
+        if groups is None or not self.is_there:
             raise Gone(f"the control group {self.path} is no more", hint=f'lab.cgroup("{self.name}") makes a fresh one')
         return groups
 
@@ -111,13 +118,16 @@ class Cgroup:
     def folder(self, where: Place | str) -> str:
         """Its folder: in one tree, or in the tree that has a controller ("memory")."""
         if isinstance(where, Place):
-            return f"{self.groups.folder(where)}/{self.path}"
+            return self._folder(where)
         place = self.groups.where.place(where)
         if place is None or place not in self.places:
             raise Unsupported(
                 f"{self.path} has no {where}: {self.groups.where.why(where)}", hint=self.groups.where.grant
             )
-        return self.folder(place)
+        return self._folder(place)
+
+    def _folder(self, place: Place) -> str:
+        return f"{self.groups.folder(place)}/{self.path}"
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -153,10 +163,18 @@ class Cgroup:
         wanted = list(written(limits, self.groups.where))
         for place in homes(limits, self.groups.where):
             self._join(place)
+        if any(not os.path.exists(f"{self.folder(place)}/{setting.file}") for place, setting in wanted):
+            self._ask_parent()
         before = len(self.written)
         for place, setting in wanted:
             self._write(self.folder(place), setting)
         return tuple(self.written[before:])
+
+    def _ask_parent(self) -> None:
+        """In version 2 a group has the files of those controllers that its parent passes on."""
+        parent = self.groups.made.get(self.path.rpartition("/")[0])
+        if parent is not None:
+            parent.pass_on()
 
     def _join(self, place: Place) -> None:
         """Version 1's cpuset is joined when it is asked for."""
@@ -208,12 +226,26 @@ class Cgroup:
     def add(self, *processes: Any) -> Cgroup:
         """Moves processes here: containers, programs, or numbers as the notebook sees them. Children to come follow.
 
-        What they use already stays on the bill of their old group. Raises Gone for a process that has ended.
+        What they use already stays on the bill of their old group. They end with the group at the latest: so the
+        notebook itself and the lab's host are refused with Harm. Raises Gone for a process that has ended.
         """
         pids = [process if isinstance(process, int) else process.host_pid for process in processes]
+        for pid in pids:
+            self.groups.refuse_harm(pid)
         for folder in self.folders:
             self._enter(folder, pids)
+        self._gather(set(pids))
+        for process in processes:
+            if isinstance(process, Container):
+                process.cgroup = self
         return self
+
+    def _gather(self, known: set[int]) -> None:
+        """Version 1 has many trees: who was born on the way is in some of them only, the first among them."""
+        while len(self.folders) > 1 and (late := set(self.pids) - known):
+            known |= late
+            for folder in self.folders[1:]:
+                enter(folder, late)
 
     def _enter(self, folder: str, pids: Iterable[int]) -> None:
         for pid in pids:
@@ -245,11 +277,13 @@ class Cgroup:
     # --- stopped and ended
     def freeze(self, timeout: float = 5.0) -> None:
         """Stops all of its processes where they are, until `thaw`. They do not notice. Waits until all stand still."""
+        self.groups.frozen.add(self)
         self._set_frozen(True, timeout)
 
     def thaw(self, timeout: float = 5.0) -> None:
         """Lets them go on."""
         self._set_frozen(False, timeout)
+        self.groups.frozen.discard(self)
 
     def _set_frozen(self, frozen: bool, timeout: float) -> None:
         folder = self.folders[0]
@@ -279,6 +313,8 @@ class Cgroup:
         folder = self.folders[0]
         if os.path.exists(f"{folder}/cgroup.kill"):
             self._write(folder, Setting("cgroup.kill", "1"))
+        elif self.frozen:  # version 1: who stands still does not die either
+            self.thaw()
         until = time.monotonic() + PATIENCE
         while pids := self._all_pids():
             if time.monotonic() > until:
@@ -306,21 +342,25 @@ class Cgroup:
 
     def remove(self) -> None:
         """Kills what is in it, and removes it and the groups below. Twice is fine."""
-        if self.removed or self._groups() is None:
+        if not self.is_there:
             return
-        if any(map(os.path.exists, self.folders)):
+        if os.path.exists(self.folders[0]):
             self.kill()
         left = guard.remove_all(self.folders)
         if left:
             raise Busy(f"{left[0]} is still in use")
-        self.groups.made.pop(self.path, None)
-        self.removed = True
+        self.groups.forget(self)
 
     def leave(self) -> None:
-        """Removes it if nobody else is in it."""
-        if not self.removed and self._groups() is not None and all(map(guard.remove, self.folders)):
-            self.groups.made.pop(self.path, None)
-            self.removed = True
+        """Removes it if it need not stay, and nobody else is in it."""
+        if not self.stays and self.is_there and all(map(guard.remove, self.folders)):
+            self.groups.forget(self)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it has not been removed."""
+        groups = self._groups()
+        return groups is not None and not self.removed and not groups.closed
 
     def __enter__(self) -> Cgroup:
         return self
@@ -329,7 +369,7 @@ class Cgroup:
         self.remove()
 
     def __repr__(self) -> str:
-        return f"Cgroup({self.path!r}, {self.limits!r})" if not self.removed else f"Cgroup({self.path!r}, removed)"
+        return f"Cgroup({self.path!r}, {self.limits!r})" if self.is_there else f"Cgroup({self.path!r}, removed)"
 
 
 def asked(limits: Limits | None, words: dict[str, Any]) -> Limits:

@@ -8,64 +8,26 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import reduce
 from itertools import groupby
 from operator import or_
 from typing import TYPE_CHECKING
 
-from ..errors import BadInput, CallError, Gone, Harm
+from ..errors import BadInput, Busy, CallError, Gone, Harm
 from ..kernel import proc
-from ..kernel.calls import Answer, Call, Ref, pidfd_open, setns, write
+from ..kernel.calls import Answer, Call, pidfd_open, setns, write
 from ..kernel.constants import KIND_FLAGS
+from ..kernel.spelling import Ref
 from ..steps import ENVIRONMENT, NAMES, ControlGroup, Environment, Step
 from .carrier import EXECS, Carrier, ended
 from .program import Program, Run, words
+from .step_result import StepResult
 from .streams import Input, Streams, next_look
 from .view import View, look
 
 if TYPE_CHECKING:
     from .cgroup import Cgroup
     from .lab import Lab
-
-
-@dataclass(frozen=True, repr=False)
-class StepResult:
-    """What became of a step: each call with its answer. `seconds` is time in the kernel; the way there is not in it."""
-
-    step: Step
-    calls: tuple[Answer, ...]
-
-    @property
-    def seconds(self) -> float:
-        return sum(answer.seconds for answer in self.calls)
-
-    def __str__(self) -> str:
-        return "\n".join([*map(costed, folded(self.calls)), f"in the shell: {self.step.shell()}"])
-
-    def __repr__(self) -> str:
-        return f"StepResult({self.step.title!r}, {len(self.calls)} call{'s' * (len(self.calls) != 1)})"
-
-
-def folded(answers: Sequence[Answer]) -> Iterator[tuple[Answer, int, float]]:
-    """Answers, with runs of the same call (capabilities dropped) folded: the first, how many, and their cost."""
-    for (_, refused), group in groupby(answers, lambda answer: (foldable(answer), answer.failed)):
-        run = list(group)
-        if refused or not foldable(run[0]):
-            yield from ((answer, 1, answer.seconds) for answer in run)
-        else:
-            yield run[0], len(run), sum(answer.seconds for answer in run)
-
-
-def foldable(answer: Answer) -> str:
-    """What makes neighbouring calls one line: prctl with the same option. Empty for all others."""
-    return f"prctl {answer.call.args[0]!r}" if answer.call.name == "prctl" else ""
-
-
-def costed(line: tuple[Answer, int, float]) -> str:
-    """One line of a story: the call, how often, and what it cost."""
-    answer, count, seconds = line
-    return f"{answer}{f' and {count - 1} more' if count > 1 else ''} · {seconds * 1e6:.0f} µs"
 
 
 class Container:
@@ -140,6 +102,8 @@ class Container:
         self._refuse_harm(step, shared)
         if isinstance(step, Environment):
             self.environment = dict(step.variables)
+        if isinstance(step, ControlGroup):
+            self.cgroup = self.lab.groups.adopt(step)
         calls = step.calls()
         try:
             answers = self.carry(calls) if calls else []
@@ -148,13 +112,14 @@ class Container:
             raise
         result = StepResult(step, tuple(answers))
         self.history.append(result)
-        if isinstance(step, ControlGroup):
-            self.cgroup = self.lab.groups.adopt(step)
         return result
 
     def _refuse_harm(self, step: Step, shared: str | None) -> None:
         if not isinstance(step, Step):
             raise BadInput(f"{step!r} is no step", hint="for one bare system call there is .call(...)")
+        if isinstance(step, ControlGroup):
+            self._still_obeys()
+            self.lab.groups.refuse_harm(self.host_pid)
         kind = step.changes
         if kind and kind != shared and self is not self.lab.host and self.shares(kind):
             raise Harm(
@@ -184,6 +149,8 @@ class Container:
             )
         if self._status is not None or (self.carrier.host_pid and ended(self.carrier.host_pid, 0)):
             raise self._gone()
+        if self.lab.stands_still(self.carrier.host_pid):
+            raise Busy(f"{self.name} stands still: its control group is frozen", hint="`.thaw()` of the group")
 
     def _gone(self) -> Gone:
         return Gone(f"{self.name} has ended", hint=f"{self.again} makes a fresh one")
@@ -256,9 +223,11 @@ class Container:
         return self._entered()
 
     def _entered(self) -> tuple[Carrier, Carrier]:
-        launcher = self.lab.launcher
+        launcher, group = self.lab.launcher, self.cgroup
         kinds = [kind for kind in KIND_FLAGS if not self.shares(kind)]
         _, visitor = launcher.fork()
+        if group is not None and group.is_there:  # its limits are the visitor's too
+            group.add(visitor.find_host_pid())
         if kinds:
             flags = reduce(or_, (KIND_FLAGS[kind] for kind in kinds))
             answers = visitor.ask([pidfd_open(self.pid), setns(Ref("pidfd"), flags)])

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from ..errors import Gone
 from ..kernel import cgroup
 
 if TYPE_CHECKING:
@@ -84,7 +85,15 @@ class Watch:
         self.seen = Events.of(group)
         self._open: list[int] = []
         self._signalled = -1  # version 1's eventfd
-        self._poll = select.poll()
+        self._poll: select.poll | None = select.poll()
+        try:
+            self._listen()
+        except BaseException:
+            self.close()
+            raise
+
+    def _listen(self) -> None:
+        group = self.group
         memory, pids = (_folder(group, name) for name in ("memory", "pids"))
         for path in {f"{memory}/memory.events", f"{pids}/pids.events", f"{group.folders[0]}/cgroup.events"}:
             if os.path.exists(path):
@@ -96,22 +105,25 @@ class Watch:
 
     def _register(self, fd: int, events: int) -> None:
         self._open.append(fd)
+        assert self._poll
         self._poll.register(fd, events)
 
     def _ask_v1(self, folder: str) -> None:
         """See cgroup-v1/memory.rst, section 10: an eventfd, the file it is about, and what tells of it."""
         self._signalled = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._register(self._signalled, select.POLLIN)
         about = os.open(f"{folder}/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
         with open(f"{folder}/cgroup.event_control", "w", encoding="ascii") as file:
             file.write(f"{self._signalled} {about}")
         os.close(about)
-        self._register(self._signalled, select.POLLIN)
 
     def wait(self, timeout: float | None = None) -> Events:
         """Waits for the next event, and returns what was counted since the last; nothing when the time is up.
 
         The end of the last process wakes it too: then nothing need have been counted.
         """
+        if self._poll is None:
+            raise Gone("this watch is closed", hint="with group.watch() as watch: ...")
         woken = self._poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
         for fd, _ in woken:
             self._hear(fd)
@@ -132,6 +144,7 @@ class Watch:
 
     def close(self) -> None:
         """Listens no more. Twice is fine."""
+        self._poll = None
         while self._open:
             os.close(self._open.pop())
 

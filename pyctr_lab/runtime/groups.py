@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import Unsupported
+from ..errors import Harm, Unsupported
 from ..kernel import cgroup, proc
 from ..kernel.delegation import LIMITED, Delegation, Place, delegation
 from ..steps.control_group import ControlGroup, homes, inherited
@@ -41,12 +41,17 @@ class Groups:
         self._lab = weakref.ref(lab)
         self.name = f"{PREFIX}{lab.launcher.host_pid}"
         self.made: dict[str, Cgroup] = {}
+        self.frozen: set[Cgroup] = set()
         self._count = 0
         clean()
+        try:
+            self._begin(lab)
+        except OSError as why:
+            raise Unsupported(f"no control group can be made here: {why}", hint=self.where.grant) from why
+
+    def _begin(self, lab: Lab) -> None:
         with alone(self.where):
-            for place in self.where.everywhere:
-                self._make(place)
-            self.guard = start_guard(lab.launcher.host_pid, [self.folder(place) for place in self.where.everywhere])
+            self._make_all(lab.launcher.host_pid)
         pids = lab.processes()
         for place in self.where.everywhere:
             enter(self.folder(place), pids)
@@ -58,20 +63,61 @@ class Groups:
             if os.getuid() == 0:
                 hand_over(self.folder(place), lab.launcher.host_pid)
 
+    def _make_all(self, launcher: int) -> None:
+        folders = [self.folder(place) for place in self.where.everywhere]
+        try:
+            for place in self.where.everywhere:
+                self._make(place)
+            self.guard = start_guard(launcher, folders)
+        except BaseException:
+            guard.remove_all(folders, 0)
+            raise
+
     def folder(self, place: Place) -> str:
         """The lab's own group in one tree."""
         return f"{place.base}/{self.name}"
 
     def fresh_name(self) -> str:
         """A name that no group of the lab has."""
-        self._count += 1
-        return f"run-{self._count}"
+        while True:
+            self._count += 1
+            name = f"run-{self._count}"
+            if name not in self.made:
+                return name
 
     def adopt(self, step: ControlGroup) -> Cgroup:
-        """The group that a step has made, as an object."""
+        """The group that a step has made, or has changed, as an object."""
         from .cgroup import Cgroup
 
-        return self.made.setdefault(step.name, Cgroup(self, step.name, homes(step.limits, self.where)))
+        places = homes(step.limits, self.where)
+        if step.name not in self.made:
+            self.made[step.name] = Cgroup(self, step.name, places)
+            self.made[step.name].stays = False
+        group = self.made[step.name]
+        group.places += tuple(place for place in places if place not in group.places)
+        return group
+
+    def forget(self, group: Cgroup) -> None:
+        """It has been removed, and all below it with it."""
+        for path, other in list(self.made.items()):
+            if other is group or path.startswith(f"{group.path}/"):
+                other.removed = True
+                self.frozen.discard(other)
+                del self.made[path]
+
+    def refuse_harm(self, pid: int) -> None:
+        """Raises Harm for whoever must not end with a group: this process and those above it, and the lab's host."""
+        lab = self._lab()
+        if pid in (os.getpid(), *proc.ancestors(os.getpid())):
+            raise Harm(f"process {pid} is this notebook itself, which would end with the group")
+        if lab is not None and pid in (lab.launcher.host_pid, lab.host.carrier.host_pid):
+            raise Harm("the lab's host would end with the group, and the lab with it", hint="make a container for it")
+
+    @property
+    def closed(self) -> bool:
+        """Whether the lab has ended, and its groups with it."""
+        lab = self._lab()
+        return lab is None or lab.closed
 
     def _make(self, place: Place) -> None:
         os.mkdir(self.folder(place))

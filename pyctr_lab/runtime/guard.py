@@ -7,6 +7,7 @@ lives it holds a lock on each, which tells `pyctr-lab clean` and the next lab th
 
 import os
 import select
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -36,6 +37,18 @@ def remove_all(folders: Iterable[str], patience: float = PATIENCE) -> list[str]:
     return left
 
 
+def kill_all(folders: Iterable[str]) -> None:
+    """Kills who is still there: somebody from outside the lab who was moved to one of its groups."""
+    for folder in folders:
+        for path, _, _ in os.walk(folder):
+            try:
+                with open(f"{path}/cgroup.procs", encoding="ascii") as file:
+                    for pid in file.read().split():
+                        os.kill(int(pid), signal.SIGKILL)
+            except OSError:  # gone meanwhile, or not ours
+                continue
+
+
 def wait_for_end(pidfd: int) -> None:
     """Waits until the process has ended."""
     poll = select.poll()
@@ -45,4 +58,6 @@ def wait_for_end(pidfd: int) -> None:
 
 if __name__ == "__main__":
     wait_for_end(int(sys.argv[1]))
-    remove_all(sys.argv[2:])
+    left = remove_all(sys.argv[2:], 1)
+    kill_all(left)
+    remove_all(left)

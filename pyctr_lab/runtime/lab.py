@@ -17,8 +17,9 @@ from typing import Any
 
 from ..errors import BadInput, Busy, CallError, Gone, Unsupported
 from ..kernel import proc
-from ..kernel.calls import Answer, Call, Ref, execve, fork, kill, prctl, setns, unshare, wait4
+from ..kernel.calls import Answer, Call, execve, fork, kill, prctl, setns, unshare, wait4
 from ..kernel.constants import CLONE_NEWCGROUP, PR_SET_NAME, SIGKILL, WNOHANG
+from ..kernel.spelling import Ref
 from ..steps import ENVIRONMENT, Birth, ControlGroup, Limits, Recipe, default
 from ..steps.control_group import group_name
 from . import world
@@ -135,6 +136,10 @@ class Lab:
         """The lab's own processes, by their numbers as the notebook sees them."""
         carriers = [self.launcher, *(box.carrier for box in self.containers.values())]
         return {carrier.host_pid for carrier in carriers if not ended(carrier.host_pid, 0)} | set(self._expected)
+
+    def stands_still(self, host_pid: int) -> bool:
+        """Whether a process is in a control group that was frozen."""
+        return self._groups is not None and any(host_pid in group.pids for group in self._groups.frozen)
 
     def see_groups_from(self, path: str) -> None:
         """The outer world's cgroup namespace is made anew, where the lab's own group is: that is `/` in it from now on.

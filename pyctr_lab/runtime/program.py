@@ -115,14 +115,14 @@ class Program:
 
     def _run(self, returncode: int, seconds: float = 0.0) -> Run:
         victim = os.path.basename(self.args[0]) if returncode == -signal.SIGKILL else ""
-        reached = self.cgroup.reached(victim) if self.cgroup and not self.cgroup.removed else ()
+        reached = self.cgroup.reached(victim) if self.cgroup is not None and self.cgroup.is_there else ()
         return Run(self.args, returncode, self.stdout, self.stderr, seconds, reached)
 
     def _let_go(self) -> None:
         self._streams.close()
+        os.close(self._pidfd)
         if self.cgroup is not None:
             self.cgroup.remove()
-        os.close(self._pidfd)
 
     def __repr__(self) -> str:
         return f"Program({shlex.join(self.args)!r})"

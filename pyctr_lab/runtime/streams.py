@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from ..errors import BadInput
-from ..kernel.calls import Call, Ref, dup3, ioctl, setsid
+from ..kernel.calls import Call, dup3, ioctl, setsid
 from ..kernel.constants import TIOCSCTTY
+from ..kernel.spelling import Ref
 
 Input: TypeAlias = str | bytes | int | None  # what to feed, or a descriptor, or nothing at all
 CHUNK = 1 << 16

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from errno import EADDRNOTAVAIL, ENODEV
 
 from ..kernel import proc
-from ..kernel.calls import Answer, Call, Ref, clock_gettime, close, getgid, getuid, ioctl, uname
+from ..kernel.calls import Answer, Call, clock_gettime, close, getgid, getuid, ioctl, uname
 from ..kernel.constants import (
     AF_INET,
     CAPABILITIES,
@@ -22,6 +22,7 @@ from ..kernel.constants import (
     SOCK_DGRAM,
 )
 from ..kernel.sockets import ifreq, socket
+from ..kernel.spelling import Ref
 
 Ask = Callable[[Sequence[Call]], list[Answer]]
 

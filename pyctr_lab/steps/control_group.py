@@ -17,6 +17,8 @@ from ..kernel.delegation import Delegation, Place, delegation
 from .namespaces import put
 from .step import Step
 
+SWAP = 'say memory="64M", memory_swap="0"'
+DISK = re.compile(r"\d{1,4}:\d{1,7}", re.ASCII)
 GROUP = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}", re.ASCII)  # without dots: the kernel's own files have them
 CPUS = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*", re.ASCII)
 
@@ -42,12 +44,16 @@ class Limits:
     cpuset: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("memory", "memory_high", "memory_swap", "io_read", "io_write"):
+        for name in ("memory", "memory_high", "io_read", "io_write"):
             self._keep(name, lambda value, name=name: size.parse(value, what=name))
+        self._keep("memory_swap", lambda value: size.parse(value, what="memory_swap", least=0))
         self._keep("cpus", size.parse_cores)
         self._keep("pids", lambda value: whole(value, "pids", 1, 1 << 22))
-        self._keep("cpu_weight", lambda value: whole(value, "cpu_weight", 1, 10_000))
         self._keep("cpuset", processors)
+        if self.cpu_weight is not None:
+            object.__setattr__(self, "cpu_weight", whole(self.cpu_weight, "cpu_weight", 1, 10_000))
+        if not isinstance(self.disk, str) or not ("/" in self.disk or DISK.fullmatch(self.disk)):
+            raise BadInput(f"disk cannot be {self.disk!r:.40}", hint='it is a path on it, or its numbers: "254:0"')
 
     def _keep(self, name: str, parse) -> None:  # type: ignore[no-untyped-def]
         value = getattr(self, name)
@@ -68,7 +74,7 @@ class Limits:
         for name, file in PLAIN.items():
             value = getattr(self, name)
             if value is not None:
-                yield Setting(file, str(value))
+                yield Setting(file, "" if (name, value) == ("cpuset", MAX) else str(value))
         if self.cpus is not None:
             quota = MAX if isinstance(self.cpus, str) else round(self.cpus * cgroup.PERIOD)
             yield Setting("cpu.max", f"{quota} {cgroup.PERIOD}")
@@ -108,8 +114,11 @@ def processors(value: object) -> str:
     """A list of processors as the kernel writes it: "0-1" or "0,2". Raises BadInput."""
     if not isinstance(value, str) or not CPUS.fullmatch(value):
         raise BadInput(f"cpuset cannot be {value!r:.40}", hint='it names processors: "0-1" or "0,2"')
-    last, here = max(map(int, re.findall(r"\d+", value))), os.sysconf("SC_NPROCESSORS_CONF")
-    if last >= here:
+    spans = [list(map(int, span.split("-"))) for span in value.split(",")]
+    if any(span != sorted(span) for span in spans):
+        raise BadInput(f"cpuset cannot be {value!r}: a span goes upwards", hint='"0-1" or "0,2"')
+    here = os.sysconf("SC_NPROCESSORS_CONF")
+    if max(map(max, spans)) >= here:
         raise BadInput(f"cpuset cannot be {value!r}: the processors here are 0 to {here - 1}")
     return value
 
@@ -132,20 +141,33 @@ def written(limits: Limits, where: Delegation) -> Iterator[tuple[Place, Setting]
         if place is None:
             hint = where.grant if setting.controller in where.offered else "`pyctr-lab doctor` says what is there"
             raise Unsupported(f"{setting.file} cannot be set: {where.why(setting.controller)}", hint=hint)
-        for each in (setting,) if place.tree.version == 2 else cgroup.in_v1(setting):
-            yield place, each
+        if place.tree.version == 2:
+            yield place, setting
+        else:
+            yield from ((place, each) for each in cgroup.in_v1(_whole(setting, limits, place)))
+
+
+def _whole(setting: Setting, limits: Limits, place: Place) -> Setting:
+    """What version 1 cannot be told without knowing more: it counts swap with memory, and has no unset cpuset."""
+    if setting.file == "cpuset.cpus" and not setting.value:
+        return Setting(setting.file, cgroup.read(place.base, setting.file))
+    if setting.file == "memory.swap.max" and setting.value != MAX:
+        if not isinstance(limits.memory, int):
+            raise BadInput("memory_swap needs memory beside it: version 1 counts both together", hint=SWAP)
+        return Setting(setting.file, str(limits.memory + int(setting.value)))
+    return setting
 
 
 def homes(limits: Limits, where: Delegation) -> tuple[Place, ...]:
     """The trees that a group with these limits is in."""
-    return where.places if limits.cpuset in (None, MAX) else where.everywhere
+    return where.places if limits.cpuset is None else where.everywhere
 
 
-def inherited(place: Place) -> Iterator[Setting]:
+def inherited(place: Place, parent: str = "") -> Iterator[Setting]:
     """What a fresh group of version 1's cpuset must be told before a process may enter: it begins with nothing."""
     if place.tree.version == 1 and "cpuset" in place.controllers:
         for file in ("cpuset.cpus", "cpuset.mems"):
-            yield Setting(file, cgroup.read(place.base, file))
+            yield Setting(file, cgroup.read(parent or place.base, file))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from posixpath import normpath
 from ..errors import BadInput
 from ..kernel.calls import (
     Call,
-    Ref,
     chdir,
     chroot,
     close,
@@ -43,6 +42,7 @@ from ..kernel.constants import (
     O_CREAT,
     O_WRONLY,
 )
+from ..kernel.spelling import Ref
 from .step import Step
 
 ROOT = "/mnt"  # where a new root is put together; the mount namespace is the container's own

@@ -6,21 +6,10 @@ import shlex
 from dataclasses import dataclass
 
 from ..errors import BadInput
-from ..kernel.calls import (
-    Call,
-    Ref,
-    close,
-    fork,
-    ioctl,
-    number,
-    openat,
-    sethostname,
-    setns,
-    unshare,
-    write,
-)
+from ..kernel.calls import Call, close, fork, ioctl, number, openat, sethostname, setns, unshare, write
 from ..kernel.constants import AF_INET, IFF_UP, KIND_FLAGS, KINDS, O_WRONLY, SIOCSIFFLAGS, SOCK_DGRAM
 from ..kernel.sockets import ifreq, socket
+from ..kernel.spelling import Ref
 from .step import Step
 
 NAMES = {

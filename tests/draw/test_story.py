@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 from pyctr_lab import steps
 from pyctr_lab.draw.story import story
 from pyctr_lab.kernel.calls import Answer
-from pyctr_lab.runtime.container import StepResult
+from pyctr_lab.runtime.step_result import StepResult
 
 
 def result(step, *microseconds):

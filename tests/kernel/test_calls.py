@@ -12,7 +12,8 @@ import pytest
 
 from pyctr_lab import kernel as k
 from pyctr_lab.errors import BadInput, CallError
-from pyctr_lab.kernel.calls import Answer, Call, Ref, Struct, quoted
+from pyctr_lab.kernel.calls import Answer, Call
+from pyctr_lab.kernel.spelling import Ref
 
 SPELLINGS = [
     (k.unshare(k.CLONE_NEWUTS), "unshare(CLONE_NEWUTS)"),
@@ -103,15 +104,6 @@ def test_what_c_could_not_carry_is_refused_in_one_line(make, why: str) -> None: 
     with pytest.raises(BadInput, match=why.replace("^", r"\^")) as refused:
         make()
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 5000
-
-
-def test_a_structure_remembers_its_fields() -> None:
-    fields = Struct(a=1, b=None)
-    assert fields == (1, None) and repr(fields) == "{a=1, b=NULL}" and fields.fields == ("a", "b")
-
-
-def test_quotes_as_c_does() -> None:
-    assert quoted(b'\x01\x7f\xff"\\\r\v\f az~') == r'"\1\177\377\"\\\r\v\f az~"'
 
 
 def test_variants_of_a_call_leave_it_as_it_was() -> None:
