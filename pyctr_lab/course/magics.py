@@ -7,6 +7,7 @@
     hostname
 
 Both take the newest open lab. What the script prints is the cell's output; a status other than 0 is said in a line.
+A first line `# needs: memory` keeps a cell from running where memory cannot be limited: see `needs`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, LabError
+from . import needs
 
 if TYPE_CHECKING:
     from ..runtime import Container, Lab, Run
@@ -28,6 +30,7 @@ def load(shell: Any) -> None:
     shell.register_magic_function(host, "cell", "host")
     shell.register_magic_function(inside, "cell", "inside")
     shell.set_custom_exc((LabError, NameError), in_one_line)
+    needs.load(shell)
 
 
 def host(line: str, cell: str) -> None:

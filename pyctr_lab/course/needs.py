@@ -1,0 +1,71 @@
+"""A cell that says what it needs: where that cannot be had, it does nothing and says so in one line.
+
+    # needs: memory, cpu
+    group = lab.cgroup("web", memory="64M", cpus=0.5)
+
+The first line of a cell may name controllers of control groups, `group` (any one will do), `disk` (one that can be
+limited, under `/var/tmp`), or `pressure`. It is a comment: the cell is plain Python, and can be copied to any place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import BadInput
+from ..kernel.cgroup import device_of
+from ..kernel.delegation import delegation
+
+NEEDS = re.compile(r"#\s*needs:\s*(.+)")
+DISK = "/var/tmp"  # kept on a disk where /tmp may be memory: see file-hierarchy(7)
+PRESSURE = "/proc/pressure/cpu"
+
+
+def load(shell: Any) -> None:
+    """Has an IPython shell look at the first line of each cell. Twice is fine."""
+    transforms = shell.input_transformers_cleanup
+    if only_where_it_can not in transforms:
+        transforms.append(only_where_it_can)
+
+
+def only_where_it_can(lines: list[str]) -> list[str]:
+    """The cell as it is; or, where something of what it needs is missing, one that says so."""
+    asked = NEEDS.match(lines[0]) if lines else None
+    why = missing([word.strip() for word in asked[1].split(",")]) if asked else ""
+    return [f"print({why!r})\n"] if why else lines
+
+
+def missing(words: Sequence[str]) -> str:
+    """Why a cell that needs this cannot be run here, in a line; empty where it can."""
+    reasons = [reason for reason in map(_why, words) if reason]
+    return f"Not run here: {'; '.join(dict.fromkeys(reasons))}." if reasons else ""
+
+
+def _why(word: str) -> str:
+    if word == "disk":
+        return _why_no_disk()
+    if word == "pressure":
+        return "" if _has_pressure() else "no group of ours has its pressure counted"
+    where = delegation()
+    if word == "group":
+        return "" if where.places else "nobody has given us a group"
+    return "" if where.place(word) else where.why(word)
+
+
+def _why_no_disk() -> str:
+    try:
+        device_of(DISK)
+    except BadInput as why:
+        return why.message
+    return ""
+
+
+def _has_pressure() -> bool:
+    """Only version 2 counts it, unless the kernel was started without."""
+    try:
+        with open(PRESSURE, encoding="ascii") as file:
+            file.read()
+    except OSError:
+        return False
+    return any(place.tree.version == 2 for place in delegation().places)
