@@ -10,22 +10,27 @@ from .density import density
 from .growth import growth
 from .hypervisors import hypervisors
 from .isolation_map import draw_map, isolation_map
+from .meter_strips import usage_chart
 from .picture import Picture
 from .story import story
 
 if TYPE_CHECKING:
+    from .meter_panel import Meter, meter
     from .panel import Builder, builder
 
 __all__ = [
-    "Builder", "Picture", "boot", "builder", "chart", "density", "draw_map", "growth", "hypervisors", "isolation_map",
-    "story",
+    "Builder", "Meter", "Picture", "boot", "builder", "chart", "density", "draw_map", "growth", "hypervisors",
+    "isolation_map", "meter", "story", "usage_chart",
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    """The builder brings ipywidgets with it, so it is imported when it is asked for."""
-    if name not in ("Builder", "builder"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import panel as module
+LIVE = {"Builder": "panel", "builder": "panel", "Meter": "meter_panel", "meter": "meter_panel"}
 
-    return getattr(module, name)
+
+def __getattr__(name: str) -> Any:
+    """Live panels bring ipywidgets with them, so they are imported when they are asked for."""
+    if name not in LIVE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{LIVE[name]}", __name__), name)

@@ -1,0 +1,265 @@
+"""The meter: a live panel in which curves follow what control groups use, and sliders move their limits."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+from IPython.display import display
+
+from ..errors import BadInput, LabError
+from ..kernel import cgroup
+from ..measure.sampling import Sample, Sampler, duration
+from ..runtime.events import _folder
+from .look import STYLE as PICTURES
+from .look import escape
+from .meter_strips import MOST_GROUPS, SMALL, strips, subtitle, usage_chart
+from .meter_style import STYLE
+from .meter_words import Meters, title, twin, written
+from .picture import Picture
+
+if TYPE_CHECKING:
+    from ..runtime.cgroup import Cgroup
+    from ..runtime.groups import Groups
+
+LIVE = "Meter: live, while the kernel runs."
+STILL = "A still: nothing is read any more. For the live meter run the sitting's first cell, then this one."
+FREE = "no limit"
+CHOICES: dict[str, list[Any]] = {
+    "memory": [mib << 20 for mib in (2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)],
+    "cpus": [each / 100 for each in (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 100, 150, 200, 300, 400)],
+    "pids": [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024],
+}
+FILES = {"memory": ("memory", "memory_max"), "cpus": ("cpu", "cpu_max"), "pids": ("pids", "pids_max")}
+_meters: weakref.WeakKeyDictionary[Groups, dict[str, Meter]] = weakref.WeakKeyDictionary()
+
+
+def meter(*groups: Cgroup, seconds: float = 60.0, name: str = "") -> Meter:
+    """A panel that shows live what control groups use, up to four on one time axis, with a slider for each limit.
+
+        with draw.meter(group, seconds=20) as meter:    # shown at once; stops when the block ends
+            box.run(["stress"])
+        meter.still()
+
+    While a cell is running, what you do to the sliders waits for its end, unless kernel and front end talk about
+    widgets beside it (JupyterLab 4.4 and later do). What always works is a cell that returns at once:
+
+        program = box.start(["stress"])
+        meter = draw.meter(group)
+        meter.start()                                   # and move the sliders
+
+    It stops after `seconds`, by its button, by `stop()`, when the groups are gone, when the lab is closed, and when
+    one of the same `name` (default: the groups' names) is made, as when a cell is run twice.
+    """
+    return Meter(groups, seconds=seconds, name=name)
+
+
+class Meter:
+    """The panel. `samples` is what it has seen, as data; `still()` the picture of it."""
+
+    def __init__(self, groups: Sequence[Cgroup], *, seconds: float, name: str) -> None:
+        if not 1 <= len(groups) <= MOST_GROUPS or len({group.path for group in groups}) < len(groups):
+            raise BadInput(f"a meter shows 1 to {MOST_GROUPS} different groups", hint="draw.meter(lab.cgroup())")
+        self.groups = {group.path: group for group in groups}
+        self.name = name or ", ".join(self.groups)
+        self.seconds = duration(seconds, "seconds", 3600.0)
+        owner = groups[0].groups
+        earlier = _meters.setdefault(owner, {}).pop(self.name, None)
+        if earlier is not None:
+            earlier.close()
+        _meters[owner][self.name] = self
+        self.sampler = Sampler(self.groups, seconds=self.seconds, heard=self._heard)
+        self._setting = 0  # the thread that is setting sliders: what it sets is no wish of the learner's
+        self._limits: dict[str, Any] = {}
+        self._handle: Any = None
+        self._closed = False
+        self._make()
+
+    # --- what it is made of
+    def _make(self) -> None:
+        self._heading, self._curves, self._said = (widgets.HTML() for _ in range(3))
+        self._curves.add_class("map")
+        self._sliders = {
+            (path, kind): slider(path, kind, group)
+            for path, group in self.groups.items()
+            for kind in CHOICES
+            if _folder(group, FILES[kind][0])
+        }
+        for (path, kind), each in self._sliders.items():
+            each.observe(lambda change, path=path, kind=kind: self._wish(path, kind, change["new"]), "value")
+        self._button = widgets.Button(description="■ stop", tooltip="reads no more; the picture stays")
+        self._button.on_click(lambda _: self.stop())
+        self.widget = self._arranged()
+        self._show()
+
+    def _arranged(self) -> widgets.VBox:
+        side: list[Any] = []
+        for path in self.groups:
+            mine = [each for (owner, _), each in self._sliders.items() if owner == path]
+            side += [widgets.HTML(f'<p class="cap">limits of {escape(path)}</p>'), *mine] if mine else []
+        main = [self._curves, _box(widgets.VBox, [*side, self._button, self._said], "pcm-side")]
+        sheet = widgets.HTML(f"<style>{PICTURES}{STYLE}</style>")
+        return _box(widgets.VBox, [sheet, self._heading, _box(widgets.Box, main, "pcm-main")], "pc", "pcm")
+
+    # --- what can be done with it
+    def start(self) -> None:
+        """Shows the panel, and begins to read. The cell may return: the meter goes on."""
+        self._begin()
+        self._handle = display(self._left(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+
+    def _begin(self) -> None:
+        self.sampler.start()
+        display(self._shown(), raw=True)  # type: ignore[no-untyped-call]
+
+    def stop(self) -> None:
+        """Reads no more, and waits until its thread has ended. Twice is fine."""
+        self.sampler.stop()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until it has stopped by itself; whether it has."""
+        return self.sampler.wait(timeout)
+
+    def close(self) -> None:
+        """Stops it, and takes the panel away. Twice is fine."""
+        self._closed = True
+        self.stop()
+        for each in (*self._sliders.values(), self._button, self._curves, self._heading, self._said, self.widget):
+            each.close()
+
+    def __enter__(self) -> Meter:
+        self._begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        display(self._left(), raw=True)  # type: ignore[no-untyped-call]
+
+    @property
+    def samples(self) -> dict[str, tuple[Sample, ...]]:
+        """What it has seen, by the group's name."""
+        return self.sampler.samples
+
+    @property
+    def running(self) -> bool:
+        """Whether it reads."""
+        return self.sampler.running
+
+    def still(self) -> Picture:
+        """What it has seen so far, as a picture that stays."""
+        return usage_chart(self.samples)
+
+    # --- sliders
+    def _wish(self, path: str, kind: str, value: Any) -> None:
+        """A slider was moved: the limit is written. What the kernel refuses is said, and the slider goes back."""
+        if threading.get_ident() == self._setting:
+            return
+        try:
+            done = self.groups[path].limit(**{kind: value})
+            said = "; ".join(each.shell for each in done)
+            self._said.value = f'<p class="note">{escape(said)}</p>'
+        except (LabError, OSError) as why:
+            self._said.value = f'<p class="why" role="alert">{escape(why)}</p>'
+            self._set(path, kind, self._now(path, kind))
+
+    def _now(self, path: str, kind: str) -> Any:
+        try:
+            return limit_now(self.groups[path], kind)
+        except (LabError, OSError):
+            return self._sliders[path, kind].value
+
+    def _set(self, path: str, kind: str, value: Any) -> None:
+        """Moves a slider to where the limit is."""
+        before, self._setting = self._setting, threading.get_ident()
+        try:
+            each = self._sliders[path, kind]
+            if value not in dict(each.options).values():
+                each.options = choices(kind, value)
+            each.value = value
+        finally:
+            self._setting = before
+
+    def _follow(self, meters: Meters) -> None:
+        """Limits may be changed by others too: then the sliders follow."""
+        for path, kind in self._sliders:
+            if meters[path]:
+                now = getattr(meters[path][-1].limits, kind)
+                now = cgroup.MAX if now is None else now
+                if self._limits.setdefault(f"{path} {kind}", now) != now:
+                    self._limits[f"{path} {kind}"] = now
+                    self._set(path, kind, now)
+
+    # --- how it shows itself; `_heard` is called in the sampler's thread
+    def _heard(self) -> None:
+        if self._closed:
+            return
+        self._follow(self.samples)
+        self._show()
+        if self.sampler.why:
+            for each in (*self._sliders.values(), self._button):
+                each.disabled = True
+            if self._handle is not None:
+                self._handle.update(self._left(), raw=True)
+
+    def _show(self) -> None:
+        meters = self.samples
+        why = f" · stopped: {self.sampler.why}" if self.sampler.why else ""
+        self._heading.value = f'<h3>{escape(title(meters))}</h3><p class="sub">{escape(subtitle(meters) + why)}</p>'
+        self._curves.value = strips(meters, SMALL, span(meters, self.seconds), words=twin(meters))
+
+    def _shown(self) -> dict[str, Any]:
+        live = self.widget._repr_mimebundle_()
+        return {**live, "text/plain": LIVE}
+
+    def _left(self) -> dict[str, Any]:
+        """What stands in the notebook when the kernel has gone."""
+        if not any(self.samples.values()):
+            return {"text/html": f'<div class="pc-still"><p>{LIVE}</p></div>', "text/plain": LIVE}
+        still = self.still()
+        return {"text/html": f'<div class="pc-still">{still.html()}<p>{STILL}</p></div>', "text/plain": str(still)}
+
+    def _ipython_display_(self) -> None:
+        display(self._shown(), raw=True)  # type: ignore[no-untyped-call]
+        display(self._left(), raw=True)  # type: ignore[no-untyped-call]
+
+    def __repr__(self) -> str:
+        return f"Meter({self.name!r}, {'running' if self.running else self.sampler.why or 'not started'})"
+
+
+def span(meters: Meters, seconds: float) -> float:
+    """The length of the live time axis: the whole of it, or as far as a long run has come, in round numbers."""
+    now = max((samples[-1].t for samples in meters.values() if samples), default=0.0)
+    return next((each for each in (10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0) if now <= each < seconds), seconds)
+
+
+def slider(path: str, kind: str, group: Cgroup) -> widgets.SelectionSlider:
+    """A slider through the usual values of a limit, to the present one; at its end there is no limit."""
+    now = limit_now(group, kind)
+    return widgets.SelectionSlider(
+        options=choices(kind, now),
+        value=now,
+        description=kind,
+        continuous_update=False,  # a limit passed by on the way might kill
+        tooltip=f"{FILES[kind][1]} of {path}",
+    )
+
+
+def limit_now(group: Cgroup, kind: str) -> Any:
+    """The limit as the kernel has it; "max" where there is none."""
+    value = getattr(group, FILES[kind][1])
+    return cgroup.MAX if value is None else value
+
+
+def choices(kind: str, now: Any) -> list[tuple[str, Any]]:
+    """What a slider offers, with what holds now among it."""
+    values: list[Any] = sorted({*CHOICES[kind], *([] if now == cgroup.MAX else [now])})
+    return [(written(kind, value), value) for value in values] + [(FREE, cgroup.MAX)]
+
+
+def _box(kind: Any, children: Sequence[Any], *classes: str) -> Any:
+    made = kind(list(children))
+    for name in classes:
+        made.add_class(name)
+    return made

@@ -1,0 +1,353 @@
+"""The meter's picture: four strips on one time axis, made of samples. CPU, memory, processes, pressure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from zlib import crc32
+
+from ..errors import BadInput
+from ..measure.sampling import EVERY, RESOURCES, Sample, thinned
+from . import look
+from .finding import short_name
+from .look import NOTE, TITLE, label, line, rect, text_width, wrap
+from .meter_words import FILES, MIB, Meters, mib, moments, periods, title, twin, warned, what, written
+from .picture import Picture
+
+POINTS = 240  # a curve has so many at most: more than that nobody sees
+MOST_GROUPS = 4
+LEAST = {"cpu": 20.0, "memory": 4.0, "pids": 4.0, "pressure": 20.0}  # the least that a whole scale stands for
+ROOM = 14  # px between two labels, one below the other
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things are, in px: curves from `left` to `right`, each strip `height` high, labels at its right."""
+
+    width: int
+    margin: int
+    left: int
+    right: int
+    height: int
+    gap: int
+
+
+WIDE = Layout(980, 24, 150, 800, 92, 30)
+SMALL = Layout(660, 16, 128, 516, 70, 26)
+
+# A curve's look, by its group's place: colour, dashes, and the style of a label in that colour.
+GROUPS = (("wall", "", "w"), ("ink", "2 3", ""), ("idle", "", "d"), ("wall", "8 3", "w"))
+WAITS = {"cpu": ("idle", "", "d"), "memory": ("new", "", "n"), "io": ("ink", "2 3", "")}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line through points (seconds, value), with what stands at its right end."""
+
+    points: Sequence[tuple[float, float]]
+    look: tuple[str, str, str]
+    told: str
+    area: bool = False
+    above: Sequence[tuple[float, float]] = ()  # the hatched part ends there
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One of the four: its name, the unit in lines, its curves, and the limits with the time in which they held."""
+
+    key: str
+    name: str
+    unit: tuple[str, ...]
+    curves: Sequence[Curve]
+    limits: Sequence[tuple[float, float, float]] = ()
+    told: str = ""  # the limit that holds now
+    absent: str = ""
+    marks: Sequence[tuple[float, str]] = field(default=())
+
+    @property
+    def top(self) -> float:
+        """The value at the upper edge: so that limits are seen, but those that are far away."""
+        used = max((value for curve in self.curves for _, value in (*curve.points, *curve.above)), default=0.0)
+        limits = [value for *_, value in self.limits if value <= 8 * used or value <= LEAST[self.key]]
+        if self.key == "pressure":
+            return min(100.0, rounded(max(used, LEAST[self.key]), self.key))
+        return rounded(1.12 * max([used, LEAST[self.key] / 2, *limits]), self.key)
+
+
+def rounded(value: float, key: str) -> float:
+    """The next round number: of powers of two for memory and pids, of ten for shares."""
+    if key in ("memory", "pids"):
+        power = 2.0 ** math.floor(math.log2(value))
+        return next(power * step for step in (1, 1.5, 2) if power * step >= value)
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(power * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if power * step >= value)
+
+
+# ----------------------------------------------------------------------------------------------------------- a picture
+def usage_chart(samples: Meters | Sequence[Sample], *, name: str = "", seconds: float | None = None) -> Picture:
+    """What groups used, as a picture: CPU, memory and processes with their limits, and the pressure.
+
+    `samples` are those of one group, called `name`, or of several by their names, as `Sampler.samples` has them.
+    `seconds` is the length of the time axis; without it, it ends with the last sample.
+    """
+    meters = dict(samples) if isinstance(samples, Mapping) else {name: samples}
+    if not 1 <= len(meters) <= MOST_GROUPS:
+        raise BadInput(f"a meter shows 1 to {MOST_GROUPS} groups, not {len(meters)}", hint="make a second meter")
+    heading, words = title(meters), twin(meters)
+    wide, small = (strips(meters, layout, seconds, heading=heading, words=words) for layout in (WIDE, SMALL))
+    return Picture(wide, words, heading, small)
+
+
+def strips(meters: Meters, layout: Layout, seconds: float | None, *, heading: str = "", words: str = "") -> str:
+    """The picture as SVG, in one layout; without a heading where something else says it."""
+    meters = {name: thinned(samples, POINTS) for name, samples in meters.items()}
+    end = seconds or max((samples[-1].t for samples in meters.values() if samples), default=1.0)
+    head = list(_head(meters, layout, heading)) if heading else []
+    top = (34 + 24 * len(head) if head else 8) + 8
+    plot = _Plot(layout, top, end, f"thr{crc32(words.encode())}-{layout.width}")
+    body = [part for number, strip in enumerate(_strips(meters)) for part in plot.strip(number, strip)]
+    parts = [plot.hatch, *_placed(head, layout), *body, *plot.lines(meters), *plot.axis()]
+    return look.svg(layout.width, plot.bottom + 54, parts, title=heading or "Meter", twin=words)
+
+
+def _head(meters: Meters, layout: Layout, heading: str) -> Iterator[tuple[str, int, str]]:
+    room = layout.width - 2 * layout.margin
+    yield from ((words, TITLE, "h") for words in wrap(heading, room, TITLE, bold=True))
+    yield from ((words, look.TEXT, "d") for words in wrap(subtitle(meters), room, look.TEXT)[:2])
+
+
+def _placed(head: Sequence[tuple[str, int, str]], layout: Layout) -> Iterator[str]:
+    for number, (words, size, style) in enumerate(head):
+        yield label(layout.margin, 34 + 24 * number, words, size=size, style=style)
+
+
+def subtitle(meters: Meters) -> str:
+    """Which groups, with which limits at the end, and how it was measured."""
+    each = (" · ".join([short_name(name) if name else "", *_limits(samples)]) for name, samples in meters.items())
+    shown = "; ".join(part.removeprefix(" · ") for part in each if part.strip())
+    return f"control group{'s' * (len(meters) > 1)} {shown} · read every {EVERY} s".replace("  ", " ")
+
+
+def _limits(samples: Sequence[Sample]) -> list[str]:
+    last = samples[-1].limits if samples else None
+    values = ((kind, getattr(last, kind, None)) for kind in FILES)
+    return [f"{FILES[kind]} {written(kind, value)}" for kind, value in values if value is not None]
+
+
+# ---------------------------------------------------------------------------------------------- from samples to strips
+def _strips(meters: Meters) -> list[Strip]:
+    return [
+        _strip(meters, "cpu", "CPU", ("% of one core",)),
+        _strip(meters, "memory", "Memory", ("MiB",)),
+        _strip(meters, "pids", "Processes", ("pids",)),
+        Strip("pressure", "Pressure", ("% of time a", "task waits"), _waits(meters),
+              absent="this kernel does not count pressure"),
+    ]  # fmt: skip
+
+
+SCALES = {"cpu": 100.0, "memory": 1 / MIB, "pids": 1.0}
+LIMITS = {"cpu": "cpus", "memory": "memory", "pids": "pids"}
+MARKS = {"memory": "oom_kill", "pids": "pids_max"}
+
+
+def _strip(meters: Meters, key: str, name: str, unit: tuple[str, ...]) -> Strip:
+    one = len(meters) == 1
+    curves = [
+        _curve(group, samples, key, GROUPS[place], one)
+        for place, (group, samples) in enumerate(meters.items())
+        if any(getattr(each, key) is not None for each in samples)
+    ]
+    limits, scale = LIMITS[key], SCALES[key]
+    held = [each for samples in meters.values() for each in periods(samples, limits) if each[2] is not None]
+    last = next((samples[-1] for samples in meters.values() if samples), None) if one else None
+    now = getattr(last.limits, limits) if last else None
+    told = "" if now is None else f"{FILES[limits]} {written(limits, now)}"
+    marks = [(each.t, what(each)) for each in moments(meters) if MARKS.get(key) == each.kind]
+    scaled = [(begin, end, (value or 0) * scale) for begin, end, value in held]
+    absent = f"not counted here: no {key} controller" if any(meters.values()) else "no sample yet"
+    return Strip(key, name, unit, curves, scaled, told, absent, marks)
+
+
+def _curve(group: str, samples: Sequence[Sample], key: str, style: tuple[str, str, str], one: bool) -> Curve:
+    known = [(each, value * SCALES[key]) for each in samples if (value := getattr(each, key)) is not None]
+    last = known[-1][1]
+    shown = {"cpu": f"{last:.0f} %", "memory": mib(int(last * MIB)), "pids": f"{last:.0f}"}[key]
+    above = [(each.t, value + 100 * each.throttled) for each, value in known] if key == "cpu" else []
+    if not any(each.throttled for each, _ in known):
+        above = []
+    told = f"{shown} used" if one and key != "pids" else f"{shown} now" if one else f"{group} {shown}"
+    return Curve([(each.t, value) for each, value in known], style, told, one, above)
+
+
+def _waits(meters: Meters) -> list[Curve]:
+    """Of one group the three resources; of several groups, each with what it waits for most."""
+    if len(meters) == 1:
+        (samples,) = meters.values()
+        return [
+            Curve(points, WAITS[name], f"{name} {points[-1][1]:.0f} %")
+            for name in RESOURCES
+            if (points := [(each.t, 100 * each.pressure[name]) for each in samples if name in each.pressure])
+        ]
+    found = []
+    for place, (group, samples) in enumerate(meters.items()):
+        most = [(each.t, max(each.pressure.items(), key=lambda pair: pair[1])) for each in samples if each.pressure]
+        if most:
+            points = [(t, 100 * share) for t, (_, share) in most]
+            found.append(Curve(points, GROUPS[place], f"{group} {points[-1][1]:.0f} %, {most[-1][1][0]}"))
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------ strips, drawn
+class _Plot:
+    """Draws strips below each other: `end` seconds wide, the first at `top`."""
+
+    def __init__(self, layout: Layout, top: float, end: float, hatch: str) -> None:
+        self.layout, self.top, self.end, self._hatch = layout, top, end, hatch
+        self.bottom = top + 4 * layout.height + 3 * layout.gap
+
+    @property
+    def hatch(self) -> str:
+        """The pattern of time that was not given. Its id is its own: a hidden picture's pattern would not be seen."""
+        return (
+            f'<defs><pattern id="{self._hatch}" width="6" height="6" patternUnits="userSpaceOnUse" '
+            'patternTransform="rotate(45)"><rect width="6" height="6" fill="var(--newt)"/>'
+            '<line x1="0" y1="0" x2="0" y2="6" stroke="var(--new)" stroke-width="1.4"/></pattern></defs>'
+        )
+
+    def x(self, t: float) -> float:
+        """Where a moment is."""
+        return self.layout.left + (self.layout.right - self.layout.left) * min(t, self.end) / self.end
+
+    def strip(self, number: int, strip: Strip) -> Iterator[str]:
+        """One strip, from grid to labels."""
+        layout = self.layout
+        low = self.top + number * (layout.height + layout.gap) + layout.height
+        yield label(layout.margin, low - layout.height + 12, strip.name, style="h")
+        for place, unit in enumerate(strip.unit):
+            yield label(layout.margin, low - layout.height + 28 + 15 * place, unit, size=NOTE, style="d")
+        yield line(layout.left, low, layout.right, low, stroke="idle")
+        if not strip.curves:
+            yield label(layout.left + 12, low - layout.height / 2 + 4, strip.absent, size=NOTE, style="d")
+            return
+        yield from self._scale(low, strip.top)
+        scale = layout.height / strip.top
+        for curve in strip.curves:
+            yield from self._area(curve, low, scale)
+        for curve in strip.curves:
+            yield from self._line(curve, low, scale)
+        yield from self._limits(strip, low, scale)
+        yield from self._throttled(strip, low, scale)
+        yield from self._labels(strip, low, scale)
+
+    def _scale(self, low: float, top: float) -> Iterator[str]:
+        for value in (0.0, top / 2, top):
+            y = low - self.layout.height * value / top
+            if value:
+                yield line(self.layout.left, y, self.layout.right, y, stroke="rule")
+            yield label(self.layout.left - 8, y + 4, f"{value:g}", size=NOTE, style="d e")
+
+    def _path(self, points: Sequence[tuple[float, float]], low: float, scale: float) -> str:
+        return "L".join(f"{self.x(t):.1f} {low - value * scale:.1f}" for t, value in points)
+
+    def _area(self, curve: Curve, low: float, scale: float) -> Iterator[str]:
+        if curve.area:
+            ends = self.x(curve.points[0][0]), self.x(curve.points[-1][0])
+            path = self._path(curve.points, low, scale)
+            yield f'<path d="M{ends[0]:.1f} {low:g}L{path}L{ends[1]:.1f} {low:g}Z" fill="var(--wallt)"/>'
+        if curve.above:
+            edge = self._path([*curve.points, *reversed(curve.above)], low, scale)
+            yield f'<path d="M{edge}Z" fill="url(#{self._hatch})"/>'
+
+    def _line(self, curve: Curve, low: float, scale: float) -> Iterator[str]:
+        colour, dash, _ = curve.look
+        width = 2.5 if colour == "new" else 2
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        yield (
+            f'<path d="M{self._path(curve.points, low, scale)}" fill="none" stroke="var(--{colour})" '
+            f'stroke-width="{width}"{dashes} stroke-linejoin="round"/>'
+        )
+
+    def _limits(self, strip: Strip, low: float, scale: float) -> Iterator[str]:
+        for begin, end, value in strip.limits:
+            if value <= strip.top:
+                y = low - value * scale
+                yield line(self.x(begin), y, self.x(end), y, stroke="ink", line=1.2, dash="6 3")
+
+    def _throttled(self, strip: Strip, low: float, scale: float) -> Iterator[str]:
+        """What the hatched part is, in it, where it is wide and high enough."""
+        words = "throttled: wanted to run, had to wait"
+        curve = next((curve for curve in strip.curves if curve.above), None)
+        if curve is None:
+            return
+        rows = [(t, used, all_) for (t, used), (_, all_) in zip(curve.points, curve.above, strict=True)]
+        waited = [row for row in rows if (row[2] - row[1]) * scale >= 18]
+        for shown in (words, "throttled"):
+            width = text_width(shown, NOTE, bold=True) + 12
+            begin, end = (self.x(waited[0][0]), self.x(waited[-1][0])) if waited else (0.0, 0.0)
+            if end - begin >= width:
+                middle = sum((used + all_) / 2 for _, used, all_ in waited) / len(waited)
+                x, y = (begin + end) / 2, low - middle * scale
+                yield rect(x - width / 2, y - 9, width, 17, fill="newt", radius=3)
+                yield label(x, y + 4, shown, size=NOTE, style="n h c")
+                return
+
+    def _labels(self, strip: Strip, low: float, scale: float) -> Iterator[str]:
+        """At the right: what holds, and what is used now; moved apart where they would cover each other."""
+        wanted = [(low - curve.points[-1][1] * scale, curve.told, curve.look[2]) for curve in strip.curves]
+        if strip.told:
+            value = strip.limits[-1][2]
+            far = value > strip.top
+            wanted.append((low - min(value, strip.top) * scale, strip.told + (" ↑" if far else ""), "h"))
+        edge = self.layout.right + 10
+        for y, words, style in apart(wanted, low - self.layout.height, low):
+            yield label(edge, y + 4, words, size=NOTE, style=style, width=self.layout.width - edge - 4)
+        taken = float("-inf")
+        for t, words in strip.marks:
+            width = text_width(words, NOTE, bold=True) + 8
+            x = self.x(t) + 4 if self.x(t) + 4 + width <= self.layout.right else self.x(t) - 4 - width
+            if x >= taken:
+                yield rect(x, low - self.layout.height / 2 - 9, width, 17, fill="newt", radius=3)
+                yield label(x + 4, low - self.layout.height / 2 + 4, words, size=NOTE, style="n h")
+                taken = x + width
+
+    def lines(self, meters: Meters) -> Iterator[str]:
+        """What happened, as a line through all strips; and how long pressure had warned of the first kill."""
+        happened = moments(meters)
+        for each in happened:
+            yield line(self.x(each.t), self.top - 6, self.x(each.t), self.bottom, stroke="new", line=2)
+        kill = next((each for each in happened if each.kind == "oom_kill"), None)
+        since = warned(meters[kill.name], kill.t) if kill else 0.0
+        if kill and kill.t - since >= 0.4:
+            y = self.bottom + 10
+            yield line(self.x(since), y, self.x(kill.t), y, stroke="new", line=1.5)
+            yield line(self.x(since), y - 4, self.x(since), y + 4, stroke="new", line=1.5)
+            yield line(self.x(kill.t), y - 4, self.x(kill.t), y + 4, stroke="new", line=1.5)
+            words = f"{kill.t - since:.1f} s of warning"
+            side = self.x(kill.t) + 8 + text_width(words, NOTE, bold=True) <= self.layout.width
+            x = self.x(kill.t) + 8 if side else self.x(since) - 8
+            yield label(x, y + 4, words, size=NOTE, style="n h" if side else "n h e")
+
+    def axis(self) -> Iterator[str]:
+        """Seconds, at the bottom."""
+        step = next(
+            step for step in (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600) if self.end / step <= 7 or step == 600
+        )
+        for t in (number * step for number in range(int(self.end / step + 1e-6) + 1)):
+            yield label(self.x(t), self.bottom + 34, f"{t:g}" if t else "0 s", size=NOTE, style="d c")
+        words = "seconds since start" if self.layout is WIDE else "seconds"
+        yield label(self.layout.right + 24, self.bottom + 34, words, size=NOTE, style="d")
+
+
+def apart(wanted: Sequence[tuple[float, str, str]], top: float, low: float) -> list[tuple[float, str, str]]:
+    """Labels (y, words, style) in the order of their height, none nearer than `ROOM` to the next, and none outside."""
+    placed: list[tuple[float, str, str]] = []
+    for y, words, style in sorted(wanted):
+        y = max(y, top, placed[-1][0] + ROOM if placed else top)
+        placed.append((y, words, style))
+    most = low
+    for number in reversed(range(len(placed))):
+        y, words, style = placed[number]
+        placed[number] = (min(y, most), words, style)
+        most = placed[number][0] - ROOM
+    return placed
