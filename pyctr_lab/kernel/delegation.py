@@ -6,6 +6,7 @@ Nobody is asked: what can be written is found by looking. Source: cgroup-v2.rst,
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -33,6 +34,7 @@ class Delegation:
     places: tuple[Place, ...]
     cpuset: Place | None = None  # on version 1: a group is in that tree only when it is asked for
     offered: frozenset[str] = field(default=frozenset())  # what the kernel would have, if we might
+    mounts: tuple[str, ...] = ()  # of version 1: where one would be given a folder
 
     @property
     def controllers(self) -> frozenset[str]:
@@ -68,25 +70,38 @@ class Delegation:
         """The command that gives us what is missing, for whoever may."""
         if self.style == "v2":
             return GRANT_V2
-        uid = os.getuid()
-        folder = f"/sys/fs/cgroup/{{{','.join((*ACCOUNTED, 'cpuset'))}}}/{uid}"
-        return f"sudo mkdir {folder}; sudo chown -R {uid} {folder}"
+        if self.style == "none":
+            return "sudo mount -t cgroup2 none /sys/fs/cgroup"
+        folders = " ".join(f"{mount}/{os.getuid()}" for mount in self.mounts)
+        return f"sudo mkdir -p {folders}; sudo chown -R {os.getuid()} {folders}"
 
 
 @lru_cache(maxsize=1)
 def delegation() -> Delegation:
     """What may be limited by this process. Looked at once."""
-    found = trees()
+    return look(trees())
+
+
+def look(found: Sequence[Tree]) -> Delegation:
+    """What may be limited by a process that is in these trees."""
     places = [Place(tree, base, _given(tree, base)) for tree in found if (base := _base(tree))]
     wanted = set(ACCOUNTED) - ({"freezer"} if any(place.tree.version == 2 for place in places) else set())
     plain = [place for place in places if place.tree.version == 2 or set(place.controllers) & wanted]
-    cpuset = next((place for place in places if place.tree.version == 1 and "cpuset" in place.controllers), None)
+    cpuset = next((place for place in places if place.tree.version == 1 and _has_processors(place)), None)
     offered = {name for tree in found for name in tree.controllers} | ({"io"} if _has_blkio(found) else set())
-    return Delegation(style(found), tuple(plain), cpuset if cpuset not in plain else None, frozenset(offered))
+    granted = {*ACCOUNTED, "cpuset"}
+    mounts = tuple(tree.mount for tree in found if tree.version == 1 and granted & set(tree.controllers))
+    return Delegation(style(found), tuple(plain), cpuset if cpuset not in plain else None, frozenset(offered), mounts)
 
 
-def _has_blkio(found: tuple[Tree, ...]) -> bool:
+def _has_blkio(found: Sequence[Tree]) -> bool:
     return any("blkio" in tree.controllers for tree in found)
+
+
+def _has_processors(place: Place) -> bool:
+    """Whether it is version 1's cpuset and names processors, or we may name them: a fresh group there has none."""
+    file = f"{place.base}/cpuset.cpus"
+    return "cpuset" in place.controllers and (os.access(file, os.W_OK) or bool(read(place.base, "cpuset.cpus")))
 
 
 def _given(tree: Tree, base: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import Harm, Unsupported
 from ..kernel import cgroup, proc
 from ..kernel.delegation import LIMITED, Delegation, Place, delegation
-from ..steps.control_group import ControlGroup, homes, inherited
+from ..steps.control_group import ControlGroup, homes, inherited, unfurnished
 from . import guard
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ class Groups:
         return lab is None or lab.closed
 
     def _make(self, place: Place) -> None:
+        for setting in unfurnished(place):
+            write(place.base, setting.file, setting.value)
         os.mkdir(self.folder(place))
         for setting in inherited(place):
             write(self.folder(place), setting.file, setting.value)

@@ -170,6 +170,12 @@ def inherited(place: Place, parent: str = "") -> Iterator[Setting]:
             yield Setting(file, cgroup.read(parent or place.base, file))
 
 
+def unfurnished(place: Place) -> Iterator[Setting]:
+    """What a folder that we were given in version 1's cpuset lacks, if nobody has told it."""
+    above = inherited(place, os.path.dirname(place.base)) if place.base != place.tree.mount else ()
+    yield from (setting for setting in above if not cgroup.read(place.base, setting.file))
+
+
 @dataclass(frozen=True)
 class ControlGroup(Step):
     """Put the process into a control group of its own, with limits. Done from outside; needs a delegated group.
