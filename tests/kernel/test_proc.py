@@ -135,3 +135,9 @@ def test_the_cgroup_is_a_path_that_the_file_has() -> None:
     path = proc.cgroup("self")
     assert path.startswith("/")
     assert re.search(rf":{re.escape(path)}$", Path("/proc/self/cgroup").read_text(), re.M)
+
+
+def test_ancestors_end_where_nothing_more_is_seen() -> None:
+    found = proc.ancestors(os.getpid())
+    assert found[:1] == (os.getppid(),) and 0 not in found
+    assert not found or proc.ancestors(found[-1]) == ()

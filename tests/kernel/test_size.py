@@ -48,3 +48,48 @@ def test_what_is_no_size_is_refused_in_one_line(text: object) -> None:
 @pytest.mark.parametrize("text", ["256M", "1G", "3K", "513", "1025K"])
 def test_what_is_written_is_read_back(text: str) -> None:
     assert size.shown(size.parse(text)) == text
+
+
+def test_a_size_may_begin_at_zero_where_that_means_something() -> None:
+    assert size.parse("0", what="swap", least=0) == 0 and size.shown(0) == "0"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [(0.5, 0.5), ("0.5", 0.5), ("50%", 0.5), ("150%", 1.5), (2, 2.0), (" 1 ", 1.0), ("1%", 0.01), (65536, 65536.0)],
+)
+def test_a_share_of_the_processors_is_read(text: float | str, value: float) -> None:
+    assert size.parse_cores(text) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        0,
+        -1,
+        -0.5,
+        "-1",
+        "0%",
+        0.001,
+        1000000000.0,
+        float("nan"),
+        float("inf"),
+        "half",
+        "",
+        "%",
+        "5 %%",
+        "1e3",
+        "٥",
+        True,
+        None,
+        b"1",
+        [],
+        "9" * 400,
+        65537,
+    ],
+)
+def test_what_is_no_share_is_refused_in_one_line(text: object) -> None:
+    with pytest.raises(BadInput) as refused:
+        size.parse_cores(text)  # type: ignore[arg-type]
+    said = str(refused.value)
+    assert said.startswith("cpus cannot be ") and "\n" not in said and len(said) < 160

@@ -14,8 +14,11 @@ import pytest
 from pyctr_lab import steps
 from pyctr_lab.errors import BadInput, OrderError
 from pyctr_lab.kernel import Call, fork, getpid, sethostname, unshare
-from pyctr_lab.kernel.constants import CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER
-from pyctr_lab.steps import Recipe, born_with
+from pyctr_lab.kernel.cgroup import Tree
+from pyctr_lab.kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER
+from pyctr_lab.kernel.delegation import LIMITED, Delegation, Place
+from pyctr_lab.steps import ControlGroup, Limits, Recipe, born_with, control_group
+from pyctr_lab.steps import recipe as recipes
 
 
 def test_a_recipe_is_a_sequence_of_its_steps() -> None:
@@ -77,6 +80,50 @@ def test_the_listing_says_who_makes_each_call() -> None:
     assert set(makers) == {"launcher", "outside", "process"} and makers.index("process") > makers.index("outside")
     assert lines[-1].split(None, 1)[1] == 'execve("/bin/true", ["/bin/true"], /* 4 vars */)'
     assert len(lines) == len(steps.default().birth.rest) + 2
+
+
+# --- with a control group
+PLACE = Place(Tree(2, LIMITED, "/cg", "/"), "/cg/me", LIMITED)
+GROUP = ControlGroup(Limits(pids=5), "web")
+
+
+@pytest.fixture(params=[True, False], ids=["born there", "moved there"])
+def birth(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> steps.Birth:
+    """A start with a user and a cgroup namespace, into a group: as version 2 has it, and as version 1."""
+    pretended = Delegation("v2", (PLACE,), None, frozenset(LIMITED))
+    monkeypatch.setattr(control_group, "delegation", lambda: pretended)
+    monkeypatch.setattr(recipes, "born_in_groups", lambda: request.param)
+    plain = born_with([unshare(CLONE_NEWUSER), unshare(CLONE_NEWCGROUP), unshare(CLONE_NEWPID), fork()])
+    return plain.into(GROUP)
+
+
+def test_a_start_with_a_group_makes_it_first(birth: steps.Birth) -> None:
+    assert list(birth.before) == GROUP.making()
+    assert not any("cgroup.procs" in str(call) for call in birth.before)
+
+
+def test_a_process_is_born_in_its_group_or_enters_it_first_of_all(birth: steps.Birth) -> None:
+    flags = birth.fork.args[0]
+    assert isinstance(flags, int) and not flags & CLONE_NEWCGROUP
+    own = unshare(CLONE_NEWCGROUP)
+    if flags & CLONE_INTO_CGROUP:
+        assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID | CLONE_INTO_CGROUP, "/cg/me/LAB/web")
+        assert birth.rest == [own]
+    else:
+        assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID)
+        entering = [call.from_outside() for call in GROUP.entering()]
+        assert birth.rest == [*entering, own], "its cgroup namespace shows the group where it was made as /"
+
+
+def test_a_start_without_a_cgroup_namespace_gets_none(birth: steps.Birth) -> None:
+    plain = born_with([unshare(CLONE_NEWPID), fork()]).into(GROUP)
+    assert unshare(CLONE_NEWCGROUP) not in plain.rest
+
+
+def test_a_recipe_may_have_a_group_among_its_steps() -> None:
+    recipe = Recipe([*steps.default(), GROUP])
+    assert recipe[-1] is GROUP and recipe.without(ControlGroup) == steps.default()
+    assert Recipe([GROUP, *steps.default()])[0] is GROUP, "it needs nothing before it: it is done from outside"
 
 
 def normal(line: str) -> str:
