@@ -45,6 +45,22 @@ class Names(Wants):
 
 
 @dataclass(frozen=True)
+class InOrder(Wants):
+    """So many names, of which each has its place."""
+
+    count: int = 0
+
+    def read(self, given: object) -> Answer:
+        """The names as they were given."""
+        if missing(given):
+            return None
+        found = tuple(plain_name(part) for part in parts(given))
+        if isinstance(given, set | frozenset) or len(found) != self.count:
+            raise NotAnAnswer(f"you named {len(found)}, wanted are {self.count}, in order: (..., ...)")
+        return found
+
+
+@dataclass(frozen=True)
 class Number(Wants):
     """A process id, or another whole number."""
 
@@ -90,10 +106,10 @@ def parts(given: object) -> Iterable[object]:
 
 
 def plain_name(part: object) -> str:
-    """A name as an exact str, from text or from a container."""
-    from ..runtime import Container
+    """A name as an exact str, from text, or from a container or a control group."""
+    from ..runtime import Cgroup, Container
 
-    name = part.name if isinstance(part, Container) else part
+    name = part.name if isinstance(part, Container | Cgroup) else part
     if not isinstance(name, str):
         raise NotAnAnswer(f"you handed in {kind_of(part)}; wanted are names, as text")
     return "".join(list(name)).strip()

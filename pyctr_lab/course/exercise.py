@@ -16,7 +16,7 @@ from .scene import Scene
 from .verdict import Requirement
 
 if TYPE_CHECKING:
-    from ..runtime import Container, Lab, Program
+    from ..runtime import Cgroup, Container, Lab, Program
 
 Values = dict[str, Any]
 
@@ -25,7 +25,8 @@ Values = dict[str, Any]
 class Ground:
     """What an exercise has made for the learner: live containers by name, and the values of this variant.
 
-    `ground["amber"]` is a container of it; `ground.box` the only one, or the first. `values` and `facts` are plain
+    `ground["amber"]` is a container of it; `ground.box` the only one, or the first; `ground.groups` are its control
+    groups, and end with it. `values` and `facts` are plain
     data: those of the variant, and those that were found on the machine when the ground was made. `held` keeps what has
     to live as long as the ground does: virtual machines, open files.
     """
@@ -36,6 +37,7 @@ class Ground:
     values: Values
     boxes: dict[str, Container] = field(default_factory=dict)
     programs: dict[str, Program] = field(default_factory=dict)
+    groups: dict[str, Cgroup] = field(default_factory=dict)
     facts: Values = field(default_factory=dict)
     held: dict[str, Any] = field(default_factory=dict)
 
@@ -74,6 +76,8 @@ class Ground:
         names = ", ".join(self.boxes)
         check = f'exercises.check("{exercise.id}"{exercise.wants.example and ", answer"})'
         rows = [("ground", f'{names}: ground["{next(iter(self.boxes))}"] is a live container')] if names else []
+        if self.groups:
+            rows.append(("groups", f'{", ".join(self.groups)}: ground.groups["{next(iter(self.groups))}"] is one'))
         rows += [("answer", exercise.wants.words)] if exercise.wants.words else []
         return page.rows([*rows, ("check", check), ("hints", f'exercises.hint("{exercise.id}")')])
 

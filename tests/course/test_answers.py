@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pyctr_lab import Lab
-from pyctr_lab.course.answers import Names, NotAnAnswer, Number, Wants, Word
+from pyctr_lab.course.answers import InOrder, Names, NotAnAnswer, Number, Wants, Word
 
 
 class Sly(str):
@@ -47,3 +47,13 @@ def test_what_cannot_be_read_says_what_is_wanted(wants: Wants, given: object) ->
 def test_numbers_may_come_from_a_terminal() -> None:
     assert Number().read(["47"]) == 47
     assert Number().read(" 47\n") == 47
+
+
+def test_names_in_order_keep_their_order_and_are_all_there() -> None:
+    wants = InOrder("", "(..., ...)", count=2)
+    assert wants.read(["b", "a"]) == ("b", "a")
+    assert wants.read(("a", "a")) == ("a", "a")
+    assert wants.read((..., "a")) is None
+    for given in (("a",), ("a", "b", "c"), {"a", "b"}, "a"):
+        with pytest.raises(NotAnAnswer, match="wanted are 2"):
+            wants.read(given)

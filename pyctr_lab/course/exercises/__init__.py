@@ -41,6 +41,7 @@ from . import (
     lesson_03_first_wall,
     lesson_03_who,
     lesson_03_whole,
+    lesson_04,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ __all__ = ["ALL", "another", "check", "hint", "named", "reset", "reveal", "start
 _LESSONS = (
     *(lesson_00, lesson_01, lesson_02, lesson_02_plug, lesson_02_order),
     *(lesson_03_first_wall, lesson_03_who, lesson_03_files, lesson_03_whole),
+    *(lesson_04,),
 )
 
 #: Every exercise by its id, in the order of the course.
@@ -176,6 +178,8 @@ def _end(exercise: str) -> None:
             for pid in end_below(box.host_pid):
                 ground.lab.no_longer_expected(pid)  # so that the lab buries it
             box.kill()
+    for group in ground.groups.values():
+        group.remove()
 
 
 def _values(exercise: Exercise) -> Values:
