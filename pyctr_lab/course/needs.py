@@ -20,6 +20,7 @@ from ..kernel.delegation import delegation
 NEEDS = re.compile(r"#\s*needs:\s*(.+)")
 DISK = "/var/tmp"  # kept on a disk where /tmp may be memory: see file-hierarchy(7)
 PRESSURE = "/proc/pressure/cpu"
+UNGIVEN = "not given"
 
 
 def load(shell: Any) -> None:
@@ -38,8 +39,11 @@ def only_where_it_can(lines: list[str]) -> list[str]:
 
 def missing(words: Sequence[str]) -> str:
     """Why a cell that needs this cannot be run here, in a line; empty where it can."""
-    reasons = [reason for reason in map(_why, words) if reason]
-    return f"Not run here: {'; '.join(dict.fromkeys(reasons))}." if reasons else ""
+    reasons = {word: reason for word in words if (reason := _why(word))}
+    ungiven = [word for word, reason in reasons.items() if reason == UNGIVEN]
+    said = [f"nobody has given us a group in which {', '.join(ungiven)} may be limited"] if ungiven else []
+    said += [reason for reason in reasons.values() if reason != UNGIVEN]
+    return f"Not run here: {'; '.join(said)}." if said else ""
 
 
 def _why(word: str) -> str:
@@ -50,7 +54,9 @@ def _why(word: str) -> str:
     where = delegation()
     if word == "group":
         return "" if where.places else "nobody has given us a group"
-    return "" if where.place(word) else where.why(word)
+    if where.place(word):
+        return ""
+    return UNGIVEN if word in where.offered else where.why(word)
 
 
 def _why_no_disk() -> str:

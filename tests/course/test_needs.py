@@ -93,3 +93,12 @@ def test_any_group_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     assert needs.missing(["group"]) == ""
     monkeypatch.setattr(needs, "delegation", lambda: NOTHING)
     assert needs.missing(["group"]) == "Not run here: nobody has given us a group."
+
+
+def test_what_was_not_given_is_one_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(needs, "delegation", lambda: Delegation("v2", (), offered=frozenset({"memory", "cpu"})))
+    said = needs.missing(["memory", "cpu", "io"])
+    assert said == (
+        "Not run here: nobody has given us a group in which memory, cpu may be limited; "
+        "this kernel offers no io controller."
+    )
