@@ -39,10 +39,9 @@ class OfGroups(Exercise):
         missing = [name for name in self.needs if name not in where.controllers]
         if where.places and not missing:
             return ""
-        why = where.why(missing[0]) if missing else "nobody has given us a control group"
-        return str(
-            Unsupported(f"no control group with {', '.join(self.needs) or 'processes'}: {why}", hint=where.grant)
-        )
+        why = where.why(missing[0]) if missing else "nobody has given us a group"
+        what = f"a control group with {' and '.join(self.needs)}" if self.needs else "a control group"
+        return str(Unsupported(f"it needs {what}: {why}", hint=where.grant))
 
 
 # --- made for a ground
@@ -147,6 +146,20 @@ def cores_limit(folder: str) -> float | None:
     return None if quota in (cgroup.MAX, "-1") else int(quota) / int(period)
 
 
+def period(folder: str) -> float:
+    """In which time a quota is given out anew, in seconds."""
+    said = value(folder, "cpu.max").partition(" ")[2] or value(folder, "cpu.cfs_period_us")
+    return int(said or cgroup.PERIOD) / 1e6
+
+
+def processor_time(scene: Scene, name: str) -> float:
+    """What the group of a program has used so far, in seconds."""
+    folder = folder_of(scene, name, "cpu")
+    if "usage_usec" in (said := cgroup.flat(value(folder, "cpu.stat"))):
+        return said["usage_usec"] / 1e6
+    return int(value(folder_of(scene, name, "cpuacct"), "cpuacct.usage") or 0) / 1e9
+
+
 def counted(folder: str, files: tuple[str, ...], word: str) -> int:
     """A counter in the first of these files that there is."""
     said = next(filter(None, (value(folder, file) for file in files)), "")
@@ -156,6 +169,19 @@ def counted(folder: str, files: tuple[str, ...], word: str) -> int:
 def oom_kills(folder: str) -> int:
     """How many processes the kernel has killed in a group because its memory was at an end."""
     return counted(folder, ("memory.events", "memory.oom_control"), "oom_kill")
+
+
+def members(folder: str) -> list[int]:
+    """The processes of a group and of those in it, without those that have ended and wait to be asked."""
+    found: list[str] = []
+    for path, _, _ in os.walk(folder):
+        found += value(path, "cgroup.procs").split()
+    return [pid for pid in map(int, found) if proc.state(pid) not in "-Z"]
+
+
+def frozen(folder: str) -> bool:
+    """Whether the processes of a group stand still, as far as this tree has to say."""
+    return value(folder, "freezer.state") == "FROZEN" or counted(folder, ("cgroup.events",), "frozen") == 1
 
 
 def path_of(folder: str, *files: str) -> str:

@@ -73,7 +73,7 @@ class Ground:
         """The exercise as the learner reads it."""
         exercise = self.exercise
         page = Page(f"Exercise {exercise.id} “{exercise.title}”").line(exercise.ask(self.values))
-        names = ", ".join(self.boxes)
+        names = ", ".join([] if self.groups else self.boxes)
         check = f'exercises.check("{exercise.id}"{exercise.wants.example and ", answer"})'
         rows = [("ground", f'{names}: ground["{next(iter(self.boxes))}"] is a live container')] if names else []
         if self.groups:

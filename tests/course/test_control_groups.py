@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 from pyctr_lab import Lab, Unsupported
 from pyctr_lab.course import control_groups, exercises
+from pyctr_lab.course.exercises import lesson_04_share
+from pyctr_lab.course.scene import Unreadable
 from pyctr_lab.course.verdict import State
 from pyctr_lab.kernel.delegation import delegation
 
@@ -72,3 +75,102 @@ def test_removed_groups_of_a_ground_are_said_with_the_way_out(lab: Lab) -> None:
     assert (verdict.state, verdict.misconception) == (State.CANNOT, "")
     assert f"{answer[0]!r} of its ground has been removed" in verdict.headline
     assert 'exercises.start("4.1", lab)' in verdict.next
+
+
+def test_a_wall_that_is_missing_stays_missing_when_groups_are_made() -> None:
+    missing = exercises.named("3.7")
+    seed = next(seed for seed in range(99) if missing.variant(seed)["missing"] == "cgroup")
+    with Lab() as own:
+        ground = exercises.start("3.7", own, seed=seed)
+        if delegation().places:
+            own.cgroup("first")
+        assert exercises.check("3.7", missing.solution(ground)).passed
+
+
+LIMITS = [
+    (control_groups.memory_limit, "memory.max", "max", None),
+    (control_groups.memory_limit, "memory.max", "67108864", 64 << 20),
+    (control_groups.memory_limit, "memory.limit_in_bytes", "67108864", 64 << 20),
+    (control_groups.memory_limit, "memory.limit_in_bytes", "9223372036854771712", None),
+    (control_groups.pids_limit, "pids.max", "12", 12),
+    (control_groups.pids_limit, "pids.max", "max", None),
+    (control_groups.cores_limit, "cpu.max", "max 100000", None),
+    (control_groups.cores_limit, "cpu.max", "25000 50000", 0.5),
+    (control_groups.cores_limit, "cpu.cfs_quota_us", "-1", None),
+]
+
+
+@pytest.mark.parametrize(("read", "file", "text", "expected"), LIMITS)
+def test_limits_are_read_by_the_names_of_both_versions(read, file: str, text: str, expected, tmp_path: Path) -> None:
+    (tmp_path / file).write_text(f"{text}\n")
+    assert read(str(tmp_path)) == expected
+
+
+def test_a_quota_of_version_1_stands_in_two_files(tmp_path: Path) -> None:
+    (tmp_path / "cpu.cfs_quota_us").write_text("50000\n")
+    (tmp_path / "cpu.cfs_period_us").write_text("200000\n")
+    assert control_groups.cores_limit(str(tmp_path)) == 0.25
+    assert control_groups.period(str(tmp_path)) == 0.2
+
+
+def test_where_nobody_has_limited_anything_there_is_no_limit(tmp_path: Path) -> None:
+    here = str(tmp_path)
+    assert [read(here) for read in (control_groups.memory_limit, control_groups.cores_limit)] == [None, None]
+    assert not control_groups.frozen(here)
+
+
+@pytest.mark.parametrize(("file", "text"), [("freezer.state", "FROZEN"), ("cgroup.events", "populated 1\nfrozen 1")])
+def test_both_versions_say_that_a_group_is_frozen(file: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / file).write_text(f"{text}\n")
+    assert control_groups.frozen(str(tmp_path))
+
+
+def test_a_program_that_has_ended_cannot_be_asked(lab: Lab) -> None:
+    ground = exercises.start("4.5", lab)
+    ground.exercise.solution(ground)
+    scene = ground.scene()
+    ground.programs[ground.values["one"]].kill()
+    ground.programs[ground.values["one"]].wait()
+    with pytest.raises(Unreadable, match=r"has ended|does not answer"):
+        control_groups.ask(scene, ground.values["one"], signal.SIGUSR1)
+    verdict = exercises.check("4.5")
+    assert (verdict.state, verdict.next) == (State.CANNOT, 'make fresh ground: ground = exercises.start("4.5", lab)')
+
+
+@pytest.mark.parametrize("name", OF_GROUPS)
+def test_its_groups_end_with_the_ground(name: str, lab: Lab) -> None:
+    ground = exercises.start(name, lab)
+    folders = [folder for group in ground.groups.values() for folder in group.folders]
+    assert folders and all(map(os.path.isdir, folders))
+    exercises.reset(name)
+    assert not any(map(os.path.exists, folders))
+
+
+@pytest.mark.parametrize("name", ["4.2", "4.4", "4.5"])
+def test_a_check_leaves_nothing_behind(name: str, lab: Lab) -> None:
+    ground = exercises.start(name, lab)
+    ground.exercise.solution(ground)
+    before = {each: group.pids for each, group in ground.groups.items()}
+    assert exercises.check(name).passed
+    assert {each: group.pids for each, group in ground.groups.items()} == before
+
+
+def test_43_what_was_started_with_the_same_words_elsewhere_is_not_the_tree(lab: Lab) -> None:
+    ground = exercises.start("4.3", lab)
+    with Lab() as other:
+        words = ["sh", "-c", "sleep 60; :", "3", ground.values["tree"]]
+        twin = other.host.start(words)
+        ground.exercise.solution(ground)
+        assert exercises.check("4.3").passed
+        twin.kill()
+
+
+def test_44_the_check_measures_and_does_not_believe_the_file(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    ground = exercises.start("4.4", lab)
+    share = ground.values["share"]
+    monkeypatch.setattr(lesson_04_share, "own_quota", lambda scene: share)
+    clock = iter([0.0, 10.0])
+    monkeypatch.setattr(lesson_04_share, "processor_time", lambda scene, name: next(clock))
+    verdict = exercises.check("4.4")
+    assert verdict.state is State.NOT_YET
+    assert "still it got more" in str(verdict)

@@ -42,6 +42,10 @@ from . import (
     lesson_03_who,
     lesson_03_whole,
     lesson_04,
+    lesson_04_memory,
+    lesson_04_nested,
+    lesson_04_share,
+    lesson_04_tree,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +56,7 @@ __all__ = ["ALL", "another", "check", "hint", "named", "reset", "reveal", "start
 _LESSONS = (
     *(lesson_00, lesson_01, lesson_02, lesson_02_plug, lesson_02_order),
     *(lesson_03_first_wall, lesson_03_who, lesson_03_files, lesson_03_whole),
-    *(lesson_04,),
+    *(lesson_04, lesson_04_memory, lesson_04_tree, lesson_04_share, lesson_04_nested),
 )
 
 #: Every exercise by its id, in the order of the course.
