@@ -235,7 +235,7 @@ left() {
     echo "machines: $(libvirt list --all --name)"
     echo "volumes: $(for pool in $(libvirt pool-list --name); do libvirt vol-list "$pool" | awk '{ print $1 }'; done)"
     echo "boxes: $(ls "$VAGRANT_HOME/boxes")"
-    echo "processes: $(pgrep -a 'qemu-system|virtiofsd' || :)"
+    echo "processes: $(pgrep -af 'qemu-system|virtiofsd' || :)"
     echo "cards: $(ip -brief link | awk '$1 ~ /^vnet/ { print $1 }')"
     echo "networks: $(libvirt net-list --all --name)"
     echo "control groups: $(machine_groups)"
