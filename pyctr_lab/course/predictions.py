@@ -10,6 +10,7 @@ the kernel answered is the one that is kept: second thoughts do not replace it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -20,6 +21,8 @@ from .places import state_dir
 from .store import Data, Store
 
 STORE = Store(lambda: state_dir() / "predictions.json")
+
+NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 #: While the buttons live, the page above them does not say the same once more.
 LIVE = "<style>.jp-OutputArea:has(.pct-live) .pct:not(.pct-live .pct) :is(ul,p){display:none}</style>"
@@ -91,6 +94,12 @@ def recall(key: str) -> str | None:
     """What the learner said, or None."""
     kept = _all(STORE.read()).get(key, {}).get("guess")
     return None if kept is None else str(kept)
+
+
+def recall_number(key: str) -> float:
+    """The number in what the learner said ("about 50 ms" is 50), for a picture; 0 where there is none."""
+    found = NUMBER.search((recall(key) or "").replace(",", ""))
+    return float(found[0]) if found else 0.0
 
 
 def compare(key: str, actual: object, *, note: str = "") -> Page:

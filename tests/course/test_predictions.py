@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pyctr_lab import BadInput
-from pyctr_lab.course import compare, predict, recall
+from pyctr_lab.course import compare, predict, recall, recall_number
 from pyctr_lab.course.predictions import buttons, commit, forget
 
 KEY, QUESTION, OPTIONS = "3.uts-copy", "Does its host name change at once?", ["yes", "no"]
@@ -41,6 +41,13 @@ def test_numbers_are_compared_as_ratios() -> None:
     assert repr(compare("calls", 40)).splitlines()[0] == "You said less, by a factor of 4.0"
     predict("same", "How many kernels?", guess=1)
     assert repr(compare("same", 1)).splitlines()[0] == "As you said"
+
+
+def test_the_number_in_a_guess_is_for_pictures() -> None:
+    assert recall_number("ms") == 0, "nothing was said"
+    for said, number in (("about 1,250.5 ms", 1250.5), ("50", 50), ("no idea", 0)):
+        predict("ms", "How many milliseconds?", guess=said)
+        assert recall_number("ms") == number
 
 
 def test_the_learners_own_sentence_is_kept_for_the_capstone() -> None:
