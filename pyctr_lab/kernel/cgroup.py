@@ -54,7 +54,8 @@ def trees(pid: int | str = "self") -> tuple[Tree, ...]:
         mounted = mounts.get(controllers)
         if mounted is not None and not controllers.startswith("name="):  # a named tree controls nothing
             names = tuple(controllers.split(",")) if controllers else _offered(mounted.target)
-            found.append(Tree(1 if controllers else 2, names, mounted.target, _below(path, mounted.root)))
+            own = _below(path, mounted.root) if ".." not in mounted.root else _found(pid, mounted.target, path)
+            found.append(Tree(1 if controllers else 2, names, mounted.target, own))
     return tuple(sorted(found, key=lambda tree: (-tree.version, tree.mount)))
 
 
@@ -79,6 +80,18 @@ def _offered(folder: str) -> tuple[str, ...]:
 
 def _below(path: str, root: str) -> str:
     return path if root == "/" else "/" + os.path.relpath(path, root).removeprefix(".")
+
+
+def _found(pid: int | str, mount: str, path: str) -> str:
+    """Where a namespace shows less than its mount, a group has no name that we are told: it is looked for."""
+    wanted = str(os.getpid() if pid == "self" else pid)
+    for folder, _, _ in os.walk(mount):
+        try:
+            if wanted in read(folder, "cgroup.procs").split():
+                return folder.removeprefix(mount) or "/"
+        except OSError:  # gone meanwhile, or not to be read
+            continue
+    return path
 
 
 def style(found: Sequence[Tree]) -> str:

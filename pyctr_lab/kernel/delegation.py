@@ -14,6 +14,7 @@ from .cgroup import V1_CONTROLLER, Tree, read, style, trees
 
 ACCOUNTED = ("cpu", "cpuacct", "memory", "pids", "blkio", "freezer")  # of version 1: each group of ours is in these
 LIMITED = ("cpu", "memory", "pids", "io", "cpuset")
+PREFIX = "pyctr-lab-"  # of the groups of labs, which are given to nobody else
 GRANT_V2 = "systemd-run --user --scope -p 'Delegate=cpu cpuset io memory pids' ./lab"
 
 
@@ -128,6 +129,6 @@ def _ours(folder: str) -> bool:
 
 def _below(folder: str) -> list[str]:
     try:
-        return sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
+        return sorted(e.path for e in os.scandir(folder) if e.is_dir() and not e.name.startswith(PREFIX))
     except OSError:
         return []

@@ -83,8 +83,11 @@ class Carrier:
 
     @cached_property
     def pids(self) -> tuple[int, ...]:
-        """Its number in our pid namespace, and in each further in."""
-        return proc.nspid(self.find_host_pid())
+        """Its number in our pid namespace, and in each further in. Raises Gone when it has ended."""
+        try:
+            return proc.nspid(self.find_host_pid())
+        except ProcessLookupError:
+            raise Gone("the process has ended") from None
 
     def pid_for(self, other: Carrier) -> int:
         """Its number as another carrier sees it: what fork returned there, or what /proc says."""

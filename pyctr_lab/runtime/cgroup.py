@@ -11,8 +11,8 @@ import shlex
 import signal
 import time
 import weakref
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from errno import EBUSY, EINVAL, ENODEV
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from ..steps.control_group import Limits, group_name, homes, inherited, written
 from . import guard
 from .container import Container
 from .events import Events, Watch
-from .groups import enter, write
+from .groups import enter, passed_on, write
 from .limit_files import EVERYBODYS, LimitFile, io_max
 from .usage import Reached, Usage, reached, usage
 
@@ -91,6 +91,8 @@ class Cgroup:
             for place in group.places:
                 group._make_in(place)
             group.limit(limits)
+        except FileNotFoundError:  # the folder above is gone: the lab was killed, and the guard has been here
+            raise group._gone() from None
         except BaseException:
             group.remove()
             raise
@@ -101,14 +103,30 @@ class Cgroup:
         os.mkdir(folder)
         for setting in inherited(place, os.path.dirname(folder)):
             write(folder, setting.file, setting.value)
+        self.groups.hand_over(folder)  # all of it: a step may put a container there, with limits
 
     @property
     def groups(self) -> Groups:
         """All of the lab's groups. Raises Gone when this one, or the lab, is no more."""
         groups = self._groups()
         if groups is None or not self.is_there:
-            raise Gone(f"the control group {self.path} is no more", hint=f'lab.cgroup("{self.name}") makes a fresh one')
+            raise self._gone()
         return groups
+
+    def _gone(self) -> Gone:
+        return Gone(f"the control group {self.path} is no more", hint=f'lab.cgroup("{self.name}") makes a fresh one')
+
+    @contextmanager
+    def present(self) -> Iterator[None]:
+        """What is asked of its files in the block raises Gone when they vanish meanwhile: the lab may be killed."""
+        folder = self.folders[0]
+        try:
+            yield
+        except OSError:
+            if os.path.exists(folder):
+                raise
+        if not os.path.exists(folder):
+            raise self._gone()
 
     @property
     def name(self) -> str:
@@ -152,9 +170,9 @@ class Cgroup:
     def pass_on(self) -> None:
         """Gives its children the controllers that it has itself. In version 1 they have them anyway."""
         for place in self.places:
-            if place.tree.version == 2:
-                for name in cgroup.read(self.folder(place), "cgroup.controllers").split():
-                    self._write(self.folder(place), Setting("cgroup.subtree_control", f"+{name}"))
+            names = cgroup.read(self.folder(place), "cgroup.controllers").split() if place.tree.version == 2 else []
+            if names:
+                self._write(self.folder(place), Setting("cgroup.subtree_control", passed_on(names)))
 
     # --- limits
     def limit(self, limits: Limits | None = None, /, **words: Any) -> tuple[Written, ...]:
@@ -187,6 +205,8 @@ class Cgroup:
 
     def _write(self, folder: str, setting: Setting) -> None:
         path, start = f"{folder}/{setting.file}", time.perf_counter()
+        if not os.path.exists(folder):
+            raise self._gone()
         try:
             write(folder, setting.file, setting.value)
         except OSError as why:
@@ -221,7 +241,8 @@ class Cgroup:
     @property
     def pids(self) -> tuple[int, ...]:
         """Its processes (not those of groups below), by their numbers as the notebook sees them."""
-        return tuple(map(int, cgroup.read(self.folders[0], "cgroup.procs").split()))
+        with self.present():
+            return tuple(map(int, cgroup.read(self.folders[0], "cgroup.procs").split()))
 
     def add(self, *processes: Any) -> Cgroup:
         """Moves processes here: containers, programs, or numbers as the notebook sees them. Children to come follow.
@@ -259,7 +280,8 @@ class Cgroup:
     # --- seen
     def stat(self) -> Usage:
         """What its processes use, and have used, as data. Takes about 0.2 ms."""
-        return usage(self)
+        with self.present():
+            return usage(self)
 
     @property
     def events(self) -> Events:
@@ -336,7 +358,7 @@ class Cgroup:
     def _all_pids(self) -> list[int]:
         found = []
         for path, _, _ in os.walk(self.folders[0]):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # gone meanwhile: ENOENT, or ENODEV while it is read
                 found += cgroup.read(path, "cgroup.procs").split()
         return [pid for pid in map(int, found) if proc.state(pid) not in "-Z"]
 

@@ -298,9 +298,11 @@ class Container:
                 timeout = 0 if timeout is not None else None
             return self.carrier.wait(reaper, timeout)
         except Gone:
-            if not is_init(reaper) or not ended(reaper.host_pid, 5):
+            if not ended(reaper.host_pid, 5):
                 raise
-            return int(signal.SIGKILL)  # a PID namespace ends with its PID 1: the kernel kills all that is in it
+            if is_init(reaper):
+                return int(signal.SIGKILL)  # a PID namespace ends with its PID 1: the kernel kills all that is in it
+            return self.carrier.wait(self.lab.launcher, timeout)  # PID 1 inherits whoever loses its parent
 
     def _let_it_end(self, timeout: float | None) -> None:
         until = None if timeout is None else time.monotonic() + timeout
@@ -332,7 +334,7 @@ def is_init(carrier: Carrier) -> bool:
     """Whether it is PID 1 of its own pid namespace, which lives and dies with it."""
     try:
         return carrier.pids[-1] == 1
-    except ProcessLookupError:  # it has ended: whatever it was
+    except Gone:  # it has ended: whatever it was
         return False
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import select
 import time
-from contextlib import suppress
 from dataclasses import dataclass, fields
+from errno import EAGAIN, ENODEV
 from typing import TYPE_CHECKING
 
 from ..errors import Gone
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .cgroup import Cgroup
 
 LOOK = 0.002  # seconds between looks, where version 1 says that something is happening but not yet what
+REFUSALS = 0.02  # seconds between looks at version 1's pids.events, whose readers the kernel does not wake
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,12 @@ class Events:
 
     @classmethod
     def of(cls, group: Cgroup) -> Events:
-        """As the kernel counts now."""
+        """As the kernel counts now. Raises Gone when the group is no more."""
+        with group.present():
+            return cls._counted(group)
+
+    @classmethod
+    def _counted(cls, group: Cgroup) -> Events:
         memory, pids, cpu = (_folder(group, name) for name in ("memory", "pids", "cpu"))
         high, most, killed = _memory(memory)
         return cls(
@@ -76,7 +82,8 @@ def _memory(folder: str) -> tuple[int, int, int]:
 class Watch:
     """Waits until a limit of memory or of processes acts, or the last process ends. The kernel wakes it.
 
-    Version 2 says so by the event files themselves (poll(2), POLLPRI), version 1 for memory by an eventfd. What the CPU
+    Version 2 says so by the event files themselves (poll(2), POLLPRI), version 1 for memory by an eventfd; for
+    processes that are refused version 1 wakes nobody, so that it is looked at 50 times a second. What the CPU
     controller does is only counted: nobody is woken for it. Use it in a `with` block.
     """
 
@@ -85,6 +92,7 @@ class Watch:
         self.seen = Events.of(group)
         self._open: list[int] = []
         self._signalled = -1  # version 1's eventfd
+        self._every: float | None = None
         self._poll: select.poll | None = select.poll()
         try:
             self._listen()
@@ -94,6 +102,8 @@ class Watch:
 
     def _listen(self) -> None:
         group = self.group
+        place = group.groups.where.place("pids")
+        self._every = REFUSALS if place is not None and place.tree.version == 1 else None
         memory, pids = (_folder(group, name) for name in ("memory", "pids"))
         for path in {f"{memory}/memory.events", f"{pids}/pids.events", f"{group.folders[0]}/cgroup.events"}:
             if os.path.exists(path):
@@ -122,9 +132,7 @@ class Watch:
 
         The end of the last process wakes it too: then nothing need have been counted.
         """
-        if self._poll is None:
-            raise Gone("this watch is closed", hint="with group.watch() as watch: ...")
-        woken = self._poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
+        woken = self._woken(None if timeout is None else time.monotonic() + max(0.0, timeout))
         for fd, _ in woken:
             self._hear(fd)
         if any(fd == self._signalled for fd, _ in woken):
@@ -133,14 +141,30 @@ class Watch:
         since, self.seen = now.since(self.seen), now
         return since
 
+    def _woken(self, until: float | None) -> list[tuple[int, int]]:
+        if self._poll is None:
+            raise Gone("this watch is closed", hint="with group.watch() as watch: ...")
+        while True:
+            left = None if until is None else max(0.0, until - time.monotonic())
+            slices = [each for each in (left, self._every) if each is not None]
+            woken = self._poll.poll(min(slices) * 1000 if slices else None)
+            if woken or left == 0 or self._refused():
+                return woken
+
+    def _refused(self) -> bool:
+        return self._every is not None and Events.of(self.group).pids_max != self.seen.pids_max
+
     def _settle(self, until: float) -> None:
         """Version 1 tells of an out-of-memory before it has killed."""
         while not Events.of(self.group).since(self.seen).oom_kill and time.monotonic() < until:
             time.sleep(LOOK)
 
     def _hear(self, fd: int) -> None:
-        with suppress(BlockingIOError):
+        try:
             os.read(fd, 8) if fd == self._signalled else os.pread(fd, 4096, 0)
+        except OSError as why:
+            if why.errno not in (EAGAIN, ENODEV):  # nothing new, or the group is gone: `Events.of` says so
+                raise
 
     def close(self) -> None:
         """Listens no more. Twice is fine."""

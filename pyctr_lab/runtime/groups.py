@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Harm, Unsupported
 from ..kernel import cgroup, proc
-from ..kernel.delegation import LIMITED, Delegation, Place, delegation
+from ..kernel.delegation import LIMITED, PREFIX, Delegation, Place, delegation
 from ..steps.control_group import ControlGroup, homes, inherited, unfurnished
 from . import guard
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .cgroup import Cgroup
     from .lab import Lab
 
-PREFIX = "pyctr-lab-"
 HOST = "host"  # the group of the launcher, and of whoever has none of their own
 REST = "pyctr-rest"  # where version 2 wants those who were in the group that we divide up
 HANDED = ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "tasks")
@@ -60,8 +59,18 @@ class Groups:
         for place in self.where.everywhere:
             if place.tree.version == 2:
                 self._divide(place, pids)
-            if os.getuid() == 0:
-                hand_over(self.folder(place), lab.launcher.host_pid)
+            self.hand_over(self.folder(place), HANDED)
+
+    def hand_over(self, folder: str, files: Iterable[str] = ()) -> None:
+        """Root gives a group to the lab, which is nobody in particular outside: as delegation is always done."""
+        lab = self._lab()
+        if os.getuid() == 0 and lab is not None:
+            uid, gid = (
+                ids[0].outside for ids in (proc.uid_map(lab.launcher.host_pid), proc.gid_map(lab.launcher.host_pid))
+            )
+            for path in (folder, *(f"{folder}/{file}" for file in files or os.listdir(folder))):
+                if os.path.exists(path):
+                    os.chown(path, uid, gid)
 
     def _make_all(self, launcher: int) -> None:
         folders = [self.folder(place) for place in self.where.everywhere]
@@ -134,6 +143,7 @@ class Groups:
             pass_on(place.base, place.controllers)
         host = f"{self.folder(place)}/{HOST}"
         os.mkdir(host)
+        self.hand_over(host, HANDED)
         enter(host, pids)
         pass_on(self.folder(place), place.controllers)
 
@@ -145,7 +155,8 @@ class Groups:
 @contextmanager
 def alone(where: Delegation) -> Iterator[None]:
     """Nobody else makes or cleans labs' groups meanwhile: one just made and not yet locked looks like one left."""
-    fd = os.open(where.places[0].base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    # a file, not the folder: where a lab is in a lab, that has a guard who holds its lock
+    fd = os.open(f"{where.places[0].base}/cgroup.procs", os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield
@@ -168,9 +179,14 @@ def enter(folder: str, pids: Iterable[int]) -> None:
 
 def pass_on(folder: str, controllers: tuple[str, ...]) -> None:
     """Gives a group's children the controllers that it has (version 2)."""
-    for name in controllers:
-        if name in LIMITED:
-            write(folder, "cgroup.subtree_control", f"+{name}")
+    names = [name for name in controllers if name in LIMITED]
+    if names:
+        write(folder, "cgroup.subtree_control", passed_on(names))
+
+
+def passed_on(controllers: Iterable[str]) -> str:
+    """All of them in one write: some would be accepted where the others are refused, and make it a group of threads."""
+    return " ".join(f"+{name}" for name in controllers)
 
 
 def make_room(folder: str) -> None:
@@ -181,14 +197,6 @@ def make_room(folder: str) -> None:
     leaf = f"{folder}/{REST}"
     Path(leaf).mkdir(exist_ok=True)
     enter(leaf, map(int, pids))
-
-
-def hand_over(folder: str, launcher: int) -> None:
-    """Root gives the lab's group to the lab, which is nobody in particular outside. As delegation is always done."""
-    uid, gid = (ids[0].outside for ids in (proc.uid_map(launcher), proc.gid_map(launcher)))
-    for path in (folder, *(f"{folder}/{file}" for file in HANDED)):
-        if os.path.exists(path):
-            os.chown(path, uid, gid)
 
 
 def start_guard(launcher: int, folders: list[str]) -> subprocess.Popen[bytes]:

@@ -273,10 +273,13 @@ class Lab:
     def bury(self, init: Carrier) -> None:
         """Reaps the dead whom nobody waits for: orphans that a PID 1 inherited. See wait(2), init's duty."""
         depth = len(init.pids) - 1
-        with self.births:
-            for pid in proc.children(init.find_host_pid()):
-                if pid not in self._expected and proc.state(pid) == "Z":
-                    init.ask([wait4(proc.nspid(pid)[depth], WNOHANG)])
+        try:
+            with self.births:
+                for pid in proc.children(init.find_host_pid()):
+                    if pid not in self._expected and proc.state(pid) == "Z":
+                        init.ask([wait4(proc.nspid(pid)[depth], WNOHANG)])
+        except ProcessLookupError:  # the kernel buries them with it
+            raise Gone("the process has ended") from None
 
     def expect(self, box: Container) -> None:
         """Somebody will wait for this process."""

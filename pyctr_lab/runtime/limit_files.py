@@ -36,7 +36,7 @@ def read_limit(group: Cgroup, file: str, kind: str) -> Any:
     place = group.groups.where.place(Setting(file, "").controller)
     if place is None or place not in group.places:
         return None
-    with suppress(FileNotFoundError):  # version 2: a child that was not passed the controller on
+    with group.present(), suppress(FileNotFoundError):  # version 2: a child that was not passed the controller on
         return (READERS if place.tree.version == 2 else READERS_V1)[kind](group.folder(place), file)
     return None
 

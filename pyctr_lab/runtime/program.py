@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import BadInput, TimeExpired
+from ..errors import BadInput, Gone, TimeExpired
 from .carrier import ended
 from .streams import Streams
 from .usage import Reached
@@ -65,7 +65,10 @@ class Program:
         self._reap = reap
         self._meanwhile = meanwhile
         self._streams = streams
-        self._pidfd = os.pidfd_open(self.host_pid)
+        try:
+            self._pidfd = os.pidfd_open(self.host_pid)
+        except ProcessLookupError:  # nobody has reaped it: so its lab has ended, and it too
+            raise Gone(f"{shlex.join(args)} has ended with its lab", hint="lab = Lab() opens a new one") from None
 
     @property
     def stdout(self) -> str:

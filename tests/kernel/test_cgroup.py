@@ -49,6 +49,17 @@ def test_a_group_is_told_as_the_mount_shows_it(monkeypatch: pytest.MonkeyPatch) 
     assert pretend(monkeypatch, mounts, "0::/docker/abc/inner\n")[0].folder == "/cg/inner"
 
 
+def test_where_the_mount_shows_more_than_the_namespace_the_group_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a lab: its namespace begins at its own group, and the machine's mount at the top of the tree."""
+    (tmp_path / "labs/one").mkdir(parents=True)
+    (tmp_path / "labs/cgroup.procs").write_text("1\n")
+    (tmp_path / "labs/one/cgroup.procs").write_text(f"7\n{os.getpid()}\n")
+    mounts = [f"30 1 0:26 /../.. {tmp_path} rw - cgroup2 cgroup2 rw"]
+    assert pretend(monkeypatch, mounts, "0::/\n")[0].folder == f"{tmp_path}/labs/one"
+
+
 def test_the_real_trees_have_our_own_group() -> None:
     for tree in cgroup.trees():
         assert str(os.getpid()) in Path(tree.folder, "cgroup.procs").read_text().split()

@@ -1,0 +1,65 @@
+"""The guard: it removes what it was told to when a process has ended, deepest first, and whoever is left is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pyctr_lab import Lab
+from pyctr_lab.runtime import guard
+
+
+def test_folders_are_removed_deepest_first(tmp_path: Path) -> None:
+    (tmp_path / "lab/web/worker").mkdir(parents=True)
+    (tmp_path / "lab/other").mkdir()
+    assert guard.remove(str(tmp_path / "lab")) and not (tmp_path / "lab").exists()
+    assert guard.remove(str(tmp_path / "lab")), "what is gone already is fine"
+
+
+def test_one_that_is_in_use_is_left_and_named(tmp_path: Path) -> None:
+    (tmp_path / "free").mkdir()
+    (tmp_path / "used/inner").mkdir(parents=True)
+    (tmp_path / "used/inner/file").touch()  # as a process would be: rmdir refuses
+    folders = [str(tmp_path / "free"), str(tmp_path / "used")]
+    assert guard.remove_all(folders, 0) == [str(tmp_path / "used")]
+    assert (tmp_path / "used/inner/file").exists() and not (tmp_path / "free").exists()
+
+
+def test_who_is_left_in_a_folder_is_killed(tmp_path: Path) -> None:
+    left = subprocess.Popen(["sleep", "1000"])
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web/cgroup.procs").write_text(f"{left.pid}\n")  # a pretended group
+    (tmp_path / "empty").mkdir()
+    guard.kill_all([str(tmp_path), "/no/such/folder"])
+    assert left.wait(20) == -signal.SIGKILL
+
+
+def test_it_waits_for_the_end_of_a_process(tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    watched = subprocess.Popen(["sleep", "1000"])
+    pidfd = os.pidfd_open(watched.pid)
+    argv = [sys.executable, "-I", "-S", guard.__file__, str(pidfd), str(tmp_path / "lab")]
+    with subprocess.Popen(argv, pass_fds=[pidfd]) as process:
+        os.close(pidfd)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.2)
+        assert (tmp_path / "lab").exists()
+        watched.kill()
+        watched.wait()
+        assert process.wait(20) == 0
+    assert not (tmp_path / "lab").exists()
+
+
+def test_somebody_from_outside_in_a_group_ends_with_the_lab(delegated: None) -> None:
+    stranger = subprocess.Popen(["sleep", "1000"])
+    with Lab() as lab:
+        group = lab.cgroup("visited")
+        group.add(stranger.pid)
+        folders = group.folders
+    assert stranger.wait(20) == -signal.SIGKILL
+    assert not any(map(os.path.exists, folders))
