@@ -11,6 +11,7 @@ from .growth import growth
 from .hypervisors import hypervisors
 from .isolation_map import draw_map, isolation_map
 from .meter_strips import usage_chart
+from .neighbour import neighbour
 from .picture import Picture
 from .story import story
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Builder", "Meter", "Picture", "boot", "builder", "chart", "density", "draw_map", "growth", "hypervisors",
-    "isolation_map", "meter", "story", "usage_chart",
+    "isolation_map", "meter", "neighbour", "story", "usage_chart",
 ]  # fmt: skip
 
 

@@ -99,7 +99,12 @@ class Act:
     @property
     def throughput(self) -> float:
         """Answers a second: the median round."""
-        return statistics.median(each.throughput for each in self.rounds)
+        return self.spread_of_throughput[1]
+
+    @property
+    def spread_of_throughput(self) -> tuple[float, float, float]:
+        """Least, median and greatest of the rounds'."""
+        return spread([each.throughput for each in self.rounds])
 
     def __repr__(self) -> str:
         if self.missing:
@@ -260,6 +265,7 @@ class Started:
 def started(lab: Lab, name: str, *words: object, limits: Limits | None = None) -> Iterator[Started]:
     """One of the programs in a container that shares the lab's network and log. It is ended at the end."""
     with ExitStack() as stack:
+        argv, steps = [python(), "-I", "-S", "-", *map(str, words)], recipe(lab, name)
         text = stack.enter_context((PROGRAMS / f"{name}.py").open("rb"))
         ours, theirs = os.pipe()
         said = stack.enter_context(open(ours, "rb", buffering=0))
@@ -267,8 +273,7 @@ def started(lab: Lab, name: str, *words: object, limits: Limits | None = None) -
             streams = Streams(text.fileno(), stdout=theirs, collect=False)
         finally:
             os.close(theirs)  # else the end of what it says would never come
-        argv = [python(), "-I", "-S", "-", *map(str, words)]
-        program = lab.launch(argv, streams, recipe=recipe(lab, name), limits=limits)
+        program = lab.launch(argv, streams, recipe=steps, limits=limits)
         stack.callback(program.wait)
         stack.callback(program.kill)
         yield Started(name, program, said)

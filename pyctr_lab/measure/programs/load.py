@@ -7,6 +7,7 @@ omission"). Says a line for each request that was due: milliseconds, and 1; or 0
 
 import io
 import itertools
+import math
 import os
 import socket
 import sys
@@ -28,9 +29,9 @@ def ask(stream: io.BufferedReader, line: socket.socket, price: int) -> bytes:
     return stream.read(size)
 
 
-def client(port: int, rate: float, begin: float, numbers: Iterator[int], due: Moments, took: Moments) -> None:
+def client(line: socket.socket, rate: float, begin: float, numbers: Iterator[int], due: Moments, took: Moments) -> None:
     """Takes the next request, waits until it is due, asks, and notes how long that took."""
-    with socket.create_connection(("127.0.0.1", port)) as line, line.makefile("rb") as stream:
+    with line.makefile("rb") as stream:
         for number in numbers:
             moment = begin + number / rate if rate else max(begin, time.monotonic())
             time.sleep(max(0.0, moment - time.monotonic()))
@@ -48,13 +49,18 @@ def fail(what: threading.ExceptHookArgs) -> None:
 if __name__ == "__main__":
     threading.excepthook = fail
     port, rate, seconds, clients = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+    lines = [socket.create_connection(("127.0.0.1", port)) for _ in range(clients)]
     begin, numbers = time.monotonic() + 0.05, itertools.count()
     due, took = Moments(), Moments()
-    for _ in range(clients):
-        threading.Thread(target=client, args=(port, rate, begin, numbers, due, took), daemon=True).start()
+    for line in lines:
+        threading.Thread(target=client, args=(line, rate, begin, numbers, due, took), daemon=True).start()
     end = begin + seconds
-    time.sleep(end - time.monotonic())
-    asked, took = dict(due), dict(took)
-    asked.update({number: begin + number / rate for number in range(int(seconds * rate))})  # nobody came to ask these
-    print("\n".join(f"{1000 * took.get(n, end - asked[n]):.3f} {int(n in took)}" for n in sorted(asked)), flush=True)
+    time.sleep(max(0.0, end - time.monotonic()))
+    took, asked = dict(took), dict(due)  # in this order: whatever took its time was due
+    asked |= {number: begin + number / rate for number in range(int(seconds * rate))}  # nobody came to ask some
+    for number, moment in sorted(asked.items()):
+        waited = took.get(number, math.inf)
+        if moment < end:
+            print(f"{1000 * min(waited, end - moment):.3f} {int(moment + waited <= end)}")
+    sys.stdout.flush()
     os._exit(0)  # the clients are still waiting
