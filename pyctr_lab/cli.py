@@ -9,16 +9,18 @@ import pty
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from errno import ENOENT
 from types import FrameType
 
 from . import __version__
 from .errors import CallError, LabError
 from .runtime import Lab, Program, Run
+from .runtime import clean as clean_up
 from .runtime.carrier import EXECS
 from .runtime.step_result import costed, folded
 from .runtime.streams import Streams
-from .steps import default
+from .steps import ControlGroup, Limits, default
 
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -70,6 +72,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("-t", "--terminal", action="store_true", help="give it a terminal")
     made.add_argument("--explain", action="store_true", help="tell each step, its system calls and their cost, first")
     made.add_argument("--hostname", default="demo", help="its host name (default: demo)")
+    made.add_argument("--memory", metavar="SIZE", help="how much memory it may use: 64M")
+    made.add_argument("--cpus", metavar="CORES", help="how much processor time: 0.5, or 50%%")
+    made.add_argument("--pids", metavar="COUNT", help="how many processes and threads: 32")
     made.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- PROGRAM ...", help="the program and its arguments")
 
     made = add("recipe", recipe, "print the default recipe")
@@ -85,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--runs", type=int, default=40, help="how often each (default: 40)")
     made.add_argument("--json", action="store_true", help="as a list of objects")
 
+    add("clean", clean, "remove the control groups of labs that were killed together with their guard")
     add("doctor", doctor, "say what this machine can do, what is missing, and what mends it")
     made = add("progress", progress, "show how far you have come")
     made.add_argument("--reset", metavar="WHAT", help="begin 3.1, 03 or all anew; the old is kept")
@@ -97,17 +103,24 @@ def parser() -> argparse.ArgumentParser:
 # --- run
 def run(arguments: argparse.Namespace) -> int:
     """`pyctr-lab run`: exit status, signals, pipes and terminal as users of other runtimes expect."""
+    limits = limits_of(arguments)
     with Lab() as lab:
         made = lab.recipe(arguments.hostname)
         if arguments.explain:
-            return explained(lab, arguments)
+            return explained(lab, arguments, limits)
         if arguments.terminal:
-            return in_terminal(lab, arguments)
+            return in_terminal(lab, arguments, limits)
         streams = Streams(0 if arguments.interactive else None, 1, 2)
-        return passing_signals(lambda: lab.launch(arguments.argv, streams, recipe=made))
+        return exit_status(passing_signals(lambda: lab.launch(arguments.argv, streams, recipe=made, limits=limits)))
 
 
-def passing_signals(start: Callable[[], Program]) -> int:
+def limits_of(arguments: argparse.Namespace) -> Limits | None:
+    """What was asked for; None where nothing was: then there is no control group either."""
+    words = {name: getattr(arguments, name) for name in ("memory", "cpus", "pids")}
+    return Limits(**words) if any(value is not None for value in words.values()) else None
+
+
+def passing_signals(start: Callable[[], Program]) -> Run:
     """Starts a program and waits for it; what is sent to us is sent on to it, also what comes while it starts."""
     signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
     program = start()
@@ -118,15 +131,17 @@ def passing_signals(start: Callable[[], Program]) -> int:
     for number in PASSED_ON:
         signal.signal(number, send_on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
-    return exit_status(program.wait())
+    return program.wait()
 
 
 def exit_status(run: Run) -> int:
-    """As a shell tells it: 128 and the signal's number for a program that was killed."""
+    """As a shell tells it: 128 and the signal's number for a program that was killed. Says which limits have acted."""
+    if run.reached:
+        print(f"pyctr-lab: {'; '.join(map(str, run.reached))}", file=sys.stderr)
     return run.returncode if run.returncode >= 0 else 128 - run.returncode
 
 
-def in_terminal(lab: Lab, arguments: argparse.Namespace) -> int:
+def in_terminal(lab: Lab, arguments: argparse.Namespace, limits: Limits | None) -> int:
     """The program gets a terminal of its own; ours is laid over it."""
     from .runtime.terminal import relay
 
@@ -134,17 +149,18 @@ def in_terminal(lab: Lab, arguments: argparse.Namespace) -> int:
     try:
         streams = Streams(terminal=theirs)
         os.close(theirs)
-        program = lab.launch(arguments.argv, streams, recipe=lab.recipe(arguments.hostname))
+        program = lab.launch(arguments.argv, streams, recipe=lab.recipe(arguments.hostname), limits=limits)
         return exit_status(relay(program, ours, 0 if arguments.interactive else os.open(os.devnull, os.O_RDONLY)))
     finally:
         os.close(ours)
 
 
-def explained(lab: Lab, arguments: argparse.Namespace) -> int:
+def explained(lab: Lab, arguments: argparse.Namespace, limits: Limits | None) -> int:
     """The story of a container, told while it is made: each step on a live process, then the program in it."""
     box = lab.container("explained")
     total = 0.0
-    for number, step in enumerate(lab.recipe(arguments.hostname), 1):
+    group = [ControlGroup(limits, box.name)] if limits is not None else []  # first, as in a real start
+    for number, step in enumerate([*group, *lab.recipe(arguments.hostname)], 1):
         result = box.apply(step)
         total += result.seconds
         print(f"{number:>2}. {step.describe()}  [{result.seconds * 1e6:.0f} µs]")
@@ -156,7 +172,8 @@ def explained(lab: Lab, arguments: argparse.Namespace) -> int:
     )
     sys.stdout.flush()
     streams = Streams(0 if arguments.interactive else None, 1, 2)
-    return passing_signals(lambda: box.launch(arguments.argv, streams))
+    run = passing_signals(lambda: box.launch(arguments.argv, streams))
+    return exit_status(replace(run, reached=box.cgroup.reached(run.victim)) if box.cgroup else run)
 
 
 # --- the other rooms
@@ -190,6 +207,16 @@ def bench(arguments: argparse.Namespace) -> int:
     rows = measure_startup(runs=arguments.runs, progress=progress)
     print(json.dumps([row.as_json() for row in rows], indent=1) if arguments.json else table(rows))
     return 0
+
+
+def clean(_: argparse.Namespace) -> int:
+    """`pyctr-lab clean`: one line. 1 where something is in use that nobody takes care of."""
+    removed, kept = clean_up(patience=1.0)
+    labs = sorted({os.path.basename(folder) for folder in removed})
+    print(f"removed the control groups of {', '.join(labs)}" if labs else "there was nothing to remove")
+    if kept:
+        print(f"pyctr-lab: still in use: {' '.join(kept)}", file=sys.stderr)
+    return 1 if kept else 0
 
 
 def doctor(_: argparse.Namespace) -> int:

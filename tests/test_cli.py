@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from pyctr_lab import cli
+from pyctr_lab.kernel.delegation import delegation
 
 COMMAND = [sys.executable, "-m", "pyctr_lab.cli"]
 
@@ -62,6 +64,10 @@ def test_pipes() -> None:
         (["run", "--hostname", "x" * 65, "--", "true"], 125, "at most 64 bytes"),
         (["bench", "startup", "--runs", "0"], 125, "between 1 and 10000"),
         (["recipe", "--ids", "-3"], 125, "from 1 up"),
+        (["run", "--memory", "lots", "--", "true"], 125, "memory cannot be 'lots'"),
+        (["run", "--memory", "0", "--", "true"], 125, "memory cannot be '0'"),
+        (["run", "--cpus", "-1", "--", "true"], 125, "cpus cannot be '-1'"),
+        (["run", "--pids", "0", "--", "true"], 125, "a whole number from 1"),
     ],
 )
 def test_bad_input_is_one_clear_line(words: list[str], status: int, said: str) -> None:
@@ -78,6 +84,53 @@ def test_explain_tells_each_step_and_then_the_output() -> None:
     assert any("unshare(CLONE_NEWUTS) = 0 · " in line and line.endswith(" µs") for line in lines)
     assert any("system calls" in line for line in lines)
     assert lines[-1] == "demo"
+
+
+BOMB = ["--", "python3", "-c", "x = b'x' * (200 << 20)"]
+
+
+@pytest.fixture
+def delegated() -> None:
+    """Skips where memory or the number of processes cannot be limited."""
+    found = delegation()
+    lacking = [name for name in ("memory", "cpu", "pids") if name in found.missing]
+    if lacking:
+        pytest.skip(found.why(lacking[0]))
+
+
+def test_limits_that_do_not_act_are_not_spoken_of(delegated: None) -> None:
+    done = lab("run", "--memory", "64M", "--cpus", "100%", "--pids", "32", "--", "sh", "-c", "echo on; exit 7")
+    assert (done.stdout, done.stderr, done.returncode) == ("on\n", "", 7)
+
+
+@pytest.mark.parametrize("options", [[], ["-t"], ["--explain"]], ids=["plain", "terminal", "explained"])
+def test_a_limit_that_has_acted_is_named_in_one_line(options: list[str], delegated: None) -> None:
+    done = lab("run", "--memory", "32M", *options, *BOMB)
+    assert done.returncode == 128 + 9
+    assert done.stderr == "pyctr-lab: memory.max 32M: the kernel killed python3\n"
+
+
+def test_explain_tells_the_group_like_any_other_step(delegated: None) -> None:
+    lines = lab("run", "--explain", "--memory", "32M", "--pids", "9", "--", "true").stdout.splitlines()
+    assert lines[0].startswith(' 1. Put it into the control group explained, with memory="32M", pids=9.')
+    assert any("mkdirat(" in line and "/explained" in line for line in lines)
+    assert any("cgroup.procs" in line for line in lines) and any(" µs" in line for line in lines)
+
+
+def test_without_a_group_of_our_own_limits_are_refused_with_the_command() -> None:
+    if delegation().places:
+        pytest.skip("groups can be made here; see tests/kernel/test_delegation.py for a user who was given none")
+    done = lab("run", "--memory", "64M", "--", "true")
+    assert done.returncode == 125 and done.stderr.count("\n") == 1 and delegation().grant in done.stderr
+
+
+def test_clean_says_what_it_removed(delegated: None) -> None:
+    folder = Path(delegation().places[0].base, "pyctr-lab-999999999")  # no process has so great a number
+    folder.mkdir()
+    done = lab("clean")
+    assert not folder.exists() and (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
+    assert folder.name in done.stdout or "nothing" in done.stdout, "a lab that begins just now does it too"
+    assert lab("clean").stdout in ("there was nothing to remove\n", done.stdout)
 
 
 def test_recipe_calls_say_who_makes_each() -> None:

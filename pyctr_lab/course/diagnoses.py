@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ALL_LESSONS = ("00", "01", "02", "03")
+from ..kernel.cgroup import trees
+from ..kernel.delegation import LIMITED, Delegation, look
+
+ALL_LESSONS = ("00", "01", "02", "03", "04")
 
 #: What an unprivileged process tries, to see whether it may have a world of its own. Says the call that failed.
 _TRIAL = """
@@ -87,6 +90,7 @@ class Machine:
     system: str = sys.platform
     python: str = sys.executable
     readable: Callable[[str], bool] | None = None
+    delegation: Callable[[], Delegation] = lambda: look(trees())
     free_bytes: Callable[[], int] = lambda: shutil.disk_usage(Path.home()).free
 
     def read(self, path: str) -> str:
@@ -226,32 +230,31 @@ def subordinate_ids(machine: Machine) -> list[Finding]:
     return fine(name, "a subordinate range, and newuidmap to map it")
 
 
+VERSIONS = {"v2": "version 2", "v1": "version 1", "hybrid": "versions 1 and 2, side by side"}
+
+
 def cgroups(machine: Machine) -> list[Finding]:
-    """Which version, and whether this user may make groups."""
-    mounts = [line.partition(" - ")[2].split(" ")[0] for line in machine.read("/proc/self/mountinfo").splitlines()]
-    two, one = "cgroup2" in mounts, "cgroup" in mounts
-    version = {(True, False): "version 2", (True, True): "versions 1 and 2, side by side", (False, True): "version 1"}
-    found = version.get((two, one))
-    if found is None:
-        return [
-            Finding("cgroups", "limited", "none is mounted", (), machine.sudo("mount -t cgroup2 none /sys/fs/cgroup"))
-        ]
-    if machine.uid == 0 or delegated(machine):
-        return fine("cgroups", f"{found}; groups can be made")
-    why = f"{found}; none is delegated to you (lesson 04 will want it)"
-    return [Finding("cgroups", "limited", why, (), "systemd-run --user --scope -p Delegate=yes ./lab")]
-
-
-def delegated(machine: Machine) -> bool:
-    """Whether this user may make groups below its own."""
-    path = machine.read("/proc/self/cgroup").partition("0::")[2].splitlines()
-    place = machine.root / "sys/fs/cgroup" / (path[0].lstrip("/") if path else "")
-    return os.access(place / "cgroup.procs", os.W_OK) and os.access(place, os.W_OK)
+    """Which version, what may be limited, and the command that grants the rest."""
+    if machine.system != "linux":
+        return []
+    found = machine.delegation()
+    if found.style == "none":
+        return [Finding("cgroups", "limited", "none is mounted: nothing can be limited", (), found.grant)]
+    able = [name for name in LIMITED if name in found.controllers]
+    said = f"{VERSIONS[found.style]}; can be limited: {', '.join(able) or 'nothing'}"
+    if not found.missing:
+        return fine("cgroups", said)
+    ungiven = [name for name in found.missing if name in found.offered]
+    absent = [name for name in found.missing if name not in found.offered]
+    reasons = {"nobody has given us a group for it": ungiven, "this kernel does not offer it": absent}
+    lacking = "; ".join(f"not {', '.join(names)} ({why})" for why, names in reasons.items() if names)
+    cure = found.grant if ungiven else ""
+    return [Finding("cgroups", "limited", f"{said}; {lacking}; lesson 04 leaves out what it needs them for", (), cure)]
 
 
 # --- programs and room
 PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "ps": ("procps", ("00", "01", "02", "03")),
+    "ps": ("procps", ALL_LESSONS),
     "ip": ("iproute2", ("03",)),
     "hostname": ("hostname", ("03",)),
     "mount": ("mount", ("03",)),

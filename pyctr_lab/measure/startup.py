@@ -21,10 +21,13 @@ from pathlib import Path
 
 from ..errors import BadInput, LabError
 from ..runtime import Lab
+from ..steps import Limits
 
 Start = Callable[[], None]
 USR_LINKS = ("bin", "sbin", "lib", "lib64")
 COMMAND = ("/bin/true",)
+LIMITED = "ours, with limits"  # the same start, in a control group of its own, where somebody has given us one
+LIMITS = Limits(memory="64M", cpus=0.5, pids=32)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def prepared() -> Iterator[dict[str, Start]]:
         recipe = lab.recipe("bench")
         found: dict[str, Start] = {"pyctr_lab": lambda: must(lab.run(COMMAND, recipe=recipe).returncode)}
         for name, start in {
+            LIMITED: lambda: must(lab.run(COMMAND, recipe=recipe, limits=LIMITS).returncode),
             "exec": plain,
             "unshare": unshare(),
             "bubblewrap": bubblewrap(),
@@ -208,11 +212,11 @@ def docker(stack: ExitStack) -> dict[str, Start | None]:
 def table(rows: list[Startup]) -> str:
     """Medians, spread, and the ratio of ours to each: ratios travel between machines, milliseconds do not."""
     ours = next(row.median for row in rows if row.engine == "pyctr_lab")
-    lines = [f"{'engine':<12}{'runs':>6}{'min ms':>10}{'median ms':>11}{'max ms':>10}   pyctr_lab is"]
+    lines = [f"{'engine':<18}{'runs':>6}{'min ms':>10}{'median ms':>11}{'max ms':>10}   pyctr_lab is"]
     for row in rows:
         what = "" if row.engine == "pyctr_lab" else f"   {ours / row.median:.2f} of it"
         lines.append(
-            f"{row.engine:<12}{len(row.samples):>6}{min(row.samples):>10.2f}{row.median:>11.2f}"
+            f"{row.engine:<18}{len(row.samples):>6}{min(row.samples):>10.2f}{row.median:>11.2f}"
             f"{max(row.samples):>10.2f}{what}"
         )
     return "\n".join(lines)

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import BadInput, Gone, TimeExpired
@@ -35,6 +35,11 @@ class Run:
     def signal(self) -> str | None:
         """The name of the signal that ended it, if one did."""
         return signal.Signals(-self.returncode).name if self.returncode < 0 else None
+
+    @property
+    def victim(self) -> str:
+        """The program's name if it was killed: the kernel may have done that for want of memory."""
+        return os.path.basename(self.args[0]) if self.returncode == -signal.SIGKILL else ""
 
     def __repr__(self) -> str:
         said = f"stdout={self.stdout!r}, stderr={self.stderr!r}"
@@ -117,9 +122,9 @@ class Program:
             raise
 
     def _run(self, returncode: int, seconds: float = 0.0) -> Run:
-        victim = os.path.basename(self.args[0]) if returncode == -signal.SIGKILL else ""
-        reached = self.cgroup.reached(victim) if self.cgroup is not None and self.cgroup.is_there else ()
-        return Run(self.args, returncode, self.stdout, self.stderr, seconds, reached)
+        run = Run(self.args, returncode, self.stdout, self.stderr, seconds)
+        there = self.cgroup is not None and self.cgroup.is_there
+        return replace(run, reached=self.cgroup.reached(run.victim)) if self.cgroup and there else run
 
     def _let_go(self) -> None:
         self._streams.close()

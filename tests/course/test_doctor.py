@@ -12,6 +12,8 @@ import pytest
 
 from pyctr_lab.course import cli_doctor, doctor
 from pyctr_lab.course.diagnoses import PROGRAMS, Finding, Machine
+from pyctr_lab.kernel.cgroup import Tree
+from pyctr_lab.kernel.delegation import GRANT_V2, LIMITED, Delegation, Place
 
 PROC = "22 1 0:21 / /proc rw,relatime - proc proc rw\n"
 GROUPS = "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
@@ -35,13 +37,19 @@ def refused(said: str) -> Any:
     return lambda argv: (1, said)
 
 
+def given(style: str, controllers: Sequence[str], offered: Sequence[str] = LIMITED) -> Delegation:
+    place = Place(Tree(2, tuple(controllers), "/cg", "/"), "/cg", tuple(controllers))
+    return Delegation(style, (place,) if controllers else (), None, frozenset(offered), ("/cg/memory",))
+
+
 def machine(tmp_path: Path, files: dict[str, str] | None = None, **differences: Any) -> Machine:
     for name, text in {**HEALTHY, **(files or {})}.items():
         place = tmp_path / name.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
     made = Machine(root=tmp_path, ask=allowed, which=lambda name: f"/usr/bin/{name}", uid=1000, user="learner",
-                   system="linux", python="/usr/bin/python3", free_bytes=lambda: 50 << 30)  # fmt: skip
+                   system="linux", python="/usr/bin/python3", free_bytes=lambda: 50 << 30,
+                   delegation=lambda: given("v2", LIMITED))  # fmt: skip
     return replace(made, **differences)
 
 
@@ -74,7 +82,7 @@ def test_who_forbids_user_namespaces_is_named(
     found = troubles(machine(tmp_path, files, ask=refused(said)))["user namespaces"]
     assert why in found.why
     assert found.cure.startswith(cure)
-    assert (found.state, found.blocks) == ("missing", ("00", "01", "02", "03"))
+    assert (found.state, found.blocks) == ("missing", ("00", "01", "02", "03", "04"))
 
 
 def test_a_switch_that_forbids_nothing_is_not_blamed(tmp_path: Path) -> None:
@@ -113,7 +121,7 @@ def test_windows_linux_is_told_by_its_release(tmp_path: Path, release: str, stat
 
 
 def test_off_linux_and_old_linux(tmp_path: Path) -> None:
-    assert troubles(machine(tmp_path, system="darwin"))["Linux"].blocks == ("00", "01", "02", "03")
+    assert troubles(machine(tmp_path, system="darwin"))["Linux"].blocks == ("00", "01", "02", "03", "04")
     old = troubles(machine(tmp_path, {"/proc/sys/kernel/osrelease": "5.4.0-generic"}))["Linux"]
     assert (old.state, old.blocks) == ("limited", ("03",))
 
@@ -127,17 +135,33 @@ def test_subordinate_ids(tmp_path: Path) -> None:
     assert troubles(no_program)["user ids"].cure == "sudo apt-get install uidmap"
 
 
-def test_cgroups(tmp_path: Path) -> None:
-    def found(mounts: str, **differences: Any) -> Finding:
-        examined = doctor.examine(machine(tmp_path, {"/proc/self/mountinfo": PROC + mounts}, **differences))
-        return next(each for each in examined if each.name == "cgroups")
+def groups(tmp_path: Path, found: Delegation) -> Finding:
+    examined = doctor.examine(machine(tmp_path, delegation=lambda: found))
+    return next(each for each in examined if each.name == "cgroups")
 
-    one = "33 1 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-    assert found(GROUPS).why == "version 2; groups can be made"
-    assert found(GROUPS + one, uid=0).why.startswith("versions 1 and 2")
-    assert found("").cure == "sudo mount -t cgroup2 none /sys/fs/cgroup"
-    foreign = machine(tmp_path, {"/proc/self/mountinfo": PROC + one, "/proc/self/cgroup": "0::/somebody/elses\n"})
-    assert troubles(foreign)["cgroups"].cure.startswith("systemd-run --user --scope -p Delegate=yes")
+
+@pytest.mark.parametrize(
+    ("style", "version"), [("v2", "version 2"), ("v1", "version 1"), ("hybrid", "versions 1 and 2, side by side")]
+)
+def test_all_that_can_be_limited_is_named(tmp_path: Path, style: str, version: str) -> None:
+    found = groups(tmp_path, given(style, LIMITED))
+    assert (found.state, found.cure) == ("fine", "")
+    assert found.why == f"{version}; can be limited: cpu, memory, pids, io, cpuset"
+
+
+def test_what_cannot_be_limited_is_named_with_its_reason_and_the_command(tmp_path: Path) -> None:
+    some = groups(tmp_path, given("v2", ["memory", "pids"], ["memory", "pids", "cpu", "cpuset"]))
+    assert (some.state, some.cure) == ("limited", GRANT_V2)
+    assert "can be limited: memory, pids; not cpu, cpuset (nobody has given us a group" in some.why
+    assert "not io (this kernel does not offer it)" in some.why
+    nothing = groups(tmp_path, given("hybrid", []))
+    assert "can be limited: nothing" in nothing.why and nothing.cure.startswith("sudo mkdir -p /cg/memory/")
+    old = groups(tmp_path, given("v2", ["cpu", "memory", "pids"], ["cpu", "memory", "pids"]))
+    assert old.cure == "", "no command makes a kernel offer more"
+
+
+def test_without_any_mounted_the_command_mounts_them(tmp_path: Path) -> None:
+    assert groups(tmp_path, given("none", [], [])).cure == "sudo mount -t cgroup2 none /sys/fs/cgroup"
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -167,7 +191,7 @@ def test_room_and_hardware(tmp_path: Path) -> None:
 def test_nothing_at_all_is_no_traceback(tmp_path: Path) -> None:
     empty = machine(tmp_path / "made", which=lambda name: None, ask=lambda argv: (127, "no such command"))
     examined = doctor.examine(replace(empty, root=tmp_path / "nowhere"))
-    assert examined.blocked == ("00", "01", "02", "03")
+    assert examined.blocked == ("00", "01", "02", "03", "04")
     assert "reset" not in repr(examined)
 
 
@@ -179,7 +203,7 @@ def test_text_and_html_say_the_same_and_every_cure_has_its_reason(tmp_path: Path
             examined._repr_html_().replace("&#x27;", "&#39;")
         )
         assert not each.cure or (each.state != "fine" and each.why)
-    assert examined.title == "Something is missing here for lessons 00, 01, 02, 03"
+    assert examined.title == "Something is missing here for lessons 00, 01, 02, 03, 04"
 
 
 def test_this_machine_is_examined_without_a_word_on_errors(capsys: pytest.CaptureFixture[str]) -> None:

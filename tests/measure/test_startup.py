@@ -7,7 +7,9 @@ import os
 import pytest
 
 from pyctr_lab.errors import BadInput
+from pyctr_lab.kernel.delegation import delegation
 from pyctr_lab.measure import Startup, measure_startup, table
+from pyctr_lab.measure.startup import LIMITED
 
 
 def test_figures_of_one_engine() -> None:
@@ -32,4 +34,6 @@ def test_a_run_measures_at_least_us_and_a_bare_program_and_leaves_no_descriptor(
     rows = {row.engine: row for row in measure_startup(runs=1, progress=lambda done, _: seen.append(done))}
     assert all(len(rows[name].samples) == 1 and rows[name].median > 0 for name in ("exec", "pyctr_lab"))
     assert seen == [0, 1]
+    limited = not {"memory", "cpu", "pids"} & set(delegation().missing)
+    assert (LIMITED in rows) == limited, "with limits too, where they can be had"
     assert len(os.listdir("/proc/self/fd")) == before
