@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Sequence
+from errno import errorcode
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -16,8 +18,9 @@ from ..measure.sampling import Sample, Sampler, duration
 from ..runtime.events import _folder
 from .look import STYLE as PICTURES
 from .look import escape
-from .meter_strips import MOST_GROUPS, SMALL, strips, subtitle, usage_chart
+from .meter_strips import LIVE, MOST_GROUPS, strips, subtitle, usage_chart
 from .meter_style import STYLE
+from .meter_words import FILES as FILE_OF
 from .meter_words import Meters, title, twin, written
 from .picture import Picture
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from ..runtime.cgroup import Cgroup
     from ..runtime.groups import Groups
 
-LIVE = "Meter: live, while the kernel runs."
+RUNNING = "Meter: live, while the kernel runs."
 STILL = "A still: nothing is read any more. For the live meter run the sitting's first cell, then this one."
 FREE = "no limit"
 CHOICES: dict[str, list[Any]] = {
@@ -44,8 +47,8 @@ def meter(*groups: Cgroup, seconds: float = 60.0, name: str = "") -> Meter:
             box.run(["stress"])
         meter.still()
 
-    While a cell is running, what you do to the sliders waits for its end, unless kernel and front end talk about
-    widgets beside it (JupyterLab 4.4 and later do). What always works is a cell that returns at once:
+    The curves move while a cell is running; what you do to sliders and button reaches the kernel only when none is.
+    So for the sliders start the program, and let the cell return:
 
         program = box.start(["stress"])
         meter = draw.meter(group)
@@ -156,12 +159,16 @@ class Meter:
         """A slider was moved: the limit is written. What the kernel refuses is said, and the slider goes back."""
         if threading.get_ident() == self._setting:
             return
+        if self.sampler.why:  # moved while a cell was running, heard of when it was over
+            self._said.value = '<p class="note">The meter had stopped by then: no limit was changed.</p>'
+            self._set(path, kind, self._now(path, kind))
+            return
         try:
             done = self.groups[path].limit(**{kind: value})
             said = "; ".join(each.shell for each in done)
             self._said.value = f'<p class="note">{escape(said)}</p>'
         except (LabError, OSError) as why:
-            self._said.value = f'<p class="why" role="alert">{escape(why)}</p>'
+            self._said.value = f'<p class="why" role="alert">{escape(refusal(kind, value, why))}</p>'
             self._set(path, kind, self._now(path, kind))
 
     def _now(self, path: str, kind: str) -> Any:
@@ -196,27 +203,27 @@ class Meter:
         if self._closed:
             return
         self._follow(self.samples)
-        self._show()
         if self.sampler.why:
             for each in (*self._sliders.values(), self._button):
                 each.disabled = True
             if self._handle is not None:
                 self._handle.update(self._left(), raw=True)
+        self._show()
 
     def _show(self) -> None:
         meters = self.samples
-        why = f" · stopped: {self.sampler.why}" if self.sampler.why else ""
+        why = f" · stopped: {self.sampler.why}".removesuffix(": stopped") if self.sampler.why else ""
         self._heading.value = f'<h3>{escape(title(meters))}</h3><p class="sub">{escape(subtitle(meters) + why)}</p>'
-        self._curves.value = strips(meters, SMALL, span(meters, self.seconds), words=twin(meters))
+        self._curves.value = strips(meters, LIVE, span(meters, self.seconds), words=twin(meters))
 
     def _shown(self) -> dict[str, Any]:
         live = self.widget._repr_mimebundle_()
-        return {**live, "text/plain": LIVE}
+        return {**live, "text/plain": RUNNING}
 
     def _left(self) -> dict[str, Any]:
         """What stands in the notebook when the kernel has gone."""
         if not any(self.samples.values()):
-            return {"text/html": f'<div class="pc-still"><p>{LIVE}</p></div>', "text/plain": LIVE}
+            return {"text/html": f'<div class="pc-still"><p>{RUNNING}</p></div>', "text/plain": RUNNING}
         still = self.still()
         return {"text/html": f'<div class="pc-still">{still.html()}<p>{STILL}</p></div>', "text/plain": str(still)}
 
@@ -250,6 +257,15 @@ def limit_now(group: Cgroup, kind: str) -> Any:
     """The limit as the kernel has it; "max" where there is none."""
     value = getattr(group, FILES[kind][1])
     return cgroup.MAX if value is None else value
+
+
+def refusal(kind: str, value: Any, why: LabError | OSError) -> str:
+    """Why a limit was not written, in one line; the path of the file is in the exception."""
+    wanted = f"{FILE_OF[kind]} {value if value == cgroup.MAX else written(kind, value)}"
+    if isinstance(why, OSError):
+        hint = why.hint if isinstance(why, LabError) and why.hint else os.strerror(why.errno or 0)
+        return f"{wanted} was refused, {errorcode.get(why.errno or 0, '')}: {hint}"
+    return f"{wanted} was refused: {why}"
 
 
 def choices(kind: str, now: Any) -> list[tuple[str, Any]]:

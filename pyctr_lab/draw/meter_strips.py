@@ -18,6 +18,7 @@ from .picture import Picture
 POINTS = 240  # a curve has so many at most: more than that nobody sees
 MOST_GROUPS = 4
 LEAST = {"cpu": 20.0, "memory": 4.0, "pids": 4.0, "pressure": 20.0}  # the least that a whole scale stands for
+NEAR = {"cpu": 100.0, "memory": 64.0, "pids": 64.0}  # a limit up to here is always seen, a higher one when it is near
 ROOM = 14  # px between two labels, one below the other
 
 
@@ -34,7 +35,8 @@ class Layout:
 
 
 WIDE = Layout(980, 24, 150, 800, 92, 30)
-SMALL = Layout(660, 16, 128, 516, 70, 26)
+SMALL = Layout(564, 16, 134, 420, 70, 26)
+LIVE = Layout(548, 4, 122, 408, 70, 26)  # the panel around it has margins of its own
 
 # A curve's look, by its group's place: colour, dashes, and the style of a label in that colour.
 GROUPS = (("wall", "", "w"), ("ink", "2 3", ""), ("idle", "", "d"), ("wall", "8 3", "w"))
@@ -69,9 +71,9 @@ class Strip:
     def top(self) -> float:
         """The value at the upper edge: so that limits are seen, but those that are far away."""
         used = max((value for curve in self.curves for _, value in (*curve.points, *curve.above)), default=0.0)
-        limits = [value for *_, value in self.limits if value <= 8 * used or value <= LEAST[self.key]]
         if self.key == "pressure":
             return min(100.0, rounded(max(used, LEAST[self.key]), self.key))
+        limits = [value for *_, value in self.limits if value <= max(8 * used, NEAR[self.key])]
         return rounded(1.12 * max([used, LEAST[self.key] / 2, *limits]), self.key)
 
 
@@ -81,7 +83,7 @@ def rounded(value: float, key: str) -> float:
         power = 2.0 ** math.floor(math.log2(value))
         return next(power * step for step in (1, 1.5, 2) if power * step >= value)
     power = 10.0 ** math.floor(math.log10(value))
-    return next(power * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if power * step >= value)
+    return next(power * step for step in (1, 1.2, 1.5, 2, 3, 4, 5, 6, 8, 10) if power * step >= value)
 
 
 # ----------------------------------------------------------------------------------------------------------- a picture
@@ -106,15 +108,19 @@ def strips(meters: Meters, layout: Layout, seconds: float | None, *, heading: st
     head = list(_head(meters, layout, heading)) if heading else []
     top = (34 + 24 * len(head) if head else 8) + 8
     plot = _Plot(layout, top, end, f"thr{crc32(words.encode())}-{layout.width}")
-    body = [part for number, strip in enumerate(_strips(meters)) for part in plot.strip(number, strip)]
-    parts = [plot.hatch, *_placed(head, layout), *body, *plot.lines(meters), *plot.axis()]
+    made = list(enumerate(_strips(meters)))
+    body = [part for number, strip in made for part in plot.strip(number, strip)]
+    marks = [part for number, strip in made for part in plot.marks(number, strip)]
+    parts = [plot.hatch, *_placed(head, layout), *body, *plot.lines(meters), *marks, *plot.axis()]
     return look.svg(layout.width, plot.bottom + 54, parts, title=heading or "Meter", twin=words)
 
 
 def _head(meters: Meters, layout: Layout, heading: str) -> Iterator[tuple[str, int, str]]:
     room = layout.width - 2 * layout.margin
     yield from ((words, TITLE, "h") for words in wrap(heading, room, TITLE, bold=True))
-    yield from ((words, look.TEXT, "d") for words in wrap(subtitle(meters), room, look.TEXT)[:2])
+    lines = wrap(subtitle(meters), room, look.TEXT)
+    lines = [*lines[:2], lines[2] + (" …" if len(lines) > 3 else "")] if len(lines) > 2 else lines
+    yield from ((words, look.TEXT, "d") for words in lines)
 
 
 def _placed(head: Sequence[tuple[str, int, str]], layout: Layout) -> Iterator[str]:
@@ -126,7 +132,7 @@ def subtitle(meters: Meters) -> str:
     """Which groups, with which limits at the end, and how it was measured."""
     each = (" · ".join([short_name(name) if name else "", *_limits(samples)]) for name, samples in meters.items())
     shown = "; ".join(part.removeprefix(" · ") for part in each if part.strip())
-    return f"control group{'s' * (len(meters) > 1)} {shown} · read every {EVERY} s".replace("  ", " ")
+    return f"control group{'s' * (len(meters) > 1)} {shown} · read {1 / EVERY:.0f} times a second".replace("  ", " ")
 
 
 def _limits(samples: Sequence[Sample]) -> list[str]:
@@ -171,13 +177,19 @@ def _strip(meters: Meters, key: str, name: str, unit: tuple[str, ...]) -> Strip:
 
 def _curve(group: str, samples: Sequence[Sample], key: str, style: tuple[str, str, str], one: bool) -> Curve:
     known = [(each, value * SCALES[key]) for each in samples if (value := getattr(each, key)) is not None]
-    last = known[-1][1]
+    begin, last = known[0][0].t - known[0][0].seconds, known[-1][1]
     shown = {"cpu": f"{last:.0f} %", "memory": mib(int(last * MIB)), "pids": f"{last:.0f}"}[key]
     above = [(each.t, value + 100 * each.throttled) for each, value in known] if key == "cpu" else []
     if not any(each.throttled for each, _ in known):
         above = []
-    told = f"{shown} used" if one and key != "pids" else f"{shown} now" if one else f"{group} {shown}"
-    return Curve([(each.t, value) for each, value in known], style, told, one, above)
+    told = f"{shown} used" if one and key != "pids" else f"{shown} now" if one else f"{brief(group)} {shown}"
+    points = [(begin, known[0][1]), *((each.t, value) for each, value in known)]
+    return Curve(points, style, told, one, [(begin, above[0][1]), *above] if above else [])
+
+
+def brief(name: str) -> str:
+    """A group's name, so short that its figure has room beside it."""
+    return name if len(name) <= 9 else name[:8] + "…"
 
 
 def _waits(meters: Meters) -> list[Curve]:
@@ -194,7 +206,7 @@ def _waits(meters: Meters) -> list[Curve]:
         most = [(each.t, max(each.pressure.items(), key=lambda pair: pair[1])) for each in samples if each.pressure]
         if most:
             points = [(t, 100 * share) for t, (_, share) in most]
-            found.append(Curve(points, GROUPS[place], f"{group} {points[-1][1]:.0f} %, {most[-1][1][0]}"))
+            found.append(Curve(points, GROUPS[place], f"{brief(group)} {points[-1][1]:.0f} %, {most[-1][1][0]}"))
     return found
 
 
@@ -219,10 +231,14 @@ class _Plot:
         """Where a moment is."""
         return self.layout.left + (self.layout.right - self.layout.left) * min(t, self.end) / self.end
 
+    def _low(self, number: int) -> float:
+        """The zero line of a strip."""
+        return self.top + number * (self.layout.height + self.layout.gap) + self.layout.height
+
     def strip(self, number: int, strip: Strip) -> Iterator[str]:
         """One strip, from grid to labels."""
         layout = self.layout
-        low = self.top + number * (layout.height + layout.gap) + layout.height
+        low = self._low(number)
         yield label(layout.margin, low - layout.height + 12, strip.name, style="h")
         for place, unit in enumerate(strip.unit):
             yield label(layout.margin, low - layout.height + 28 + 15 * place, unit, size=NOTE, style="d")
@@ -230,7 +246,7 @@ class _Plot:
         if not strip.curves:
             yield label(layout.left + 12, low - layout.height / 2 + 4, strip.absent, size=NOTE, style="d")
             return
-        yield from self._scale(low, strip.top)
+        yield from self._scale(low, strip)
         scale = layout.height / strip.top
         for curve in strip.curves:
             yield from self._area(curve, low, scale)
@@ -240,12 +256,12 @@ class _Plot:
         yield from self._throttled(strip, low, scale)
         yield from self._labels(strip, low, scale)
 
-    def _scale(self, low: float, top: float) -> Iterator[str]:
-        for value in (0.0, top / 2, top):
-            y = low - self.layout.height * value / top
+    def _scale(self, low: float, strip: Strip) -> Iterator[str]:
+        for value in (0.0, strip.top / 2, strip.top):
+            y = low - self.layout.height * value / strip.top
             if value:
                 yield line(self.layout.left, y, self.layout.right, y, stroke="rule")
-            yield label(self.layout.left - 8, y + 4, f"{value:g}", size=NOTE, style="d e")
+            yield label(self.layout.left - 8, y + 4, tick(value, strip.key), size=NOTE, style="d e")
 
     def _path(self, points: Sequence[tuple[float, float]], low: float, scale: float) -> str:
         return "L".join(f"{self.x(t):.1f} {low - value * scale:.1f}" for t, value in points)
@@ -286,22 +302,34 @@ class _Plot:
             width = text_width(shown, NOTE, bold=True) + 12
             begin, end = (self.x(waited[0][0]), self.x(waited[-1][0])) if waited else (0.0, 0.0)
             if end - begin >= width:
-                middle = sum((used + all_) / 2 for _, used, all_ in waited) / len(waited)
-                x, y = (begin + end) / 2, low - middle * scale
+                x = (begin + end) / 2
+                _, used, all_ = min(waited, key=lambda row: abs(self.x(row[0]) - x))
+                y = low - (used + all_) / 2 * scale
                 yield rect(x - width / 2, y - 9, width, 17, fill="newt", radius=3)
                 yield label(x, y + 4, shown, size=NOTE, style="n h c")
                 return
 
     def _labels(self, strip: Strip, low: float, scale: float) -> Iterator[str]:
         """At the right: what holds, and what is used now; moved apart where they would cover each other."""
-        wanted = [(low - curve.points[-1][1] * scale, curve.told, curve.look[2]) for curve in strip.curves]
+        wanted = []
         if strip.told:
             value = strip.limits[-1][2]
             far = value > strip.top
-            wanted.append((low - min(value, strip.top) * scale, strip.told + (" ↑" if far else ""), "h"))
+            wanted.append(
+                (
+                    low - min(value, strip.top) * scale,
+                    f"limit {strip.told.split(maxsplit=1)[1]} ↑" if far else strip.told,
+                    "h",
+                )
+            )
+        wanted += [(low - curve.points[-1][1] * scale, curve.told, curve.look[2]) for curve in strip.curves]
         edge = self.layout.right + 10
         for y, words, style in apart(wanted, low - self.layout.height, low):
             yield label(edge, y + 4, words, size=NOTE, style=style, width=self.layout.width - edge - 4)
+
+    def marks(self, number: int, strip: Strip) -> Iterator[str]:
+        """What happened, in words beside its line, on top of all; where one would cover the last it is left out."""
+        low = self._low(number)
         taken = float("-inf")
         for t, words in strip.marks:
             width = text_width(words, NOTE, bold=True) + 8
@@ -339,10 +367,22 @@ class _Plot:
         yield label(self.layout.right + 24, self.bottom + 34, words, size=NOTE, style="d")
 
 
+def tick(value: float, key: str) -> str:
+    """A number for an axis, short enough to stand beside a strip's name."""
+    units = ((1e3, "k"),) if key == "cpu" else ((2.0**20, "Mi"), (2.0**10, "Ki"))
+    for size, unit in units:
+        if value >= 10_000 and value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
 def apart(wanted: Sequence[tuple[float, str, str]], top: float, low: float) -> list[tuple[float, str, str]]:
-    """Labels (y, words, style) in the order of their height, none nearer than `ROOM` to the next, and none outside."""
+    """Labels (y, words, style) in the order of their height, none nearer than `ROOM` to the next, and none outside.
+
+    Of two at almost the same height the one that is named first is the upper one.
+    """
     placed: list[tuple[float, str, str]] = []
-    for y, words, style in sorted(wanted):
+    for y, words, style in sorted(wanted, key=lambda each: round(each[0] / 4)):
         y = max(y, top, placed[-1][0] + ROOM if placed else top)
         placed.append((y, words, style))
     most = low

@@ -17,7 +17,7 @@ _RULES = """
  overflow:visible}
 .pcm .pcm-side{overflow:visible;min-width:0;align-self:start;margin-top:8px}
 .pcm .map{overflow-x:auto}
-.pcm .map svg{display:block;width:100%;min-width:594px;max-width:660px;height:auto}
+.pcm .map svg{display:block;width:100%;min-width:504px;max-width:660px;height:auto}
 .pcm .cap{font-size:14px;font-weight:600;margin:0 0 2px}
 .pcm .pcm-side .widget-hslider{width:100%;margin:0 0 2px;height:30px;display:flex;overflow:visible}
 .pcm .pcm-side .widget-label{color:var(--ink);font-size:13px;width:76px;text-align:left;flex:none}
@@ -26,7 +26,8 @@ _RULES = """
 .pcm .pcm-side .slider-container{flex:1 1 60px;min-width:60px;margin:0 8px}
 .pcm .noUi-connect,.pcm .noUi-handle{background:var(--wall)}
 .pcm .jupyter-button{font-size:13px;color:var(--ink);background:var(--host);border:1px solid var(--idle);
- border-radius:3px;height:28px;line-height:26px;padding:0 12px;width:auto;margin:6px 0 0;box-shadow:none}
+ border-radius:3px;height:28px;line-height:26px;padding:0 12px;width:auto;margin:6px 0 0;box-shadow:none;
+ align-self:flex-start}
 .pcm .jupyter-button:disabled{opacity:1;color:var(--dim);border-style:dashed}
 .pcm .jupyter-button:focus-visible,.pcm .noUi-handle:focus-visible
  {outline:2.5px solid var(--new);outline-offset:1px}

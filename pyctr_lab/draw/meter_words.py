@@ -124,6 +124,8 @@ def title(meters: Meters) -> str:
     _, words, name = max(told, key=lambda each: each[0])
     if len(meters) > 1:
         words = f"{short_name(name)}: {words[0].lower() if words[1:2].islower() else words[0]}{words[1:]}"
+    if len(words) > TITLE_LIMIT:
+        words = words.partition(";")[0]
     return words if len(words) <= TITLE_LIMIT else words[: TITLE_LIMIT - 1].rstrip() + "…"
 
 

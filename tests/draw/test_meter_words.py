@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from pyctr_lab.draw.meter_words import moments, periods, title, twin, what
+
+from .meters import BARE, BOMB, CHANGED, KILLED, MIB, QUIET, THROTTLED, happens, row
+
+
+@pytest.mark.parametrize(
+    ("samples", "finding"),
+    [
+        (KILLED, "At 6.2 s the memory limit killed a process; pressure had warned for 2.0 s"),
+        (happens(QUIET, 4, oom_kill=3), "At 1.0 s the memory limit killed 3 processes"),
+        (happens(BARE, 4, oom_kill=1), "At 1.0 s want of memory killed a process"),
+        (BOMB, "pids.max 16 refused 11 new processes, the first at 2.6 s"),
+        (THROTTLED, "cpu.max held it at 50 % of a core: throttled for 3.6 s"),
+        (CHANGED, "cpu.max from 50 % to 20 % of a core at 5.0 s: used 50 %, then 20 %"),
+        (happens(QUIET, 9, memory_max=5), "Memory reached its limit of 64M at 2.0 s; nobody was killed"),
+        (QUIET, "Within its limits: at most 10 % of a core, 8.0 MiB and 3 processes"),
+        (BARE, "No limit: at most 10 % of a core"),
+        ([], "No sample yet"),
+    ],
+)
+def test_the_title_is_the_gravest_finding(samples, finding):
+    assert title({"web": samples}) == finding
+
+
+def test_of_several_groups_the_one_to_which_it_happened_is_named():
+    assert title({"a": QUIET, "log": BOMB}) == "“log”: pids.max 16 refused 11 new processes, the first at 2.6 s"
+    assert title({"a": QUIET, "x" * 63: KILLED}) == f"“{'x' * 23}…”: at 6.2 s the memory limit killed a process"
+
+
+def test_what_follows_within_a_second_is_one_moment():
+    assert [what(each) for each in moments({"web": BOMB})] == ["11 forks refused"]
+    apart = happens(happens(QUIET, 3, pids_max=1), 20, pids_max=1)
+    assert [(each.t, what(each)) for each in moments({"web": apart})] == [
+        (0.8, "1 fork refused"),
+        (4.2, "1 fork refused"),
+    ]
+
+
+def test_limits_have_the_time_in_which_they_held():
+    assert periods(CHANGED, "cpus") == [(0.0, 5.0, 0.5), (5.0, 10.0, 0.2)]
+    assert periods(CHANGED, "memory") == [(0.0, 5.0, 64 * MIB), (5.0, 10.0, None)]
+
+
+def test_the_twin_has_all_figures_in_reading_order():
+    said = twin({"web": KILLED})
+    assert said.startswith("Meter: At 6.2 s the memory limit killed a process")
+    assert "Memory: 64 MiB at most, 8.0 MiB at the end; limit 64M; 1 killed at 6.2 s. Processes: 3 at most" in said
+    assert said.endswith("Pressure at most: cpu 50 %, memory 60 %, io 10 %.")
+    assert "limit 50 %, then 20 % from 5.0 s; throttled for 4.5 s, first at 0.2 s." in twin({"web": CHANGED})
+
+
+def test_what_is_not_counted_is_said():
+    said = twin({"web": BARE})
+    assert "Memory: not counted here. Processes: not counted here. Pressure is not counted here." in said
+
+
+def test_the_share_of_the_time_is_weighted():
+    uneven = [*row(1, cpu=0.0), *row(1, start=1, cpu=1.0)]
+    assert "CPU: 50 % of a core on average, 100 % at most" in twin({"": uneven})
