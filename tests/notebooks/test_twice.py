@@ -17,7 +17,8 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("00_start_here", "01_kernel_and_processes")
-NAMES = (*QUICK, "02_virtual_machines")  # that one boots ten machines; a user who is not root runs it in the guest
+GROUPS = "04_control_groups"
+NAMES = (*QUICK, "02_virtual_machines", GROUPS)  # 02 boots ten machines; a user who is not root runs it in the guest
 USER = ["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"]
 SECTION = "## "
 
@@ -80,7 +81,7 @@ def test_a_section_runs_after_the_first_cell_alone(whole: list[NotebookNode], se
     run([first(whole), *section])
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", [*QUICK, GROUPS])  # to whom nobody has given a control group
 def test_a_lesson_runs_twice_for_a_user_who_is_not_root(name: str) -> None:
     if os.getuid() != 0:
         pytest.skip("the tests above have been run by such a user")
@@ -95,4 +96,4 @@ def test_a_lesson_runs_twice_for_a_user_who_is_not_root(name: str) -> None:
 
 
 def test_there_are_sections_to_run() -> None:
-    assert len(ALL) >= 13
+    assert len(ALL) >= 23
