@@ -20,7 +20,7 @@ BELOW = {"textcoords": "offset points", "va": "center", "fontsize": 9}
 
 
 def neighbour(acts: Sequence[Act], *, predicted: Mapping[str, float | None] | None = None) -> Picture:
-    """The acts below each other. `predicted` has a guess of an act's p99, in ms, by its name (None: none); drawn beside it."""
+    """The acts below each other. `predicted` has guesses of the acts' p99, in ms, by name; they are drawn beside it."""
     guesses = {name: guess for name, guess in (predicted or {}).items() if guess and guess > 0}
 
     def plot(figure: Figure) -> None:
