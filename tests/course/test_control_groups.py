@@ -133,6 +133,8 @@ def test_a_program_that_has_ended_cannot_be_asked(lab: Lab) -> None:
     ground.programs[ground.values["one"]].wait()
     with pytest.raises(Unreadable, match=r"has ended|does not answer"):
         control_groups.ask(scene, ground.values["one"], signal.SIGUSR1)
+    with pytest.raises(ProcessLookupError):  # as when it ends while it is at it
+        control_groups.changed_word(scene.pid(ground.values["one"]), "waits 0")
     verdict = exercises.check("4.5")
     assert (verdict.state, verdict.next) == (State.CANNOT, 'make fresh ground: ground = exercises.start("4.5", lab)')
 
