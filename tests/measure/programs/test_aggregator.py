@@ -4,15 +4,24 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
 
 from pyctr_lab.measure.programs import aggregator
 
 
+@contextmanager
 def begun(tmp_path, *, count):
+    """An aggregator in a session of its own, which is ended whatever comes: a worker stops for nobody."""
     log = tmp_path / "access.log"
     log.write_bytes(b'127.0.0.1 - - [x] "GET /near/1 HTTP/1.1" 200 1\n' * 1000)
     command = [sys.executable, "-I", "-S", aggregator.__file__, str(log), str(tmp_path), str(count)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as program:
+        try:
+            yield program
+            program.wait(30)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(program.pid, signal.SIGKILL)
 
 
 def test_it_says_how_many_work_and_at_its_end_what_they_used_and_leaves_nothing(tmp_path):
