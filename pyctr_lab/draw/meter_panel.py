@@ -221,9 +221,7 @@ class Meter:
         return {**live, "text/plain": RUNNING}
 
     def _left(self) -> dict[str, Any]:
-        """What stands in the notebook when the kernel has gone."""
-        if not any(self.samples.values()):
-            return {"text/html": f'<div class="pc-still"><p>{RUNNING}</p></div>', "text/plain": RUNNING}
+        """What stands in the notebook when the kernel has gone; of one shape, so that outputs can be compared."""
         still = self.still()
         return {"text/html": f'<div class="pc-still">{still.html()}<p>{STILL}</p></div>', "text/plain": str(still)}
 
