@@ -71,11 +71,15 @@ def _flat(folder: str, file: str) -> dict[str, int]:
         return {}
 
 
+def _count(path: str) -> int:
+    return int(cgroup.read(*os.path.split(path))) if os.path.exists(path) else 0
+
+
 def _memory(folder: str) -> tuple[int, int, int]:
     found = _flat(folder, "memory.events")
     if found or not folder:
         return found.get("high", 0), found.get("max", 0), found.get("oom_kill", 0)
-    failed = int(cgroup.read(folder, "memory.failcnt")) if os.path.exists(f"{folder}/memory.failcnt") else 0
+    failed = sum(map(_count, (f"{folder}/memory.failcnt", f"{folder}/memory.memsw.failcnt")))  # the second: with swap
     return 0, failed, _flat(folder, "memory.oom_control").get("oom_kill", 0)
 
 
