@@ -7,26 +7,24 @@ and writes the files of version 1. Sources: cgroups(7), the kernel's documents c
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from errno import EBUSY, EINVAL, ENODEV
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, Busy, Gone, GroupError, Unsupported
 from ..kernel import cgroup, proc
-from ..kernel.cgroup import Setting
+from ..kernel.cgroup import MAX, Setting
 from ..kernel.delegation import Place
-from ..steps.control_group import Limits, group_name, homes, inherited, written
+from ..steps.control_group import Limits, asked, group_name, homes, inherited, written
 from . import guard
 from .container import Container
 from .events import Events, Watch
 from .groups import enter, passed_on, write
-from .limit_files import EVERYBODYS, LimitFile, io_max
+from .limit_files import EVERYBODYS, LimitFile, Written, io_max
 from .usage import Reached, Usage, reached, usage
 
 if TYPE_CHECKING:
@@ -34,28 +32,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0  # seconds for killed processes to leave
 SWAPPED = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")  # version 1: no more of the first than of the second
-
-
-@dataclass(frozen=True)
-class Written:
-    """A value that was written to a file of a group."""
-
-    path: str
-    value: str
-    seconds: float
-
-    @property
-    def shell(self) -> str:
-        """The command that does the same."""
-        return f"echo {shlex.quote(self.value)} > {self.path}"
-
-    def __str__(self) -> str:
-        return (
-            f"{os.path.basename(self.path)} <- {self.value} · {self.seconds * 1e6:.0f} µs · in the shell: {self.shell}"
-        )
-
-    def __repr__(self) -> str:
-        return f"Written({os.path.basename(self.path)!r}, {self.value!r})"
 
 
 class Cgroup:
@@ -332,28 +308,40 @@ class Cgroup:
 
     def kill(self) -> None:
         """Kills all processes here and in groups below, those being born meanwhile too. Waits for their end."""
-        folder = self.folders[0]
-        if os.path.exists(f"{folder}/cgroup.kill"):
-            self._write(folder, Setting("cgroup.kill", "1"))
-        elif self.frozen:  # version 1: who stands still does not die either
+        if os.path.exists(f"{self.folders[0]}/cgroup.kill"):
+            self._write(self.folders[0], Setting("cgroup.kill", "1"))
+            self._wait_until_empty()
+            return
+        if self.frozen:  # version 1: who stands still does not die either
             self.thaw()
+        with self._no_births():
+            self._wait_until_empty(signal.SIGKILL)
+
+    def _wait_until_empty(self, kill: int = 0) -> None:
         until = time.monotonic() + PATIENCE
         while pids := self._all_pids():
             if time.monotonic() > until:
-                raise Busy(
-                    f"{len(pids)} processes of {self.path} had not ended {PATIENCE:.0f} s after they were killed"
-                )
-            if not os.path.exists(f"{folder}/cgroup.kill"):
-                self._kill_each(pids)
+                said = f"{len(pids)} processes of {self.path} had not ended"
+                raise Busy(f"{said} {PATIENCE:.0f} s after they were killed")
+            for pid in pids if kill else ():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, kill)
             time.sleep(0.002)
 
-    def _kill_each(self, pids: Iterable[int]) -> None:
-        """Version 1 has no file for it: nobody may be born any more, then each is killed."""
-        with suppress(Unsupported, OSError):
-            write(self.folder("pids"), "pids.max", "0")
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    @contextmanager
+    def _no_births(self) -> Iterator[None]:
+        """Version 1 has no file that kills all: nobody is born any more while each is killed."""
+        place = self.groups.where.place("pids")
+        folder = self._folder(place) if place is not None and place in self.places else ""
+        before = ""
+        with suppress(OSError):  # gone meanwhile, or not counted here
+            before = cgroup.read(folder, "pids.max")
+            write(folder, "pids.max", "0")
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                write(folder, "pids.max", before or MAX)
 
     def _all_pids(self) -> list[int]:
         found = []
@@ -392,13 +380,3 @@ class Cgroup:
 
     def __repr__(self) -> str:
         return f"Cgroup({self.path!r}, {self.limits!r})" if self.is_there else f"Cgroup({self.path!r}, removed)"
-
-
-def asked(limits: Limits | None, words: dict[str, Any]) -> Limits:
-    """Limits as an object, as words, or as both. Raises BadInput for a word that is none."""
-    if limits is not None and not isinstance(limits, Limits):
-        raise BadInput(f"{limits!r} are no limits", hint='write memory="64M", cpus=0.5, pids=32')
-    unknown = sorted(set(words) - set(Limits.__dataclass_fields__))
-    if unknown:
-        raise BadInput(f"there is no limit {unknown[0]!r}", hint=f"there are {', '.join(Limits.__dataclass_fields__)}")
-    return replace(limits or Limits(), **words)

@@ -267,6 +267,7 @@ class Container:
             return
         if self._status is None:
             visitors = lab.visitors(self) if is_init(self.carrier) and self.alive else []
+            lab.wake(self.carrier.host_pid)
             send_signal(self.carrier.host_pid, signal.SIGKILL)
             for visitor in visitors:
                 visitor.wait_status()

@@ -122,6 +122,17 @@ class Groups:
         if lab is not None and pid in (lab.launcher.host_pid, lab.host.carrier.host_pid):
             raise Harm("the lab's host would end with the group, and the lab with it", hint="make a container for it")
 
+    def wake(self, host_pid: int) -> None:
+        """Before a process is killed: one that version 1 has stopped would not die of it."""
+        for group in list(self.frozen):
+            if host_pid in group.pids and not os.path.exists(f"{group.folders[0]}/cgroup.kill"):
+                group.thaw()
+
+    def thaw_all(self) -> None:
+        """Before the lab ends: none of its processes would end that version 1 has stopped."""
+        if self.frozen:
+            guard.thaw_all(self.folder(place) for place in self.where.everywhere)
+
     @property
     def closed(self) -> bool:
         """Whether the lab has ended, and its groups with it."""
@@ -201,13 +212,13 @@ def make_room(folder: str) -> None:
 
 def start_guard(launcher: int, folders: list[str]) -> subprocess.Popen[bytes]:
     """Starts the guard of a lab, and gives it the locks."""
-    pidfd = os.pidfd_open(launcher)
+    pidfds = [os.pidfd_open(pid) for pid in (launcher, os.getpid())]
     locks = [lock for folder in folders if (lock := locked(folder)) is not None]
     try:
-        command = [sys.executable, "-I", "-S", guard.__file__, str(pidfd), *folders]
+        command = [sys.executable, "-I", "-S", guard.__file__, *map(str, pidfds), *folders]
         return subprocess.Popen(
             command,
-            pass_fds=[pidfd, *locks],
+            pass_fds=[*pidfds, *locks],
             start_new_session=True,
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -215,7 +226,7 @@ def start_guard(launcher: int, folders: list[str]) -> subprocess.Popen[bytes]:
             stderr=subprocess.DEVNULL,
         )
     finally:
-        for fd in (pidfd, *locks):
+        for fd in (*pidfds, *locks):
             os.close(fd)
 
 

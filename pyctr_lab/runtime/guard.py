@@ -1,8 +1,9 @@
 """Removes a lab's control groups when the lab has ended, however it ended.
 
-Started as `python -I -S guard.py PIDFD FOLDER...`: a descriptor of the launcher's process, and the lab's own group in
-each tree. Everything else of a lab lives in its outer world and goes with it; only these folders are outside. While it
-lives it holds a lock on each, which tells `pyctr-lab clean` and the next lab that somebody takes care of them.
+Started as `python -I -S guard.py PIDFD PIDFD FOLDER...`: descriptors of the launcher's process and of the one that
+holds the lab, and the lab's own group in each tree. Everything else of a lab lives in its outer world and goes with it;
+only these folders are outside. While it lives it holds a lock on each, which tells `pyctr-lab clean` and the next lab
+that somebody takes care of them.
 """
 
 import os
@@ -49,15 +50,32 @@ def kill_all(folders: Iterable[str]) -> None:
                 continue
 
 
-def wait_for_end(pidfd: int) -> None:
-    """Waits until the process has ended."""
+def thaw_all(folders: Iterable[str]) -> None:
+    """Lets all go on that version 1 has stopped: who stands still there does not die either."""
+    for folder in folders:
+        for path, _, files in os.walk(folder):
+            if "freezer.state" in files:
+                try:
+                    with open(f"{path}/freezer.state", "w", encoding="ascii") as file:
+                        file.write("THAWED")
+                except OSError:  # gone meanwhile
+                    continue
+
+
+def wait_for_end(*pidfds: int) -> None:
+    """Waits until one of the processes has ended."""
     poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
+    for pidfd in pidfds:
+        poll.register(pidfd, select.POLLIN)
     poll.poll()
 
 
 if __name__ == "__main__":
-    wait_for_end(int(sys.argv[1]))
-    left = remove_all(sys.argv[2:], 1)
-    kill_all(left)
-    remove_all(left)
+    launcher, holder, *folders = sys.argv[1:]
+    wait_for_end(int(launcher), int(holder))
+    thaw_all(folders)
+    wait_for_end(int(launcher))  # which ends with its holder
+    left, until = remove_all(folders, 1), time.monotonic() + PATIENCE
+    while left and time.monotonic() < until:
+        kill_all(left)
+        left = remove_all(left, 0.1)

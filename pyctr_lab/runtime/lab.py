@@ -21,10 +21,10 @@ from ..kernel.calls import Answer, Call, execve, fork, kill, prctl, setns, unsha
 from ..kernel.constants import CLONE_NEWCGROUP, PR_SET_NAME, SIGKILL, WNOHANG
 from ..kernel.spelling import Ref
 from ..steps import ENVIRONMENT, Birth, ControlGroup, Limits, Recipe, default
-from ..steps.control_group import group_name
+from ..steps.control_group import asked, group_name
 from . import world
 from .carrier import Carrier, ended
-from .cgroup import Cgroup, asked
+from .cgroup import Cgroup
 from .container import Container, is_init, seen_from_outside
 from .groups import Groups
 from .program import Program, Run, words
@@ -140,6 +140,11 @@ class Lab:
     def stands_still(self, host_pid: int) -> bool:
         """Whether a process is in a control group that was frozen."""
         return self._groups is not None and any(host_pid in group.pids for group in self._groups.frozen)
+
+    def wake(self, host_pid: int) -> None:
+        """Before a process is killed: where its control group stands still it may have to go on for that."""
+        if self._groups is not None:
+            self._groups.wake(host_pid)
 
     def see_groups_from(self, path: str) -> None:
         """The outer world's cgroup namespace is made anew, where the lab's own group is: that is `/` in it from now on.
@@ -302,6 +307,8 @@ class Lab:
     # --- its end
     def close(self) -> None:
         """Without its PID 1 the outer world ends, and with it all that is inside. Twice is fine."""
+        if self._groups is not None:
+            self._groups.thaw_all()
         self.closed = True
         self.containers.clear()
         if self.launcher is not self.host.carrier:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..kernel import cgroup
@@ -14,6 +16,28 @@ if TYPE_CHECKING:
     from .cgroup import Cgroup
 
 EVERYBODYS = 100  # cpu.weight of a group about which nothing is said
+
+
+@dataclass(frozen=True)
+class Written:
+    """A value that was written to a file of a group."""
+
+    path: str
+    value: str
+    seconds: float
+
+    @property
+    def shell(self) -> str:
+        """The command that does the same."""
+        return f"echo {shlex.quote(self.value)} > {self.path}"
+
+    def __str__(self) -> str:
+        return (
+            f"{os.path.basename(self.path)} <- {self.value} · {self.seconds * 1e6:.0f} µs · in the shell: {self.shell}"
+        )
+
+    def __repr__(self) -> str:
+        return f"Written({os.path.basename(self.path)!r}, {self.value!r})"
 
 
 class LimitFile:

@@ -6,8 +6,9 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from errno import EEXIST
+from typing import Any
 
 from ..errors import BadInput, Unsupported
 from ..kernel import cgroup, size
@@ -131,6 +132,16 @@ def group_name(name: object) -> str:
     if name == "host":
         raise BadInput('"host" is the control group of the lab\'s own processes', hint="take another name")
     return name
+
+
+def asked(limits: Limits | None, words: dict[str, Any]) -> Limits:
+    """Limits as an object, as words, or as both. Raises BadInput for a word that is none."""
+    if limits is not None and not isinstance(limits, Limits):
+        raise BadInput(f"{limits!r} are no limits", hint='write memory="64M", cpus=0.5, pids=32')
+    unknown = sorted(set(words) - set(Limits.__dataclass_fields__))
+    if unknown:
+        raise BadInput(f"there is no limit {unknown[0]!r}", hint=f"there are {', '.join(Limits.__dataclass_fields__)}")
+    return replace(limits or Limits(), **words)
 
 
 # ------------------------------------------------------------------------------------------------ where it is written

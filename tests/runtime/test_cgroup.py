@@ -224,7 +224,7 @@ def test_a_tree_that_forks_all_the_time_is_killed_as_a_whole(way: str, lab: Lab,
     getattr(group, way)()
     assert program.wait(10).signal == "SIGKILL"
     assert [folder for folder in folders if os.path.exists(folder)] == list(folders if way == "kill" else ())
-    assert way == "remove" or group.pids == ()
+    assert way == "remove" or (group.pids, group.pids_max) == ((), 40)
     assert not box.alive
     with pytest.raises(Gone):
         box.run(["true"])
@@ -329,5 +329,6 @@ def test_its_own_cgroup_namespace_shows_it_as_the_root(lab: Lab, delegated: None
 def test_another_containers_view_shows_where_it_is(lab: Lab, group: Cgroup, box: Container) -> None:
     group.add(box)
     box.apply(steps.NewNamespace("cgroup"))
-    assert proc.cgroup(box.host_pid).endswith("/tested")
+    if delegation().places[0].tree.version == 2:
+        assert proc.cgroup(box.host_pid).endswith("/tested")
     assert box.run(["sh", "-c", "grep ^0:: /proc/self/cgroup"]).stdout in ("0::/\n", "")

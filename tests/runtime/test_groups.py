@@ -168,7 +168,7 @@ def busy(lab: Lab) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_launcher_killed_at_any_moment_leaves_no_group(delegated: None) -> None:
-    dice, folders = random.Random(4), []
+    dice, folders = random.Random(27), []
     for _ in range(RUNS):
         with Lab() as lab:
             folders += own(lab)
@@ -190,6 +190,7 @@ lab = Lab()
 group = lab.cgroup("web", memory="64M")
 box = lab.container("box")
 group.add(box)
+exec(sys.argv[1])
 lab.start(["sleep", "1000"], limits=Limits(pids=9))
 places = lab.groups.where.everywhere
 print(lab.host.host_pid, lab.groups.guard.pid, *(lab.groups.folder(place) for place in places), flush=True)
@@ -197,10 +198,10 @@ time.sleep(1000)
 """
 
 
-def held() -> tuple[subprocess.Popen[str], int, int, list[str]]:
+def held(more: str = "") -> tuple[subprocess.Popen[str], int, int, list[str]]:
     """A process that holds a lab with groups: itself, and descriptors of the launcher and of the guard."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True, env=env)
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, more], stdout=subprocess.PIPE, text=True, env=env)
     assert holder.stdout
     launcher, guarding, *folders = holder.stdout.readline().split()
     return holder, os.pidfd_open(int(launcher)), os.pidfd_open(int(guarding)), folders
@@ -220,6 +221,23 @@ def test_the_holder_killed_leaves_it_to_the_guard(delegated: None) -> None:
     with holder:
         holder.kill()
     assert ended(launcher) and ended(guarding)
+    assert there(folders) == []
+
+
+def test_the_holder_killed_while_a_group_stands_still_leaves_nothing(delegated: None) -> None:
+    holder, launcher, guarding, folders = held("group.freeze()")
+    with holder:
+        holder.kill()
+    assert ended(launcher) and ended(guarding)
+    assert there(folders) == []
+
+
+def test_a_lab_is_closed_while_a_group_stands_still(delegated: None) -> None:
+    with Lab() as lab, lab.cgroup("cold") as group:
+        group.add(lab.container("cold"))
+        group.freeze()
+        folders = own(lab)
+        lab.close()
     assert there(folders) == []
 
 

@@ -39,13 +39,22 @@ def test_who_is_left_in_a_folder_is_killed(tmp_path: Path) -> None:
     assert left.wait(20) == -signal.SIGKILL
 
 
+def test_whatever_stands_still_is_let_go(tmp_path: Path) -> None:
+    (tmp_path / "web/inner").mkdir(parents=True)
+    for folder in ("web", "web/inner"):  # a pretended group of version 1
+        (tmp_path / folder / "freezer.state").write_text("FROZEN")
+    guard.thaw_all([str(tmp_path), "/no/such/folder"])
+    assert {file.read_text() for file in tmp_path.rglob("freezer.state")} == {"THAWED"}
+
+
 def test_it_waits_for_the_end_of_a_process(tmp_path: Path) -> None:
     (tmp_path / "lab").mkdir()
     watched = subprocess.Popen(["sleep", "1000"])
-    pidfd = os.pidfd_open(watched.pid)
-    argv = [sys.executable, "-I", "-S", guard.__file__, str(pidfd), str(tmp_path / "lab")]
-    with subprocess.Popen(argv, pass_fds=[pidfd]) as process:
-        os.close(pidfd)
+    pidfds = [os.pidfd_open(watched.pid), os.pidfd_open(os.getpid())]
+    argv = [sys.executable, "-I", "-S", guard.__file__, *map(str, pidfds), str(tmp_path / "lab")]
+    with subprocess.Popen(argv, pass_fds=pidfds) as process:
+        for pidfd in pidfds:
+            os.close(pidfd)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.2)
         assert (tmp_path / "lab").exists()

@@ -15,7 +15,8 @@ import pytest
 
 from pyctr_lab import Lab
 from pyctr_lab.kernel import proc
-from pyctr_lab.runtime import world
+from pyctr_lab.kernel.delegation import delegation
+from pyctr_lab.runtime import guard, world
 
 HERE = Path(__file__).parents[1]
 UID = 61235
@@ -126,6 +127,30 @@ def test_an_interpreter_that_cannot_be_read_after_the_drop(readable: Path) -> No
         env = {**os.environ, "PYTHONPATH": closed}
         done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=60)
         assert done.stdout.split() == ["0", "demo"], done.stderr
+
+
+@pytest.fixture
+def given() -> Iterator[None]:
+    """Folders of version 1's trees that belong to the user: there it is all that the user has."""
+    found = delegation()
+    if not found.mounts or found.missing:
+        pytest.skip("this machine has no version 1 of which root could give away a part")
+    folders = [f"{mount}/{UID}" for mount in found.mounts]
+    subprocess.run(["mkdir", *folders], check=True)
+    subprocess.run(["chown", "-R", str(UID), *folders], check=True)
+    yield
+    assert guard.remove_all(folders, 10) == []
+
+
+@ROOT_ONLY
+def test_groups_of_version_1_alone(readable: Path, given: None) -> None:
+    """Without the tree of version 2 nothing kills and stops as a whole: each is killed, and a freezer stops."""
+    rooms = [f"runtime/test_{name}.py" for name in ("cgroup", "usage", "events", "groups")]
+    done = as_user(readable, UID, "-m", "pytest", "-q", "-x", "--tb=short", "-p", "no:cacheprovider", "-rs",
+                   "--deselect=runtime/test_groups.py::test_two_hundred_containers_with_limits",
+                   f"--basetemp={readable}/tmp/groups", *rooms)  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert "nobody has given us" not in done.stdout
 
 
 WITH_RANGE = """
