@@ -319,7 +319,8 @@ class Cgroup:
 
     def _wait_until_empty(self, kill: int = 0) -> None:
         until = time.monotonic() + PATIENCE
-        while pids := self._all_pids():
+        # Looked at twice: a child born while its parent, dead now, was looked at stands in the second list only.
+        while pids := self._all_pids() or self._all_pids():
             if time.monotonic() > until:
                 said = f"{len(pids)} processes of {self.path} had not ended"
                 raise Busy(f"{said} {PATIENCE:.0f} s after they were killed")

@@ -212,6 +212,16 @@ def test_a_frozen_container_can_be_killed(lab: Lab, group: Cgroup) -> None:
     assert not box.alive and group.pids == ()
 
 
+def test_who_was_born_while_the_dead_were_looked_at_is_waited_for(
+    group: Cgroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter([[], [4711], [], []])
+    monkeypatch.setattr(Cgroup, "_all_pids", lambda _: next(looks))
+    group._wait_until_empty()
+    assert not list(looks), "one empty list proves nothing"
+    monkeypatch.undo()
+
+
 @pytest.mark.parametrize("way", ["kill", "remove"])
 def test_a_tree_that_forks_all_the_time_is_killed_as_a_whole(way: str, lab: Lab, group: Cgroup, box: Container) -> None:
     group.limit(pids=40, cpus=1)
