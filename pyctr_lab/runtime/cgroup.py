@@ -10,7 +10,7 @@ import os
 import signal
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from errno import EBUSY, EINVAL, ENODEV
 from typing import TYPE_CHECKING, Any
@@ -308,25 +308,27 @@ class Cgroup:
 
     def kill(self) -> None:
         """Kills all processes here and in groups below, those being born meanwhile too. Waits for their end."""
-        if os.path.exists(f"{self.folders[0]}/cgroup.kill"):
-            self._write(self.folders[0], Setting("cgroup.kill", "1"))
-            self._wait_until_empty()
+        folder = self.folders[0]
+        if os.path.exists(f"{folder}/cgroup.kill"):
+            self._write(folder, Setting("cgroup.kill", "1"))
+            self._until_empty(lambda _: write(folder, "cgroup.kill", "1"))
             return
         if self.frozen:  # version 1: who stands still does not die either
             self.thaw()
         with self._no_births():
-            self._wait_until_empty(signal.SIGKILL)
+            self._until_empty(kill_each)
 
-    def _wait_until_empty(self, kill: int = 0) -> None:
+    def _until_empty(self, kill: Callable[[list[int]], None]) -> None:
+        """Kills again and again: who forks while the kernel goes through its list may leave a child behind.
+
+        Looked at twice: a child born while its parent, dead now, was looked at stands in the second list only.
+        """
         until = time.monotonic() + PATIENCE
-        # Looked at twice: a child born while its parent, dead now, was looked at stands in the second list only.
         while pids := self._all_pids() or self._all_pids():
             if time.monotonic() > until:
                 said = f"{len(pids)} processes of {self.path} had not ended"
                 raise Busy(f"{said} {PATIENCE:.0f} s after they were killed")
-            for pid in pids if kill else ():
-                with suppress(ProcessLookupError):
-                    os.kill(pid, kill)
+            kill(pids)
             time.sleep(0.002)
 
     @contextmanager
@@ -381,3 +383,10 @@ class Cgroup:
 
     def __repr__(self) -> str:
         return f"Cgroup({self.path!r}, {self.limits!r})" if self.is_there else f"Cgroup({self.path!r}, removed)"
+
+
+def kill_each(pids: Iterable[int]) -> None:
+    """Kills processes by their numbers; those that have ended are no loss."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

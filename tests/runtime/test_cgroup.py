@@ -215,10 +215,11 @@ def test_a_frozen_container_can_be_killed(lab: Lab, group: Cgroup) -> None:
 def test_who_was_born_while_the_dead_were_looked_at_is_waited_for(
     group: Cgroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = iter([[], [4711], [], []])
+    looks, killed = iter([[], [4711], [4711], [], []]), []
     monkeypatch.setattr(Cgroup, "_all_pids", lambda _: next(looks))
-    group._wait_until_empty()
+    group._until_empty(killed.append)
     assert not list(looks), "one empty list proves nothing"
+    assert killed == [[4711], [4711]], "who is still there is killed again"
     monkeypatch.undo()
 
 
