@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import select
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 
 from pyctr_lab import cli
 from pyctr_lab.kernel.delegation import delegation
+from pyctr_lab.runtime.carrier import readable
 
 COMMAND = [sys.executable, "-m", "pyctr_lab.cli"]
 
@@ -173,7 +173,7 @@ def test_an_interactive_terminal() -> None:
 def until(fd: int, wanted: bytes, seconds: float = 30) -> bytes:
     said, end = b"", time.monotonic() + seconds
     while wanted not in said:
-        assert select.select([fd], [], [], max(0, end - time.monotonic()))[0], f"no {wanted!r} in {said!r}"
+        assert readable(fd, max(0, end - time.monotonic())), f"no {wanted!r} in {said!r}"
         said += os.read(fd, 4096)
     return said
 

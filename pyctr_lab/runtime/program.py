@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -74,6 +75,7 @@ class Program:
             self._pidfd = os.pidfd_open(self.host_pid)
         except ProcessLookupError:  # nobody has reaped it: so its lab has ended, and it too
             raise Gone(f"{shlex.join(args)} has ended with its lab", hint="lab = Lab() opens a new one") from None
+        self._descriptors = weakref.finalize(self, let_go, streams, self._pidfd)  # also of one nobody waits for
 
     @property
     def stdout(self) -> str:
@@ -127,13 +129,18 @@ class Program:
         return replace(run, reached=self.cgroup.reached(run.victim)) if self.cgroup and there else run
 
     def _let_go(self) -> None:
-        self._streams.close()
-        os.close(self._pidfd)
+        self._descriptors()
         if self.cgroup is not None:
             self.cgroup.remove()
 
     def __repr__(self) -> str:
         return f"Program({shlex.join(self.args)!r})"
+
+
+def let_go(streams: Streams, pidfd: int) -> None:
+    """Closes what a program is held by."""
+    streams.close()
+    os.close(pidfd)
 
 
 def words(argv: Iterable[str]) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 
 from pyctr_lab import BadInput, Gone, Lab, Machine, TimeExpired, Unsupported
 from pyctr_lab.kernel import proc
+from pyctr_lab.runtime.carrier import readable
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -26,7 +26,7 @@ def has_ended(pid: int) -> bool:
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([pidfd], [], [], 20)[0])
+        return readable(pidfd, 20)
     finally:
         os.close(pidfd)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 from errno import EEXIST, ENOENT, EPERM
 
 import pytest
@@ -12,6 +11,7 @@ from pyctr_lab import Lab, steps
 from pyctr_lab.errors import BadInput, Busy, CallError, Gone, Harm, TimeExpired
 from pyctr_lab.kernel import CLONE_NEWIPC, CLONE_NEWPID, KINDS, Call, mkdirat, openat, proc, sethostname, unshare
 from pyctr_lab.kernel.constants import O_WRONLY
+from pyctr_lab.runtime.carrier import readable
 from pyctr_lab.runtime.container import Container
 
 
@@ -213,7 +213,7 @@ def test_one_that_has_died_behind_a_pid_step_is_not_buried_by_others(lab: Lab, b
 
 def wait_for(pid: int) -> int:
     pidfd = os.pidfd_open(pid)
-    select.select([pidfd], [], [])
+    readable(pidfd)
     return pidfd
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import select
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pyctr_lab import Cgroup, Lab, Limits, steps
 from pyctr_lab.errors import BadInput, CallError, Gone, LabError
 from pyctr_lab.kernel.delegation import delegation
 from pyctr_lab.runtime import clean, groups
+from pyctr_lab.runtime.carrier import readable
 from pyctr_lab.runtime.groups import leftovers
 
 RUNS = int(os.environ.get("PYCTR_LAB_RUNS", "20"))
@@ -210,7 +210,7 @@ def held(more: str = "") -> tuple[subprocess.Popen[str], int, int, list[str]]:
 def ended(pidfd: int) -> bool:
     """Waits for a process that is not our child."""
     try:
-        return bool(select.select([pidfd], [], [], 20)[0])
+        return readable(pidfd, 20)
     finally:
         os.close(pidfd)
 

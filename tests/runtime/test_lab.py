@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import pytest
 from pyctr_lab import Lab, steps
 from pyctr_lab.errors import BadInput, Busy, Gone
 from pyctr_lab.kernel import Call, proc
-from pyctr_lab.runtime.carrier import ended
+from pyctr_lab.runtime.carrier import ended, readable
 from pyctr_lab.runtime.container import Container
 
 RUNS = int(os.environ.get("PYCTR_LAB_RUNS", "100"))
@@ -71,7 +70,7 @@ def test_a_lab_that_nobody_holds_ends() -> None:
     box = lab.container("box")
     del lab
     gc.collect()
-    assert select.select([pidfd], [], [], 5)[0]
+    assert readable(pidfd, 5)
     os.close(pidfd)
     with pytest.raises(Gone):
         box.run(["true"])
@@ -82,7 +81,7 @@ def test_a_launcher_that_was_killed_is_told_clearly() -> None:
         box = lab.container("box")
         pidfd = os.pidfd_open(box.host_pid)
         os.kill(lab.host.host_pid, signal.SIGKILL)
-        assert select.select([pidfd], [], [], 5)[0], "all that was inside goes with it"
+        assert readable(pidfd, 5), "all that was inside goes with it"
         os.close(pidfd)
         for ask in (lambda: lab.run(["true"]), lambda: box.run(["true"]), lambda: lab.container("y"), box.view):
             with pytest.raises(Gone) as why:

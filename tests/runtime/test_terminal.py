@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import pty
-import select
 import termios
 import threading
 
 from pyctr_lab import Lab
+from pyctr_lab.runtime.carrier import readable
 from pyctr_lab.runtime.streams import Streams
 from pyctr_lab.runtime.terminal import raw, relay
 
@@ -17,7 +17,7 @@ def until_said(fd: int, words: bytes) -> bytes:
     """What comes from `fd`, up to and with these words."""
     said = b""
     while words not in said:
-        assert select.select([fd], [], [], 20)[0], f"never said {words!r}: {said!r}"
+        assert readable(fd, 20), f"never said {words!r}: {said!r}"
         said += os.read(fd, 1000)
     return said
 
