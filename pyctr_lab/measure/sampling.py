@@ -115,8 +115,8 @@ class Sampler:
     # --- in the thread
     def _look(self, began: float, seen: dict[str, tuple[float, Usage]]) -> None:
         """At moments fixed in advance: a late look does not make the next one late."""
-        number = 0
-        while not self.why:
+        number, over = 0, False
+        while not over:
             number = max(number + 1, int((time.monotonic() - began) / self.every))
             due = min(began + number * self.every, began + self.seconds)
             self._stop.wait(max(0.0, due - time.monotonic()))
@@ -125,6 +125,7 @@ class Sampler:
                 self.why = self.why or "the group is gone"
             elif time.monotonic() - began >= self.seconds:
                 self.why = self.why or "the time is up"
+            over = bool(self.why)  # before it is told: who is stopped while telling looks once more, and tells that
             self._tell()
 
     def _sample(self, began: float, seen: dict[str, tuple[float, Usage]]) -> None:

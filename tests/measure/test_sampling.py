@@ -87,6 +87,21 @@ def test_a_block_sees_what_happened_last(lab):
 
 
 @needs_groups
+def test_the_end_is_told_even_when_it_comes_while_something_is_told(lab):
+    """Else a meter whose button is pressed at that moment never says that it has stopped."""
+    told: list[str] = []
+
+    def heard() -> None:
+        told.append(sampler.why)
+        sampler.stop()  # in its own thread, which does not wait for itself
+
+    sampler = Sampler({"web": lab.cgroup("web", pids=9)}, seconds=60, every=HARDLY, heard=heard)
+    sampler.start()
+    assert sampler.wait(60)
+    assert told == ["", "stopped"]
+
+
+@needs_groups
 @pytest.mark.parametrize("end", ["remove", "close"])
 def test_it_ends_with_the_group_and_with_the_lab(lab, end):
     group = lab.cgroup("web", pids=9)
