@@ -362,10 +362,12 @@ def seen_from_outside(call: Call, lab: Lab, box: Container | None = None) -> Cal
     """The launcher knows the process by its number, and the lab's control groups by their name."""
     if box and call.args[1:2] == ("PID",):
         return write(call.args[0], str(lab.pid_outside(box))).from_outside()  # type: ignore[arg-type]
+    if not any(isinstance(arg, str) and ("/LAB/" in arg or "/PID" in arg) for arg in call.args):
+        return call
     return call._replace(args=tuple(_seen(arg, lab, box) if isinstance(arg, str) else arg for arg in call.args))
 
 
 def _seen(arg: str, lab: Lab, box: Container | None) -> str:
-    if "/LAB/" in arg:
-        return arg.replace("/LAB/", f"/{lab.groups.name}/")
+    if "/LAB/" in arg and any(arg.startswith(f"{place.base}/LAB/") for place in lab.groups.where.everywhere):
+        return arg.replace("/LAB/", f"/{lab.groups.name}/", 1)
     return arg.replace("/proc/PID", f"/proc/{lab.pid_outside(box)}") if box and "/proc/PID" in arg else arg

@@ -215,7 +215,8 @@ class Lab:
                 group = ControlGroup(limits, self.groups.fresh_name()) if limits is not None else None
                 birth, carrier = self._born(recipe, group)
                 environment = env or recipe.environment
-                program = self.become(carrier, self.launcher, command, streams, birth.rest, environment, began)
+                rest = [seen_from_outside(call, self) for call in birth.rest] if birth.before else birth.rest
+                program = self.become(carrier, self.launcher, command, streams, rest, environment, began)
             except BaseException:
                 streams.close()
                 if group is not None:

@@ -129,18 +129,19 @@ def _pressure(folder: str) -> dict[str, Pressure]:
 # ------------------------------------------------------------------------------------------------------------- reached
 def reached(group: Cgroup, victim: str = "") -> tuple[Reached, ...]:
     """Which limits have acted in a group so far. `victim` is who is known to have been killed, if only one was."""
-    counted, limits, found = Events.of(group), group.limits, []
+    counted, found = Events.of(group), []  # a limit is read only when it has acted: most runs meet none
     if counted.oom_kill:
-        value = size.shown(limits.memory) if isinstance(limits.memory, int) else "max"
+        memory = group.memory_max
+        value = size.shown(memory) if isinstance(memory, int) else "max"
         what = f"the kernel killed {victims(group, counted.oom_kill, victim)}"
         found.append(Reached("memory.max", value, counted.oom_kill, what))
     if counted.pids_max:
         what = f"{_times(counted.pids_max)} a new process was refused"
-        found.append(Reached("pids.max", str(limits.pids), counted.pids_max, what))
+        found.append(Reached("pids.max", str(group.pids_max), counted.pids_max, what))
     waited = _throttled(group) if counted.throttled else 0.0
     if waited >= 0.1:  # once or twice happens to everybody
         what = f"it had to wait {waited:.1f} s for its next period"
-        found.append(Reached("cpu.max", f"{limits.cpus} cores", counted.throttled, what))
+        found.append(Reached("cpu.max", f"{group.cpu_max} cores", counted.throttled, what))
     return tuple(found)
 
 

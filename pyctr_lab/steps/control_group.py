@@ -231,8 +231,22 @@ class ControlGroup(Step):
         return made + [call for path, value in self.files() for call in put(path, value)]
 
     def entering(self) -> list[Call]:
-        """The process's number, written to each tree. Version 2 can have it born there instead: see `Birth`."""
+        """The process's number, written to each tree. One that is born for it is there sooner: see `joining`."""
         return [call for folder in self.folders() for call in put(f"{folder}/cgroup.procs", "PID")]
+
+    def birthplace(self) -> str:
+        """The folder in version 2's tree, where there is one: a process can be born there."""
+        trees = zip(homes(self.limits, delegation()), self.folders(), strict=True)
+        return next((folder for place, folder in trees if place.tree.version == 2), "")
+
+    def joining(self) -> list[Call]:
+        """What is left to do for a process born in `birthplace`: to version 1's trees it goes by itself.
+
+        For a process that moves another, the kernel stops all forks and exits, and waits (an RCU grace period: 5 to
+        15 ms). A thread that writes 0 for itself to `tasks` cannot fork or end meanwhile: nobody has to wait.
+        """
+        folders = [folder for folder in self.folders() if folder != self.birthplace()]
+        return [call for folder in folders for call in put(f"{folder}/tasks", "0")]
 
     def describe(self) -> str:
         said = repr(self.limits).removeprefix("Limits(").removesuffix(")")
@@ -255,11 +269,6 @@ class ControlGroup(Step):
     @property
     def title(self) -> str:
         return f"control group {self.name}"
-
-
-def born_in_groups() -> bool:
-    """Whether a process can be born into a group with its limits: where version 2 has all controllers."""
-    return delegation().style == "v2"
 
 
 __all__ = ["ControlGroup", "Limits"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 from operator import or_
 
 from ..errors import BadInput, OrderError
 from ..kernel.calls import Call, execve, fork, unshare
 from ..kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP
-from .control_group import ControlGroup, born_in_groups
+from .control_group import ControlGroup
 from .limits import ENVIRONMENT, DropCapabilities, Environment, NoNewPrivileges, ResourceLimit
 from .mounts import ROOT, HostTree, MinimalDev, PivotRoot, PrivatePropagation, Proc, ReadOnlyRoot
 from .namespaces import IdMaps, LoopbackUp, NewNamespace, SetHostname
@@ -112,19 +112,16 @@ class Birth:
     before: tuple[Call, ...] = ()  # made by the launcher for itself
 
     def into(self, group: ControlGroup) -> Birth:
-        """The same process, in a control group from the start: born there, or (version 1) moved there first of all.
+        """The same process, in a control group from the start: born there (version 2), or it goes there first of all.
 
         A cgroup namespace shows the group in which it was made as `/`: so it is made when the process is there.
         """
-        flags = self.fork.args[0]
+        flags, born_in = self.fork.args[0], group.birthplace()
         assert isinstance(flags, int)
         own = [unshare(CLONE_NEWCGROUP)] if flags & CLONE_NEWCGROUP else []
         plain = flags & ~CLONE_NEWCGROUP
-        if born_in_groups():
-            born = fork(plain | CLONE_INTO_CGROUP, group.folders()[0])
-            return Birth(born, own + self.rest, (*self.before, *group.making()))
-        entering = [call.from_outside() for call in group.entering()]
-        return Birth(fork(plain), entering + own + self.rest, (*self.before, *group.making()))
+        born = fork(plain | CLONE_INTO_CGROUP, born_in) if born_in else fork(plain)
+        return Birth(born, group.joining() + own + self.rest, (*self.before, *group.making()))
 
 
 def born_with(calls: Sequence[Call]) -> Birth:
@@ -141,6 +138,7 @@ def born_with(calls: Sequence[Call]) -> Birth:
     return Birth(fork(flags), [call for call in before if call not in unshared] + list(calls[forks[0] + 1 :]))
 
 
+@lru_cache(maxsize=16)
 def default(hostname: str = "demo", *, ids: int = 65536) -> Recipe:
     """The recipe of `lab.run`: every wall, a read-only view of the host's programs, few powers.
 

@@ -18,7 +18,7 @@ from pyctr_lab.kernel.cgroup import Tree
 from pyctr_lab.kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER
 from pyctr_lab.kernel.delegation import LIMITED, Delegation, Place
 from pyctr_lab.steps import ControlGroup, Limits, Recipe, born_with, control_group
-from pyctr_lab.steps import recipe as recipes
+from pyctr_lab.steps.namespaces import put
 
 
 def test_a_recipe_is_a_sequence_of_its_steps() -> None:
@@ -83,16 +83,18 @@ def test_the_listing_says_who_makes_each_call() -> None:
 
 
 # --- with a control group
-PLACE = Place(Tree(2, LIMITED, "/cg", "/"), "/cg/me", LIMITED)
+V2 = Place(Tree(2, LIMITED, "/cg", "/"), "/cg/me", LIMITED)
+V1 = Place(Tree(1, ("pids",), "/cg/pids", "/"), "/cg/pids/me", ("pids",))
+HALF = Place(Tree(2, (), "/cg/unified", "/"), "/cg/unified/me", ())
+WORLDS = {"v2": (V2,), "v1": (V1,), "hybrid": (HALF, V1)}
 GROUP = ControlGroup(Limits(pids=5), "web")
 
 
-@pytest.fixture(params=[True, False], ids=["born there", "moved there"])
+@pytest.fixture(params=WORLDS)
 def birth(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> steps.Birth:
-    """A start with a user and a cgroup namespace, into a group: as version 2 has it, and as version 1."""
-    pretended = Delegation("v2", (PLACE,), None, frozenset(LIMITED))
+    """A start with a user and a cgroup namespace, into a group: as each kind of machine has it."""
+    pretended = Delegation(request.param, WORLDS[request.param], None, frozenset(LIMITED))
     monkeypatch.setattr(control_group, "delegation", lambda: pretended)
-    monkeypatch.setattr(recipes, "born_in_groups", lambda: request.param)
     plain = born_with([unshare(CLONE_NEWUSER), unshare(CLONE_NEWCGROUP), unshare(CLONE_NEWPID), fork()])
     return plain.into(GROUP)
 
@@ -106,13 +108,14 @@ def test_a_process_is_born_in_its_group_or_enters_it_first_of_all(birth: steps.B
     flags = birth.fork.args[0]
     assert isinstance(flags, int) and not flags & CLONE_NEWCGROUP
     own = unshare(CLONE_NEWCGROUP)
+    folders = GROUP.folders()
     if flags & CLONE_INTO_CGROUP:
-        assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID | CLONE_INTO_CGROUP, "/cg/me/LAB/web")
-        assert birth.rest == [own]
+        assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID | CLONE_INTO_CGROUP, folders.pop(0))
     else:
         assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID)
-        entering = [call.from_outside() for call in GROUP.entering()]
-        assert birth.rest == [*entering, own], "its cgroup namespace shows the group where it was made as /"
+    entering = [call for folder in folders for call in put(f"{folder}/tasks", "0")]
+    assert birth.rest == [*entering, own], "its cgroup namespace shows the group where it was made as /"
+    assert not any(call.outside for call in birth.rest), "in version 1 nobody else moves it: that would wait"
 
 
 def test_a_start_without_a_cgroup_namespace_gets_none(birth: steps.Birth) -> None:
