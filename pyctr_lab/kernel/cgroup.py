@@ -47,7 +47,7 @@ class Tree:
 
 def trees(pid: int | str = "self") -> tuple[Tree, ...]:
     """The trees that are mounted here, version 2 first, with the group of a process in each."""
-    mounts = {_key(mounted): mounted for mounted in reversed(proc.mountinfo("self")) if mounted.kind in KINDS}
+    mounts = {key(mounted): mounted for mounted in reversed(proc.mountinfo("self")) if mounted.kind in KINDS}
     found = []
     for line in proc.text_of(pid, "cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
@@ -63,7 +63,7 @@ KINDS = ("cgroup", "cgroup2")
 NOT_CONTROLLERS = ("rw", "ro", "xattr", "clone_children", "noprefix", "cpuset_v2_mode")
 
 
-def _key(mounted: proc.Mount) -> str:
+def key(mounted: proc.Mount) -> str:
     """As /proc/PID/cgroup names the tree: its controllers, or nothing for version 2."""
     if mounted.kind == "cgroup2":
         return ""

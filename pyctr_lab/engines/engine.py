@@ -1,0 +1,220 @@
+"""The small interface of all engines. They are used inside a room (`room.py`), never outside."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import LabError, TimeExpired, Unsupported
+from ..kernel import proc
+from ..runtime import Run
+from ..runtime.program import words
+
+PATIENCE = 60.0  # seconds that a command may take, unless told otherwise
+SECONDS = 86400  # of the sleep that an instance is: no payload lasts that long
+READY = "ready"
+SLEEP = ("/bin/sh", "-c", f"echo {READY}; exec sleep {SECONDS}")
+"""What an instance is: a program that says that it runs, and then waits."""
+
+
+@dataclass(frozen=True)
+class Available:
+    """Whether an engine can be used here; if not, why, and what would help."""
+
+    yes: bool
+    why: str = ""
+    hint: str = ""
+
+    def __bool__(self) -> bool:
+        return self.yes
+
+
+class Engine:
+    """One engine. `name` is its command line name; `kind` one of "process", "container", "sandbox", "machine".
+
+    Used as a block: `with Runc(place, rootfs) as runc: runc.run(["true"])`. What it needs once (a bundle, a daemon, an
+    image) is made by `prepare`; the end of the block takes it away. `place` is a folder of its own; the root file
+    system `rootfs` is shared, and must not be changed.
+
+    An engine is another file in this folder: a subclass with `commands` (what must be installed), `package` (the Debian
+    package that has it), and `command`: the words that run a program in the foreground. An engine that is no command
+    line says how it runs and starts instead.
+    """
+
+    name = ""
+    kind = "container"
+    about = ""  # one line: what it is
+    commands: tuple[str, ...] = ()
+    package = ""
+    emulated = False  # its processor is software: no fair race
+
+    def __init__(self, place: Path, rootfs: Path) -> None:
+        self.place, self.rootfs = place, rootfs
+        self.stack = ExitStack()
+        self.count = 0
+
+    # --- what an engine says of itself
+    def available(self) -> Available:
+        """Whether its commands are installed; an engine with other demands adds them."""
+        missing = [name for name in self.commands if not shutil.which(name)]
+        if missing:
+            return Available(False, f"{missing[0]} is not installed", f"apt-get install {self.package}")
+        return Available(True)
+
+    def prepare(self) -> None:
+        """Makes what it needs once. What is to be undone is pushed on `self.stack`."""
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """The words that run `argv` in a new container, in the foreground."""
+        raise NotImplementedError
+
+    def payload(self, pids: Iterable[int]) -> int | None:
+        """The process among `pids` that is the instance's sleep; None where the host has no such process."""
+        known, until = list(pids), time.monotonic() + 5.0
+        while time.monotonic() < until:
+            for pid in known:
+                with suppress(OSError):
+                    if proc.text_of(pid, "cmdline") == f"sleep\0{SECONDS}\0":
+                        return pid
+            time.sleep(0.001)  # it has said that it is ready, and turns into the sleep now
+        return None
+
+    # --- what can be done with it
+    def run(self, argv: Iterable[str], *, timeout: float = PATIENCE) -> Run:
+        """Runs a program in a container of its own, to its end. An engine that hangs is killed, with all its helpers.
+
+        Raises TimeExpired after `timeout` seconds, with what was said until then.
+        """
+        before, began = processes(), time.monotonic()
+        line = self.command(words(argv))
+        with subprocess.Popen(
+            line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        ) as program:
+            try:
+                out, err = program.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired as why:
+                end_all(before)
+                said = Run(tuple(line), -signal.SIGKILL, str(why.stdout or ""), str(why.stderr or ""), timeout)
+                raise TimeExpired(f"{self.name} had not ended after {timeout:g} s, and was killed", run=said) from None
+        return Run(tuple(line), program.returncode, out, err, time.monotonic() - began)
+
+    def start(self, *, timeout: float = PATIENCE) -> Instance:
+        """Starts a container that waits, and returns when its program has spoken."""
+        before, began = processes(), time.monotonic()
+        program = subprocess.Popen(
+            self.command(SLEEP), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert program.stdout
+        said = first_line(program.stdout.fileno(), timeout)
+        if said.strip() != READY:
+            end_all(before)
+            program.wait()
+            program.stdout.close()
+            raise LabError(f"{self.name} did not start: {said.strip()[:300] or 'it said nothing'}")
+
+        def bury() -> None:
+            program.wait()
+            assert program.stdout
+            program.stdout.close()
+
+        return Instance(self, bury, before, time.monotonic() - began)
+
+    # --- its life
+    def __enter__(self) -> Engine:
+        found = self.available()
+        if not found:
+            raise Unsupported(f"{self.name}: {found.why}", hint=found.hint)
+        self.place.mkdir(parents=True, exist_ok=True)
+        try:
+            self.prepare()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Takes away what `prepare` has made. Twice is fine."""
+        self.stack.close()
+
+    def fresh(self) -> str:
+        """A name for a container that no other has."""
+        self.count += 1
+        return f"pyctr{self.count}"
+
+
+class Instance:
+    """A container that runs. `seconds` is the time from the call to its program's first output.
+
+    `pids` are all processes that belong to it, whoever made them: the engine's helpers too; `pid` is its program's,
+    None where the host has none (a machine, a kernel in user space).
+    """
+
+    def __init__(self, engine: Engine, bury: Callable[[], object], before: set[int], seconds: float) -> None:
+        self.engine, self.seconds, self._bury = engine, seconds, bury
+        self.pids = frozenset(processes() - before)
+        self.pid = engine.payload(sorted(self.pids))
+
+    def stop(self) -> None:
+        """Ends it at once, and all that belongs to it."""
+        for pid in self.pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._bury()
+        wait_until_gone(self.pids)
+
+
+# ---------------------------------------------------------------------------------------------------------- processes
+def processes() -> set[int]:
+    """All processes of the room."""
+    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
+
+
+def end_all(before: Iterable[int], patience: float = 10.0) -> None:
+    """Kills all processes of the room that were not there before, and whoever they make meanwhile."""
+    known, until = {*before, os.getpid()}, time.monotonic() + patience
+    while (new := {pid for pid in processes() - known if alive(pid)}) and time.monotonic() < until:
+        for pid in new:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.005)
+
+
+def wait_until_gone(pids: Iterable[int], patience: float = 10.0) -> None:
+    """Waits until none of them is alive; PID 1 of the room buries them."""
+    until = time.monotonic() + patience
+    while any(map(alive, pids)) and time.monotonic() < until:
+        time.sleep(0.001)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process has not ended; one that nobody has buried yet has."""
+    try:
+        return proc.state(pid) not in "Z-"
+    except OSError:
+        return False
+
+
+def first_line(fd: int, timeout: float) -> str:
+    """What is said until the first line that is "ready", the end, or the timeout; only that line if it comes."""
+    poll, said, until = select.poll(), b"", time.monotonic() + timeout
+    poll.register(fd, select.POLLIN)
+    while (left := until - time.monotonic()) > 0:
+        if poll.poll(left * 1000):
+            more = os.read(fd, 4096)
+            said += more
+            if READY.encode() in (line.strip() for line in said.splitlines()):
+                return READY
+            if not more:
+                break
+    return said.decode(errors="replace")

@@ -1,0 +1,241 @@
+"""What a room is made of, from the inside: `python -m pyctr_lab.engines.inside MODULE:FUNCTION ARGUMENTS`.
+
+Three processes. The first has control groups made for the room, with a guard, and waits. The second is PID 1 of the
+room's namespaces: it furnishes them, and reaps. The third does the work, and tells it on standard output, a JSON line
+each. See namespaces(7), pid_namespaces(7), cgroup_namespaces(7).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import LabError
+from ..kernel import cgroup, proc
+from ..kernel.constants import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_REC,
+    PR_SET_DUMPABLE,
+    PR_SET_PDEATHSIG,
+    SIGKILL,
+    SUID_DUMP_USER,
+)
+from ..kernel.delegation import PREFIX, Place, delegation
+from ..runtime import groups, world
+from ..steps.control_group import inherited, unfurnished
+
+WORK = "/run/pyctr-lab"  # a tmpfs of the room: engines keep all that is theirs below it
+ROOM = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
+HARMLESS = MS_NOSUID | MS_NODEV | MS_NOEXEC
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def tell(kind: str, content: Any) -> None:
+    """One line to whoever opened the room."""
+    print(json.dumps([kind, content]), flush=True)
+
+
+def call(name: str, *args: Any) -> None:
+    """A system call by libc's wrapper. Raises OSError."""
+    words = [os.fsencode(arg) if isinstance(arg, str) else arg for arg in args]
+    if getattr(libc, name)(*words) == -1:
+        raise OSError(ctypes.get_errno(), f"{name}{args}: {os.strerror(ctypes.get_errno())}")
+
+
+def die_with(parent: int) -> None:
+    """Killed by the kernel when the parent ends. See PR_SET_PDEATHSIG(2const); it may have ended before."""
+    call("prctl", PR_SET_PDEATHSIG, SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+# ------------------------------------------------------------------------------------------------- the first process
+@dataclass(frozen=True)
+class Hierarchy:
+    """A hierarchy of control groups that is mounted here; engines use those too that limit nothing."""
+
+    mount: str
+    words: str  # what it is mounted with; empty for version 2
+    base: str  # the folder of our own group in it
+
+    @property
+    def ours(self) -> bool:
+        """Whether we may have groups in it."""
+        return os.access(self.base, os.W_OK) and os.access(f"{self.base}/cgroup.procs", os.W_OK)
+
+
+def hierarchies() -> list[Hierarchy]:
+    """All of them, in the order of /proc/self/cgroup. See cgroups(7)."""
+    mounts = {cgroup.key(mounted): mounted for mounted in proc.mountinfo("self") if mounted.kind in cgroup.KINDS}
+    found = []
+    for line in proc.text_of("self", "cgroup").splitlines():
+        _, words, path = line.split(":", 2)
+        if words in mounts:
+            mounted = mounts[words]
+            below = "" if ".." in path else os.path.relpath(path, mounted.root)
+            found.append(Hierarchy(mounted.target, words, os.path.normpath(f"{mounted.target}/{below}")))
+    return found
+
+
+def take_groups(all_: list[Hierarchy]) -> list[str]:
+    """Control groups for the room, as far as somebody has given us any; a guard removes them. See `runtime/groups`."""
+    where = delegation()
+    places = {place.tree.mount: place for place in where.everywhere}
+    bases = {each.mount: places[each.mount].base if each.mount in places else each.base for each in all_}
+    folders = [f"{bases[each.mount]}/{PREFIX}{os.getpid()}" for each in all_ if each.mount in places or each.ours]
+    if not folders:
+        return []
+    with groups.alone(where) if where.places else nullcontext():
+        for place in where.everywhere:
+            make_ready(place, whole=where.style == "v2")
+        for folder in folders:
+            os.mkdir(folder)
+        for place in where.everywhere:
+            for setting in inherited(place):
+                groups.write(f"{place.base}/{PREFIX}{os.getpid()}", setting.file, setting.value)
+    if folders:
+        groups.start_guard(os.getpid(), folders)
+    for folder in folders:
+        groups.enter(folder, [os.getpid()])
+    return folders
+
+
+def make_ready(place: Place, *, whole: bool) -> None:
+    """So that groups below it can have what it has."""
+    for setting in unfurnished(place):
+        groups.write(place.base, setting.file, setting.value)
+    if whole:
+        if place.base != place.tree.mount:
+            groups.make_room(place.base)
+        groups.pass_on(place.base, place.controllers)
+
+
+def own_world(folders: list[str]) -> int:
+    """The room's namespaces; PID 1 of them is forked last, and its number returned. In it, 0 is returned."""
+    if os.getuid():
+        as_root_of_its_own()
+    call("unshare", ROOM)
+    for folder in folders:
+        leave_to_children(folder)
+    alive, held = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(alive)
+        return pid
+    os.close(held)
+    die_with(0)  # which is its parent's number, seen from the new namespace
+    if select.select([alive], [], [], 0)[0]:  # that may have ended before we asked
+        os._exit(1)
+    return 0
+
+
+def as_root_of_its_own() -> None:
+    """A user becomes root in a user namespace; the ids are written by a helper that has stayed outside."""
+    here, there = os.pipe()
+    parent = os.getpid()
+    helper = os.fork()
+    if not helper:
+        os.close(there)
+        os.read(here, 1)
+        world.map_ids(parent)
+        os._exit(0)
+    call("unshare", CLONE_NEWUSER)
+    os.close(there)
+    os.close(here)
+    if os.waitpid(helper, 0)[1]:
+        raise OSError("no ids were given to the engines' room")
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    call("prctl", PR_SET_DUMPABLE, SUID_DUMP_USER)  # else its /proc files would be root's
+    die_with(os.getppid())  # forgotten by a change of ids
+
+
+def leave_to_children(folder: str) -> None:
+    """Version 2 has processes in leaves only: so the room's own go to one, and its engines' groups can have limits."""
+    if os.path.exists(f"{folder}/cgroup.subtree_control"):
+        os.mkdir(f"{folder}/{groups.HOST}")
+        groups.enter(f"{folder}/{groups.HOST}", [os.getpid()])
+        groups.pass_on(folder, tuple(cgroup.read(folder, "cgroup.controllers").split()))
+
+
+# ------------------------------------------------------------------------------------------------------ its PID 1
+def furnish(all_: list[Hierarchy]) -> None:
+    """A /proc, a /run and control groups of the room's own; the machine's files otherwise, but no mount gets out."""
+    call("mount", None, "/", None, MS_REC | MS_PRIVATE, None)
+    with suppress(OSError):  # in a container that covers parts of /proc a user may mount none
+        call("mount", "proc", "/proc", "proc", HARMLESS, None)
+    for each in all_:
+        show_own(each)
+    call("mount", "tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+    os.mkdir(WORK)
+    with suppress(FileNotFoundError):
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=False, stderr=subprocess.DEVNULL)
+    call("sethostname", "room", 4)
+
+
+def show_own(each: Hierarchy) -> None:
+    """Mounts a hierarchy anew: seen from a cgroup namespace of its own, it begins at the room's group."""
+    words = f"none,{each.words}" if each.words.startswith("name=") else each.words
+    with suppress(OSError):
+        call("mount", "cgroup", each.mount, "cgroup" if words else "cgroup2", HARMLESS, words or None)
+
+
+def init(work: Callable[[], None]) -> int:
+    """PID 1: has the work done, and reaps whatever else ends meanwhile. Returns the worker's status."""
+    worker = os.fork()
+    if not worker:
+        work()
+        os._exit(0)
+    while True:
+        pid, status = os.wait()
+        if pid == worker:
+            return os.waitstatus_to_exitcode(status) & 0xFF
+
+
+# ------------------------------------------------------------------------------------------------------- the worker
+def work(target: str, arguments: dict[str, Any]) -> None:
+    """Tells all that the generator yields."""
+    module, _, name = target.partition(":")
+    try:
+        rows: Iterator[Any] = getattr(importlib.import_module(module), name)(**arguments)
+        for row in rows:
+            tell("row", row)
+        tell("end", None)
+    except LabError as why:
+        tell("error", [why.message, why.hint])
+
+
+def main(target: str, arguments: dict[str, Any]) -> int:
+    """The room, from its first process on."""
+    die_with(os.getppid())
+    all_ = hierarchies()
+    folders = take_groups(all_)
+    tell("groups", folders)
+    pid = own_world(folders)
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF
+    furnish(all_)
+    return init(lambda: work(target, arguments))
+
+
+if __name__ == "__main__":
+    os._exit(main(sys.argv[1], json.loads(sys.argv[2])))

@@ -1,0 +1,189 @@
+"""What experiments return: samples, each with its unit, engine and repetition, and the machine they are true for."""
+
+from __future__ import annotations
+
+import csv
+import os
+import platform
+import re
+import statistics
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ..kernel.delegation import delegation
+
+UNITS = {
+    "startup": "ms",  # from the call to the reaped program, /bin/true
+    "first_output": "ms",  # from the call to the program's first line
+    "memory": "MiB",  # proportional set size of all that belongs to `instances` instances, and kernel memory where told
+    "disk": "MiB",  # what an instance adds on disk
+    "cpu": "s",  # a fixed computation
+    "syscalls": "1/s",  # read(2) and write(2) of one byte
+    "files": "s",  # a thousand small files, warm
+    "density": "ms",  # the start of number `instances`, with all before it alive
+    "empty": "ms",  # an experiment that does nothing: what measuring itself costs
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measured value. `repetition` counts from 1; 0 is the warm-up, which figures leave out.
+
+    `instances` is how many were alive with it, itself counted. `seconds` is when it was taken, from the experiment's
+    begin. `emulated`: its processor was software.
+    """
+
+    experiment: str
+    engine: str
+    value: float
+    unit: str
+    repetition: int = 1
+    instances: int = 1
+    seconds: float = 0.0
+    emulated: bool = False
+
+    @property
+    def warm(self) -> bool:
+        """Whether it counts: the first round of an engine is a warm-up."""
+        return self.repetition > 0
+
+
+@dataclass
+class Results:
+    """All samples of one or several experiments, in the order in which they were taken.
+
+    `missing` says why an engine is not among them, `notes` what else must be known: repetitions that the time did not
+    allow, an interrupted run. `machine` describes the computer, key by key.
+    """
+
+    samples: list[Sample] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    machine: dict[str, str] = field(default_factory=dict)
+
+    def values(self, experiment: str, engine: str, instances: int | None = None) -> list[float]:
+        """The values of one engine without the warm-up; of one number of instances, if that is given."""
+        return [
+            each.value
+            for each in self.of(experiment)
+            if each.engine == engine and each.warm and instances in (None, each.instances)
+        ]
+
+    def of(self, experiment: str) -> Iterator[Sample]:
+        """The samples of one experiment."""
+        return (each for each in self.samples if each.experiment == experiment)
+
+    def median(self, experiment: str, engine: str, instances: int | None = None) -> float:
+        """The middle value. Raises KeyError where there is none."""
+        return self.spread(experiment, engine, instances)[1]
+
+    def spread(self, experiment: str, engine: str, instances: int | None = None) -> tuple[float, float, float]:
+        """The least value, the median, the greatest; nothing is thrown away. Raises KeyError where there is none."""
+        values = self.values(experiment, engine, instances)
+        if not values:
+            raise KeyError(f"{experiment} of {engine} was not measured")
+        return min(values), statistics.median(values), max(values)
+
+    def engines(self, experiment: str) -> list[str]:
+        """Those that were measured, by their median, the least first."""
+        names = {each.engine for each in self.of(experiment) if each.warm}
+        return sorted(names, key=lambda name: (self.median(experiment, name), name))
+
+    def emulated(self, engine: str) -> bool:
+        """Whether an engine's processor was software: no fair race then."""
+        return any(each.emulated for each in self.samples if each.engine == engine)
+
+    def ratio(self, experiment: str, engine: str, to: str) -> float:
+        """How many times another engine's median: ratios travel between machines, milliseconds do not."""
+        return self.median(experiment, engine) / self.median(experiment, to)
+
+    # --- kept
+    def save(self, path: Path | str) -> Path:
+        """As CSV, one sample a line; machine, notes and what is missing stand above, in lines that begin with #."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            for kind, lines in (("machine", self.machine), ("missing", self.missing)):
+                file.writelines(f"# {kind}: {key}: {one_line(value)}\n" for key, value in lines.items())
+            file.writelines(f"# note: {one_line(note)}\n" for note in self.notes)
+            writer = csv.DictWriter(file, [each.name for each in fields(Sample)])
+            writer.writeheader()
+            writer.writerows(asdict(each) for each in self.samples)
+        return path
+
+    @classmethod
+    def load(cls, path: Path | str) -> Results:
+        """What `save` has written."""
+        found = cls()
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            kind, _, rest = line.removeprefix("# ").partition(": ")
+            if line.startswith("# note"):
+                found.notes.append(rest)
+            elif line.startswith("# "):
+                key, _, value = rest.partition(": ")
+                (found.machine if kind == "machine" else found.missing)[key] = value
+        rows = csv.DictReader(line for line in lines if not line.startswith("# "))
+        found.samples = [sample(row) for row in rows]
+        return found
+
+
+def sample(row: dict[str, Any]) -> Sample:
+    """A sample from its words."""
+    return Sample(
+        row["experiment"],
+        row["engine"],
+        float(row["value"]),
+        row["unit"],
+        int(row["repetition"]),
+        int(row["instances"]),
+        float(row["seconds"]),
+        str(row["emulated"]) == "True",
+    )
+
+
+def joined(several: Iterable[Results]) -> Results:
+    """Several as one, with the first one's machine."""
+    all_ = list(several)
+    return Results(
+        [each for results in all_ for each in results.samples],
+        {name: why for results in all_ for name, why in results.missing.items()},
+        [note for results in all_ for note in results.notes],
+        all_[0].machine if all_ else {},
+    )
+
+
+def one_line(text: str) -> str:
+    """Without line breaks."""
+    return " ".join(text.split())
+
+
+# ------------------------------------------------------------------------------------------------------- the computer
+def machine() -> dict[str, str]:
+    """What figures are true for: processor, memory, kernel, distribution, control groups."""
+    return {
+        "processor": processor(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / (1 << 30):.1f} GiB",
+        "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "distribution": distribution(),
+        "control groups": delegation().style,
+        "user": "root" if os.getuid() == 0 else "an ordinary user",
+        "Python": platform.python_version(),
+    }
+
+
+def processor() -> str:
+    """Its name, as /proc/cpuinfo has it."""
+    found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return found[1] if found else platform.machine()
+
+
+def distribution() -> str:
+    """Its name. See os-release(5)."""
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "unknown")
+    except OSError:
+        return "unknown"
