@@ -272,7 +272,7 @@ inside() {
 lessons() {
     # Those that count what hundreds of containers leave take minutes here; they ask for size, not for another kernel.
     step "the kernel's tests inside, as student under cgroup v2" \
-        guest_tests tests/kernel tests/steps tests/runtime -k "'not hundreds_alive and not runs_leave_everything'"
+        guest_tests tests/kernel tests/steps tests/runtime tests/measure/test_neighbour.py -k "'not hundreds_alive and not runs_leave_everything'"
     step "the lessons inside" guest_tests --nbval notebooks
     step "destroy, and a new machine: the changed notebook is there" begin_again
 }

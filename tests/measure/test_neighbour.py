@@ -94,7 +94,8 @@ def test_the_limits_are_those_that_were_asked_for(stage):
 
 @needs_groups
 @pytest.mark.alone
-def test_the_aggregator_starves_the_server_and_a_limit_gives_it_back():
+@pytest.mark.parametrize("time", range(int(os.environ.get("PYCTR_LAB_SCENARIOS", "1"))))
+def test_the_aggregator_starves_the_server_and_a_limit_gives_it_back(time):
     """The real one. Ten of ten runs held it with far wider margins; medians of three interleaved rounds."""
     with Lab() as lab:
         alone, loose, limited = measure_neighbour(lab)
