@@ -29,6 +29,7 @@ from ..kernel.constants import (
     CLONE_NEWPID,
     CLONE_NEWUSER,
     CLONE_NEWUTS,
+    MNT_DETACH,
     MS_NODEV,
     MS_NOEXEC,
     MS_NOSUID,
@@ -44,6 +45,7 @@ from ..runtime import groups, world
 from ..steps.control_group import inherited, unfurnished
 
 WORK = "/run/pyctr-lab"  # a tmpfs of the room: engines keep all that is theirs below it
+HOME = f"{WORK}/home"
 ROOM = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
 HARMLESS = MS_NOSUID | MS_NODEV | MS_NOEXEC
 libc = ctypes.CDLL(None, use_errno=True)
@@ -186,15 +188,26 @@ def furnish(all_: list[Hierarchy]) -> None:
     for each in all_:
         show_own(each)
     call("mount", "tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+    call("mount", "tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")  # Podman keeps its locks there
     os.mkdir(WORK)
+    os.mkdir(HOME)
+    os.environ.update(HOME=HOME, XDG_RUNTIME_DIR=HOME)
     with suppress(FileNotFoundError):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=False, stderr=subprocess.DEVNULL)
     call("sethostname", "room", 4)
+    delegation.cache_clear()  # what may be limited is another thing here
 
 
 def show_own(each: Hierarchy) -> None:
-    """Mounts a hierarchy anew: seen from a cgroup namespace of its own, it begins at the room's group."""
+    """Mounts a hierarchy anew: seen from a cgroup namespace of its own, it begins at the room's group.
+
+    Over itself it cannot be mounted (EBUSY). Root takes the machine's mount away; a user may not, and covers it.
+    """
     words = f"none,{each.words}" if each.words.startswith("name=") else each.words
+    try:
+        call("umount2", each.mount, MNT_DETACH)
+    except OSError:
+        call("mount", "tmpfs", each.mount, "tmpfs", HARMLESS, None)
     with suppress(OSError):
         call("mount", "cgroup", each.mount, "cgroup" if words else "cgroup2", HARMLESS, words or None)
 

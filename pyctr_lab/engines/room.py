@@ -37,7 +37,7 @@ class Room:
     def __init__(self, target: str, **arguments: Any) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pyctr_lab.engines.inside", target, json.dumps(arguments)],
+            [sys.executable, "-P", "-m", "pyctr_lab.engines.inside", target, json.dumps(arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._said,

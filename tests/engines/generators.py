@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pyctr_lab.engines import ALL, rootfs
+from pyctr_lab.engines.engine import alive
 from pyctr_lab.engines.inside import WORK
 
 
@@ -39,5 +40,5 @@ def tried(engines: Sequence[str]) -> Iterator[object]:
             instance = engine.start()
             row |= {"pids": len(instance.pids), "payload": instance.pid, "seconds": instance.seconds}
             instance.stop()
-            row["left"] = [pid for pid in instance.pids if os.path.exists(f"/proc/{pid}")]
+            row["left"] = [pid for pid in instance.pids if alive(pid)]
             yield row
