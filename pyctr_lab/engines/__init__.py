@@ -1,6 +1,7 @@
 """Other people's runtimes behind one small interface, in a room of their own."""
 
 from .bubblewrap import Bubblewrap
+from .docker import Docker
 from .engine import Available, Engine, Instance
 from .lxc import Lxc
 from .nspawn import Nspawn
@@ -8,11 +9,11 @@ from .oci import Crun, Gvisor, Runc
 from .ours import Ours
 from .plain import Plain
 from .podman import Podman
+from .qemu import Qemu
 from .room import Room
 from .unshare import Unshare
 
-ALL: dict[str, type[Engine]] = {
-    each.name: each for each in (Plain, Ours, Unshare, Bubblewrap, Lxc, Nspawn, Crun, Runc, Gvisor, Podman)
-}
+KINDS = (Plain, Ours, Unshare, Bubblewrap, Lxc, Nspawn, Crun, Runc, Gvisor, Podman, Docker, Qemu)
+ALL: dict[str, type[Engine]] = {each.name: each for each in KINDS}
 
 __all__ = ["ALL", "Available", "Engine", "Instance", "Room"]

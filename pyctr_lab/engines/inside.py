@@ -191,6 +191,7 @@ def furnish(all_: list[Hierarchy]) -> None:
     call("mount", "tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")  # Podman keeps its locks there
     os.mkdir(WORK)
     os.mkdir(HOME)
+    os.environ.setdefault("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))  # the guests' kernel is kept there
     os.environ.update(HOME=HOME, XDG_RUNTIME_DIR=HOME)
     with suppress(FileNotFoundError):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=False, stderr=subprocess.DEVNULL)

@@ -22,6 +22,7 @@ class Nspawn(Engine):
         return Available(False, "systemd-nspawn wants to be root", "it can be measured as root, or in ./lab vm")
 
     def command(self, argv: Sequence[str]) -> list[str]:
+        how = ["--read-only", "--timezone=off", "--link-journal=no", "--console=pipe"]
         alone = [
             "--register=no",
             "--keep-unit",
@@ -30,7 +31,7 @@ class Nspawn(Engine):
             "--link-journal=no",
             "--timezone=off",
         ]
-        return ["systemd-nspawn", "-q", "-D", str(self.rootfs), "-M", self.fresh(), "--read-only", *alone, *argv]
+        return ["systemd-nspawn", "-q", "-D", str(self.rootfs), "-M", self.fresh(), *how, *alone, *argv]
 
 
 def root_outside() -> bool:

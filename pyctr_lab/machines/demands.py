@@ -56,6 +56,13 @@ def check(
     return Demand(demand.memory, demand.cpus, place, found, accelerator, timeout)
 
 
+def check_folder(files: Path | str) -> Path:
+    """A folder that is there. Raises BadInput."""
+    if not Path(files).is_dir():
+        raise BadInput(f"{files} is no folder, so a guest cannot have what is in it")
+    return Path(files)
+
+
 def check_memory(memory: int | str) -> int:
     """In bytes: between what Linux needs to start and what the host has."""
     asked = size.parse(memory, what="memory")

@@ -16,9 +16,26 @@ PLACES = "/bin:/usr/bin:/usr/local/bin:/sbin:/usr/sbin"
 DIRECTORIES = ("bin", "sbin", "dev", "etc", "mnt", "modules", "proc", "root", "run", "sys", "tmp", "usr")
 
 
-def make(kernel: GuestKernel) -> bytes:
-    """The archive for this kernel. Raises Unsupported where there is no busybox that needs no library."""
-    return cpio.archive(entries(kernel, busybox()))
+def make(kernel: GuestKernel, tree: Path | None = None) -> bytes:
+    """The archive for this kernel, and what lies below `tree` if one is given.
+
+    Raises Unsupported where there is no busybox that needs no library.
+    """
+    ours = list(entries(kernel, busybox()))
+    known = {entry.name for entry in ours}
+    return cpio.archive([*ours, *(entry for entry in below(tree) if entry.name not in known)] if tree else ours)
+
+
+def below(tree: Path) -> Iterator[cpio.Entry]:
+    """What lies below a folder: folders, files and links, each folder before what is in it. Nothing is followed."""
+    for path in sorted(tree.rglob("*")):
+        name = str(path.relative_to(tree))
+        if path.is_symlink():
+            yield cpio.symlink(name, str(path.readlink()))
+        elif path.is_dir():
+            yield cpio.directory(name)
+        elif path.is_file():
+            yield cpio.file(name, path.read_bytes(), executable=bool(path.stat().st_mode & 0o111))
 
 
 def entries(kernel: GuestKernel, program: Path) -> Iterator[cpio.Entry]:

@@ -32,8 +32,9 @@ class Machine:
 
     `memory` is a size ("256M"), `cpus` may be more than the host has. `disk` is a file that becomes the guest's
     /dev/vda and outlives it; with a `disk_size` it is made where it is not there. `lab` is the lab whose process QEMU
-    becomes: else the newest, else one of its own. `kernel` is another kernel than the one that is found; `accelerator`
-    is "kvm" or "tcg", else KVM where guests are known to run under it. `timeout`: seconds until the guest must answer.
+    becomes: else the newest, else one of its own. `kernel` is another kernel than the one that is found. What is
+    in the folder `files` the guest finds below its `/`, but for what is there already. `accelerator` is "kvm" or "tcg",
+    else KVM where guests are known to run under it. `timeout`: seconds until the guest must answer.
 
     `boot_seconds` is the time from the start of QEMU to the guest's first answer; `kvm` is what is known of KVM here:
     whether it `.works`, and if not the `.reason`.
@@ -51,14 +52,16 @@ class Machine:
         disk_size: int | str | None = None,
         lab: Lab | None = None,
         kernel: Path | str | None = None,
+        files: Path | str | None = None,
         accelerator: str | None = None,
         timeout: float = ANSWER,
     ) -> None:
         if lab is not None and not isinstance(lab, Lab):
             raise BadInput(f"a machine lives in a Lab, not in {type(lab).__name__}")
         demand = demands.check(memory, cpus, disk, disk_size, kernel, accelerator, timeout)
+        tree = None if files is None else demands.check_folder(files)
         self.kernel = demand.kernel or guest_kernel.find()
-        contents = {"kernel": self.kernel.image.read_bytes(), "initramfs": initramfs.make(self.kernel)}
+        contents = {"kernel": self.kernel.image.read_bytes(), "initramfs": initramfs.make(self.kernel, tree)}
         hardware = Hardware(demand.memory, demand.cpus, disk=demand.disk is not None, tsc_khz=tsc.khz())
         self._lock = threading.RLock()
         with ExitStack() as undo, ExitStack() as opened:
