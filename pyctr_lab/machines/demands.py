@@ -56,7 +56,7 @@ def check(
     return Demand(demand.memory, demand.cpus, place, found, accelerator, timeout)
 
 
-def check_folder(files: Path | str) -> Path:
+def check_files(files: Path | str) -> Path:
     """A folder that is there. Raises BadInput."""
     if not Path(files).is_dir():
         raise BadInput(f"{files} is no folder, so a guest cannot have what is in it")

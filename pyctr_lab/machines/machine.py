@@ -59,15 +59,15 @@ class Machine:
         if lab is not None and not isinstance(lab, Lab):
             raise BadInput(f"a machine lives in a Lab, not in {type(lab).__name__}")
         demand = demands.check(memory, cpus, disk, disk_size, kernel, accelerator, timeout)
-        tree = None if files is None else demands.check_folder(files)
+        tree = None if files is None else demands.check_files(files)
         self.kernel = demand.kernel or guest_kernel.find()
         contents = {"kernel": self.kernel.image.read_bytes(), "initramfs": initramfs.make(self.kernel, tree)}
         hardware = Hardware(demand.memory, demand.cpus, disk=demand.disk is not None, tsc_khz=tsc.khz())
         self._lock = threading.RLock()
         with ExitStack() as undo, ExitStack() as opened:
             self.lab = lab or Lab.current() or undo.enter_context(Lab())
-            files = {"disk": opened.enter_context(demand.disk.open("r+b")).fileno()} if demand.disk else {}
-            start = partial(started, self.lab, hardware, contents, files, demand.timeout)
+            descriptors = {"disk": opened.enter_context(demand.disk.open("r+b")).fileno()} if demand.disk else {}
+            start = partial(started, self.lab, hardware, contents, descriptors, demand.timeout)
             booted = boot(start, demand.accelerator)
             self._emulator, self.boot_seconds, self.kvm = booted.emulator, booted.seconds, booted.kvm
             undo.callback(self._emulator.kill)

@@ -31,6 +31,18 @@ def test_each_entry_stands_behind_its_directory(tmp_path: Path) -> None:
     assert content["bin/busybox"] == program.read_bytes()
 
 
+def test_a_tree_of_files_comes_with_it_each_behind_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "data/deep").mkdir(parents=True)
+    (tmp_path / "data/deep/file").write_bytes(b"seven")
+    (tmp_path / "data/link").symlink_to("deep/file")
+    (tmp_path / "data/tool").write_bytes(b"#!")
+    (tmp_path / "data/tool").chmod(0o700)
+    found = {entry.name: entry for entry in initramfs.below(tmp_path)}
+    assert list(found) == ["data", "data/deep", "data/deep/file", "data/link", "data/tool"]
+    assert found["data/deep/file"].content == b"seven" and found["data/link"].content == b"deep/file"
+    assert stat.S_ISLNK(found["data/link"].mode) and found["data/tool"].mode & 0o111 == 0o111
+
+
 def test_a_busybox_with_libraries_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "busybox").write_bytes(b"\x7fELF /lib64/ld-linux-x86-64.so.2")
     (tmp_path / "busybox").chmod(0o755)

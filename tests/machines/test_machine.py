@@ -143,6 +143,17 @@ def test_a_disk_keeps_what_was_synced_when_the_plug_is_pulled(lab: Lab, tmp_path
     assert b"late" in disk.read_bytes()
 
 
+def test_files_of_the_host_are_copied_in_and_what_is_there_stays(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/word").write_text("hello")
+    (tmp_path / "init").write_text("not yours")
+    with Machine(memory="128M", lab=lab, files=tmp_path) as machine:
+        assert machine.run(["cat", "/data/word"]).stdout == "hello"
+        assert machine.run(["head", "-n", "1", "/init"]).stdout == "#!/bin/sh\n"
+    with pytest.raises(BadInput, match="no folder"):
+        Machine(lab=lab, files=tmp_path / "data/word")
+
+
 def test_a_guest_that_switches_itself_off_is_gone(lab: Lab, vm: Machine) -> None:
     with Machine(lab=lab, memory="128M") as other:
         assert other.host_pid != vm.host_pid and vm.run(["true"]).returncode == 0

@@ -71,7 +71,9 @@ def test_rows_become_a_file(tmp_path):
 @needs_groups
 def test_three_acts_of_real_programs(stage):
     seen = []
-    acts = measure_neighbour(stage, seconds=0.2, rounds=2, progress=lambda done, all_: seen.append((done, all_)))
+    acts = measure_neighbour(
+        stage, seconds=0.2, rounds=2, budget=600, progress=lambda done, all_: seen.append((done, all_))
+    )
     assert tuple(act.name for act in acts) == ACTS
     assert seen == [(n, 6) for n in range(1, 7)]
     alone, loose, limited = acts

@@ -1,0 +1,113 @@
+"""What a running container is, whoever made it: read from /proc alone, so that engines can be compared."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..kernel import cgroup, proc
+from ..kernel.constants import KIND_FLAGS
+from ..runtime.view import capability_names
+
+WHOLE = 1 << 32  # a map that leaves every id what it is
+
+
+@dataclass(frozen=True)
+class Record:
+    """The walls of one container. `own` and `shared` are kinds of namespaces, compared with the engine's surroundings.
+
+    `cgroup` is the group of its program, where control groups are shown; `limits` what limits it there, by the kernel's
+    file names. `seccomp`: 0 none, 2 a filter (prctl(2)). `covered` are the parts of /proc and /sys that it does not see.
+    `uid_map`: "full" (every id is what it was), "one id", or "a range".
+    """
+
+    own: tuple[str, ...]
+    shared: tuple[str, ...]
+    cgroup: str
+    limits: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    seccomp: int
+    no_new_privs: bool
+    mounts: int
+    covered: tuple[str, ...]
+    uid_map: str
+    processes: int  # that belong to it, helpers too
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Record:
+        """What `as_json` has written, also when JSON has made lists of its tuples."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+
+
+def record(pid: int, processes: int = 1) -> Record:
+    """What is known of a process of the room. Raises ProcessLookupError when it has ended."""
+    namespaces, status = proc.namespaces(pid), proc.status(pid)
+    here = proc.namespaces("self")
+    kinds = [kind for kind in KIND_FLAGS if kind in namespaces]
+    mounts = proc.mountinfo(pid)
+    return Record(
+        own=tuple(kind for kind in kinds if namespaces[kind] != here[kind]),
+        shared=tuple(kind for kind in kinds if namespaces[kind] == here[kind]),
+        cgroup=group_of(pid),
+        limits=limits_of(pid),
+        capabilities=tuple(sorted(capability_names(status["CapEff"]))),
+        seccomp=int(status.get("Seccomp", "0")),
+        no_new_privs=status.get("NoNewPrivs") == "1",
+        mounts=len(mounts),
+        covered=tuple(sorted({mount.target for mount in mounts if is_cover(mount.target)})),
+        uid_map=shape(proc.uid_map(pid)),
+        processes=processes,
+    )
+
+
+def is_cover(target: str) -> bool:
+    """Whether a mount lies over a part of /proc or of /sys/firmware: there is no other reason to mount there."""
+    return target.startswith("/proc/") or target == "/sys/firmware" or target.startswith("/sys/devices")
+
+
+def shape(ranges: tuple[proc.IdRange, ...]) -> str:
+    """A user map in a word or two."""
+    count = sum(each.count for each in ranges)
+    if any(each.count >= WHOLE - 1 and each.inside == each.outside == 0 for each in ranges):
+        return "full"
+    if ranges == proc.uid_map("self"):  # in a room that is itself in a user namespace
+        return "full"
+    return "one id" if count == 1 else "a range" if count else "none"
+
+
+# ------------------------------------------------------------------------------------------------------ control groups
+FILES = {
+    "memory": ("memory.max", "memory.limit_in_bytes"),
+    "pids": ("pids.max", "pids.max"),
+    "cpu": ("cpu.max", "cpu.cfs_quota_us"),
+}
+NO_LIMIT = 1 << 60  # version 1 writes "no limit" of memory as the highest multiple of a page
+
+
+def group_of(pid: int) -> str:
+    """Its group in the tree that limits memory or processes, as a path from where the room's groups begin."""
+    lines = [line.split(":", 2)[1:] for line in proc.text_of(pid, "cgroup").splitlines()]
+    return next((path for words, path in lines if words in ("pids", "memory")), lines[-1][1] if lines else "/")
+
+
+def limits_of(pid: int) -> tuple[str, ...]:
+    """What limits its group: "pids.max 2048"."""
+    found = []
+    for tree in cgroup.trees(pid):
+        for controller, files in FILES.items():
+            name = files[0] if tree.version == 2 else files[1]
+            path = f"{tree.folder}/{name}"
+            value = _value(path) if controller in tree.controllers and os.path.exists(path) else ""
+            if value and value not in ("max", "-1") and not (value.isdigit() and int(value) >= NO_LIMIT):
+                found.append(f"{name} {value}")
+    return tuple(found)
+
+
+def _value(path: str) -> str:
+    with open(path, encoding="ascii") as file:
+        return file.read().split()[0]
