@@ -46,7 +46,6 @@ class Docker(Engine):
         self._wait_until_it_answers()
         with subprocess.Popen(["tar", "-C", self.rootfs, "-c", "."], stdout=subprocess.PIPE) as tree:
             subprocess.run([*self.client, "import", "-", IMAGE], stdin=tree.stdout, check=True, capture_output=True)
-        self.daemons = frozenset(processes() - before)  # what is there whether a container runs or not
 
     @property
     def host(self) -> str:

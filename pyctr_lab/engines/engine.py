@@ -60,6 +60,8 @@ class Engine:
         self.place, self.rootfs = place, rootfs
         self.stack = ExitStack()
         self.count = 0
+        self.daemons: frozenset[int] = frozenset()  # what is there whether a container runs or not
+        self.crowd: list[Callable[[], object]] = []  # how each of those ends that `begin` has started
 
     # --- what an engine says of itself
     def available(self) -> Available:
@@ -106,26 +108,61 @@ class Engine:
                 raise TimeExpired(f"{self.name} had not ended after {timeout:g} s, and was killed", run=said) from None
         return Run(tuple(line), program.returncode, out, err, time.monotonic() - began)
 
+    def spawn(self, argv: Sequence[str]) -> Spawned:
+        """Has a program begin in a new container, and does not wait. Its output and its complaints are one."""
+        program = subprocess.Popen(
+            self.command(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert program.stdout
+        here = os.dup(program.stdout.fileno())
+        program.stdout.close()
+        return Spawned(here, program.wait)
+
     def start(self, *, timeout: float = PATIENCE) -> Instance:
         """Starts a container that waits, and returns when its program has spoken."""
         before, began = processes(), time.monotonic()
-        program = subprocess.Popen(
-            self.command(SLEEP), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        assert program.stdout
-        said = first_line(program.stdout.fileno(), timeout)
-        if said.strip() != READY:
+        spawned = self.spawn(SLEEP)
+        said = first_line(spawned.out, timeout)
+        os.close(spawned.out)
+        if said != READY:
             end_all(before)
-            program.wait()
-            program.stdout.close()
+            spawned.wait()
+            raise LabError(f"{self.name} did not start: {said.strip()[:300] or 'it said nothing'}")
+        return Instance(self, spawned.wait, before, time.monotonic() - began)
+
+    def clock(self, script: str, *, timeout: float = PATIENCE) -> float:
+        """Seconds that a shell script takes inside, by our clock; its container's start is not in them."""
+        before = processes()
+        spawned = self.spawn(("/bin/sh", "-c", f"echo {READY}; {{ {script}; }} >/dev/null; echo {READY}"))
+        try:
+            begun = first_line(spawned.out, timeout)
+            began = time.perf_counter()
+            said = first_line(spawned.out, timeout)
+            took = time.perf_counter() - began
+            if (begun, said) != (READY, READY):
+                raise LabError(f"{self.name} did not run it to its end: {said.strip()[:300]}")
+        except BaseException:
+            end_all(before)
+            raise
+        finally:
+            os.close(spawned.out)
+            spawned.wait()
+        return took
+
+    def begin(self) -> None:
+        """Starts one more container that waits, and keeps no books of it: for crowds. `end_crowd` ends all of them."""
+        spawned = self.spawn(SLEEP)
+        said = first_line(spawned.out, PATIENCE)
+        os.close(spawned.out)
+        self.crowd.append(spawned.wait)
+        if said != READY:
             raise LabError(f"{self.name} did not start: {said.strip()[:300] or 'it said nothing'}")
 
-        def bury() -> None:
-            program.wait()
-            assert program.stdout
-            program.stdout.close()
-
-        return Instance(self, bury, before, time.monotonic() - began)
+    def end_crowd(self, before: Iterable[int]) -> None:
+        """Ends all that were begun, and whatever else was not there before."""
+        end_all(before)
+        while self.crowd:
+            self.crowd.pop()()
 
     # --- its life
     def __enter__(self) -> Engine:
@@ -133,11 +170,13 @@ class Engine:
         if not found:
             raise Unsupported(f"{self.name}: {found.why}", hint=found.hint)
         self.place.mkdir(parents=True, exist_ok=True)
+        before = processes()
         try:
             self.prepare()
         except BaseException:
             self.close()
             raise
+        self.daemons = frozenset(pid for pid in processes() - before if alive(pid))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -151,6 +190,14 @@ class Engine:
         """A name for a container that no other has."""
         self.count += 1
         return f"pyctr{self.count}"
+
+
+@dataclass(frozen=True)
+class Spawned:
+    """A program that has been begun: a descriptor of what it says, and how one waits for its end."""
+
+    out: int
+    wait: Callable[[], object]
 
 
 class Instance:
@@ -206,14 +253,14 @@ def alive(pid: int) -> bool:
 
 
 def first_line(fd: int, timeout: float) -> str:
-    """What is said until the first line that is "ready", the end, or the timeout; only that line if it comes."""
+    """What is said until a line that is "ready" (then only that), the end, or the timeout; no byte more is read."""
     poll, said, until = select.poll(), b"", time.monotonic() + timeout
     poll.register(fd, select.POLLIN)
     while (left := until - time.monotonic()) > 0:
         if poll.poll(left * 1000):
-            more = os.read(fd, 4096)
+            more = os.read(fd, 1)  # what comes behind the line is the next one's
             said += more
-            if READY.encode() in (line.strip() for line in said.splitlines()):
+            if more == b"\n" and said.splitlines()[-1].strip() == READY.encode():
                 return READY
             if not more:
                 break

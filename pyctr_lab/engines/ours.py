@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..errors import LabError
+from ..kernel.delegation import delegation
 from ..runtime import Lab, Run
 from ..runtime.streams import Streams
-from ..steps import Bind, HostTree, Recipe
+from ..steps import Bind, HostTree, Limits, Recipe
 from ..steps.mounts import ROOT
-from .engine import PATIENCE, READY, SLEEP, Engine, Instance, first_line, processes
+from .engine import PATIENCE, SECONDS, Available, Engine, Spawned
 
 
 class Ours(Engine):
@@ -20,28 +19,41 @@ class Ours(Engine):
 
     name = "ours"
     about = "this course's own: system calls as data, in Python"
+    limits: Limits | None = None
 
     def prepare(self) -> None:
         self.lab = self.stack.enter_context(Lab())
         self.recipe = on(self.rootfs, self.lab.recipe("room"))
 
     def run(self, argv: Iterable[str], *, timeout: float = PATIENCE) -> Run:
-        return self.lab.run(argv, recipe=self.recipe, timeout=timeout)
+        return self.lab.run(argv, recipe=self.recipe, limits=self.limits, timeout=timeout)
 
-    def start(self, *, timeout: float = PATIENCE) -> Instance:
-        before, began = processes(), time.monotonic()
+    def spawn(self, argv: Sequence[str]) -> Spawned:
         here, there = os.pipe()
         try:
-            program = self.lab.launch(SLEEP, Streams(None, there, there), recipe=self.recipe)
-            os.close(there)
-            said = first_line(here, timeout)
-        finally:
+            program = self.lab.launch(argv, Streams(None, there, there), recipe=self.recipe, limits=self.limits)
+        except BaseException:
             os.close(here)
-        if said != READY:
-            program.kill()
-            program.wait()
-            raise LabError(f"{self.name} did not start: {said.strip()[:300] or 'it said nothing'}")
-        return Instance(self, program.wait, before, time.monotonic() - began)
+            raise
+        finally:
+            os.close(there)
+        return Spawned(here, program.wait)
+
+    def begin(self) -> None:
+        self.crowd.append(self.lab.start(("/bin/sleep", str(SECONDS)), recipe=self.recipe, limits=self.limits).wait)
+
+
+class Limited(Ours):
+    """The same, in a control group of its own."""
+
+    name = "ours+limits"
+    about = "the same, with limits of memory, processors and processes"
+    limits = Limits(memory="64M", cpus=0.5, pids=32)
+
+    def available(self) -> Available:
+        where = delegation()
+        missing = [name for name in ("memory", "cpu", "pids") if name not in where.controllers]
+        return Available(False, where.why(missing[0]), where.grant) if missing else Available(True)
 
 
 def on(rootfs: Path, recipe: Recipe) -> Recipe:

@@ -18,7 +18,7 @@ class Record:
     """The walls of one container. `own` and `shared` are kinds of namespaces, compared with the engine's surroundings.
 
     `cgroup` is the group of its program, where control groups are shown; `limits` what limits it there, by the kernel's
-    file names. `seccomp`: 0 none, 2 a filter (prctl(2)). `covered` are the parts of /proc and /sys that it does not see.
+    file names. `seccomp`: 0 none, 2 a filter (prctl(2)). `covered` are parts of /proc and /sys that it does not see.
     `uid_map`: "full" (every id is what it was), "one id", or "a range".
     """
 
@@ -41,7 +41,8 @@ class Record:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Record:
         """What `as_json` has written, also when JSON has made lists of its tuples."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+        words: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in data.items()}
+        return cls(**words)
 
 
 def record(pid: int, processes: int = 1) -> Record:
@@ -67,7 +68,7 @@ def record(pid: int, processes: int = 1) -> Record:
 
 def is_cover(target: str) -> bool:
     """Whether a mount lies over a part of /proc or of /sys/firmware: there is no other reason to mount there."""
-    return target.startswith("/proc/") or target == "/sys/firmware" or target.startswith("/sys/devices")
+    return target.startswith(("/proc/", "/sys/devices", "/sys/firmware"))
 
 
 def shape(ranges: tuple[proc.IdRange, ...]) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from ..kernel.constants import MS_BIND
 from ..machines import initramfs
+from .inside import call
 
 FOLDERS = ("bin", "dev", "etc", "mnt", "proc", "root", "run", "sys", "tmp", "usr/bin", "var")
 FILES = 1000  # in /data, to be read
 FILE = 4096  # bytes each has
+DEVICES = ("null", "zero")
 ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
     "etc/group": "root:x:0:\n",
@@ -40,4 +43,7 @@ def make(place: Path, *, files: int = FILES) -> Path:
         if folder.is_dir() and not folder.is_symlink():
             folder.chmod(0o755)  # whoever is root inside may be nobody here
     (place / "tmp").chmod(0o1777)
+    for name in DEVICES:  # for those who make no /dev of their own
+        (place / "dev" / name).touch()
+        call("mount", f"/dev/{name}", str(place / "dev" / name), None, MS_BIND, None)
     return place

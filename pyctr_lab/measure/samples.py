@@ -23,6 +23,7 @@ UNITS = {
     "syscalls": "1/s",  # read(2) and write(2) of one byte
     "files": "s",  # a thousand small files, warm
     "density": "ms",  # the start of number `instances`, with all before it alive
+    "each": "MiB",  # what each of a crowd of `instances` takes, the kernel's part too
     "empty": "ms",  # an experiment that does nothing: what measuring itself costs
 }
 

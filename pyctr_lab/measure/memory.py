@@ -1,0 +1,89 @@
+"""What instances take: memory, shared pages counted once, and room on disk."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..engines import Engine, Instance
+from ..kernel import proc
+from ..kernel.delegation import delegation
+from .asked import Asked, Taken
+
+MIB = 1 << 20
+TENTH = 10
+
+
+def one_and_tenth(engine: Engine, asked: Asked) -> Iterator[Taken]:
+    """MiB of the first instance, and what the tenth adds; fewer than ten where they are dear.
+
+    All processes that belong to an instance are counted, the engine's helpers too, by their proportional set size: a
+    page that n processes share counts an n-th for each (smaps_rollup in proc(5)). To it comes what the kernel itself
+    keeps for them, where a control group tells. What an engine needs once, its daemon, is not in it.
+    """
+    most, began = asked.count or TENTH, time.monotonic()
+    instances: list[Instance] = []
+    try:
+        totals = [total(())]
+        while len(instances) < most and (len(instances) < 2 or time.monotonic() - began < asked.seconds):
+            instances.append(engine.start())
+            totals.append(total(pid for instance in instances for pid in instance.pids))
+    finally:
+        for instance in instances:
+            instance.stop()
+    yield Taken((totals[1] - totals[0]) / MIB)
+    if len(instances) > 1:
+        yield Taken((totals[-1] - totals[-2]) / MIB, len(instances))
+
+
+def total(pids: Iterable[int]) -> int:
+    """Bytes that processes take together, and what the kernel keeps for all of the room."""
+    return sum(map(proportional, pids)) + kernel_memory()
+
+
+def proportional(pid: int) -> int:
+    """Bytes of a process, each page divided by how many share it; 0 for one that has ended."""
+    try:
+        found = re.search(r"^Pss: +(\d+) kB", proc.text_of(pid, "smaps_rollup"), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) * 1024 if found else 0
+
+
+def kernel_memory() -> int:
+    """Bytes that the kernel keeps for the processes of the room: stacks, tables, namespaces. 0 where nobody tells."""
+    for place in delegation().places:
+        plain = Path(f"{place.tree.mount}/memory.kmem.usage_in_bytes")
+        if plain.exists():
+            return int(plain.read_text())
+        stat = Path(f"{place.tree.mount}/memory.stat")
+        if place.tree.version == 2 and stat.exists():
+            found = re.search(r"^kernel (\d+)$", stat.read_text(), re.MULTILINE)
+            return int(found[1]) if found else 0
+    return 0
+
+
+def disk(engine: Engine, _: Asked) -> Iterator[Taken]:
+    """MiB on disk that an instance adds to what the engine has once: layers, configurations, books."""
+    before = blocks(engine.place)
+    instance = engine.start()
+    try:
+        yield Taken(max(0, blocks(engine.place) - before) / MIB)
+    finally:
+        instance.stop()
+
+
+def blocks(place: Path) -> int:
+    """Bytes that are in use below a folder, as du(1) counts; what is mounted there is another file system's."""
+    device, found = place.stat().st_dev, 0
+    for folder, names, files in os.walk(place):
+        names[:] = [name for name in names if os.lstat(os.path.join(folder, name)).st_dev == device]
+        for name in (*names, *files):
+            try:
+                found += os.lstat(os.path.join(folder, name)).st_blocks * 512
+            except FileNotFoundError:
+                continue
+    return found

@@ -1,0 +1,36 @@
+"""How long a start takes: to the end of a program that does nothing, and to the first word of one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from ..engines import Engine
+from ..errors import LabError
+from .asked import Asked, Taken
+
+COMMAND = ("/bin/true",)
+
+
+def startup(engine: Engine, _: Asked) -> Iterator[Taken]:
+    """Milliseconds from the call to the reaped process of /bin/true: a whole life, with all that the engine does."""
+    began = time.perf_counter()
+    run = engine.run(COMMAND)
+    took = time.perf_counter() - began
+    if run.returncode:
+        raise LabError(f"{engine.name} ended with status {run.returncode}: {run.stderr.strip()[:200]}")
+    yield Taken(took * 1000)
+
+
+def first_output(engine: Engine, _: Asked) -> Iterator[Taken]:
+    """Milliseconds from the call to the first line that a program in the container says."""
+    instance = engine.start()
+    instance.stop()
+    yield Taken(instance.seconds * 1000)
+
+
+def empty(_engine: Engine, _: Asked) -> Iterator[Taken]:
+    """Milliseconds of nothing: what measuring itself costs."""
+    began = time.perf_counter()
+    took = time.perf_counter() - began
+    yield Taken(took * 1000)
