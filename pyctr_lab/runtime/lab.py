@@ -46,6 +46,7 @@ class Lab:
         self.containers: dict[str, Container] = {}
         self.ids = 0  # how many user ids the outer world has
         self.closed = False
+        self._unburied = 0  # starts since the dead were last looked for
         self.clone3 = True  # whether a process can be born into its namespaces here; found by trying
         self.births = threading.RLock()  # held from a birth until it is known who waits for it: else another buries it
         self._groups: Groups | None = None
@@ -211,7 +212,7 @@ class Lab:
                 command = words(argv)
                 self._must_be_open()
                 recipe = self.recipe() if recipe is None else recipe
-                self.bury(self.launcher)
+                self._bury_now_and_then()
                 group = ControlGroup(limits, self.groups.fresh_name()) if limits is not None else None
                 birth, carrier = self._born(recipe, group)
                 environment = env or recipe.environment
@@ -286,6 +287,13 @@ class Lab:
                         init.ask([wait4(proc.nspid(pid)[depth], WNOHANG)])
         except ProcessLookupError:  # the kernel buries them with it
             raise Gone("the process has ended") from None
+
+    def _bury_now_and_then(self) -> None:
+        """To look through all children at each start would make every start dearer than the one before."""
+        self._unburied += 1
+        if self._unburied > len(self._expected) // 8:
+            self._unburied = 0
+            self.bury(self.launcher)
 
     def expect(self, box: Container) -> None:
         """Somebody will wait for this process."""
