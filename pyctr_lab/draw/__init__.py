@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .boot import boot
+from .boot import boot, waterfall
 from .chart import chart
 from .density import density
+from .fit import fit
 from .growth import growth
 from .hypervisors import hypervisors
 from .isolation_map import draw_map, isolation_map
+from .memory import memory
 from .meter_strips import usage_chart
 from .neighbour import neighbour
+from .overhead import overhead
 from .picture import Picture
+from .startup import startup
 from .story import story
 
 if TYPE_CHECKING:
@@ -20,8 +24,9 @@ if TYPE_CHECKING:
     from .panel import Builder, builder
 
 __all__ = [
-    "Builder", "Meter", "Picture", "boot", "builder", "chart", "density", "draw_map", "growth", "hypervisors",
-    "isolation_map", "meter", "neighbour", "story", "usage_chart",
+    "Builder", "Meter", "Picture", "boot", "builder", "chart", "density", "draw_map", "fit", "growth",
+    "hypervisors", "isolation_map", "memory", "meter", "neighbour", "overhead", "startup", "story", "usage_chart",
+    "waterfall",
 ]  # fmt: skip
 
 

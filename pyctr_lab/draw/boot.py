@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..measure.timeline import Phase
+from ..runtime.step_result import StepResult
 from .look import NOTE, TEXT, TITLE, VALUE, label, line, rect, svg, text_width
 from .picture import Picture
 
@@ -38,6 +39,30 @@ def boot(phases: Sequence[Phase], parts: Sequence[Part], *, emulated: bool) -> P
     body = [*_machine(phases, emulated), *_magnifier(middle, lower, container / machine), *_container(parts, lower)]
     words = twin(heading, phases, parts)
     return Picture(svg(WIDTH, height, [*head, *body], title=heading, twin=words), words, heading)
+
+
+STAGES = {
+    "NewNamespace": "namespaces", "IdMaps": "namespaces", "SetHostname": "namespaces", "LoopbackUp": "namespaces",
+    "ResourceLimit": "limits", "DropCapabilities": "limits", "NoNewPrivileges": "limits", "ControlGroup": "limits",
+}  # fmt: skip
+"""Which stage of a start a step belongs to; all others are about files."""
+
+
+def waterfall(history: Sequence[StepResult], seconds: float, phases: Sequence[Phase], *, emulated: bool) -> Picture:
+    """A container's start, from the results of its steps, below a machine's boot.
+
+    `seconds` is a whole start, to the end of its program: what the steps do not explain is what any program pays. The
+    network namespace stands alone: it is the dearest wall.
+    """
+    spent: dict[str, float] = {}
+    for result in history:
+        kind = type(result.step).__name__
+        dearest = kind == "NewNamespace" and getattr(result.step, "kind", "") == "net"
+        stage = "the network namespace" if dearest else STAGES.get(kind, "files: mounts and pivot_root")
+        spent[stage] = spent.get(stage, 0.0) + result.seconds
+    rest = max(0.0, seconds - sum(spent.values()))
+    walls = [Part(name, took, wall=True) for name, took in spent.items()]
+    return boot(phases, [*walls, Part("fork, exec, exit, and telling us", rest)], emulated=emulated)
 
 
 def title(machine: float, container: float, *, emulated: bool) -> str:

@@ -52,7 +52,7 @@ EXPERIMENTS = {
     "first_output": Experiment(start.first_output),
     "memory": Experiment(memory.one_and_tenth, repetitions=3),
     "disk": Experiment(memory.disk, repetitions=1, warm_up=False),
-    "cpu": Experiment(cost.cpu, repetitions=5, unless_named=LIMITED),
+    "cpu": Experiment(cost.cpu, repetitions=9, unless_named=LIMITED),
     "syscalls": Experiment(cost.syscalls, repetitions=5, unless_named=LIMITED),
     "files": Experiment(cost.files, repetitions=5, unless_named=LIMITED),
     "density": Experiment(crowd.crowd, repetitions=1, warm_up=False),

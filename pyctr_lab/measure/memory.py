@@ -41,6 +41,7 @@ def one_and_tenth(engine: Engine, asked: Asked) -> Iterator[Taken]:
 
 def total(pids: Iterable[int]) -> int:
     """Bytes that processes take together, and what the kernel keeps for all of the room."""
+    settled()
     return sum(map(proportional, pids)) + kernel_memory()
 
 
@@ -51,6 +52,17 @@ def proportional(pid: int) -> int:
     except OSError:
         return 0
     return int(found[1]) * 1024 if found else 0
+
+
+def settled(patience: float = 1.0) -> None:
+    """Waits until the kernel has given back what is no longer needed: it does so later, and piece by piece."""
+    before, until = kernel_memory(), time.monotonic() + patience
+    while time.monotonic() < until:
+        time.sleep(0.03)
+        now = kernel_memory()
+        if abs(now - before) < 32 << 10:
+            return
+        before = now
 
 
 def kernel_memory() -> int:

@@ -1,0 +1,80 @@
+"""How many fit: the number that is alive over time, a curve for each engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ..measure.samples import Results
+from .chart import chart
+from .look import LIGHT
+from .picture import Picture
+from .ranking import name_of, plain
+from .startup import absent, measured
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def fit(results: Results, *, predicted: Mapping[str, float] | None = None) -> Picture:
+    """Curves on two logarithmic scales. `predicted` has guesses of the count at the end, by the engine's name."""
+    curves = {name: curve(results, name) for name in measured(results, "density")}
+    heading = title(results, curves)
+
+    def plot(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.set(xscale="log", yscale="log", xlabel="seconds since the first was begun (log scale)", ylabel="alive")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        ends = sorted(((points[-1], name) for name, points in curves.items()), key=lambda end: end[0][1])
+        before = 0.0
+        for (seconds, count), name in ends:
+            colour = LIGHT["new" if name == "qemu" else "wall" if name.startswith("ours") else "ink"]
+            xs, ys = zip(*curves[name], strict=True)
+            axes.plot(xs, ys, color=colour, marker="" if count > 12 else "o", linestyle="-")
+            axes.plot([seconds], [count], "o", color=colour)
+            height = max(count, before * 1.7)  # a word never lies on the one below
+            beside = {"textcoords": "offset points", "va": "center", "fontsize": 9}
+            words = f"{name_of(name)} {count:,}{each(results, name)}"
+            axes.annotate(words, (seconds, height), xytext=(9, 0), color=colour, **beside)  # type: ignore[arg-type]
+            before = height
+            guess = (predicted or {}).get(name, 0.0)
+            if guess and guess > 0:
+                axes.plot([seconds], [guess], "D", color=LIGHT["paper"], markeredgecolor=LIGHT["dim"])
+                axes.annotate(f"you said {guess:,.0f}", (seconds, guess), xytext=(-9, 0), ha="right",
+                              color=LIGHT["dim"], **beside)  # type: ignore[arg-type]  # fmt: skip
+        axes.margins(x=0.02, y=0.12)
+        axes.set_xlim(right=max(points[-1][0] for points in curves.values()) * 12)
+
+    said = "; ".join(
+        f"{name_of(name)} {points[-1][1]:,} in {points[-1][0]:.1f} s{each(results, name)}"
+        for name, points in curves.items()
+    )
+    return chart(plot, title=heading, subtitle="idle ones, started one after another", twin=f"{said}.{absent(results)}")
+
+
+def curve(results: Results, name: str) -> list[tuple[float, int]]:
+    """Seconds since the first was begun, and how many were alive then."""
+    found, now = [], 0.0
+    for sample in results.of("density"):
+        if sample.engine == name:
+            now += sample.value / 1000
+            found.append((now, sample.instances))
+    return found
+
+
+def each(results: Results, name: str) -> str:
+    """What each takes, where it is known."""
+    values = results.values("each", name)
+    return f", {plain(max(0.01, values[-1]))} MiB each" if values else ""
+
+
+def title(results: Results, curves: Mapping[str, list[tuple[float, int]]]) -> str:
+    """The finding: how many of each, in how many seconds."""
+    if "ours" in curves and "qemu" in curves:
+        (mine, ours), (long, machines) = curves["ours"][-1], curves["qemu"][-1]
+        kind = "emulated machine" if results.emulated("qemu") else "virtual machine"
+        return f"{ours:,} containers in {mine:.1f} s, {machines} {kind}{'s' * (machines != 1)} in {long:.1f} s"
+    name = max(curves, key=lambda each_: curves[each_][-1][1])
+    seconds, count = curves[name][-1]
+    return f"{count:,} of {name_of(name)} in {seconds:.1f} s"
