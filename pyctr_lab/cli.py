@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import pty
 import signal
@@ -22,6 +21,7 @@ from .runtime.step_result import costed, folded
 from .runtime.streams import Streams
 from .steps import ControlGroup, Limits, default
 
+MEASURED = ("startup", "memory", "density", "overhead", "all")
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -85,10 +85,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--ids", type=int, default=0, help="how many user ids (default: as many as a lab has here)")
     made.add_argument("argv", nargs="*", metavar="-- PROGRAM", help="what it becomes (default: /bin/sh)")
 
-    made = add("bench", bench, "measure, side by side with the runtimes that are installed")
-    made.add_argument("what", choices=["startup"], help="startup: from the call to the end of /bin/true")
-    made.add_argument("--runs", type=int, default=40, help="how often each (default: 40)")
-    made.add_argument("--json", action="store_true", help="as a list of objects")
+    made = add("bench", bench, "measure, side by side with the engines that are here")
+    bench_words(made)
 
     add("clean", clean, "remove the control groups of labs that were killed together with their guard")
     add("doctor", doctor, "say what this machine can do, what is missing, and what mends it")
@@ -98,6 +96,20 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("exercise", help="its number, as 3.1")
     made.add_argument("answer", nargs="*", help="your answer, if it is to be another than the cell's")
     return top
+
+
+def bench_words(made: argparse.ArgumentParser) -> None:
+    """The words of `bench`; what it does is imported when it is asked for."""
+    made.add_argument("what", nargs="?", default="startup", choices=MEASURED, help="what is measured")
+    made.add_argument("--engines", metavar="A,B", help="only these (default: all that are here)")
+    made.add_argument("--runs", type=int, metavar="N", help="how often each (default: what the experiment needs)")
+    made.add_argument("--count", type=int, metavar="N", help="how many instances at most, for density and memory")
+    made.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help="time for each experiment")
+    made.add_argument("--seed", type=int, default=1, help="of the order of the turns (default: 1)")
+    form = made.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as a list of objects, one an engine")
+    form.add_argument("--csv", action="store_true", help="every sample, one a line")
+    form.add_argument("--report", metavar="DIR", help="a page with pictures, and the samples, in this folder")
 
 
 # --- run
@@ -197,16 +209,10 @@ def ids_here() -> int:
 
 
 def bench(arguments: argparse.Namespace) -> int:
-    """`pyctr-lab bench startup`: medians and spread of one interleaved run."""
-    from .measure import measure_startup, table
+    """`pyctr-lab bench`: medians and spread of one interleaved run, ratios, pictures."""
+    from .bench import run as measured
 
-    def progress(done: int, runs: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{done} of {runs} rounds", end="" if done < runs else "\n", file=sys.stderr, flush=True)
-
-    rows = measure_startup(runs=arguments.runs, progress=progress)
-    print(json.dumps([row.as_json() for row in rows], indent=1) if arguments.json else table(rows))
-    return 0
+    return measured(arguments)
 
 
 def clean(_: argparse.Namespace) -> int:

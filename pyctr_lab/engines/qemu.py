@@ -33,11 +33,11 @@ class Qemu(Engine):
 
     def prepare(self) -> None:
         self.lab = self.stack.enter_context(Lab())
-        with self._machine() as first:
-            self.emulated = first.accelerator == "tcg"
 
     def _machine(self) -> Machine:
-        return Machine(memory=MEMORY, files=self.rootfs, lab=self.lab, timeout=BOOT)
+        machine = Machine(memory=MEMORY, files=self.rootfs, lab=self.lab, timeout=BOOT)
+        self.emulated = machine.accelerator == "tcg"
+        return machine
 
     def run(self, argv: Iterable[str], *, timeout: float = PATIENCE) -> Run:
         began = time.monotonic()

@@ -33,7 +33,7 @@ Turn = Callable[[Engine, Asked], Iterable[Taken]]
 BUDGET = 60.0  # seconds for one experiment
 REPETITIONS = 20
 MOST = 10_000
-LEAST, LITTLE = 3, 20.0  # turns that each engine gets, however dear; with a budget below this many seconds only one
+LEAST, LITTLE = 3, 10.0  # turns that count, however dear they are; with a budget below this many seconds only one
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,9 @@ def _live(
                     results.missing.setdefault(row["engine"], row["why"])
                 elif "note" in row:
                     results.notes.append(row["note"])
-                elif progress:
-                    progress(Progress(**row["progress"]))
+                else:
+                    if progress:
+                        progress(Progress(**row["progress"]))
                     continue
                 yield results
     yield results
@@ -199,10 +200,9 @@ def work(
             except (LabError, OSError) as why:
                 yield {"engine": engine, "why": without_name(str(why), engine)}
         asked = Asked(count, budget / max(1, len(ready)))
-        # a machine is warm: it has booted once to see that it can
+        # a machine has no warm-up: it would be the dearest of all, and its kernel's file is in memory at once
         number = {name_: 0 if experiment.warm_up and each.kind != "machine" else 1 for name_, each in ready.items()}
-        wanted = {name_: (repetitions or experiment.repetitions) + 1 - first for name_, first in number.items()}
-        turns = Turns(wanted, budget, random.Random(seed))
+        turns = Turns(number, repetitions or experiment.repetitions, budget, random.Random(seed))
         while engine := turns.next():
             start_of_turn = time.monotonic()
             try:
@@ -249,10 +249,13 @@ class Turns:
     somebody leaves is for the others.
     """
 
-    def __init__(self, wanted: dict[str, int], budget: float, order: random.Random) -> None:
-        self.wanted, self.budget, self._order = wanted, budget, order
-        self.taken: dict[str, list[float]] = {engine: [] for engine in wanted}
-        self._least = LEAST if budget >= LITTLE else 1
+    def __init__(self, first: dict[str, int], repetitions: int, budget: float, order: random.Random) -> None:
+        """`first` is the number of each engine's first turn: 0 where that is a warm-up."""
+        least = min(repetitions, LEAST if budget >= LITTLE else 1)
+        self.wanted = {engine: repetitions + 1 - number for engine, number in first.items()}
+        self._least = {engine: least + 1 - number for engine, number in first.items()}
+        self.budget, self._order = budget, order
+        self.taken: dict[str, list[float]] = {engine: [] for engine in first}
         self._dropped: set[str] = set()
         self._round: list[str] = []
 
@@ -281,7 +284,7 @@ class Turns:
         taken, waiting = self.taken[engine], self._waiting()
         if engine not in waiting:
             return False
-        if len(taken) <= self._least:
+        if len(taken) < self._least[engine]:
             return True
         others = sum(sum(seconds) for each, seconds in self.taken.items() if each not in waiting)
         return sum(taken) + statistics.median(taken) <= max(0.0, self.budget - others) / len(waiting)

@@ -1,0 +1,104 @@
+"""A page with all that was measured: pictures, tables, the machine, the raw data. It needs nothing from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from .figures import crowds, there
+from .samples import Results
+
+STYLE = """
+:root{color-scheme:light dark;--ink:#1b1f24;--dim:#57606a;--rule:#d5dbe2;--paper:#fff}
+@media (prefers-color-scheme:dark){:root{--ink:#e8ecf1;--dim:#a5afba;--rule:#313a45;--paper:#14181d}}
+body{margin:0 auto;max-width:1000px;padding:24px;background:var(--paper);color:var(--ink)}
+body{font:15px/1.5 system-ui,sans-serif}
+h1{font-size:24px}h2{font-size:19px;margin-top:40px}p,li{max-width:75ch}
+svg,img{max-width:100%;height:auto}
+table{border-collapse:collapse;margin:12px 0}caption{text-align:left;color:var(--dim);padding-bottom:4px}
+th,td{padding:4px 12px;border-bottom:1px solid var(--rule);text-align:right}
+th:first-child,td:first-child{text-align:left}
+a{color:inherit}
+"""
+
+
+def write(results: Results, folder: Path) -> Path:
+    """Writes results.csv and index.html, and returns the page's path."""
+    data = results.save(folder / "results.csv")
+    page = folder / "index.html"
+    page.write_text(html(results, data.read_bytes()), encoding="utf-8")
+    return page
+
+
+def html(results: Results, data: bytes) -> str:
+    """The whole page; `data` is the file with the samples, which it carries with it."""
+    link = f"data:text/csv;base64,{base64.b64encode(data).decode()}"
+    parts = [
+        "<h1>Virtual machine or container, measured</h1>",
+        f"<p>{len(results.samples)} samples. Nothing was thrown away: "
+        f'<a download="results.csv" href="{link}">the raw data</a>.</p>',
+        machine(results),
+        *pictures(results),
+        *tables(results),
+        *notes(results),
+    ]
+    meta = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    head = f"{meta}<title>Measured</title><style>{STYLE}</style>"
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
+
+
+def machine(results: Results) -> str:
+    """What the figures are true for."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(key)}</th><td>{escape(value)}</td></tr>' for key, value in results.machine.items()
+    )
+    return (
+        f"<h2>The machine</h2><table><caption>These figures are true for it, and for no other.</caption>{rows}</table>"
+    )
+
+
+def pictures(results: Results) -> Iterator[str]:
+    """Those for which there is data."""
+    from .. import draw
+
+    drawn: list[tuple[str, str, Callable[..., Any]]] = [
+        ("startup", "Start", draw.startup),
+        ("memory", "Memory", draw.memory),
+        ("cpu", "While it runs", draw.overhead),
+        ("density", "How many fit", draw.fit),
+    ]
+    for experiment, heading, picture in drawn:
+        if results.engines(experiment) and (experiment != "cpu" or results.values("cpu", "exec")):
+            yield f"<h2>{heading}</h2>{picture(results).svg}"
+
+
+def tables(results: Results) -> Iterator[str]:
+    """Medians and spread of each experiment."""
+    for experiment in there(results):
+        if experiment == "density":
+            rows = [list(map(str, row.values())) for row in crowds(results)]
+            yield table("density: how many were alive", list(crowds(results)[0]), rows)
+            continue
+        unit = next(results.of(experiment)).unit
+        rows = [
+            [name, str(len(results.values(experiment, name))), *(f"{v:.6g}" for v in results.spread(experiment, name))]
+            for name in results.engines(experiment)
+        ]
+        yield table(f"{experiment}, in {unit}", ["engine", "samples", "least", "median", "greatest"], rows)
+
+
+def table(caption: str, head: list[str], rows: list[list[str]]) -> str:
+    """A table with its caption."""
+    line = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><caption>{escape(caption)}</caption><thead><tr>{line}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def notes(results: Results) -> Iterator[str]:
+    """What else must be known."""
+    said = [f"{name} is not here: {why}" for name, why in results.missing.items()] + results.notes
+    if said:
+        yield "<h2>Notes</h2><ul>" + "".join(f"<li>{escape(each)}</li>" for each in said) + "</ul>"

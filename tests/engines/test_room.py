@@ -1,0 +1,103 @@
+"""The engines' room: what is seen in it, and that nothing of it is left, however it ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pyctr_lab.engines import Room
+from pyctr_lab.errors import Gone, LabError
+from pyctr_lab.kernel.delegation import delegation
+from pyctr_lab.runtime.carrier import readable
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def generators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A room is another Python: it must find the tests' generators."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parents[1])]))
+
+
+@pytest.fixture
+def left() -> Iterator[None]:
+    """Mounts and control groups are afterwards what they were."""
+
+    def seen() -> tuple[str, set[str]]:
+        return Path("/proc/self/mountinfo").read_text(), set(map(str, Path("/sys/fs/cgroup").glob("**/pyctr-lab-*")))
+
+    before = seen()
+    yield
+    until = time.monotonic() + 20
+    while seen() != before and time.monotonic() < until:
+        time.sleep(0.01)  # the guard of a killed room is at work
+    assert seen() == before
+
+
+def has_ended(pid: int) -> bool:
+    """Waits for a process to be gone."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return readable(pidfd, 20)
+    finally:
+        os.close(pidfd)
+
+
+@pytest.mark.alone
+def test_a_room_is_a_world_of_its_own(left: None) -> None:
+    with Room("generators:seen") as room:
+        (seen,) = list(room)
+    assert seen["uid"] == 0 and seen["host"] == "room" and seen["parent"] == 1
+    assert seen["processes"] == [1, seen["pid"]]
+    own = [line.split(":")[2] for line in seen["cgroup"].splitlines()]
+    assert not delegation().places or "/" in own or "/host" in own, "its groups begin with its own"
+    assert bool(room.groups) == bool(delegation().places)
+
+
+@pytest.mark.alone
+def test_leaving_early_ends_everything_inside(left: None) -> None:
+    with Room("generators:sleepers", count=20) as room:
+        row = next(iter(room))
+        assert row["alive"] == 20
+    assert has_ended(room.pid)
+
+
+@pytest.mark.alone
+def test_who_opened_it_may_be_killed(left: None) -> None:
+    script = "from pyctr_lab.engines import Room\nroom = Room('generators:sleepers', count=5)\nrows = iter(room)\n"
+    script += "next(rows)\nprint(room.pid, flush=True)\nnext(rows)"
+    with subprocess.Popen([sys.executable, "-P", "-c", script], stdout=subprocess.PIPE, text=True) as opener:
+        assert opener.stdout
+        room = int(opener.stdout.readline())
+        opener.kill()
+    assert has_ended(room)
+
+
+def test_an_error_inside_is_told_with_its_hint() -> None:
+    with Room("generators:fails") as room, pytest.raises(LabError, match="no luck") as why:
+        list(room)
+    assert why.value.hint == "try again"
+
+
+@pytest.mark.alone
+def test_one_that_dies_says_its_last_words(left: None) -> None:
+    with Room("generators:dies") as room, pytest.raises(Gone, match="farewell"):
+        list(room)
+
+
+def test_a_folder_of_the_learners_does_not_stand_in_for_a_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    with Room("generators:seen") as room:
+        assert len(list(room)) == 1

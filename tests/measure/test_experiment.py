@@ -1,0 +1,158 @@
+"""Experiments on real engines, in small; the fairness of turns; what is asked wrongly; and sudden death."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pyctr_lab.errors import BadInput
+from pyctr_lab.measure import live, measure
+from pyctr_lab.measure.experiment import EXPERIMENTS, LEAST, Turns
+from pyctr_lab.measure.samples import UNITS
+
+FEW = ["exec", "ours"] + (["bubblewrap"] if shutil.which("bwrap") else [])
+RUNS = int(os.environ.get("PYCTR_LAB_RUNS", "6"))
+
+
+# --- turns
+def played(turns: Turns, cost: dict[str, float]) -> list[str]:
+    seen = []
+    while engine := turns.next():
+        turns.took(engine, cost[engine])
+        seen.append(engine)
+    return seen
+
+
+def test_each_round_asks_everybody_once_in_a_new_order() -> None:
+    seen = played(Turns(dict.fromkeys("abc", 0), 10, 1e9, random.Random(1)), dict.fromkeys("abc", 1.0))
+    rounds = [seen[at : at + 3] for at in range(0, 33, 3)]
+    assert len(seen) == 33 and all(sorted(each) == ["a", "b", "c"] for each in rounds)
+    assert len({tuple(each) for each in rounds}) > 1
+    assert seen == played(Turns(dict.fromkeys("abc", 0), 10, 1e9, random.Random(1)), dict.fromkeys("abc", 1.0))
+
+
+def test_one_that_is_dear_has_fewer_turns_and_it_is_said() -> None:
+    turns = Turns({"cheap": 0, "dear": 1}, 50, 20.0, random.Random(1))
+    seen = played(turns, {"cheap": 0.01, "dear": 4.0})
+    assert seen.count("cheap") == 51, "and the others lose nothing by it"
+    assert LEAST <= seen.count("dear") <= 5
+    (note,) = turns.notes("startup")
+    assert f"dear had {seen.count('dear')} of 50 turns" in note
+    assert turns.left() <= 20.0 and turns.done == len(seen)
+
+
+def test_a_spread_needs_more_than_one_however_little_time_there_is() -> None:
+    assert played(Turns({"dear": 1}, 50, 10.0, random.Random(1)), {"dear": 100.0}) == ["dear"] * LEAST
+    assert played(Turns({"dear": 1}, 50, 1.0, random.Random(1)), {"dear": 100.0}) == ["dear"]
+    assert played(Turns({"dear": 0}, 2, 10.0, random.Random(1)), {"dear": 100.0}) == ["dear"] * 3
+
+
+def test_one_that_fails_gets_no_more() -> None:
+    turns = Turns({"a": 1, "b": 1}, 5, 100.0, random.Random(1))
+    turns.drop("a")
+    assert played(turns, {"b": 1.0}) == ["b"] * 5 and turns.total == 5
+
+
+# --- for real
+def test_a_race_of_real_engines() -> None:
+    seen = []
+    results = measure("startup", engines=FEW, repetitions=3, progress=seen.append)
+    assert sorted(results.engines("startup")) == sorted(FEW) and not results.missing
+    assert all(len(results.values("startup", name)) == 3 for name in FEW)
+    assert [each.repetition for each in results.samples if each.engine == "exec"] == [0, 1, 2, 3], (
+        "the first is a warm-up"
+    )
+    assert seen[-1].done == seen[-1].total == 4 * len(FEW) and seen[-1].left == 0
+    assert results.machine["kernel"]
+
+
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name not in ("startup", "density")])
+def test_each_experiment_tells_values_in_its_unit(name: str) -> None:
+    results = measure(name, engines=["exec", "ours"], repetitions=1, count=2)
+    assert {each.engine for each in results.samples} == {"exec", "ours"}
+    assert all(each.unit == UNITS[each.experiment] and each.value >= 0 for each in results.samples if each.warm)
+
+
+def test_a_crowd_is_alive_at_once_and_gone_afterwards() -> None:
+    results = measure("density", engines=["ours"], count=50)
+    starts = list(results.of("density"))
+    assert [each.instances for each in starts] == list(range(1, 51))
+    (each,) = results.of("each")
+    assert each.instances == 50 and 0 < each.value < 5
+
+
+def test_an_engine_that_is_missing_is_named_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("chroot", "unshare", "mount", "ip", "newuidmap", "newgidmap"):
+        if found := shutil.which(name):
+            (tmp_path / name).symlink_to(found)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    results = measure("startup", engines=["exec", "bubblewrap"], repetitions=1)
+    assert "bwrap is not installed" in results.missing["bubblewrap"] and results.engines("startup") == ["exec"]
+
+
+def test_the_results_grow_and_what_is_closed_early_is_kept() -> None:
+    moving = live("startup", engines=["exec"], repetitions=1000)
+    counts = [len(next(moving).samples) for _ in range(5)]
+    moving.close()
+    assert counts == [1, 2, 3, 4, 5]
+
+
+def test_an_interrupt_keeps_what_was_measured() -> None:
+    def interrupt(progress: object) -> None:
+        if progress.done == 4:  # type: ignore[attr-defined]
+            os.kill(os.getpid(), signal.SIGINT)
+
+    results = measure("startup", engines=["exec"], repetitions=1000, progress=interrupt)
+    assert 4 <= len(results.samples) < 1000 and results.notes[-1].startswith("interrupted")
+
+
+@pytest.mark.parametrize(
+    "words, match",
+    [
+        ({"experiments": "nope"}, "no experiment 'nope'"),
+        ({"experiments": []}, "no experiment was named"),
+        ({"engines": ["nope"]}, "no engine 'nope'"),
+        ({"engines": []}, "no engine was named"),
+        ({"repetitions": 0}, "repetitions cannot be 0"),
+        ({"repetitions": 10**9}, "repetitions cannot be"),
+        ({"repetitions": True}, "repetitions cannot be True"),
+        ({"count": -1}, "count cannot be -1"),
+        ({"budget": 0}, "budget cannot be 0"),
+        ({"budget": float("nan")}, "budget cannot be nan"),
+    ],
+)
+def test_what_cannot_be_asked(words: dict[str, object], match: str) -> None:
+    with pytest.raises(BadInput, match=match):
+        measure(**{"experiments": "startup", "engines": ["exec"], **words})  # type: ignore[arg-type]
+
+
+def left() -> tuple[str, set[str], set[str]]:
+    """What could be left: mounts, control groups, network cards."""
+    groups = set(map(str, Path("/sys/fs/cgroup").glob("**/pyctr-lab-*")))
+    return Path("/proc/self/mountinfo").read_text(), groups, set(os.listdir("/sys/class/net"))
+
+
+@pytest.mark.alone
+def test_killed_at_any_moment_nothing_is_left() -> None:
+    before, chance = left(), random.Random(7)
+    script = (
+        "from pyctr_lab.measure import measure\nmeasure(['startup', 'memory', 'cpu'], engines={!r}, repetitions=50)"
+    )
+    for _ in range(RUNS):
+        with subprocess.Popen([sys.executable, "-P", "-c", script.format(FEW)]) as victim:
+            time.sleep(chance.uniform(0.2, 2.0))  # any moment is the point here
+            victim.kill()
+    until = time.monotonic() + 30
+    while left() != before and time.monotonic() < until:
+        time.sleep(0.02)  # guards are at work; of their end nothing is told
+    assert left() == before
