@@ -62,7 +62,9 @@ def test_pipes() -> None:
         (["run", "--"], 125, "the command is empty"),
         (["run", "--hostname", "", "--", "true"], 125, "a host name must not be empty"),
         (["run", "--hostname", "x" * 65, "--", "true"], 125, "at most 64 bytes"),
-        (["bench", "startup", "--runs", "0"], 125, "between 1 and 10000"),
+        (["bench", "startup", "--runs", "0"], 125, "from 1 to 10000"),
+        (["bench", "startup", "--engines", "nope"], 125, "no engine 'nope'"),
+        (["bench", "all", "--report", "/proc/none"], 125, "cannot be written"),
         (["recipe", "--ids", "-3"], 125, "from 1 up"),
         (["run", "--memory", "lots", "--", "true"], 125, "memory cannot be 'lots'"),
         (["run", "--memory", "0", "--", "true"], 125, "memory cannot be '0'"),
@@ -179,8 +181,8 @@ def until(fd: int, wanted: bytes, seconds: float = 30) -> bytes:
 
 
 def test_bench_prints_peers_as_json() -> None:
-    rows = json.loads(lab("bench", "startup", "--runs", "2", "--json").stdout)
-    assert {"pyctr_lab", "exec"} <= {row["engine"] for row in rows}
+    rows = json.loads(lab("bench", "startup", "--runs", "2", "--engines", "ours,exec", "--json").stdout)
+    assert {row["engine"] for row in rows} == {"ours", "exec"}
     for row in rows:
         assert row["runs"] == 2 and row["min_ms"] <= row["median_ms"] <= row["max_ms"]
 

@@ -76,7 +76,7 @@ def title(results: Results, kinds: list[str]) -> str:
     ours = [kind for kind in kinds if "ours" in results.engines(kind)]
     if ours:
         said = (f"{SHORT[kind]} {times(spread(results, kind, 'ours')[1])}" for kind in ours)
-        return "Our container, times the cost outside: " + ", ".join(said)
+        return "In our container, times outside: " + ", ".join(said)
     kind = kinds[0]
     worst = max(results.engines(kind), key=lambda name: spread(results, kind, name)[1])
     dear = times(spread(results, kind, worst)[1])

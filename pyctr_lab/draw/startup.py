@@ -62,7 +62,7 @@ def title(results: Results, experiment: str) -> str:
 def sentence(name: str) -> str:
     """A name at a sentence's begin."""
     shown = name_of(name)
-    return shown if shown != shown.lower() or name in ("crun", "runc") else shown[0].upper() + shown[1:]
+    return shown if shown == name else shown[0].upper() + shown[1:]  # a command keeps its own name
 
 
 def measured(results: Results, experiment: str) -> list[str]:

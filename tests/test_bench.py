@@ -1,0 +1,100 @@
+"""`pyctr-lab bench`: what it tells, from samples; and a report that needs nothing from elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from draw import races
+
+from pyctr_lab import bench, cli
+from pyctr_lab.measure import experiment, figures, report
+from pyctr_lab.measure.experiment import Progress
+from pyctr_lab.measure.samples import Results, joined
+
+
+@pytest.fixture
+def results() -> Results:
+    made = joined([races.starts(), races.memories(), races.costs(), races.crowds()])
+    made.machine, made.missing = {"kernel": "<6>"}, {"podman": "<not> here"}
+    return made
+
+
+def test_a_table_gives_ratios_to_ours(results: Results) -> None:
+    lines = bench.table(results, "startup").splitlines()
+    assert lines[0].split()[:2] == ["startup", "runs"] and lines[1].startswith("exec") and "5.50 of it" in lines[1]
+    assert lines[-1].startswith("qemu emulated") and len({len(line) for line in lines}) == 1
+    assert "1,000" in bench.table(results, "density")
+
+
+def test_json_is_a_list_of_objects(results: Results) -> None:
+    (first, *_) = figures.as_json(results, "startup")
+    assert first == {"engine": "exec", "runs": 3, "min_ms": 0.64, "median_ms": 0.8, "max_ms": 1.28}
+    ours = next(row for row in figures.as_json(results, "density") if row["engine"] == "ours")
+    assert ours == {"engine": "ours", "count": 1000, "seconds": 4.0, "first_ms": 4.0, "last_ms": 4.0, "mib_each": 0.25}
+    docker = next(row for row in figures.as_json(results, "memory") if row["engine"] == "docker")
+    assert (docker["first_mib"], docker["tenth_mib"]) == (39.0, 8.7)
+    assert {row["experiment"] for row in figures.as_json(results, "all")} >= {"cpu", "files", "memory", "density"}
+
+
+def test_the_page_is_whole_and_its_numbers_are_those_of_the_file(results: Results, tmp_path: Path) -> None:
+    page = report.write(results, tmp_path).read_text()
+    assert Results.load(tmp_path / "results.csv").samples == results.samples
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page) and "@import" not in page and "<script" not in page
+    assert "&lt;6&gt;" in page and "&lt;not&gt; here" in page and "<not>" not in page
+    assert page.count("<svg ") >= 4 and page.count("<caption>") == page.count("<table>")
+    median = Results.load(tmp_path / "results.csv").median("startup", "ours")
+    assert f"<td>ours</td><td>3</td><td>{0.8 * median:.6g}</td><td>{median:.6g}</td>" in page
+
+
+def test_an_interrupted_run_is_told_and_ends_the_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def measured(name: str, **_: object) -> Results:
+        asked.append(name)
+        return Results([races.sample("cpu", "ours", 1.0)], {}, ["interrupted: what had been measured by then"])
+
+    monkeypatch.setattr(bench, "measure", measured)
+    assert cli.main(["bench", "overhead"]) == 130 and asked == ["cpu"]
+    said = capsys.readouterr()
+    assert "ours" in said.out and "interrupted" in said.err
+
+
+def test_every_sample_as_csv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bench, "measure", lambda name, **_: races.starts(("exec", "ours")))
+    assert cli.main(["bench", "startup", "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert len(rows) == 8 and rows[0]["engine"] == "exec" and rows[0]["unit"] == "ms"
+
+
+def test_what_is_asked_for_can_be_measured() -> None:
+    assert {name for names in bench.WHAT.values() for name in names} == set(experiment.EXPERIMENTS)
+    assert tuple(bench.WHAT) == cli.MEASURED
+
+
+def test_a_bar_is_drawn_on_a_terminal_only(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = bench.Bar()
+    bar.show(Progress("startup", 1, 4, 7.2))
+    assert capsys.readouterr().err == ""
+    bar.live = True
+    bar.show(Progress("startup", 0, 0, None, "docker"))
+    bar.show(Progress("startup", 1, 4, 7.2))
+    bar.show(Progress("startup", 4, 4, 0.0))
+    said = capsys.readouterr().err
+    assert "preparing docker" in said and "1 of 4  about 7 s to go" in said and said.endswith("\n")
+
+
+def test_real_figures_and_a_real_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--engines", "exec,ours", "--runs", "1", "--count", "3", "--budget", "5"]
+    assert cli.main(["bench", "all", *words, "--report", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "index.html")
+    kept = Results.load(tmp_path / "results.csv")
+    assert {each.experiment for each in kept.samples} == {*experiment.EXPERIMENTS, "each"}
+    assert cli.main(["bench", "density", *words, "--json"]) == 0
+    assert {row["count"] for row in json.loads(capsys.readouterr().out)} == {3}
