@@ -111,7 +111,7 @@ def test_a_failed_check_says_what_was_seen_expected_why_and_where_to_look(exerci
     assert all(len(rows[name].split()) > 1 or rows[name].startswith("steps.") for name in list(rows)[:4] if rows[name])
     for words in rows.values():
         assert " ".join(words.split()) in " ".join(str(verdict).split())
-    assert any(source in rows["observed"] for source in ("/proc/", "/sys/fs/cgroup/", "uname"))
+    assert any(source in rows["observed"] for source in ("/proc/", "/sys/fs/cgroup/", "uname", "measured"))
 
 
 @pytest.mark.parametrize("exercise", EACH)

@@ -46,6 +46,8 @@ from . import (
     lesson_04_nested,
     lesson_04_share,
     lesson_04_tree,
+    lesson_09,
+    lesson_09_choice,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ _LESSONS = (
     *(lesson_00, lesson_01, lesson_02, lesson_02_plug, lesson_02_order),
     *(lesson_03_first_wall, lesson_03_who, lesson_03_files, lesson_03_whole),
     *(lesson_04, lesson_04_memory, lesson_04_tree, lesson_04_share, lesson_04_nested),
+    *(lesson_09, lesson_09_choice),
 )
 
 #: Every exercise by its id, in the order of the course.
