@@ -20,17 +20,26 @@ from .startup import startup
 from .story import story
 
 if TYPE_CHECKING:
+    from .dashboard_panel import Dashboard, dashboard
     from .meter_panel import Meter, meter
     from .panel import Builder, builder
 
 __all__ = [
-    "Builder", "Meter", "Picture", "boot", "builder", "chart", "density", "draw_map", "fit", "growth",
+    "Builder", "Dashboard", "Meter", "Picture", "boot", "builder", "chart", "dashboard", "density", "draw_map", "fit",
+    "growth",
     "hypervisors", "isolation_map", "memory", "meter", "neighbour", "overhead", "startup", "story", "usage_chart",
     "waterfall",
 ]  # fmt: skip
 
 
-LIVE = {"Builder": "panel", "builder": "panel", "Meter": "meter_panel", "meter": "meter_panel"}
+LIVE = {
+    "Dashboard": "dashboard_panel",
+    "dashboard": "dashboard_panel",
+    "Builder": "panel",
+    "builder": "panel",
+    "Meter": "meter_panel",
+    "meter": "meter_panel",
+}
 
 
 def __getattr__(name: str) -> Any:

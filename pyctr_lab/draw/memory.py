@@ -50,7 +50,7 @@ def memory(results: Results, *, predicted: Mapping[str, float] | None = None) ->
 
 def most(results: Results, name: str) -> int:
     """How many instances there were at most."""
-    return max(each.instances for each in results.of("memory") if each.engine == name)
+    return max(each.instances for each in results.of("memory") if each.engine == name and each.warm)
 
 
 def ordinal(count: int) -> str:

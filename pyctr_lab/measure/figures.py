@@ -68,7 +68,7 @@ def memories(results: Results) -> list[dict[str, Any]]:
     """MiB of the first, and what the tenth adds (or the last that there was)."""
     found = []
     for name in results.engines("memory"):
-        most = max(each.instances for each in results.of("memory") if each.engine == name)
+        most = max(each.instances for each in results.of("memory") if each.engine == name and each.warm)
         first, last = (round(results.median("memory", name, count), 3) for count in (1, most))
         found.append({"engine": name, "first_mib": first, "tenth_mib": last, "instances": most})
     return found

@@ -26,17 +26,27 @@ def one_and_tenth(engine: Engine, asked: Asked) -> Iterator[Taken]:
     """
     most, began = asked.count or TENTH, time.monotonic()
     instances: list[Instance] = []
+
+    def taken() -> int:
+        return total(pid for instance in instances for pid in instance.pids)
+
     try:
-        totals = [total(())]
-        while len(instances) < most and (len(instances) < 2 or time.monotonic() - began < asked.seconds):
+        none = taken()
+        instances.append(engine.start())
+        one = before = taken()
+        while len(instances) + 1 < most and time.monotonic() - began < asked.seconds:
             instances.append(engine.start())
-            totals.append(total(pid for instance in instances for pid in instance.pids))
+        if len(instances) > 1:
+            before = taken()
+        if len(instances) < most:
+            instances.append(engine.start())
+            last = taken()
     finally:
         for instance in instances:
             instance.stop()
-    yield Taken((totals[1] - totals[0]) / MIB)
+    yield Taken((one - none) / MIB)
     if len(instances) > 1:
-        yield Taken((totals[-1] - totals[-2]) / MIB, len(instances))
+        yield Taken((last - before) / MIB, len(instances))
 
 
 def total(pids: Iterable[int]) -> int:
