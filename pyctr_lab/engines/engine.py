@@ -15,10 +15,13 @@ from pathlib import Path
 
 from ..errors import LabError, TimeExpired, Unsupported
 from ..kernel import proc
+from ..kernel.constants import MNT_DETACH
 from ..runtime import Run
 from ..runtime.program import words
+from .inside import call
 
 PATIENCE = 60.0  # seconds that a command may take, unless told otherwise
+TIDYING = 2.0  # seconds that a daemon's helpers have, when all else is killed
 SECONDS = 86400  # of the sleep that an instance is: no payload lasts that long
 READY = "ready"
 SLEEP = ("/bin/sh", "-c", f"echo {READY}; exec sleep {SECONDS}")
@@ -55,6 +58,7 @@ class Engine:
     commands: tuple[str, ...] = ()
     package = ""
     emulated = False  # its processor is software: no fair race
+    needs_range = False  # one user id is too few for it: a user must have subordinate ids
 
     def __init__(self, place: Path, rootfs: Path) -> None:
         self.place, self.rootfs = place, rootfs
@@ -65,10 +69,13 @@ class Engine:
 
     # --- what an engine says of itself
     def available(self) -> Available:
-        """Whether its commands are installed; an engine with other demands adds them."""
+        """Whether its commands are installed, and there are ids; an engine with other demands adds them."""
         missing = [name for name in self.commands if not shutil.which(name)]
         if missing:
             return Available(False, f"{missing[0]} is not installed", f"apt-get install {self.package}")
+        if self.needs_range and not has_range():
+            why = f"{self.commands[0]} needs more than one user id, and there are no subordinate ids"
+            return Available(False, why, "`pyctr-lab doctor` says what would help")
         return Available(True)
 
     def prepare(self) -> None:
@@ -183,8 +190,12 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Takes away what `prepare` has made. Twice is fine."""
+        """Takes away what `prepare` has made, and the engine's folder, with what is mounted there. Twice is fine.
+
+        Control groups of killed containers stay, empty, as long as the room does.
+        """
         self.stack.close()
+        remove(self.place)
 
     def fresh(self) -> str:
         """A name for a container that no other has."""
@@ -227,13 +238,37 @@ def processes() -> set[int]:
     return {int(name) for name in os.listdir("/proc") if name.isdigit()}
 
 
+def remove(place: Path) -> None:
+    """Takes a folder away, with what is mounted in it; what is mounted and will not go is left as it is."""
+
+    def mounted() -> list[str]:
+        return [each.target for each in proc.mountinfo("self") if each.target.startswith(f"{place}/")]
+
+    for target in reversed(mounted()):
+        with suppress(OSError):
+            call("umount2", target, MNT_DETACH)
+    if not mounted():
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def has_range() -> bool:
+    """Whether the room has more than one user id: not for a user without subordinate ids. See subuid(5)."""
+    return sum(each.count for each in proc.uid_map("self")) > 1
+
+
 def end_all(before: Iterable[int], patience: float = 10.0) -> None:
-    """Kills all processes of the room that were not there before, and whoever they make meanwhile."""
-    known, until = {*before, os.getpid()}, time.monotonic() + patience
-    while (new := {pid for pid in processes() - known if alive(pid)}) and time.monotonic() < until:
+    """Kills all processes of the room that were not there before, and whoever they make meanwhile.
+
+    A daemon that was there before may have somebody tidy up for `TIDYING` seconds: else it waits for that at its end.
+    """
+    known, began = {*before, os.getpid()}, time.monotonic()
+    daemons = known - {1, os.getpid()}
+    while (new := {pid for pid in processes() - known if alive(pid)}) and time.monotonic() - began < patience:
+        spared = daemons if time.monotonic() - began < TIDYING else set()
         for pid in new:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                if int(proc.status(pid)["PPid"]) not in spared:
+                    os.kill(pid, signal.SIGKILL)
         time.sleep(0.005)
 
 

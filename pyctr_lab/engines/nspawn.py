@@ -22,16 +22,9 @@ class Nspawn(Engine):
         return Available(False, "systemd-nspawn wants to be root", "it can be measured as root, or in ./lab vm")
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        how = ["--read-only", "--timezone=off", "--link-journal=no", "--console=pipe"]
-        alone = [
-            "--register=no",
-            "--keep-unit",
-            "--private-network",
-            "--console=pipe",
-            "--link-journal=no",
-            "--timezone=off",
-        ]
-        return ["systemd-nspawn", "-q", "-D", str(self.rootfs), "-M", self.fresh(), *how, *alone, *argv]
+        files = ["-D", str(self.rootfs), "--read-only", "--timezone=off", "--link-journal=no"]
+        alone = ["--register=no", "--keep-unit", "--private-network", "--console=pipe"]
+        return ["systemd-nspawn", "-q", "-M", self.fresh(), *files, *alone, *argv]
 
 
 def root_outside() -> bool:

@@ -1,6 +1,6 @@
-"""crun and runc: what runs below Docker and Podman. Both take a *bundle*, a folder with a config.json.
+"""crun, runc and gVisor's runsc: what runs below Docker and Podman. They take a *bundle*, a folder with a config.json.
 
-See the OCI runtime specification. Each container gets the same configuration, made once by `runc spec`'s defaults,
+See the OCI runtime specification. Each container gets the same configuration, made once by the runtime's own `spec`,
 with the words of its program put in.
 """
 
@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .engine import Engine
+from ..errors import Unsupported
+from .engine import Engine, has_range
 
 KINDS = ("pid", "network", "ipc", "uts", "mount", "cgroup")
 
@@ -24,7 +25,7 @@ class Oci(Engine):
     kind = "container"
 
     def prepare(self) -> None:
-        self.spec = configuration(self.rootfs)
+        self.spec = configuration(self.commands[0], self.place, self.rootfs)
 
     def bundle(self, argv: Sequence[str]) -> Path:
         """A bundle for this program."""
@@ -82,7 +83,9 @@ class Gvisor(Oci):
     package = "runsc"
 
     def words(self, *more: str) -> list[str]:
-        how = ["--platform=ptrace", "--network=none", "--ignore-cgroups"]
+        how = ["--platform=ptrace", "--network=none", "--ignore-cgroups"]  # its kvm platform was seen to hang
+        if not has_range():  # else it would become nobody
+            how.append("--rootless")
         return ["runsc", "--root", str(self.place / "state"), *how, *more]
 
     def command(self, argv: Sequence[str]) -> list[str]:
@@ -93,13 +96,18 @@ class Gvisor(Oci):
         """It is a process of gVisor's kernel: the host has none."""
 
 
-def configuration(rootfs: Path) -> dict[str, Any]:
-    """`runc spec`'s defaults, where they are not about a terminal; root inside is root of the room."""
-    made = subprocess.run(["runc", "spec", "-b", "/run"], capture_output=True, check=False)
-    made.check_returncode()
-    spec: dict[str, Any] = json.loads(Path("/run/config.json").read_text())
-    Path("/run/config.json").unlink()
+def configuration(runtime: str, place: Path, rootfs: Path) -> dict[str, Any]:
+    """What the runtime proposes, without a terminal, and the same namespaces for all; its root is root of the room."""
+    made = subprocess.run([runtime, "spec"], cwd=place, capture_output=True, text=True, errors="replace", check=False)
+    if made.returncode:
+        raise Unsupported(f"{runtime} makes no configuration: {made.stderr.strip()[-300:]}")
+    proposed = place / "config.json"
+    spec: dict[str, Any] = json.loads(proposed.read_text())
+    proposed.unlink()
     spec["process"].update(terminal=False)
     spec["root"].update(path=str(rootfs), readonly=True)
     spec["linux"]["namespaces"] = [{"type": kind} for kind in KINDS]
+    if not has_range():  # a file can belong to group 5, of terminals, only where there is one
+        for mount in spec["mounts"]:
+            mount["options"] = [option for option in mount.get("options", ()) if option != "gid=5"]
     return spec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..kernel.delegation import delegation
-from .engine import Engine
+from .engine import Available, Engine
 
 
 class Podman(Engine):
@@ -13,19 +13,30 @@ class Podman(Engine):
 
     name = "podman"
     about = "Docker's words, no daemon"
-    commands = ("podman", "runc", "crun")
+    commands: tuple[str, ...] = ("podman",)
     package = "podman runc crun"
+    needs_range = True  # its terminals belong to group 5
+
+    def available(self) -> Available:
+        self.commands = ("podman", self.runtime)
+        return super().available()
+
+    @property
+    def runtime(self) -> str:
+        """runc, but where nobody has given us control groups only crun does without."""
+        return "runc" if delegation().places else "crun"
 
     def command(self, argv: Sequence[str]) -> list[str]:
         folders = [f"--{name}={self.place / name}" for name in ("root", "runroot", "tmpdir")]
         # limits of its own that equal the hard ones fail on setrlimit
         less = ["--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"]
         run = ["--rm", "--network=none", f"--name={self.fresh()}", *less, "--rootfs", f"{self.rootfs}:O", *argv]
-        if delegation().places:
-            return ["podman", *folders, *HOW, "--runtime=runc", "run", *run]
-        # nobody has given us control groups: only crun does without, where it sees none
+        how = [*folders, *HOW, f"--runtime={self.runtime}"]
+        if self.runtime == "runc":
+            return ["podman", *how, "run", *run]
+        # it does so where it sees none
         hidden = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs tmpfs /sys/fs/cgroup; exec "$@"', "sh"]
-        return [*hidden, "podman", *folders, *HOW, "--runtime=crun", "run", "--cgroups=disabled", *run]
+        return [*hidden, "podman", *how, "run", "--cgroups=disabled", *run]
 
 
 HOW = ("--cgroup-manager=cgroupfs", "--events-backend=file")

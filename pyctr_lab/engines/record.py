@@ -18,8 +18,9 @@ class Record:
     """The walls of one container. `own` and `shared` are kinds of namespaces, compared with the engine's surroundings.
 
     `cgroup` is the group of its program, where control groups are shown; `limits` what limits it there, by the kernel's
-    file names. `seccomp`: 0 none, 2 a filter (prctl(2)). `covered` are parts of /proc and /sys that it does not see.
-    `uid_map`: "full" (every id is what it was), "one id", or "a range".
+    file names. `seccomp`: 0 none, 2 filters (prctl(2)); `filters` is how many, 0 where the kernel does not tell.
+    `covered` are parts of /proc and /sys that it does not see. `uid_map`: "full" (every id is what it was), "one id",
+    "a range", or "none".
     """
 
     own: tuple[str, ...]
@@ -33,6 +34,7 @@ class Record:
     covered: tuple[str, ...]
     uid_map: str
     processes: int  # that belong to it, helpers too
+    filters: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -63,6 +65,7 @@ def record(pid: int, processes: int = 1) -> Record:
         covered=tuple(sorted({mount.target for mount in mounts if is_cover(mount.target)})),
         uid_map=shape(proc.uid_map(pid)),
         processes=processes,
+        filters=int(status.get("Seccomp_filters", "0")),
     )
 
 

@@ -6,11 +6,10 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
-from pyctr_lab.engines import ALL, rootfs
-from pyctr_lab.engines.engine import alive, processes
+from pyctr_lab.engines import ALL, Engine, rootfs
+from pyctr_lab.engines.engine import alive, processes, wait_until_gone
 from pyctr_lab.engines.inside import WORK
 from pyctr_lab.errors import LabError, TimeExpired, Unsupported
 
@@ -28,30 +27,65 @@ def seen() -> Iterator[object]:
 
 
 def tried(engines: Sequence[str]) -> Iterator[object]:
-    """Each engine: a program's output and status, and an instance that runs and is stopped."""
+    """Each engine: what a program does in it, an instance, one that hangs, and what is left after all that."""
     tree = rootfs.make(Path(WORK) / "rootfs")
     for name in engines:
-        with ExitStack() as stack:
-            engine = ALL[name](Path(WORK) / name, tree)
-            found = engine.available()
-            if not found:
-                yield {"engine": name, "why": found.why}
-                continue
-            stack.enter_context(engine)
-            run = engine.run(["/bin/sh", "-c", "ls /data | wc -l; echo oops >&2; exit 7"])
-            row = {"engine": name, "status": run.returncode, "out": run.stdout, "err": run.stderr}
-            instance = engine.start()
-            row |= {"pids": len(instance.pids), "payload": instance.pid, "seconds": instance.seconds}
-            instance.stop()
-            row["left"] = [pid for pid in instance.pids if alive(pid)]
-            yield row
+        place = Path(WORK) / name
+        engine = ALL[name](place, tree)
+        found = engine.available()
+        if not found:
+            yield {"engine": name, "why": found.why, "hint": found.hint}
+            continue
+        with engine:
+            row = {"engine": name, **program(engine), **instance(engine)}
+            if engine.kind != "machine":  # which is booted for each
+                row |= {"unknown": unknown(engine), "hung": hung(engine)}
+        if engine.kind != "machine" and name != "docker":
+            with engine:  # the same folder, once more
+                row["again"] = engine.run(["/bin/true"]).returncode
+        row["place"] = place.exists() or str(place) in Path("/proc/self/mountinfo").read_text()
+        yield row
+
+
+def program(engine: Engine) -> dict[str, object]:
+    """A program's output and status."""
+    run = engine.run(["/bin/sh", "-c", "ls /data | wc -l; echo oops >&2; exit 7"])
+    return {"status": run.returncode, "out": run.stdout, "err": run.stderr}
+
+
+def instance(engine: Engine) -> dict[str, object]:
+    """One that is started and stopped."""
+    before = processes()
+    made = engine.start()
+    row = {"pids": len(made.pids), "payload": made.pid, "seconds": made.seconds}
+    made.stop()
+    wait_until_gone(processes() - before)  # a daemon has somebody tidy up
+    return row | {"left": [pid for pid in processes() - before if alive(pid)]}
+
+
+def unknown(engine: Engine) -> object:
+    """What comes of a program that is not there: a status, or what the engine says."""
+    try:
+        return engine.run(["/bin/no-such-program"]).returncode
+    except LabError as why:
+        return str(why)
+
+
+def hung(engine: Engine) -> list[object]:
+    """One whose program never ends: what is said, and who is left."""
+    before = processes()
+    try:
+        engine.run(["/bin/sleep", "1000"], timeout=0.5)
+        said = "it ended"
+    except TimeExpired as why:
+        said = str(why)
+    return [said, [pid for pid in processes() - before if alive(pid)]]
 
 
 def sleepers(count: int) -> Iterator[object]:
     """Processes that nobody ends."""
-    for _ in range(count):
-        subprocess.Popen(["sleep", "1000"], start_new_session=True)
-    yield {"alive": sum(each.read_text() == "sleep\n" for each in Path("/proc").glob("[0-9]*/comm"))}
+    started = [subprocess.Popen(["sleep", "1000"], start_new_session=True) for _ in range(count)]
+    yield {"alive": sum(each.poll() is None for each in started)}
     signal.pause()
 
 
@@ -66,29 +100,6 @@ def dies() -> Iterator[object]:
     yield 1
     os.write(2, b"farewell\n")
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def hangs(engine: str) -> Iterator[object]:
-    """An engine whose program never ends."""
-    tree = rootfs.make(Path(WORK) / "rootfs", files=1)
-    with ALL[engine](Path(WORK) / engine, tree) as made:
-        before = processes()
-        try:
-            made.run(["/bin/sleep", "1000"], timeout=1.5)
-            yield "it ended"
-        except TimeExpired as why:
-            yield str(why)
-        yield sorted(pid for pid in processes() - before if alive(pid))
-
-
-def unknown(engine: str) -> Iterator[object]:
-    """A program that is not there."""
-    tree = rootfs.make(Path(WORK) / "rootfs", files=1)
-    with ALL[engine](Path(WORK) / engine, tree) as made:
-        try:
-            yield made.run(["/bin/no-such-program"]).returncode
-        except LabError as why:
-            yield str(why)
 
 
 def broken_docker() -> Iterator[object]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def left() -> Iterator[None]:
     """Mounts and control groups are afterwards what they were."""
 
     def seen() -> tuple[str, set[str]]:
-        return Path("/proc/self/mountinfo").read_text(), set(map(str, Path("/sys/fs/cgroup").glob("**/pyctr-lab-*")))
+        return Path("/proc/self/mountinfo").read_text(), set(glob("/sys/fs/cgroup/**/pyctr-lab-*", recursive=True))
 
     before = seen()
     yield

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 
 from pyctr_lab.engines.record import Record, shape
 from pyctr_lab.engines.survey import Survey, known, survey
 from pyctr_lab.errors import BadInput
+from pyctr_lab.kernel.delegation import delegation
 from pyctr_lab.kernel.proc import IdRange
 
 ROOT = os.getuid() == 0
@@ -44,6 +46,32 @@ def test_facts(found: Survey, name: str) -> None:
     if ROOT:
         assert (record.seccomp, record.uid_map) == (seccomp, uid_map)
     assert set(record.own) | set(record.shared) == FACTS["exec"][0]
+
+
+CAPABILITIES = {"nspawn": 26, "crun": 3, "runc": 3, "podman": 11, "docker": 14}
+GROUPS = {
+    "lxc": r"/lxc\.payload\.pyctr\d+",
+    "crun": r"/pyctr\d+",
+    "runc": r"/pyctr\d+",
+    "podman": r"/libpod_parent/libpod-[0-9a-f]{64}.*",
+    "docker": r"/docker/[0-9a-f]{64}",
+}
+
+
+@pytest.mark.skipif(not ROOT, reason="a user's are another's facts: see test_user.py")
+@pytest.mark.parametrize("name", sorted({*CAPABILITIES, *GROUPS}))
+def test_facts_of_roots_containers(found: Survey, name: str) -> None:
+    if name in found.missing:
+        pytest.skip(found.missing[name])
+    record = found.records[name]
+    assert record is not None
+    if name in CAPABILITIES:
+        assert len(record.capabilities) == CAPABILITIES[name]
+    if name in GROUPS and delegation().places:
+        assert re.fullmatch(GROUPS[name], record.cgroup)
+        assert record.limits == (("pids.max 2048",) if name == "podman" else ())
+    several = {"nspawn": record.filters > 1}.get(name, record.filters == (record.seccomp == 2))
+    assert several or record.filters == 0, "one program of rules each, nspawn some; an older kernel does not tell"
 
 
 def test_ours_has_all_walls_but_the_clock(found: Survey) -> None:
