@@ -1,4 +1,7 @@
-"""A test that is marked `alone` has the machine to itself, also when tests run side by side."""
+"""A test that is marked `alone` has the machine to itself, also when tests run side by side.
+
+Lessons that measure do so in little: fewer engines, less time.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("PYCTR_LAB_QUICK", "exec,ours,unshare,bubblewrap,runc,qemu")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pyctr_lab import Lab, draw, steps
+from pyctr_lab.measure import measure
 
 with Lab() as lab:
     box = lab.container("demo")
@@ -12,3 +13,5 @@ with Lab() as lab:
         box.apply(steps.NewNamespace(kind))
     box.apply(steps.SetHostname("demo"))
     draw.isolation_map(box).save(Path(__file__).with_name("isolation-map.svg"))
+
+draw.startup(measure("startup", budget=40)).save(Path(__file__).with_name("startup.svg"))

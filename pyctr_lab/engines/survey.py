@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput, LabError
+from ..machines import guest_kernel
 from . import ALL, rootfs
 from .inside import WORK
 from .record import Record, record
@@ -73,6 +74,7 @@ def survey(names: Iterable[str] | None = None, *, progress: Callable[[str, int, 
     BadInput for a name that is no engine's. An engine that fails is in `missing`, with its reason.
     """
     wanted = known(names)
+    with_kernel(wanted)
     found = Survey()
     with Room(f"{__name__}:work", names=wanted) as room:
         for row in room:
@@ -94,6 +96,13 @@ def known(names: Iterable[str] | None) -> list[str]:
     if not wanted:
         raise BadInput("no engine was named", hint=f"there are {', '.join(ALL)}")
     return list(dict.fromkeys(wanted))
+
+
+def with_kernel(names: Iterable[str]) -> None:
+    """A guest's kernel is fetched out here if need be: in a room is no network. Without one that is said there."""
+    if "qemu" in names:
+        with suppress(LabError):
+            guest_kernel.find()
 
 
 def work(names: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -20,9 +20,8 @@ from typing import Any
 
 from ..engines import ALL, Engine, Room, rootfs
 from ..engines.inside import WORK
-from ..engines.survey import known
+from ..engines.survey import known, with_kernel
 from ..errors import BadInput, LabError
-from ..machines import guest_kernel
 from . import cost, crowd, memory, start
 from .asked import Asked, Taken
 from .samples import UNITS, Results, Sample, machine, sample
@@ -120,8 +119,7 @@ def live(
         name: [each for each in names if engines is not None or each not in EXPERIMENTS[name].unless_named]
         for name in wanted
     }
-    if any("qemu" in each for each in chosen.values()):
-        with_kernel()
+    with_kernel(name for each in chosen.values() for name in each)
     return _live(chosen, order, progress)
 
 
@@ -176,14 +174,6 @@ def named(experiments: str | Iterable[str]) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def with_kernel() -> None:
-    """A guest's kernel is fetched out here if need be: in a room is no network. Without one that is said there."""
-    try:
-        guest_kernel.find()
-    except LabError:
-        return
-
-
 # ---------------------------------------------------------------------------------------------------------- in the room
 def work(
     name: str, engines: Sequence[str], repetitions: int | None, budget: float, count: int | None, seed: int
@@ -217,6 +207,7 @@ def work(
             number[engine] += 1
             turns.took(engine, time.monotonic() - start_of_turn)
             yield {"progress": asdict(Progress(name, turns.done, turns.total, turns.left(), engine))}
+        yield {"progress": asdict(Progress(name, turns.done, turns.done, 0.0))}
         yield from ({"note": note} for note in turns.notes(name))
         if name == "memory":
             yield from ({"note": note} for engine, each in ready.items() for note in once(engine, each))

@@ -36,7 +36,7 @@ time.sleep(86400)
 class Together(Exercise):
     """A family of processes: most of their memory is one and the same, and some is their own."""
 
-    id = "9.1"
+    id = "9.2"
     title = "What do they take together?"
     question = """In {box} runs a program with {count} children. They share most of their memory, and each has some of
     its own. How many MiB of memory do all {all} take together?"""
@@ -148,7 +148,7 @@ PAUSE = 0.25  # seconds that a slow start takes longer, on a machine that is not
 class BeyondDoubt(Exercise):
     """Series of real starts: some truly slower, one with a hiccup, one that is the base once more."""
 
-    id = "9.4"
+    id = "9.1"
     title = "A difference, or bad luck?"
     question = """In ground.facts["starts"] stand five series of {runs} starts each, in ms, measured on this machine a
     moment ago. Which of {others} take longer than {base} beyond doubt, so that even the least of theirs lies above the
@@ -287,4 +287,4 @@ def spoken(values: list[float]) -> str:
     return f"{min(values):.1f} to {max(values):.1f} ms"
 
 
-EXERCISES: tuple[Exercise, ...] = (Together(), BeyondDoubt())
+EXERCISES: tuple[Exercise, ...] = (BeyondDoubt(), Together())

@@ -21,7 +21,7 @@ ALIKE = ("/proc/sys/kernel/ostype", "/proc/sys/kernel/pid_max", "/proc/sys/kerne
 class OneKernel(OfMachines):
     """Files of /proc, read on the host, in a container with all walls, and in a virtual machine."""
 
-    id = "9.2"
+    id = "9.3"
     title = "One kernel"
     question = """Six files, {all}. {box} has all the walls that there are, and ground.held["machine"] is a virtual
     machine. Which of these files give away that the container has no kernel of its own: they read alike on the host and
@@ -124,7 +124,7 @@ def told(scene: Scene, path: str) -> str:
 class WhichFits(OfMachines):
     """Jobs with a budget of memory and of time, and what a container and a machine take here."""
 
-    id = "9.3"
+    id = "9.4"
     title = "Which would you choose?"
     question = """ground.facts has what a container and a virtual machine take on this machine: MiB of one more, and ms
     to start. Four jobs: {jobs} Which of the four can be done with containers, but not with virtual machines?"""
