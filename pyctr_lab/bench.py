@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = writable(arguments.report) if arguments.report else None
     results = measured(arguments, Bar().show)
     if folder:
-        from .measure.report import write
+        from .draw.report import write
 
         print(write(results, folder))
     elif arguments.csv:

@@ -12,7 +12,8 @@ import pytest
 from draw import races
 
 from pyctr_lab import bench, cli
-from pyctr_lab.measure import experiment, figures, report
+from pyctr_lab.draw import report
+from pyctr_lab.measure import experiment, figures
 from pyctr_lab.measure.experiment import Progress
 from pyctr_lab.measure.samples import Results, joined
 

@@ -8,8 +8,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from .figures import crowds, there
-from .samples import Results
+from ..measure.figures import crowds, there
+from ..measure.samples import Results
+from .fit import fit
+from .memory import memory
+from .overhead import overhead
+from .startup import startup
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--dim:#57606a;--rule:#d5dbe2;--paper:#fff}
@@ -62,13 +66,11 @@ def machine(results: Results) -> str:
 
 def pictures(results: Results) -> Iterator[str]:
     """Those for which there is data."""
-    from .. import draw
-
     drawn: list[tuple[str, str, Callable[..., Any]]] = [
-        ("startup", "Start", draw.startup),
-        ("memory", "Memory", draw.memory),
-        ("cpu", "While it runs", draw.overhead),
-        ("density", "How many fit", draw.fit),
+        ("startup", "Start", startup),
+        ("memory", "Memory", memory),
+        ("cpu", "While it runs", overhead),
+        ("density", "How many fit", fit),
     ]
     for experiment, heading, picture in drawn:
         if results.engines(experiment) and (experiment != "cpu" or results.values("cpu", "exec")):
