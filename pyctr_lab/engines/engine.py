@@ -264,10 +264,12 @@ def end_all(before: Iterable[int], patience: float = 10.0) -> None:
     known, began = {*before, os.getpid()}, time.monotonic()
     daemons = known - {1, os.getpid()}
     while (new := {pid for pid in processes() - known if alive(pid)}) and time.monotonic() - began < patience:
-        spared = daemons if time.monotonic() - began < TIDYING else set()
-        for pid in new:
+        spared = set(daemons) if time.monotonic() - began < TIDYING else set()
+        for pid in sorted(new):  # a helper before its own helpers
             with suppress(ProcessLookupError):
-                if int(proc.status(pid)["PPid"]) not in spared:
+                if int(proc.status(pid)["PPid"]) in spared:
+                    spared.add(pid)
+                else:
                     os.kill(pid, signal.SIGKILL)
         time.sleep(0.005)
 

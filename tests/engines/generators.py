@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pyctr_lab.engines import ALL, Engine, rootfs
-from pyctr_lab.engines.engine import alive, processes, wait_until_gone
+from pyctr_lab.engines.engine import alive, end_all, processes, wait_until_gone
 from pyctr_lab.engines.inside import WORK
 from pyctr_lab.errors import LabError, TimeExpired, Unsupported
 
@@ -30,21 +30,28 @@ def tried(engines: Sequence[str]) -> Iterator[object]:
     """Each engine: what a program does in it, an instance, one that hangs, and what is left after all that."""
     tree = rootfs.make(Path(WORK) / "rootfs")
     for name in engines:
-        place = Path(WORK) / name
-        engine = ALL[name](place, tree)
+        engine = ALL[name](Path(WORK) / name, tree)
         found = engine.available()
         if not found:
             yield {"engine": name, "why": found.why, "hint": found.hint}
             continue
-        with engine:
-            row = {"engine": name, **program(engine), **instance(engine)}
-            if engine.kind != "machine":  # which is booted for each
-                row |= {"unknown": unknown(engine), "hung": hung(engine)}
-        if engine.kind != "machine" and name != "docker":
-            with engine:  # the same folder, once more
-                row["again"] = engine.run(["/bin/true"]).returncode
-        row["place"] = place.exists() or str(place) in Path("/proc/self/mountinfo").read_text()
-        yield row
+        try:
+            yield {"engine": name, **everything(engine)}
+        except (LabError, OSError) as why:  # the others' tests go on
+            yield {"engine": name, "failed": repr(why)}
+
+
+def everything(engine: Engine) -> dict[str, object]:
+    """All that is tried with an engine."""
+    with engine:
+        row = {**program(engine), **instance(engine)}
+        if engine.kind != "machine":  # which is booted for each
+            row |= {"unknown": unknown(engine), "hung": hung(engine)}
+    if engine.kind != "machine" and engine.name != "docker":
+        with engine:  # the same folder, once more
+            row["again"] = engine.run(["/bin/true"]).returncode
+    mounts = Path("/proc/self/mountinfo").read_text()
+    return row | {"place": engine.place.exists() or f" {engine.place}/" in mounts}
 
 
 def program(engine: Engine) -> dict[str, object]:
@@ -100,6 +107,19 @@ def dies() -> Iterator[object]:
     yield 1
     os.write(2, b"farewell\n")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def tidied(words: str) -> Iterator[object]:
+    """What a daemon's child says while all that is new is killed: the daemon was there before, its child was not."""
+    script = f"read word; sh -c 'echo begun; {words}'; echo $?"
+    with subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as daemon:
+        before = processes()
+        assert daemon.stdin and daemon.stdout
+        daemon.stdin.write("go\n")
+        daemon.stdin.flush()
+        yield daemon.stdout.readline().strip()
+        end_all(before)
+        yield daemon.stdout.readline().strip()
 
 
 def broken_docker() -> Iterator[object]:

@@ -38,6 +38,7 @@ def row_of(rows: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
     """What was seen of an engine that is here."""
     if "why" in rows[name]:
         pytest.skip(rows[name]["why"])
+    assert "failed" not in rows[name], rows[name]["failed"]
     return rows[name]
 
 
@@ -86,6 +87,12 @@ def test_an_engine_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.Mon
         if kind.commands and (ROOT or name not in ("nspawn", "docker")):
             assert not found and found.why == f"{kind.commands[0]} is not installed", name
             assert found.hint == f"apt-get install {kind.package}"
+
+
+@pytest.mark.parametrize(("words", "said"), [("sleep 0.3 && echo tidied", "tidied"), ("exec sleep 1000", "137")])
+def test_a_daemons_helper_may_tidy_up_but_not_for_ever(words: str, said: str) -> None:
+    with Room("generators:tidied", words=words) as room:
+        assert list(room) == ["begun", said]
 
 
 @pytest.mark.skipif(not shutil.which("crun") or not shutil.which("runsc"), reason="needs crun and runsc")
