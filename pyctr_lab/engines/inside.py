@@ -16,11 +16,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import LabError
-from ..kernel import cgroup, proc
+from ..kernel import cgroup
+from ..kernel.cgroup import Hierarchy
 from ..kernel.constants import (
     CLONE_NEWCGROUP,
     CLONE_NEWIPC,
@@ -71,33 +71,6 @@ def die_with(parent: int) -> None:
 
 
 # ------------------------------------------------------------------------------------------------- the first process
-@dataclass(frozen=True)
-class Hierarchy:
-    """A hierarchy of control groups that is mounted here; engines use those too that limit nothing."""
-
-    mount: str
-    words: str  # what it is mounted with; empty for version 2
-    base: str  # the folder of our own group in it
-
-    @property
-    def ours(self) -> bool:
-        """Whether we may have groups in it."""
-        return os.access(self.base, os.W_OK) and os.access(f"{self.base}/cgroup.procs", os.W_OK)
-
-
-def hierarchies() -> list[Hierarchy]:
-    """All of them, in the order of /proc/self/cgroup. See cgroups(7)."""
-    mounts = {cgroup.key(mounted): mounted for mounted in proc.mountinfo("self") if mounted.kind in cgroup.KINDS}
-    found = []
-    for line in proc.text_of("self", "cgroup").splitlines():
-        _, words, path = line.split(":", 2)
-        if words in mounts:
-            mounted = mounts[words]
-            below = "" if ".." in path else os.path.relpath(path, mounted.root)
-            found.append(Hierarchy(mounted.target, words, os.path.normpath(f"{mounted.target}/{below}")))
-    return found
-
-
 def take_groups(all_: list[Hierarchy]) -> list[str]:
     """Control groups for the room, as far as somebody has given us any; a guard removes them. See `runtime/groups`."""
     where = delegation()
@@ -241,7 +214,7 @@ def work(target: str, arguments: dict[str, Any]) -> None:
 def main(target: str, arguments: dict[str, Any]) -> int:
     """The room, from its first process on."""
     die_with(os.getppid())
-    all_ = hierarchies()
+    all_ = cgroup.hierarchies()
     folders = take_groups(all_)
     tell("groups", folders)
     pid = own_world(folders)

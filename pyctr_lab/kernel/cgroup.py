@@ -73,6 +73,33 @@ def key(mounted: proc.Mount) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Hierarchy:
+    """A hierarchy of control groups that is mounted here; engines use those too that limit nothing."""
+
+    mount: str
+    words: str  # what it is mounted with; empty for version 2
+    base: str  # the folder of our own group in it
+
+    @property
+    def ours(self) -> bool:
+        """Whether we may have groups in it."""
+        return os.access(self.base, os.W_OK) and os.access(f"{self.base}/cgroup.procs", os.W_OK)
+
+
+def hierarchies() -> list[Hierarchy]:
+    """All of them, in the order of /proc/self/cgroup. See cgroups(7)."""
+    mounts = {key(mounted): mounted for mounted in proc.mountinfo("self") if mounted.kind in KINDS}
+    found = []
+    for line in proc.text_of("self", "cgroup").splitlines():
+        _, words, path = line.split(":", 2)
+        if words in mounts:
+            mounted = mounts[words]
+            below = "" if ".." in path else os.path.relpath(path, mounted.root)
+            found.append(Hierarchy(mounted.target, words, os.path.normpath(f"{mounted.target}/{below}")))
+    return found
+
+
 def _offered(folder: str) -> tuple[str, ...]:
     with open(f"{folder}/cgroup.controllers", encoding="ascii") as file:
         return tuple(file.read().split())

@@ -245,10 +245,15 @@ def locked(folder: str) -> int | None:
 
 
 def leftovers(where: Delegation) -> Iterator[str]:
-    """Groups of labs, with or without somebody who takes care of them."""
-    for place in where.everywhere:
+    """Groups of labs and of engines' rooms, with or without somebody who takes care of them.
+
+    A room has one in each hierarchy, also in those that limit nothing.
+    """
+    bases = [place.base for place in where.everywhere]
+    bases += [each.base for each in cgroup.hierarchies() if each.ours and each.base not in bases]
+    for base in bases:
         with suppress(OSError):
-            yield from sorted(entry.path for entry in os.scandir(place.base) if entry.name.startswith(PREFIX))
+            yield from sorted(entry.path for entry in os.scandir(base) if entry.name.startswith(PREFIX))
 
 
 def clean(patience: float = 0.0) -> tuple[list[str], list[str]]:

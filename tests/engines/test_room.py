@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,9 @@ import pytest
 
 from pyctr_lab.engines import Room
 from pyctr_lab.errors import Gone, LabError
+from pyctr_lab.kernel import proc
 from pyctr_lab.kernel.delegation import delegation
+from pyctr_lab.runtime import clean
 from pyctr_lab.runtime.carrier import readable
 
 HERE = Path(__file__).parent
@@ -81,6 +84,21 @@ def test_who_opened_it_may_be_killed(left: None) -> None:
         room = int(opener.stdout.readline())
         opener.kill()
     assert has_ended(room)
+
+
+@pytest.mark.alone
+@pytest.mark.skipif(not delegation().places, reason="nobody has given us control groups here")
+def test_its_guard_killed_too_clean_removes_what_is_left_in_every_hierarchy(left: None) -> None:
+    room = Room("generators:sleepers", count=1)
+    next(iter(room))
+    guards = [pid for pid in proc.children(room.pid) if "guard.py" in proc.text_of(pid, "cmdline")]
+    for pid in guards:
+        os.kill(pid, signal.SIGKILL)
+    os.kill(room.pid, signal.SIGKILL)
+    assert has_ended(room.pid) and len(guards) == 1 and all(map(os.path.isdir, room.groups))
+    removed, kept = clean(patience=10)
+    assert set(room.groups) <= set(removed) and not kept
+    room.close()
 
 
 def test_an_error_inside_is_told_with_its_hint() -> None:
