@@ -29,19 +29,21 @@ def generators(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parents[1])]))
 
 
+def groups_of(pid: int) -> list[str]:
+    """The control groups that a room has, or has left."""
+    return glob(f"/sys/fs/cgroup/**/pyctr-lab-{pid}", recursive=True)
+
+
 @pytest.fixture
-def left() -> Iterator[None]:
-    """Mounts and control groups are afterwards what they were."""
-
-    def seen() -> tuple[str, set[str]]:
-        return Path("/proc/self/mountinfo").read_text(), set(glob("/sys/fs/cgroup/**/pyctr-lab-*", recursive=True))
-
-    before = seen()
-    yield
+def left() -> Iterator[list[int]]:
+    """Mounts are afterwards what they were, and the rooms that a test puts in this list have no control groups."""
+    mounts, rooms = Path("/proc/self/mountinfo").read_text(), list[int]()
+    yield rooms
     until = time.monotonic() + 20
-    while seen() != before and time.monotonic() < until:
+    while any(map(groups_of, rooms)) and time.monotonic() < until:
         time.sleep(0.01)  # the guard of a killed room is at work
-    assert seen() == before
+    assert rooms and not any(map(groups_of, rooms))
+    assert Path("/proc/self/mountinfo").read_text() == mounts
 
 
 def has_ended(pid: int) -> bool:
@@ -57,8 +59,9 @@ def has_ended(pid: int) -> bool:
 
 
 @pytest.mark.alone
-def test_a_room_is_a_world_of_its_own(left: None) -> None:
+def test_a_room_is_a_world_of_its_own(left: list[int]) -> None:
     with Room("generators:seen") as room:
+        left.append(room.pid)
         (seen,) = list(room)
     assert seen["uid"] == 0 and seen["host"] == "room" and seen["parent"] == 1
     assert seen["processes"] == [1, seen["pid"]]
@@ -68,34 +71,39 @@ def test_a_room_is_a_world_of_its_own(left: None) -> None:
 
 
 @pytest.mark.alone
-def test_leaving_early_ends_everything_inside(left: None) -> None:
+def test_leaving_early_ends_everything_inside(left: list[int]) -> None:
     with Room("generators:sleepers", count=20) as room:
+        left.append(room.pid)
         row = next(iter(room))
         assert row["alive"] == 20
+        assert bool(groups_of(room.pid)) == bool(room.groups)
     assert has_ended(room.pid)
 
 
 @pytest.mark.alone
-def test_who_opened_it_may_be_killed(left: None) -> None:
+def test_who_opened_it_may_be_killed(left: list[int]) -> None:
     script = "from pyctr_lab.engines import Room\nroom = Room('generators:sleepers', count=5)\nrows = iter(room)\n"
     script += "next(rows)\nprint(room.pid, flush=True)\nnext(rows)"
     with subprocess.Popen([sys.executable, "-P", "-c", script], stdout=subprocess.PIPE, text=True) as opener:
         assert opener.stdout
         room = int(opener.stdout.readline())
+        left.append(room)
         opener.kill()
     assert has_ended(room)
 
 
 @pytest.mark.alone
 @pytest.mark.skipif(not delegation().places, reason="nobody has given us control groups here")
-def test_its_guard_killed_too_clean_removes_what_is_left_in_every_hierarchy(left: None) -> None:
+def test_its_guard_killed_too_clean_removes_what_is_left_in_every_hierarchy(left: list[int]) -> None:
     room = Room("generators:sleepers", count=1)
+    left.append(room.pid)
     next(iter(room))
     guards = [pid for pid in proc.children(room.pid) if "guard.py" in proc.text_of(pid, "cmdline")]
     for pid in guards:
         os.kill(pid, signal.SIGKILL)
     os.kill(room.pid, signal.SIGKILL)
     assert has_ended(room.pid) and len(guards) == 1 and all(map(os.path.isdir, room.groups))
+    assert all(map(has_ended, guards)), "who lives holds the locks"
     removed, kept = clean(patience=10)
     assert set(room.groups) <= set(removed) and not kept
     room.close()
@@ -108,8 +116,9 @@ def test_an_error_inside_is_told_with_its_hint() -> None:
 
 
 @pytest.mark.alone
-def test_one_that_dies_says_its_last_words(left: None) -> None:
+def test_one_that_dies_says_its_last_words(left: list[int]) -> None:
     with Room("generators:dies") as room, pytest.raises(Gone, match="farewell"):
+        left.append(room.pid)
         list(room)
 
 
