@@ -62,13 +62,14 @@ def waterfall(history: Sequence[StepResult], seconds: float, phases: Sequence[Ph
         spent[stage] = spent.get(stage, 0.0) + result.seconds
     rest = max(0.0, seconds - sum(spent.values()))
     walls = [Part(name, took, wall=True) for name, took in spent.items()]
-    return boot(phases, [*walls, Part("fork, exec, exit, and telling us", rest)], emulated=emulated)
+    return boot(phases, [*walls, Part("the rest: fork, exec, exit, telling us", rest)], emulated=emulated)
 
 
 def title(machine: float, container: float, *, emulated: bool) -> str:
     """The finding: both times and what lies between them."""
     kind = "An emulated machine" if emulated else "A machine"
-    times = f"{machine / container:,.0f} times faster"
+    fast, ratio = ("faster", machine / container) if machine >= container else ("slower", container / machine)
+    times = f"{ratio:,.0f} times {fast}" if ratio >= 2 else f"{ratio:.1f} times {fast}"
     return f"{kind} starts in {shown(machine)}, a container in {shown(container)}: {times}"
 
 
@@ -130,6 +131,9 @@ def round_step(total: float) -> float:
 
 
 def _magnifier(top: float, bottom: float, share: float) -> Iterator[str]:
+    if share >= 1:  # nothing is smaller than what it is magnified from
+        yield label(LEFT + 14, bottom - 26, f"drawn {share:,.1f} times smaller", size=NOTE, style="w h")
+        return
     sliver = max(1.0, share * (RIGHT - LEFT))
     # A fan from the sliver on the machine's scale to the whole width of the panel below.
     shape = f"M{LEFT} {top + 16}L{LEFT} {bottom}H{RIGHT}L{LEFT + sliver:.2f} {top + 16}Z"

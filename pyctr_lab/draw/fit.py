@@ -9,17 +9,17 @@ from ..measure.samples import Results
 from .chart import chart
 from .look import LIGHT
 from .picture import Picture
-from .ranking import name_of, plain
+from .ranking import name_of, one_of, plain, said, sentence, usable
 from .startup import absent, measured
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def fit(results: Results, *, predicted: Mapping[str, float] | None = None) -> Picture:
+def fit(results: Results, *, predicted: Mapping[str, float | None] | None = None) -> Picture:
     """Curves on two logarithmic scales. `predicted` has guesses of the count at the end, by the engine's name."""
     curves = {name: curve(results, name) for name in measured(results, "density")}
-    heading = title(results, curves)
+    heading, guesses = title(results, curves), usable(predicted)
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
@@ -35,32 +35,39 @@ def fit(results: Results, *, predicted: Mapping[str, float] | None = None) -> Pi
             axes.plot([seconds], [count], "o", color=colour)
             height = max(count, before * 1.7)  # a word never lies on the one below
             beside = {"textcoords": "offset points", "va": "center", "fontsize": 9}
-            words = f"{name_of(name)} {count:,}{each(results, name)}"
+            words = f"{name_of(name)} {count:,}{each(results, name)}{', emulated' * results.emulated(name)}"
             axes.annotate(words, (seconds, height), xytext=(9, 0), color=colour, **beside)  # type: ignore[arg-type]
             before = height
-            guess = (predicted or {}).get(name, 0.0)
-            if guess and guess > 0:
+            if guess := guesses.get(name, 0.0):
                 axes.plot([seconds], [guess], "D", color=LIGHT["paper"], markeredgecolor=LIGHT["dim"])
-                axes.annotate(f"you said {guess:,.0f}", (seconds, guess), xytext=(-9, 0), ha="right",
+                axes.annotate(f"you said {guess:,.0f}, {name_of(name)}", (seconds, guess), xytext=(-9, 0), ha="right",
                               color=LIGHT["dim"], **beside)  # type: ignore[arg-type]  # fmt: skip
         axes.margins(x=0.02, y=0.12)
         axes.set_xlim(right=max(points[-1][0] for points in curves.values()) * 12)
 
-    said = "; ".join(
+    figures = "; ".join(
         f"{name_of(name)} {points[-1][1]:,} in {points[-1][0]:.1f} s{each(results, name)}"
+        + ", emulated" * results.emulated(name)
         for name, points in curves.items()
     )
-    return chart(plot, title=heading, subtitle="idle ones, started one after another", twin=f"{said}.{absent(results)}")
+    guessed = said(guesses, {name: name_of(name) for name in curves}, "at the end")
+    return chart(
+        plot,
+        title=heading,
+        subtitle="idle ones, started one after another, all alive · both scales are logarithmic",
+        twin=f"{figures}.{guessed}{absent(results)}",
+    )
 
 
 def curve(results: Results, name: str) -> list[tuple[float, int]]:
-    """Seconds since the first was begun, and how many were alive then."""
-    found, now = [], 0.0
+    """Seconds since the first was begun, and how many were alive then. Of several crowds the greatest is told."""
+    crowds: dict[int, list[tuple[float, int]]] = {}
     for sample in results.of("density"):
-        if sample.engine == name:
-            now += sample.value / 1000
-            found.append((now, sample.instances))
-    return found
+        if sample.engine == name and sample.warm:
+            points = crowds.setdefault(sample.repetition, [])
+            now = points[-1][0] if points else 0.0
+            points.append((now + sample.value / 1000, sample.instances))
+    return max(crowds.values(), key=len)
 
 
 def each(results: Results, name: str) -> str:
@@ -71,10 +78,13 @@ def each(results: Results, name: str) -> str:
 
 def title(results: Results, curves: Mapping[str, list[tuple[float, int]]]) -> str:
     """The finding: how many of each, in how many seconds."""
-    if "ours" in curves and "qemu" in curves:
+    if {"ours", "qemu"} <= set(curves):
         (mine, ours), (long, machines) = curves["ours"][-1], curves["qemu"][-1]
         kind = "emulated machine" if results.emulated("qemu") else "virtual machine"
-        return f"{ours:,} containers in {mine:.1f} s, {machines} {kind}{'s' * (machines != 1)} in {long:.1f} s"
+        return (
+            f"{ours:,} container{'s' * (ours != 1)} in {mine:.1f} s,"
+            f" {machines:,} {kind}{'s' * (machines != 1)} in {long:.1f} s"
+        )
     name = max(curves, key=lambda each_: curves[each_][-1][1])
     seconds, count = curves[name][-1]
-    return f"{count:,} of {name_of(name)} in {seconds:.1f} s"
+    return f"{sentence(one_of(name, emulated=results.emulated(name)))}: {count:,} alive after {seconds:.1f} s"

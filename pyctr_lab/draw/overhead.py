@@ -7,58 +7,58 @@ from collections.abc import Mapping
 from ..errors import BadInput
 from ..measure.samples import Results
 from .picture import Picture
-from .ranking import Group, Mark, name_of, ranking, times
+from .ranking import Group, Mark, name_of, one_of, ranking, said, sentence, times, usable
 from .startup import absent
 
 KINDS = {"cpu": "a computation", "syscalls": "a system call", "files": "reading small files"}
 SHORT = {"cpu": "computing", "syscalls": "system calls", "files": "files"}
 
 
-def overhead(results: Results, *, predicted: Mapping[str, float] | None = None) -> Picture:
+def overhead(results: Results, *, predicted: Mapping[str, float | None] | None = None) -> Picture:
     """For computing, system calls and files: how many times the cost of the same without a container.
 
     `predicted` has guesses of our container's multiples, by the experiment's name. Raises BadInput where nothing of it,
     or not the bare process, was measured.
     """
-    kinds = [kind for kind in KINDS if results.values(kind, "exec")]
+    kinds = [kind for kind in KINDS if results.values(kind, "exec") and len(results.engines(kind)) > 1]
     if not kinds:
-        raise BadInput("nothing was measured to compare with", hint='measure(["cpu", "syscalls", "files"]) does')
-    groups = [Group(KINDS[kind], tuple(marks(results, kind, predicted or {}))) for kind in kinds]
+        raise BadInput(
+            "nothing was measured to compare with a bare process",
+            hint='measure(["cpu", "syscalls", "files"], engines=["exec", "ours"]) does',
+        )
+    guesses = usable(predicted)
+    groups = [Group(KINDS[kind], tuple(marks(results, kind, guesses))) for kind in kinds]
     heading = title(results, kinds)
-    said = "; ".join(
+    figures = "; ".join(
         f"{group.heading}: " + ", ".join(f"{mark.name} {mark.words}" for mark in group.marks) for group in groups
     )
+    guessed = said(guesses, {kind: KINDS[kind] for kind in kinds if "ours" in results.engines(kind)}, "times")
     return ranking(
         groups,
         title=heading,
         subtitle="times the cost of the same outside (the dashed line) · medians, least to greatest · log scale",
-        twin=f"Ranking: {heading}. {said}.{absent(results)}",
+        twin=f"Ranking: {heading}. {figures}.{guessed}{absent(results)}",
         unit="times",
-        note=absent(results).strip(),
+        notes=[absent(results).strip()],
         one=1.0,
     )
 
 
-def marks(results: Results, kind: str, predicted: Mapping[str, float]) -> list[Mark]:
+def marks(results: Results, kind: str, guesses: Mapping[str, float]) -> list[Mark]:
     """The engines of one kind, the cheapest first."""
-    found = []
-    for name in results.engines(kind):
-        if name != "exec":
-            least, median, greatest = spread(results, kind, name)
-            emulated = results.emulated(name)
-            words = times(median) + (" emulated" if emulated else "")
-            guess = predicted.get(kind, 0.0) if name == "ours" else 0.0
-            found.append(
-                Mark(
-                    name_of(name),
-                    (least, median, greatest),
-                    words,
-                    news=name == "qemu",
-                    ours=name == "ours",
-                    hatched=emulated,
-                    guess=guess or 0.0,
-                )
-            )
+    found = [
+        Mark(
+            name_of(name),
+            spread(results, kind, name),
+            times(spread(results, kind, name)[1]) + " emulated" * results.emulated(name),
+            news=name == "qemu",
+            ours=name.startswith("ours"),
+            hatched=results.emulated(name),
+            guess=guesses.get(kind, 0.0) if name == "ours" else 0.0,
+        )
+        for name in results.engines(kind)
+        if name != "exec"
+    ]
     return sorted(found, key=lambda mark: mark.spread[1])
 
 
@@ -72,12 +72,19 @@ def spread(results: Results, kind: str, name: str) -> tuple[float, float, float]
 
 
 def title(results: Results, kinds: list[str]) -> str:
-    """The finding, from the medians."""
-    ours = [kind for kind in kinds if "ours" in results.engines(kind)]
-    if ours:
-        said = (f"{SHORT[kind]} {times(spread(results, kind, 'ours')[1])}" for kind in ours)
-        return "In our container, times outside: " + ", ".join(said)
-    kind = kinds[0]
-    worst = max(results.engines(kind), key=lambda name: spread(results, kind, name)[1])
-    dear = times(spread(results, kind, worst)[1])
-    return f"{SHORT[kind].capitalize()} in {name_of(worst)}: {dear} times the cost outside"
+    """The finding, from the medians: what our container pays, and who pays most; emulated ones race with nobody."""
+    costs = {
+        (name, kind): spread(results, kind, name)[1]
+        for kind in kinds
+        for name in results.engines(kind)
+        if name != "exec"
+    }
+    fair = {key: cost for key, cost in costs.items() if not results.emulated(key[0])} or costs
+    worst = max(fair, key=lambda key: fair[key])
+    dear = f"{times(fair[worst])} times ({SHORT[worst[1]]})"
+    ours = [cost for (name, _), cost in costs.items() if name == "ours"]
+    if not ours:
+        return f"{sentence(one_of(worst[0], emulated=results.emulated(worst[0])))} pays up to {dear} the cost outside"
+    low, high = times(min(ours)), times(max(ours))
+    words = f"Our container pays {low if low == high else f'{low} to {high}'} times the cost outside"
+    return words if worst[0].startswith("ours") else f"{words}, {name_of(worst[0])} {dear}"

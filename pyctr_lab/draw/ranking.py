@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .look import NOTE, TITLE, VALUE, label, line, rect, svg, text_width
+from .look import NOTE, TITLE, VALUE, label, line, rect, svg, text_width, wrap
 from .picture import Picture
 
 WIDTH, LEFT, RIGHT = 980, 250, 800
-TOP, ROW, HEADING = 108, 26, 30
+TOP, ROW, HEADING = 112, 26, 30
 GROUPS = {
     "no container": ("exec",),
     "one program makes the calls": ("ours", "ours+limits", "unshare", "bubblewrap"),
@@ -55,6 +55,29 @@ def name_of(engine: str) -> str:
     return NAMES.get(engine, engine)
 
 
+def one_of(engine: str, *, emulated: bool = False) -> str:
+    """As it stands in a sentence; where its processor is software, that is said."""
+    article = {"exec": "a bare process", "ours": "our container", "ours+limits": "our limited container"}
+    machine = "an emulated machine" if emulated else "a virtual machine"
+    return machine if engine == "qemu" else article.get(engine, name_of(engine)) + " (emulated)" * emulated
+
+
+def sentence(words: str) -> str:
+    """As a sentence begins; a command's own name stays as it is."""
+    return words[0].upper() + words[1:] if " " in words else words
+
+
+def said(guesses: Mapping[str, float], names: Mapping[str, str], unit: str) -> str:
+    """The learner's guesses in words, for the twin; empty where there are none."""
+    words = [f"{shown} {plain(guesses[name])} {unit}" for name, shown in names.items() if guesses.get(name, 0.0) > 0]
+    return f" You said: {', '.join(words)}." if words else ""
+
+
+def usable(predicted: Mapping[str, float | None] | None) -> dict[str, float]:
+    """The guesses that can be drawn: on a logarithmic scale there is nothing at zero and below."""
+    return {name: guess for name, guess in (predicted or {}).items() if guess and 0 < guess < math.inf}
+
+
 def grouped(marks: dict[str, Mark]) -> list[Group]:
     """Marks by their engines' names, in the order in which engines are told; those of a kind by their median."""
     found = []
@@ -65,32 +88,37 @@ def grouped(marks: dict[str, Mark]) -> list[Group]:
 
 
 def ranking(
-    groups: Sequence[Group], *, title: str, subtitle: str, twin: str, unit: str, note: str = "", one: float = 0.0
-) -> Picture:
-    """The groups as a picture. `unit` stands at the axis; `note` below it; `one` is a value with a line through it."""
+    groups: Sequence[Group], *, title: str, subtitle: str, twin: str, unit: str, notes: Sequence[str] = (),
+    one: float = 0.0, base: float = 0.0, base_name: str = "",
+) -> Picture:  # fmt: skip
+    """The groups as a picture. `unit` stands at the axis; each of `notes` below it, on lines of its own.
+
+    `one` is a value with a dashed line through it. `base` is the value of `base_name`: then a second axis, above,
+    counts in its multiples, for ratios travel between machines and milliseconds do not.
+    """
     marks = [mark for group in groups for mark in group.marks]
     axis = Axis.around([value for mark in marks for value in (*mark.spread, mark.guess, mark.other) if value > 0])
-    if any(mark.guess > 0 for mark in marks):
-        note = " · ".join(filter(None, ("dashed: your guess", note)))
     bottom = TOP + HEADING * len(groups) + ROW * len(marks)
-    height = bottom + 44 + (22 if note else 0)
+    below = [each for note in notes if note for each in wrap(note, WIDTH - 48, NOTE)]
+    height = bottom + 40 + (18 * len(below) + 8 if below else 0)
     head = [
         label(24, 34, title, size=TITLE, style="h", width=WIDTH - 48),
         label(24, 58, subtitle, style="d", width=WIDTH - 48),
     ]
-    body = [*axis.lines(TOP - 18, bottom, unit)]
+    body = [*axis.lines(TOP - 12, bottom, unit)]
+    if base:
+        body += axis.multiples(TOP - 12, base, base_name)
     if one:
         x = axis.place(one)
-        body.append(line(x, TOP - 18, x, bottom, stroke="wall", line=1.2, dash="6 3"))
+        body.append(line(x, TOP - 12, x, bottom, stroke="wall", line=1.2, dash="6 3"))
     y = float(TOP)
     for group in groups:
-        body.append(label(24, y + 6, group.heading, size=NOTE, style="d"))
+        body.append(label(24, y + 6, group.heading, size=NOTE, style="d", width=LEFT - 40))
         y += HEADING
         for mark in group.marks:
             body += row(mark, axis, y)
             y += ROW
-    if note:
-        body.append(label(24, bottom + 50, note, size=NOTE, style="d", width=WIDTH - 48))
+    body += [label(24, bottom + 48 + 18 * n, each, size=NOTE, style="d") for n, each in enumerate(below)]
     return Picture(svg(WIDTH, height, [*head, *body], title=title, twin=twin), twin, title)
 
 
@@ -104,29 +132,52 @@ def row(mark: Mark, axis: Axis, y: float) -> Iterator[str]:
         yield line(least, y, greatest, y, stroke="idle", line=2)
         yield line(least, y - 5, least, y + 5, stroke="idle", line=2)
         yield line(greatest, y - 5, greatest, y + 5, stroke="idle", line=2)
-    end = max(median, greatest)
+    begin, end = least, greatest
     if mark.other > 0:
         x = axis.place(mark.other)
+        yield line(median, y, x, y, stroke="idle", line=1.2)
         yield circle(x, y, 5, fill="paper", stroke=colour)
-        end = max(end, x)
+        begin, end = min(begin, x), max(end, x)
     if mark.hatched:
         yield diamond(median, y, fill="paper", stroke=colour)
         yield line(median - 3, y + 3, median + 3, y - 3, stroke=colour)
     else:
         yield circle(median, y, 5, fill=colour)
+    yield from words_of(mark, axis, y, begin, end)
+
+
+GAP = 13  # px between a mark and its words
+
+
+def words_of(mark: Mark, axis: Axis, y: float, begin: float, end: float) -> Iterator[str]:
+    """A row's value, and the guess with its own words; `begin` and `end` are where the marks do, in px.
+
+    Each has its words beside it where there is room. Else they stand in one line behind both, or before them: a value
+    never stands beside a mark that is not its own without the word that says so.
+    """
     style = "n h" if mark.news else "w h" if mark.ours else "h"
     wide = text_width(mark.words, VALUE, bold=True)
-    x = end + 12
-    if mark.guess > 0:
-        guess = axis.place(mark.guess)
-        yield diamond(guess, y, fill="none", stroke="dim", dash="3 2")
-        if end - 8 < guess < x + wide + 8:
-            x = guess + 12
-    if x + wide > WIDTH - 16:
-        begin = min(least, axis.place(mark.other)) if mark.other > 0 else least
-        yield label(begin - 12, y + 5, mark.words, size=VALUE, style=f"{style} e")
+    if mark.guess <= 0:
+        if end + GAP + wide <= WIDTH - 16:
+            yield label(end + GAP, y + 5, mark.words, size=VALUE, style=style)
+        else:
+            yield label(begin - GAP, y + 5, mark.words, size=VALUE, style=f"{style} e")
+        return
+    guess, told = axis.place(mark.guess), f"you said {plain(mark.guess)}"
+    wide_guess = text_width(told, VALUE)
+    yield diamond(guess, y, fill="none", stroke="dim", dash="3 2")
+    room = WIDTH - 16
+    far_right = guess - GAP > end + GAP + wide and guess + GAP + wide_guess <= room
+    far_left = guess + GAP + wide_guess < begin - GAP and end + GAP + wide <= room
+    if far_right or far_left:
+        places = end + GAP, guess + GAP
+    elif max(end, guess) + GAP + wide + GAP + wide_guess <= room:
+        places = max(end, guess) + GAP, max(end, guess) + GAP + wide + GAP
     else:
-        yield label(x, y + 5, mark.words, size=VALUE, style=style)
+        first = min(begin, guess) - GAP - wide_guess
+        places = first - GAP - wide, first
+    yield label(places[0], y + 5, mark.words, size=VALUE, style=style)
+    yield label(places[1], y + 5, told, size=VALUE, style="d")
 
 
 def circle(x: float, y: float, radius: float, *, fill: str, stroke: str = "") -> str:
@@ -178,6 +229,16 @@ class Axis:
             yield label(x, bottom + 18, plain(value), size=NOTE, style="d c")
         yield rect(LEFT, bottom, RIGHT - LEFT, 1, fill="idle", radius=0)
         yield label(RIGHT + 14, bottom + 18, unit, size=NOTE, style="d")
+
+    def multiples(self, top: float, base: float, name: str) -> Iterator[str]:
+        """The second axis, above: powers of ten times `base`."""
+        yield rect(LEFT, top, RIGHT - LEFT, 1, fill="idle", radius=0)
+        yield label(LEFT - 14, top - 8, f"times {name}", size=NOTE, style="d e")
+        for power in range(-9, 10):
+            x = self.place(base * 10.0**power)
+            if LEFT < x < RIGHT:
+                yield line(x, top - 5, x, top, stroke="idle")
+                yield label(x, top - 8, f"×{plain(10.0**power)}", size=NOTE, style="d c")
 
 
 def plain(value: float) -> str:

@@ -7,62 +7,64 @@ from collections.abc import Mapping
 from ..errors import BadInput
 from ..measure.samples import Results
 from .picture import Picture
-from .ranking import Mark, grouped, name_of, plain, ranking, times
+from .ranking import Mark, grouped, name_of, one_of, plain, ranking, said, sentence, times, usable
 
-TITLES = {"startup": "start to exit of one command", "first_output": "from the call to the first line of output"}
+KINDS = {
+    "startup": ("start to exit of one command", "start"),
+    "first_output": ("from the call to the first line of output", "say its first line"),
+}
 
 
-def startup(results: Results, *, predicted: Mapping[str, float] | None = None, experiment: str = "startup") -> Picture:
+def startup(
+    results: Results, *, predicted: Mapping[str, float | None] | None = None, experiment: str = "startup"
+) -> Picture:
     """Medians with their spread, on a logarithmic scale. `predicted` has guesses in ms, by the engine's name.
 
-    Raises BadInput where the experiment was not made.
+    `experiment` is "startup" or "first_output". Raises BadInput where it was not made.
     """
-    names = measured(results, experiment)
-    marks = {}
-    for name in names:
-        spread = results.spread(experiment, name)
-        words = plain(spread[1]) + (" emulated" if results.emulated(name) else "")
-        marks[name] = Mark(
+    if experiment not in KINDS:
+        raise BadInput(f"{experiment!r:.40} is no start", hint=f"there are {', '.join(KINDS)}")
+    names, guesses = measured(results, experiment), usable(predicted)
+    marks = {
+        name: Mark(
             name_of(name),
-            spread,
-            words,
+            results.spread(experiment, name),
+            plain(results.median(experiment, name)) + " emulated" * results.emulated(name),
             news=name == "qemu",
             ours=name.startswith("ours"),
             hatched=results.emulated(name),
-            guess=(predicted or {}).get(name, 0.0) or 0.0,
+            guess=guesses.get(name, 0.0),
         )
-    heading = title(results, experiment)
-    count = max(len(results.values(experiment, name)) for name in names)
+        for name in names
+    }
+    heading, count = title(results, experiment), max(len(results.values(experiment, name)) for name in names)
+    how = f"medians of up to {count}, least to greatest" if count > 1 else "one of each: no spread is known"
+    shown = {name: name_of(name) for name in names}
     return ranking(
         grouped(marks),
         title=heading,
-        subtitle=f"{TITLES[experiment]} · the same files · medians of {count} or fewer, least to greatest · log scale",
-        twin=f"Ranking: {heading}. {told(results, experiment, 'ms')}{absent(results)}",
+        subtitle=f"{KINDS[experiment][0]} · the same files · {how} · log scale",
+        twin=f"Ranking: {heading}. {told(results, experiment, 'ms')}{said(guesses, shown, 'ms')}{absent(results)}",
         unit="ms",
-        note=absent(results).strip(),
+        notes=[absent(results).strip()],
+        base=results.median(experiment, "exec") if "exec" in names and len(names) > 1 else 0.0,
+        base_name=one_of("exec"),
     )
 
 
 def title(results: Results, experiment: str) -> str:
-    """The finding, from the medians."""
-    names = results.engines(experiment)
-    machine, ours = "qemu" in names, "ours" in names
-    if machine and ours:
-        ratio = results.ratio(experiment, "qemu", "ours")
-        who = "An emulated machine" if results.emulated("qemu") else "A virtual machine"
-        if ratio >= 1:
-            return f"{who} takes {times(ratio)} times as long to start as our container"
-        return f"{who} starts {times(1 / ratio)} times faster than our container"
-    first, last = names[0], names[-1]
-    if first == last:
-        return f"{sentence(first)} starts in {plain(results.median(experiment, first))} ms"
-    return f"{sentence(last)} takes {times(results.ratio(experiment, last, first))} times as long as {name_of(first)}"
-
-
-def sentence(name: str) -> str:
-    """A name at a sentence's begin."""
-    shown = name_of(name)
-    return shown if shown == name else shown[0].upper() + shown[1:]  # a command keeps its own name
+    """The finding, from the medians: of a machine and our container where both are there, else of the extremes."""
+    names, verb = results.engines(experiment), KINDS[experiment][1]
+    fast, slow = names[0], names[-1]
+    if {"qemu", "ours"} <= set(names):
+        fast, slow = (name for name in names if name in ("qemu", "ours"))
+    one, other = (one_of(name, emulated=results.emulated(name)) for name in (slow, fast))
+    if slow == fast:
+        return f"{sentence(one)} takes {plain(results.median(experiment, slow))} ms to {verb}"
+    ratio = times(results.ratio(experiment, slow, fast))
+    if ratio == "1.0":
+        return f"{sentence(one)} takes as long to {verb} as {other}"
+    return f"{sentence(one)} takes {ratio} times as long to {verb} as {other}"
 
 
 def measured(results: Results, experiment: str) -> list[str]:
@@ -75,18 +77,17 @@ def measured(results: Results, experiment: str) -> list[str]:
 
 def told(results: Results, experiment: str, unit: str) -> str:
     """Each engine's figures, the least first."""
-    said = []
+    figures = []
     for name in results.engines(experiment):
         least, median, greatest = results.spread(experiment, name)
         how = ", emulated" if results.emulated(name) else ""
-        said.append(f"{name_of(name)} {plain(median)} {unit} ({plain(least)} to {plain(greatest)}{how})")
-    return "; ".join(said) + "."
+        figures.append(f"{name_of(name)} {plain(median)} {unit} ({plain(least)} to {plain(greatest)}{how})")
+    return "; ".join(figures) + "."
 
 
 def absent(results: Results) -> str:
     """Who is not there, and why."""
     if not results.missing:
         return ""
-    return " Not here: " + "; ".join(
-        f"{name_of(name)}, {why.partition(' (')[0]}" for name, why in results.missing.items()
-    )
+    reasons = (f"{name_of(name)}, {why.partition(' (')[0]}" for name, why in results.missing.items())
+    return f" Not here: {'; '.join(reasons)}."

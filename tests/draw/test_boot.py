@@ -23,6 +23,13 @@ def test_the_title_states_both_times_their_ratio_and_that_it_is_emulated():
     assert boot(FAST, PARTS, emulated=False).title.startswith("A machine starts in 350 ms")
 
 
+def test_a_container_that_is_the_slower_one_is_called_so():
+    picture = boot(FAST, [Part("all", 3.5)], emulated=False)
+    assert picture.title == "A machine starts in 350 ms, a container in 3.5 s: 10 times slower"
+    assert "drawn 10.0 times smaller" in picture.svg and "magnified 0" not in picture.svg
+    assert boot(FAST, [Part("all", 0.25)], emulated=False).title.endswith("1.4 times faster")
+
+
 def test_the_title_fits():
     slow = [Part("all", 0.0123)]
     assert len(boot(NESTED, slow, emulated=True).title) <= 80

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from draw import races
 from pyctr_lab import draw
-from pyctr_lab.draw.look import TITLE_LIMIT
-from pyctr_lab.draw.ranking import Axis, plain, times
+from pyctr_lab.draw.look import TITLE_LIMIT, text_width
+from pyctr_lab.draw.memory import ordinal
+from pyctr_lab.draw.ranking import Axis, Mark, plain, times, words_of
 from pyctr_lab.errors import BadInput
 from pyctr_lab.measure.samples import Results
 
@@ -29,9 +32,53 @@ def test_start_names_the_race_and_that_it_is_not_fair() -> None:
 def test_a_title_never_lies() -> None:
     results = races.starts(("ours", "qemu"))
     turned = Results([each.__class__(**{**vars(each), "value": 1e5 / each.value}) for each in results.samples])
-    assert draw.startup(turned).title == "An emulated machine starts 555 times faster than our container"
-    assert draw.startup(races.starts(("exec", "runc"))).title == "runc takes 28 times as long as bare process"
-    assert draw.startup(races.starts(("ours",))).title == "This course starts in 4.4 ms"
+    assert draw.startup(turned).title == "Our container takes 555 times as long to start as an emulated machine"
+    assert (
+        draw.startup(races.starts(("exec", "runc"))).title == "runc takes 28 times as long to start as a bare process"
+    )
+    assert draw.startup(races.starts(("ours",))).title == "Our container takes 4.4 ms to start"
+    slow = draw.startup(races.starts(("exec", "qemu")))
+    assert slow.title == "An emulated machine takes 3,050 times as long to start as a bare process"
+    alike = Results([each for name in ("exec", "ours") for each in (races.sample("startup", name, 2.0),)])
+    assert draw.startup(alike).title == "Our container takes as long to start as a bare process"
+
+
+def test_the_first_line_has_a_title_of_its_own() -> None:
+    results = Results([races.sample("first_output", name, races.STARTS[name]) for name in ("ours", "docker")])
+    picture = draw.startup(results, experiment="first_output")
+    assert picture.title == "Docker takes 62 times as long to say its first line as our container"
+    assert "one of each: no spread is known" in picture.svg
+    with pytest.raises(BadInput, match="no start"):
+        draw.startup(results, experiment="memory")
+
+
+def test_ratios_stand_above_where_there_is_something_to_compare_with() -> None:
+    assert "times a bare process" in draw.startup(races.starts()).svg
+    assert "×100" in draw.startup(races.starts()).svg
+    assert "×" not in draw.startup(races.starts(("ours", "docker"))).svg
+
+
+def test_guesses_are_told_in_words_and_what_cannot_be_drawn_is_no_guess() -> None:
+    guesses = {"ours": 50.0, "qemu": 0.0, "exec": None, "docker": -1.0, "runc": float("inf"), "nobody": 3.0}
+    picture = draw.startup(races.starts(), predicted=guesses)
+    assert picture.svg.count("you said") == 1 and "you said 50" in picture.svg
+    assert "You said: this course 50 ms." in picture.twin
+    assert "You said: this course 40 at the end." in draw.fit(races.crowds(), predicted={"ours": 40}).twin
+    assert "You said: a computation 2 times." in draw.overhead(races.costs(), predicted={"cpu": 2.0}).twin
+    assert "You said: this course 20 MiB." in draw.memory(races.memories(), predicted={"ours": 20.0}).twin
+
+
+@pytest.mark.parametrize("guess", [1e-6, 0.9, 4.0, 4.4, 6.0, 9.0, 14.0, 40.0, 3000.0, 1e9])
+def test_a_value_and_a_guess_never_lie_on_each_other_or_beyond_the_paper(guess: float) -> None:
+    axis = Axis.around([0.8, 2440.0, guess])
+    mark = Mark("this course", (3.5, 4.4, 7.0), "4.4 emulated", guess=guess)
+    ends = axis.place(3.5), axis.place(7.0)
+    words = re.findall(r'<text x="([\d.]+)"[^>]*>([^<]+)<', "".join(words_of(mark, axis, 0, *ends)))
+    spans = sorted((float(x), float(x) + text_width(text, 13, bold=text[0] == "4")) for x, text in words)
+    assert len(spans) == 2 and spans[0][0] > 0 and spans[0][1] < spans[1][0] and spans[1][1] <= 980
+    at = axis.place(guess)
+    assert all(end <= ends[0] or begin >= ends[1] for begin, end in spans), "words lie on the marks"
+    assert all(end <= at - 7 or begin >= at + 7 for begin, end in spans), "words lie on the guess"
 
 
 def test_who_is_missing_is_named_with_its_reason() -> None:
@@ -41,20 +88,62 @@ def test_who_is_missing_is_named_with_its_reason() -> None:
 
 def test_memory_tells_what_one_more_takes() -> None:
     picture = draw.memory(races.memories())
-    assert picture.title == "One more machine takes 211 MiB, 812 times one more container"
+    assert picture.title == "One more emulated machine takes 211 MiB, 812 times one more container"
     assert "this course 1.5 MiB, the tenth 0.26" in picture.twin and "Docker 129 MiB" in picture.svg
+    assert "virtual machine 217 MiB, the tenth 211 (emulated)" in picture.twin
+
+
+def test_memory_of_the_reverse_and_of_one() -> None:
+    turned = [races.sample("memory", name, value, 1, 10) for name, value in (("ours", 9.0), ("qemu", 2.0))]
+    firsts = [races.sample("memory", name, 10.0, 1, 1) for name in ("ours", "qemu")]
+    assert draw.memory(Results(firsts + turned)).title == (
+        "One more emulated machine takes 2 MiB, less than one more container: 9"
+    )
+    alone = draw.memory(Results([races.sample("memory", "ours", 1.5)]))
+    assert alone.title == "One more takes 1.5 MiB for our container" and "this course 1.5 MiB." in alone.twin
+    assert [ordinal(n) for n in (1, 2, 10, 11, 12, 21, 22, 103)] == [
+        "first", "second", "tenth", "11th", "12th", "21st", "22nd", "103rd",
+    ]  # fmt: skip
+
+
+def test_a_note_and_who_is_missing_both_stand_in_the_picture() -> None:
+    results = races.memories()
+    results.missing["podman"] = "podman is not installed"
+    svg = draw.memory(results).svg
+    assert "Docker 129 MiB." in svg and "Not here: Podman, podman is not installed." in svg
 
 
 def test_running_cost_is_a_multiple_and_calls_a_second_are_turned_round() -> None:
     picture = draw.overhead(races.costs())
-    assert picture.title == "In our container, times outside: computing 1.0, system calls 1.0, files 1.0"
+    assert picture.title == "Our container pays 1.0 times the cost outside, gVisor 200 times (system calls)"
     assert "gVisor 177" in picture.twin and "virtual machine 17 emulated" in picture.twin
+
+
+def test_running_cost_that_says_something_else() -> None:
+    def costs(**engines: float) -> Results:
+        return Results([races.sample("cpu", name, value) for name, value in {"exec": 1.0, **engines}.items()])
+
+    assert draw.overhead(costs(ours=7.0)).title == "Our container pays 7.0 times the cost outside"
+    assert (
+        draw.overhead(costs(qemu=15.0)).title == "An emulated machine pays up to 15 times (computing) the cost outside"
+    )
+    both = draw.overhead(costs(ours=1.1, qemu=15.0)).title
+    assert "machine" not in both, "the emulated one races with nobody"
+    for few in (costs(), Results([races.sample("cpu", "ours", 1.0)])):
+        with pytest.raises(BadInput, match="to compare with a bare process"):
+            draw.overhead(few)
 
 
 def test_a_crowd_is_told_by_its_number() -> None:
     picture = draw.fit(races.crowds())
     assert picture.title == "1,000 containers in 4.0 s, 3 emulated machines in 7.2 s"
     assert "runc 188 in 4.9 s, 9 MiB each" in picture.twin
+    assert draw.fit(Results([races.sample("density", "ours", 20.0)])).title == "Our container: 1 alive after 0.0 s"
+
+
+def test_of_several_crowds_one_is_told_and_not_their_sum() -> None:
+    twice = [races.sample("density", "ours", 1000.0, turn, n) for turn in (1, 2) for n in (1, 2, 3)]
+    assert draw.fit(Results(twice[:-1])).title == "Our container: 3 alive after 3.0 s"
 
 
 @pytest.mark.parametrize("picture", [draw.startup, draw.memory, draw.overhead, draw.fit])

@@ -26,9 +26,7 @@ shared = bytearray(os.urandom(1)) * (int(sys.argv[1]) << 20)
 for size in sys.argv[2:]:
     if not os.fork():
         own = bytearray(os.urandom(1)) * (int(size) << 20)
-        print('here', flush=True)
         time.sleep(86400)
-print('here', flush=True)
 time.sleep(86400)
 """
 
@@ -85,7 +83,8 @@ class Together(Exercise):
         ship = ground.add(ground.values["box"])
         sizes = [str(ground.values["shared"]), *map(str, ground.values["own"])]
         crew_ = ground.programs["crew"] = ship.start([sys.executable, "-I", "-S", "-c", CREW, *sizes])
-        until(lambda: crew_.stdout.count("here") == ground.values["all"] or crew_.poll() is not None, 60)
+        least = ground.values["shared"] + sum(ground.values["own"])  # MiB: all have what they wanted
+        until(lambda: total(ground.scene(), "Pss") >= least or crew_.poll() is not None, 60)
 
     def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
         together = total(scene, "Pss")

@@ -62,7 +62,7 @@ class OneKernel(OfMachines):
         ),
     )
     after = "A container reads its host's kernel, whatever is walled off. The machine has booted one of its own."
-    names = ("cell", "cabin", "cove")
+    names = ("cell", "cabin", "hut")
 
     def values(self, random: Random) -> Values:
         paths = [*random.sample(ONE, 2), *random.sample(OTHER, 2), *random.sample(ALIKE, 2)]
@@ -192,14 +192,14 @@ class WhichFits(OfMachines):
         ]
 
     def solution(self, ground: Ground) -> object:
-        def can(what: dict[str, float], job: dict[str, float]) -> bool:
-            return job["count"] * what["mib"] <= job["mib"] and what["ms"] <= job["ms"]
-
-        facts = ground.facts
-        names = facts["jobs"]
-        return [
-            name for name in names if can(facts["container"], names[name]) and not can(facts["machine"], names[name])
-        ]
+        container, machine = ground.facts["container"], ground.facts["machine"]
+        answer = []
+        for name, job in ground.facts["jobs"].items():
+            contained = job["count"] * container["mib"] <= job["mib"] and container["ms"] <= job["ms"]
+            booted = job["count"] * machine["mib"] <= job["mib"] and machine["ms"] <= job["ms"]
+            if contained and not booted:
+                answer.append(name)
+        return answer
 
 
 Figures = dict[str, float]
