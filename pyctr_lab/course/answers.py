@@ -93,6 +93,29 @@ class Word(Wants):
         return found[0]
 
 
+@dataclass(frozen=True)
+class Choices(Wants):
+    """One of the choices for each of several names: a dict, or texts "name=choice" as a terminal gives them."""
+
+    choices: tuple[str, ...] = ()
+
+    def read(self, given: object) -> Answer:
+        """The pairs as sorted texts "name=choice"; what they are about, only the exercise knows."""
+        pairs = dict(given) if isinstance(given, dict) else None
+        if missing(given if pairs is None else list(pairs.values())):
+            return None
+        if pairs is None:
+            split = [plain_name(part).partition("=")[::2] for part in parts(given)]
+            pairs = dict(split)
+            if len(pairs) != len(split):
+                raise NotAnAnswer(f"a name has two choices; wanted is one for each, of {', '.join(self.choices)}")
+        found = {plain_name(name): plain_name(choice) for name, choice in pairs.items()}
+        for name, choice in found.items():
+            if choice not in self.choices:
+                raise NotAnAnswer(f"{name[:30]!r} has {choice[:30]!r}; wanted is one of {', '.join(self.choices)}")
+        return tuple(sorted(f"{name}={choice}" for name, choice in found.items()))
+
+
 def missing(given: object) -> bool:
     """Whether the dots of an unsolved cell still stand."""
     if given is None or given is ...:

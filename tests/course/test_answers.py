@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pyctr_lab import Lab
-from pyctr_lab.course.answers import InOrder, Names, NotAnAnswer, Number, Wants, Word
+from pyctr_lab.course.answers import Choices, InOrder, Names, NotAnAnswer, Number, Wants, Word
 
 
 class Sly(str):
@@ -57,3 +57,30 @@ def test_names_in_order_keep_their_order_and_are_all_there() -> None:
     for given in (("a",), ("a", "b", "c"), {"a", "b"}, "a"):
         with pytest.raises(NotAnAnswer, match="wanted are 2"):
             wants.read(given)
+
+
+FITS = Choices("", "...", choices=("container", "machine"))
+
+
+def test_choices_come_as_a_dict_or_as_words_of_a_terminal() -> None:
+    assert FITS.read({"b": "machine", "a": "container"}) == ("a=container", "b=machine")
+    assert FITS.read(["b=machine", "a=container"]) == ("a=container", "b=machine")
+    assert FITS.read("a=machine") == ("a=machine",)
+    for nothing in (None, ..., {}, [], (..., ...), {"a": ...}, {"a": "machine", "b": ...}):
+        assert FITS.read(nothing) is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"a": "neither"}, {"a": 3}, {3: "machine"}, "a", ["a=machine", "a=container"], ("a=machine=",), object()],
+)
+def test_choices_that_cannot_be_read_say_what_is_wanted(given: object) -> None:
+    with pytest.raises(NotAnAnswer, match="want"):
+        FITS.read(given)
+
+
+def test_a_choice_is_plain_data_whatever_it_claims() -> None:
+    (pair,) = FITS.read({Sly("a"): "machine"})  # type: ignore[misc]
+    assert type(pair) is str
+    with pytest.raises(NotAnAnswer):
+        FITS.read({"a": Sly("everything")})
