@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..errors import BadInput
 from ..measure.timeline import Phase
 from ..runtime.step_result import StepResult
 from .look import NOTE, TEXT, TITLE, VALUE, label, line, rect, svg, text_width
@@ -24,12 +25,19 @@ class Part:
     wall: bool = False
 
 
-def boot(phases: Sequence[Phase], parts: Sequence[Part], *, emulated: bool) -> Picture:
-    """`phases` of a machine's boot, in order from 0; `parts` of a container's start, one after another."""
+def boot(phases: Sequence[Phase], parts: Sequence[Part], *, emulated: bool, note: str = "") -> Picture:
+    """`phases` of a machine's boot, in order from 0; `parts` of a container's start, one after another.
+
+    `note` stands below both. Raises BadInput where one of them is empty.
+    """
+    if not phases or not parts:
+        raise BadInput(
+            "a boot and a start are needed, each with its parts", hint="measure.timeline.phases gives a boot's"
+        )
     machine, container = phases[-1].end, sum(part.seconds for part in parts)
     middle = TOP + ROW * len(phases) + 32
     lower = middle + MAGNIFIER
-    height = lower + (ROW + 6) * len(parts) + 56
+    height = lower + (ROW + 6) * len(parts) + (76 if note else 56)
     heading = title(machine, container, emulated=emulated)
     head = [
         label(24, 34, heading, size=TITLE, style="h", width=WIDTH - 48),
@@ -37,13 +45,15 @@ def boot(phases: Sequence[Phase], parts: Sequence[Part], *, emulated: bool) -> P
               style="d"),
     ]  # fmt: skip
     body = [*_machine(phases, emulated), *_magnifier(middle, lower, container / machine), *_container(parts, lower)]
-    words = twin(heading, phases, parts)
+    body += [label(24, height - 12, note, size=NOTE, style="d", width=WIDTH - 48)] if note else []
+    words = twin(heading, phases, parts) + (f" {note}." if note else "")
     return Picture(svg(WIDTH, height, [*head, *body], title=heading, twin=words), words, heading)
 
 
 STAGES = {
-    "NewNamespace": "namespaces", "IdMaps": "namespaces", "SetHostname": "namespaces", "LoopbackUp": "namespaces",
-    "ResourceLimit": "limits", "DropCapabilities": "limits", "NoNewPrivileges": "limits", "ControlGroup": "limits",
+    "NewNamespace": "namespaces", "JoinNamespace": "namespaces", "ClockOffset": "namespaces", "IdMaps": "namespaces",
+    "SetHostname": "namespaces", "LoopbackUp": "namespaces", "ResourceLimit": "limits", "DropCapabilities": "limits",
+    "NoNewPrivileges": "limits", "SetIds": "limits", "ControlGroup": "limits",
 }  # fmt: skip
 """Which stage of a start a step belongs to; all others are about files."""
 
@@ -60,9 +70,13 @@ def waterfall(history: Sequence[StepResult], seconds: float, phases: Sequence[Ph
         dearest = kind == "NewNamespace" and getattr(result.step, "kind", "") == "net"
         stage = "the network namespace" if dearest else STAGES.get(kind, "files: mounts and pivot_root")
         spent[stage] = spent.get(stage, 0.0) + result.seconds
-    rest = max(0.0, seconds - sum(spent.values()))
-    walls = [Part(name, took, wall=True) for name, took in spent.items()]
-    return boot(phases, [*walls, Part("the rest: fork, exec, exit, telling us", rest)], emulated=emulated)
+    rest, note = seconds - sum(spent.values()), ""
+    parts = [Part(name, took, wall=True) for name, took in spent.items()]
+    if rest > 0:
+        parts.append(Part("the rest: fork, exec, exit, telling us", rest))
+    else:
+        note = f"made one by one, the steps alone take longer than a whole start does: {shown(seconds)}"
+    return boot(phases, parts, emulated=emulated, note=note)
 
 
 def title(machine: float, container: float, *, emulated: bool) -> str:

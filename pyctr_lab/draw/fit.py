@@ -41,6 +41,7 @@ def fit(results: Results, *, predicted: Mapping[str, float | None] | None = None
             if guess := guesses.get(name, 0.0):
                 axes.plot([seconds], [guess], "D", color=LIGHT["paper"], markeredgecolor=LIGHT["dim"])
                 axes.annotate(f"you said {guess:,.0f}, {name_of(name)}", (seconds, guess), xytext=(-9, 0), ha="right",
+                              zorder=4, bbox={"facecolor": LIGHT["paper"], "edgecolor": "none", "pad": 2},
                               color=LIGHT["dim"], **beside)  # type: ignore[arg-type]  # fmt: skip
         axes.margins(x=0.02, y=0.12)
         axes.set_xlim(right=max(points[-1][0] for points in curves.values()) * 12)

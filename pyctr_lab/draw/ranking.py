@@ -147,37 +147,44 @@ def row(mark: Mark, axis: Axis, y: float) -> Iterator[str]:
 
 
 GAP = 13  # px between a mark and its words
+ROOM = WIDTH - 16
 
 
 def words_of(mark: Mark, axis: Axis, y: float, begin: float, end: float) -> Iterator[str]:
     """A row's value, and the guess with its own words; `begin` and `end` are where the marks do, in px.
 
-    Each has its words beside it where there is room. Else they stand in one line behind both, or before them: a value
-    never stands beside a mark that is not its own without the word that says so.
+    Each stands beside its mark where there is room: the value behind, else before it; the guess likewise. Else both
+    stand behind the last mark, that mark's words first.
     """
     style = "n h" if mark.news else "w h" if mark.ours else "h"
     wide = text_width(mark.words, VALUE, bold=True)
-    if mark.guess <= 0:
-        if end + GAP + wide <= WIDTH - 16:
-            yield label(end + GAP, y + 5, mark.words, size=VALUE, style=style)
-        else:
-            yield label(begin - GAP, y + 5, mark.words, size=VALUE, style=f"{style} e")
-        return
-    guess, told = axis.place(mark.guess), f"you said {plain(mark.guess)}"
-    wide_guess = text_width(told, VALUE)
-    yield diamond(guess, y, fill="none", stroke="dim", dash="3 2")
-    room = WIDTH - 16
-    far_right = guess - GAP > end + GAP + wide and guess + GAP + wide_guess <= room
-    far_left = guess + GAP + wide_guess < begin - GAP and end + GAP + wide <= room
-    if far_right or far_left:
-        places = end + GAP, guess + GAP
-    elif max(end, guess) + GAP + wide + GAP + wide_guess <= room:
-        places = max(end, guess) + GAP, max(end, guess) + GAP + wide + GAP
+    if mark.guess > 0:
+        guess, told = axis.place(mark.guess), f"you said {plain(mark.guess)}"
+        yield diamond(guess, y, fill="none", stroke="dim", dash="3 2")
+        value, beside = places(begin, end, wide, guess, text_width(told, VALUE))
+        yield label(beside, y + 5, told, size=VALUE, style="d")
     else:
-        first = min(begin, guess) - GAP - wide_guess
-        places = first - GAP - wide, first
-    yield label(places[0], y + 5, mark.words, size=VALUE, style=style)
-    yield label(places[1], y + 5, told, size=VALUE, style="d")
+        value = end + GAP if end + GAP + wide <= ROOM else begin - GAP - wide
+    yield label(value, y + 5, mark.words, size=VALUE, style=style)
+
+
+def places(begin: float, end: float, wide: float, guess: float, wide_guess: float) -> tuple[float, float]:
+    """Where the value's words begin, and the guess's, each so wide; all in px."""
+    taken = (begin - GAP + 2, end + GAP - 2), (guess - GAP + 2, guess + GAP - 2)
+    for value in (end + GAP, begin - GAP - wide):
+        for beside in (guess + GAP, guess - GAP - wide_guess):
+            spans = *taken, (value, value + wide), (beside, beside + wide_guess)
+            if free(spans[2], (*taken, spans[3])) and free(spans[3], (*taken, spans[2])):
+                return value, beside
+    last = max(end, guess) + GAP
+    if last + wide + GAP + wide_guess > ROOM:
+        last = min(begin, guess) - GAP - wide - GAP - wide_guess
+    return (last + wide_guess + GAP, last) if guess > end else (last, last + wide + GAP)
+
+
+def free(span: tuple[float, float], others: Sequence[tuple[float, float]]) -> bool:
+    """Whether a stretch of a row is on the paper, and lies on no other."""
+    return span[0] >= LEFT and span[1] <= ROOM and all(span[1] <= low or high <= span[0] for low, high in others)
 
 
 def circle(x: float, y: float, radius: float, *, fill: str, stroke: str = "") -> str:
