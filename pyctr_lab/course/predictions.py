@@ -177,5 +177,5 @@ def _field(prediction: Prediction) -> Any:
         options = [(CODE.sub(r"\1", option), option) for option in prediction.options]
         guess = prediction.guess if prediction.guess in prediction.options else None
         return widgets.RadioButtons(options=options, value=guess, layout={"width": "max-content"})
-    words, wide = "your words, then Enter", {"width": "90%"}
+    words, wide = "your answer, then Enter", {"width": "90%"}
     return widgets.Text(prediction.guess or "", placeholder=words, continuous_update=False, layout=wide)

@@ -12,7 +12,7 @@ from ..measure.sampling import EVERY, RESOURCES, Sample, thinned
 from . import look
 from .finding import short_name
 from .look import NOTE, TITLE, label, line, rect, text_width, wrap
-from .meter_words import FILES, MIB, Meters, mib, moments, periods, title, twin, warned, what, written
+from .meter_words import FILES, MIB, WARNING, Meters, mib, moments, periods, title, twin, warned, what, written
 from .picture import Picture
 
 POINTS = 240  # a curve has so many at most: more than that nobody sees
@@ -41,6 +41,7 @@ LIVE = Layout(548, 4, 122, 408, 70, 26)  # the panel around it has margins of it
 # A curve's look, by its group's place: colour, dashes, and the style of a label in that colour.
 GROUPS = (("wall", "", "w"), ("ink", "2 3", ""), ("idle", "", "d"), ("wall", "8 3", "w"))
 WAITS = {"cpu": ("idle", "", "d"), "memory": ("new", "", "n"), "io": ("ink", "2 3", "")}
+NO_NEWS = ("ink", "8 3", "")  # memory's, as long as it does not warn
 
 
 @dataclass(frozen=True)
@@ -196,8 +197,10 @@ def _waits(meters: Meters) -> list[Curve]:
     """Of one group the three resources; of several groups, each with what it waits for most."""
     if len(meters) == 1:
         (samples,) = meters.values()
+        calm = all(each.pressure.get("memory", 0.0) < WARNING for each in samples)
+        looks = {**WAITS, "memory": NO_NEWS} if calm else WAITS
         return [
-            Curve(points, WAITS[name], f"{name} {points[-1][1]:.0f} %")
+            Curve(points, looks[name], f"{name} {points[-1][1]:.0f} %")
             for name in RESOURCES
             if (points := [(each.t, 100 * each.pressure[name]) for each in samples if name in each.pressure])
         ]

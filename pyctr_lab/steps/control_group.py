@@ -18,6 +18,7 @@ from ..kernel.delegation import Delegation, Place, delegation
 from .namespaces import put
 from .step import Step
 
+PAGE = 4096  # bytes: the kernel counts memory in pages, and a group with less than one has nothing
 SWAP = 'say memory="64M", memory_swap="0"'
 DISK = re.compile(r"\d{1,4}:\d{1,7}", re.ASCII)
 GROUP = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}", re.ASCII)  # without dots: the kernel's own files have them
@@ -45,8 +46,8 @@ class Limits:
     cpuset: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("memory", "memory_high", "io_read", "io_write"):
-            self._keep(name, lambda value, name=name: size.parse(value, what=name))
+        for name, least in (("memory", PAGE), ("memory_high", PAGE), ("io_read", 1), ("io_write", 1)):
+            self._keep(name, lambda value, name=name, least=least: size.parse(value, what=name, least=least))
         self._keep("memory_swap", lambda value: size.parse(value, what="memory_swap", least=0))
         self._keep("cpus", size.parse_cores)
         self._keep("pids", lambda value: whole(value, "pids", 1, 1 << 22))

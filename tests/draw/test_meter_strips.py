@@ -85,3 +85,13 @@ def test_a_limit_that_is_used_up_stands_above_what_is_used():
 def test_more_groups_than_can_be_told_apart_are_refused():
     with pytest.raises(BadInput, match="1 to 4 groups"):
         usage_chart({str(number): QUIET for number in range(5)})
+
+
+def test_pressure_of_memory_has_the_colour_of_news_only_when_it_warns():
+    def colours(samples):
+        lines = re.findall(
+            r'<path [^>]*stroke="var\(--(\w+)\)" stroke-width="2\.5"', usage_chart(samples, name="web").svg
+        )
+        return set(lines)
+
+    assert colours(QUIET) == set() and colours(KILLED) == {"new"}

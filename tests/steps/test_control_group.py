@@ -52,13 +52,13 @@ def test_what_is_not_said_is_not_written() -> None:
 
 
 BAD = [
-    *({"memory": value} for value in (0, -1, "-1", "64 MB", "64MB", 1.5, True, "", b"1M", [], 1 << 63, "9" * 3000)),
+    *({"memory": value} for value in (0, -1, 96, "1K", "-1", "64 MB", 1.5, True, "", b"1M", [], 1 << 63, "9" * 3000)),
     *({"cpus": value} for value in (0, -0.5, "0%", "half", True, 1e12, float("nan"), [])),
     *({"pids": value} for value in (0, -1, 1.5, "many", "-3", True, 1 << 23, "9" * 3000, "٥")),
     *({"cpu_weight": value} for value in (0, 10_001, "max", 1.0)),
     *({"cpuset": value} for value in ("", "a", "1-0", "0-", "0,,1", "9999", 0, "0 1", "0-99999", "1" * 3000)),
     *({"disk": value} for value in ("sda", "", None, 5, "x" * 3000)),
-    {"memory_high": 0}, {"memory_swap": "-1"}, {"io_read": 0}, {"io_write": "fast"},
+    {"memory_high": 0}, {"memory_high": 4095}, {"memory_swap": "-1"}, {"io_read": 0}, {"io_write": "fast"},
 ]  # fmt: skip
 
 

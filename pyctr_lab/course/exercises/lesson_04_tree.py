@@ -50,7 +50,7 @@ class ATreeThatWillNotEnd(OfGroups):
     id = "4.3"
     title = "A tree that will not end"
     question = """In {parent} are two groups. {tree} has a program with children and grandchildren, and whoever of them
-    is killed is put back at once by another. End them all, for good. {neighbour}, the other group, has a program that
+    is killed is put back by another. End them all, for good. {neighbour}, the other group, has a program that
     must go on undisturbed."""
     hints = (
         """Whoever kills by numbers needs a list of them, and the list is out of date as soon as one is put back. Who
@@ -92,7 +92,10 @@ class ATreeThatWillNotEnd(OfGroups):
             lambda ground: move_out(ground),
         ),
     )
-    after = "A group cannot be left by forking: that is why it can be ended as a whole, whatever its members do."
+    after = (
+        "A group cannot be left by forking: that is why it can be ended as a whole, whatever its members do. (Killed "
+        "one by one they may all end as well, if your list is quicker than they are. A group needs no such luck.)"
+    )
     names = ("bindweed", "bramble", "nettle", "crocus", "iris", "tulip", "garden", "hoe")
 
     def values(self, random: Random) -> Values:
