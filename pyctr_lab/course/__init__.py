@@ -22,6 +22,8 @@ Exercises, each with live ground of its own (any order works, twice works):
     3.3 First, and root (pid, user)    a deed
     3.4 Who sees it? (mnt)             names          3.5 Nobody else's (mnt)       a deed
     3.6 Two containers, one network    a deed         3.7 The wall that is missing  a kind
+    9.1 A difference, or bad luck?     names          9.2 What do they take together?  a number
+    9.3 One kernel                     paths          9.4 Which would you choose?   a dict
 
 Predictions are kept, never graded. A guess is made with the buttons below the question, or as `guess=`:
 

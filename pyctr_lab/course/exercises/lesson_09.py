@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
 
+from ...errors import TimeExpired
 from ...kernel import proc
 from ..answers import Answer, Names, Number
 from ..exercise import Exercise, Ground, Misconception, Values
@@ -37,7 +38,7 @@ class Together(Exercise):
     id = "9.2"
     title = "What do they take together?"
     question = """In {box} runs a program with {count} children. They share most of their memory, and each has some of
-    its own. How many MiB of memory do all {all} take together?"""
+    its own. How many MiB of memory do all {all} take together? (A twentieth more or less will do.)"""
     wants = Number("a whole number, of MiB", "...")
     hints = (
         """ground.programs["crew"].host_pid is the parent's number on your machine, and /proc/PID/task/PID/children
@@ -61,8 +62,8 @@ class Together(Exercise):
             "What one of them takes, times their number.",
             """They are not alike: each child has another amount of its own. What one takes says nothing about the
             others, neither divided nor multiplied.""",
-            lambda scene, answer: near(answer, times_parent(scene)),
-            lambda ground: round(times_parent(ground.scene())),
+            lambda scene, answer: any(near(answer, of(pid, "Pss") * scene.values["all"]) for pid in crew(scene)),
+            lambda ground: round(of(crew(ground.scene())[0], "Pss") * ground.values["all"]),
         ),
         Misconception(
             "M3",
@@ -71,13 +72,23 @@ class Together(Exercise):
             lambda scene, answer: near(answer, of(crew(scene)[0], "Rss")) or near(answer, of(crew(scene)[0], "Pss")),
             lambda ground: round(of(crew(ground.scene())[0], "Pss")),
         ),
+        Misconception(
+            "M4",
+            "Memory is what was promised: the size of a process (VSZ, VmSize).",
+            """That is the sum of the addresses that they may use (VmSize in /proc/PID/status). Behind many of them
+            there is no memory yet, and behind many others the same.""",
+            lambda scene, answer: near(answer, addresses(scene)),
+            lambda ground: round(addresses(ground.scene())),
+        ),
     )
     after = "A page that n of them share counts an n-th in each: so the sum is what there is."
 
     def values(self, random: Random) -> Values:
-        count = random.randint(3, 5)
+        count, shared = random.randint(3, 5), random.randint(60, 90)
         own = random.sample(range(12, 33), count)
-        return {"box": "ship", "shared": random.randint(60, 90), "own": own, "count": count, "all": count + 1}
+        while any(abs(each * (count + 1) - sum(own)) < 0.15 * (shared + sum(own)) for each in own):
+            own = random.sample(range(12, 33), count)  # else one child, multiplied, would come out right by luck
+        return {"box": "ship", "shared": shared, "own": own, "count": count, "all": count + 1}
 
     def setup(self, ground: Ground) -> None:
         ship = ground.add(ground.values["box"])
@@ -130,9 +141,10 @@ def total(scene: Scene, what: str) -> float:
     return sum(of(pid, what) for pid in crew(scene))
 
 
-def times_parent(scene: Scene) -> float:
-    """What the parent has resident, times their number and without what is shared: a figure that nobody measured."""
-    return of(crew(scene)[0], "Pss") * len(crew(scene))
+def addresses(scene: Scene) -> float:
+    """The sum of their sizes as ps shows them (VSZ), in MiB."""
+    sizes = (int(proc.status(pid)["VmSize"].split()[0]) for pid in crew(scene))
+    return sum(sizes) / 1024
 
 
 def near(said: object, true: float) -> bool:
@@ -141,7 +153,8 @@ def near(said: object, true: float) -> bool:
 
 
 RUNS = 5
-PAUSE = 0.25  # seconds that a slow start takes longer, on a machine that is not slow itself
+PAUSE = 0.1  # seconds that a slow start takes longer, on a machine that is neither slow nor busy itself
+TRIES = 5  # each with slow starts that are slower by half: they stand out even from a busy machine's own hiccups
 
 
 class BeyondDoubt(Exercise):
@@ -198,11 +211,11 @@ class BeyondDoubt(Exercise):
 
     def setup(self, ground: Ground) -> None:
         ground.add(ground.values["box"])
-        for _ in range(5):  # on a machine that is busy itself the base may have bad luck too: then again
-            ground.facts["starts"] = measured(ground)
+        for attempt in range(TRIES):
+            ground.facts["starts"] = measured(ground, PAUSE * 1.5**attempt)
             if as_meant(ground.scene()):
                 return
-        raise TimeoutError("this machine is too busy for a measurement: try again in a moment")
+        raise TimeExpired("this machine is too busy for a measurement", hint="try again in a moment")
 
     def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
         said, true = named(answer), beyond(scene)
@@ -226,10 +239,13 @@ class BeyondDoubt(Exercise):
         return [name for name, values in starts.items() if name != base and min(values) > max(starts[base])]
 
 
-def measured(ground: Ground) -> dict[str, list[float]]:
-    """Real starts, in turns; in one of them the whole lab is stopped for a moment, as a busy machine does it."""
+def measured(ground: Ground, least: float) -> dict[str, list[float]]:
+    """Real starts, in turns, the slow ones by `least` seconds or more.
+
+    In one of them the whole lab is stopped for a moment, as a busy machine does it.
+    """
     names, lab = ground.values["names"], ground.lab
-    pause = max(PAUSE, 3 * lab.run(["true"]).seconds)
+    pause = max(least, 3 * lab.run(["true"]).seconds)
     found: dict[str, list[float]] = {name: [] for name in names}
     for number in range(RUNS):
         for place, name in enumerate(names):

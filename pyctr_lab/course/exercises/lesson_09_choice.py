@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from ..answers import Answer, Names
+from ..answers import Answer, Choices, Names
 from ..exercise import Ground, Misconception, Values
 from ..scene import Scene
 from ..verdict import Requirement
@@ -13,25 +13,36 @@ from .lesson_02 import MIB, OfMachines, hold
 from .lesson_03_first_wall import named
 from .lesson_09 import of
 
-ONE = ("/proc/sys/kernel/random/boot_id", "/proc/cpuinfo", "/proc/cmdline", "/proc/iomem", "/proc/devices")
-OTHER = ("/proc/sys/kernel/hostname", "/proc/sys/kernel/random/uuid", "/proc/self/cgroup", "/proc/net/dev")
-ALIKE = ("/proc/sys/kernel/ostype", "/proc/sys/kernel/pid_max", "/proc/sys/kernel/ngroups_max")
+OWN = ("/proc/sys/kernel/random/boot_id", "/proc/cmdline", "/proc/iomem")  # a kernel's own, and another's never
+OTHER = ("/proc/sys/kernel/hostname", "/proc/sys/kernel/random/uuid")  # another in each container, or at each reading
+SETTINGS = {  # of a kernel, with no namespace: a machine may be given any of the values
+    "/proc/sys/vm/swappiness": range(10, 100),
+    "/proc/sys/vm/vfs_cache_pressure": range(20, 200),
+    "/proc/sys/vm/overcommit_ratio": range(20, 90),
+    "/proc/sys/vm/dirty_expire_centisecs": range(1000, 5000),
+    "/proc/sys/vm/watermark_scale_factor": range(20, 200),
+}
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class OneKernel(OfMachines):
-    """Files of /proc, read on the host, in a container with all walls, and in a virtual machine."""
+    """Files of /proc, read on the host, in a container with all walls, and in a virtual machine.
+
+    Which of the settings read otherwise in the machine, and which file is covered in the container (as engines do
+    it), is chosen anew for each ground: nobody knows it who has not looked.
+    """
 
     id = "9.3"
     title = "One kernel"
-    question = """Six files, {all}. {box} has all the walls that there are, and ground.held["machine"] is a virtual
-    machine. Which of these files give away that the container has no kernel of its own: they read alike on the host and
-    in {box}, and otherwise in the machine?"""
+    question = """Six files: {all}. {box} has all the walls that there are, and its engine has covered one of the six.
+    ground.held["machine"] is a virtual machine. Which of these files give away that {box} has no kernel of its own:
+    they read alike on the host and in {box}, again and again, and otherwise in the machine?"""
     wants = Names("paths", "...")
     hints = (
         """Read each of them three times: lab.host.run(["cat", path]).stdout, ground.box.run(["cat", path]).stdout, and
         ground.held["machine"].run(["cat", path]).stdout.""",
-        """Some change from one reading to the next, even on the host. Some are alike everywhere: a machine runs Linux,
-        too. Neither says anything about kernels.""",
+        """What reads alike everywhere tells nothing: a machine runs Linux too, and may have the same settings. What
+        reads otherwise everywhere tells nothing either.""",
         """[path for path in ground.values["paths"] if host(path) == container(path) != machine(path)], with a function
         for each of the three readings.""",
     )
@@ -39,46 +50,70 @@ class OneKernel(OfMachines):
         Misconception(
             "M1",
             "What the container shares with the host is enough.",
-            """Some of these read alike in the machine as well. What is the same on every Linux does not tell one
-            kernel from two.""",
+            """Some of these read alike in the machine as well: there are two kernels with one and the same setting. So
+            that cannot tell one kernel from two.""",
             lambda scene, answer: bool(named(answer)) and named(answer) == alike(scene),
             lambda ground: sorted(alike(ground.scene())),
         ),
         Misconception(
             "M2",
             "What the machine reads otherwise is enough.",
-            """Some of these read otherwise in the container as well: a namespace or a fresh number does that, with one
-            kernel behind both.""",
+            """Some of these read otherwise in the container as well: a namespace, a fresh number or something that
+            covers the file does that, with one kernel behind both.""",
             lambda scene, answer: bool(named(answer)) and named(answer) == otherwise(scene),
             lambda ground: sorted(otherwise(ground.scene())),
         ),
         Misconception(
             "M3",
             "The walls hide the kernel.",
-            """You named what differs between host and container. Those are the namespaces' doing. The question is what
-            no namespace can hide.""",
+            """You named what differs between host and container. Those are the walls' doing. The question is what they
+            have not hidden.""",
             lambda scene, answer: bool(named(answer)) and named(answer) == set(scene.values["paths"]) - alike(scene),
             lambda ground: sorted(set(ground.values["paths"]) - alike(ground.scene())),
         ),
+        Misconception(
+            "M4",
+            "The settings of a kernel belong to each container.",
+            """You left out settings. They have no namespace: what the host has set, holds in all of its containers. The
+            machine has been given values of its own.""",
+            lambda scene, answer: bool(named(answer)) and named(answer) == telling(scene) - set(SETTINGS),
+            lambda ground: sorted(telling(ground.scene()) - set(SETTINGS)),
+        ),
     )
-    after = "A container reads its host's kernel, whatever is walled off. The machine has booted one of its own."
+    after = "A container reads its host's kernel, but for what is walled off or covered. The machine booted its own."
     names = ("cell", "cabin", "hut")
 
     def values(self, random: Random) -> Values:
-        paths = [*random.sample(ONE, 2), *random.sample(OTHER, 2), *random.sample(ALIKE, 2)]
+        own, settings = random.sample(OWN, 2), random.sample(sorted(SETTINGS), 3)
+        paths = [*own, *settings, random.choice(OTHER)]
         random.shuffle(paths)
-        return {"paths": paths, "all": ", ".join(paths), "box": random.choice(self.names)}
+        turned = settings[: random.randint(1, 2)]
+        covered = random.choice([own[0], *turned[1:]])
+        seeds = {path: random.randrange(1 << 16) for path in turned}
+        box = random.choice(self.names)
+        return {"paths": paths, "all": ", ".join(paths), "box": box, "turned": seeds, "covered": covered}
 
     def setup(self, ground: Ground) -> None:
-        box = ground.add(ground.values["box"])
+        from ...steps import Bind, PivotRoot
+
+        values, host = ground.values, ground.lab.host.run
+        box = ground.add(values["box"])
         for step in ground.lab.recipe("cell"):
             box.apply(step)
+            if isinstance(step, PivotRoot):
+                box.apply(Bind("/dev/null", values["covered"], readonly=False))
         machine = hold(ground, memory="128M")
-        for who, run in (("host", ground.lab.host.run), ("container", box.run), ("machine", machine.run)):
-            ground.facts[who] = {path: run(["cat", path]).stdout for path in ground.values["paths"]}
+        for path in (path for path in values["paths"] if path in SETTINGS):
+            wanted = int(host(["cat", path]).stdout)
+            if path in values["turned"]:
+                others = [value for value in SETTINGS[path] if value != wanted]
+                wanted = others[values["turned"][path] % len(others)]
+            machine.run(["sh", "-c", f"echo {wanted} > {path}"])
+        for who, run in (("host", host), ("container", box.run), ("machine", machine.run)):
+            ground.facts[who] = {path: run(["cat", path]).stdout for path in values["paths"]}
 
     def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        said, true = named(answer), alike(scene) & otherwise(scene)
+        said, true = named(answer), telling(scene)
         wrong = sorted(said ^ true)
         return [
             Requirement(
@@ -112,6 +147,11 @@ def otherwise(scene: Scene) -> set[str]:
     return {path for path in scene.values["paths"] if scene.facts["host"][path] != scene.facts["machine"][path]}
 
 
+def telling(scene: Scene) -> set[str]:
+    """What gives away that there is one kernel."""
+    return alike(scene) & otherwise(scene)
+
+
 def told(scene: Scene, path: str) -> str:
     """How a path reads in the three."""
     if path not in scene.values["paths"]:
@@ -121,116 +161,168 @@ def told(scene: Scene, path: str) -> str:
     return f"{path} reads in the container {inside}, in the machine {there}"
 
 
+CHOICES = ("container", "machine", "neither")
+
+
 class WhichFits(OfMachines):
-    """Jobs with a budget of memory and of time, and what a container and a machine take here."""
+    """Jobs with demands of memory, time and kernel, and what a container and a machine take here."""
 
     id = "9.4"
     title = "Which would you choose?"
-    question = """ground.facts has what a container and a virtual machine take on this machine: MiB of one more, and ms
-    to start. Four jobs: {jobs} Which of the four can be done with containers, but not with virtual machines?"""
-    wants = Names("names", "...")
+    question = """ground.facts has what one more container and one more virtual machine take on this machine, measured a
+    moment ago: "mib" of memory, "ms" to start, and whether it has its "own_kernel". ground.facts["jobs"] has six jobs:
+    so many instances ("count"), in so much memory together ("mib"), each up within so many "ms", and some of them need
+    an "own_kernel". What do you choose for each? Where both would do, the container, as the cheaper one."""
+    wants = Choices('a dict: for each job "container", "machine" or "neither"', "...", choices=CHOICES)
     hints = (
-        """A job fails as soon as one of its two demands is not met. Look at both.""",
+        """A job fails as soon as one of its demands is not met. Look at all of them, for the container first.""",
         """Memory is for all of them together: the number of instances, times what one more takes.""",
-        """For each job in ground.facts["jobs"]: count * mib <= its "mib" and ms <= its "ms", once with the figures of
-        the container, once with those of the machine.""",
+        """For each job, and for both of "container" and "machine": job["count"] * ground.facts[what]["mib"] <=
+        job["mib"], and "ms" likewise, and an own kernel where the job needs one. The first that meets all is it.""",
     )
     misconceptions = (
         Misconception(
             "M1",
-            "Only the time to start counts.",
-            """A job that a machine starts in time may still not fit into its memory, and the other way round. Each has
-            two demands.""",
-            lambda scene, answer: named(answer) == fitting(scene, memory=False),
-            lambda ground: sorted(fitting(ground.scene(), memory=False)),
+            "Containers for everything: they are lighter.",
+            """Some of the jobs need a kernel of their own: that is the one thing that no container has, however light
+            it is. And one of the jobs may ask for too much of both.""",
+            lambda scene, answer: chosen(answer) == dict.fromkeys(scene.values["names"], "container"),
+            lambda ground: dict.fromkeys(ground.values["names"], "container"),
         ),
         Misconception(
             "M2",
-            "One instance needs what the job may use.",
-            """The memory is for all instances of a job together. You have compared it with what one takes.""",
-            lambda scene, answer: named(answer) == fitting(scene, together=False),
-            lambda ground: sorted(fitting(ground.scene(), together=False)),
+            "Machines for everything: they are safer.",
+            """Whether safer or not, look at what they take here: some jobs do not have that memory, or that time.""",
+            lambda scene, answer: chosen(answer) == dict.fromkeys(scene.values["names"], "machine"),
+            lambda ground: dict.fromkeys(ground.values["names"], "machine"),
         ),
         Misconception(
             "M3",
-            "A container fits everywhere.",
-            """One of them asks for less than even containers take, and one would be met by machines as well.""",
-            lambda scene, answer: named(answer) == set(scene.values["names"]),
-            lambda ground: sorted(ground.values["names"]),
+            "Only the time to start counts.",
+            """What starts in time may still not fit into the memory. You have looked at one demand out of two.""",
+            lambda scene, answer: chosen(answer) == fitting(scene, memory=False),
+            lambda ground: fitting(ground.scene(), memory=False),
+        ),
+        Misconception(
+            "M4",
+            "One instance may use what the job has.",
+            """The memory is for all instances of a job together. You have compared it with what one takes.""",
+            lambda scene, answer: chosen(answer) == fitting(scene, together=False),
+            lambda ground: fitting(ground.scene(), together=False),
+        ),
+        Misconception(
+            "M5",
+            "A container does everything that a machine does, with less.",
+            """You have gone by memory and time alone. Where a job needs a kernel of its own, a container does not do,
+            even where it would fit: then it is a machine, or nothing.""",
+            lambda scene, answer: chosen(answer) == fitting(scene, kernel=False),
+            lambda ground: fitting(ground.scene(), kernel=False),
         ),
     )
-    after = "Two figures, measured here, decide. Where they leave it open, the wall decides: a kernel of one's own."
-    names = ("mail", "search", "photos", "chess", "maps", "radio")
+    after = "Figures, measured here, decide; and the one wall that containers do not have: a kernel of one's own."
+    names = ("mail", "search", "photos", "chess", "maps", "radio", "scales")
 
     def values(self, random: Random) -> Values:
-        names = random.sample(self.names, 4)
-        counts = [random.randint(20, 60), random.randint(2, 4), random.randint(2, 4), random.randint(20, 60)]
-        return {"names": names, "counts": counts, "jobs": 'they are in ground.facts["jobs"].', "box": "scale"}
+        names = random.sample(self.names[:-1], 6)
+        counts = {"many": random.randint(20, 60), "few": random.randint(2, 4), "some": random.randint(5, 9),
+                  "lots": random.randint(30, 90), "one": random.randint(1, 2)}  # fmt: skip
+        return {"names": names, "counts": counts, "hurry": random.random() < 0.5, "box": "scales"}
 
     def setup(self, ground: Ground) -> None:
-        box = ground.add(ground.values["box"])
+        box, host = ground.add(ground.values["box"]), ground.lab.host.run(["cat", BOOT_ID]).stdout
         machine = hold(ground, memory="128M")
         start = min(ground.lab.run(["true"]).seconds for _ in range(5))
         mine = {"mib": round(max(0.1, of(box.host_pid, "Pss")), 2), "ms": round(start * 1000, 1)}
         theirs = {"mib": round(machine.memory / MIB, 1), "ms": round(machine.boot_seconds * 1000)}
+        for what, run in ((mine, box.run), (theirs, machine.run)):
+            what["own_kernel"] = run(["cat", BOOT_ID]).stdout != host
         ground.facts.update(container=mine, machine=theirs, jobs=jobs(ground.values, mine, theirs))
 
     def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        said, true = named(answer), fitting(scene)
-        container, machine = scene.facts["container"], scene.facts["machine"]
-        seen = f"a container takes {container['mib']} MiB and {container['ms']} ms"
-        seen += f", a machine {machine['mib']} MiB and {machine['ms']} ms (/proc/PID/smaps_rollup, and the clock)"
+        said, true = chosen(answer), fitting(scene)
+        container, machine, asked = (scene.facts[name] for name in ("container", "machine", "jobs"))
+        wrong = sorted(name for name in said.keys() | true if said.get(name) != true.get(name))
+        seen = f"measured: a container takes {container['mib']} MiB and {container['ms']} ms, a machine"
+        seen += f" {machine['mib']} MiB and {machine['ms']} ms; {spoken(asked, said, wrong[0])}" if wrong else ""
         return [
             Requirement(
-                "those, and only those",
-                said == true,
+                "each job has the cheaper one that meets all of its demands",
+                not wrong,
                 seen,
-                "jobs whose two demands containers meet and machines do not",
+                "the container where it meets them, else the machine, else neither",
                 "a choice is made with figures, and each demand must be met",
-                'each job in ground.facts["jobs"]',
+                'that job in ground.facts["jobs"], demand by demand',
+                near=len(wrong) == 1,
             )
         ]
 
     def solution(self, ground: Ground) -> object:
-        container, machine = ground.facts["container"], ground.facts["machine"]
-        answer = []
+        best = {}
         for name, job in ground.facts["jobs"].items():
-            contained = job["count"] * container["mib"] <= job["mib"] and container["ms"] <= job["ms"]
-            booted = job["count"] * machine["mib"] <= job["mib"] and machine["ms"] <= job["ms"]
-            if contained and not booted:
-                answer.append(name)
-        return answer
+            best[name] = "neither"
+            for what in ("machine", "container"):
+                takes = ground.facts[what]
+                fits = job["count"] * takes["mib"] <= job["mib"] and takes["ms"] <= job["ms"]
+                if fits and (takes["own_kernel"] or not job["own_kernel"]):
+                    best[name] = what
+        return best
 
 
 Figures = dict[str, float]
 
 
 def jobs(values: Values, container: Figures, machine: Figures) -> dict[str, Figures]:
-    """Four: too many for machines, too soon for machines, open to both, too little for both. No verdict is close."""
-    many, few, some, lots = values["counts"]
+    """Six. What is asked lies in the geometric middle of what the two take, or four times beyond: no verdict is close.
+
+    The last three are met by neither, each for another reason: next to no memory; no time, or room for one machine but
+    not for all; room for not even one.
+    """
+    many, few, some, lots, one = (values["counts"][name] for name in ("many", "few", "some", "lots", "one"))
     between_mib = (container["mib"] * machine["mib"]) ** 0.5
     between_ms = (container["ms"] * machine["ms"]) ** 0.5
-    late = machine["ms"] * 4
+    late, plenty = machine["ms"] * 4, machine["mib"] * 4
+    room = max(between_mib, 1.5 * machine["mib"] / many)  # in which one machine finds place, but not all
+    in_no_time, too_many = (few, few * plenty, between_ms, True), (many, many * room, late, True)
     demands = (
-        {"count": many, "mib": round(max(many * between_mib, 1.5 * machine["mib"]), 1), "ms": round(late)},
-        {"count": few, "mib": round(few * machine["mib"] * 4), "ms": round(between_ms)},
-        {"count": some, "mib": round(some * machine["mib"] * 4), "ms": round(late)},
-        {"count": lots, "mib": round(max(lots * container["mib"] / 4, 2 * container["mib"]), 2), "ms": round(late)},
+        (many, many * room, late, False),  # a crowd: containers
+        (few, few * plenty, between_ms, False),  # in a hurry: containers
+        (some, some * plenty, late, True),  # strangers, who shall not share a kernel: machines
+        (lots, lots * container["mib"] / 4, late, False),
+        in_no_time if values["hurry"] else too_many,
+        (one, one * between_mib, late, True),
     )
-    return dict(sorted(zip(values["names"], demands, strict=True)))
+    keys = ("count", "mib", "ms", "own_kernel")
+    made = (dict(zip(keys, (count, round(mib, 2), round(ms, 1), own), strict=True)) for count, mib, ms, own in demands)
+    return dict(sorted(zip(values["names"], made, strict=True)))
 
 
-def fitting(scene: Scene, *, memory: bool = True, together: bool = True) -> set[str]:
-    """The jobs that containers can do and machines cannot; or what one finds who leaves something out."""
+def fitting(scene: Scene, *, memory: bool = True, together: bool = True, kernel: bool = True) -> dict[str, str]:
+    """The choice for each job; or what one chooses who leaves something out."""
 
     def can(what: Figures, job: Figures) -> bool:
         needed = what["mib"] * (job["count"] if together else 1)
-        return what["ms"] <= job["ms"] and (needed <= job["mib"] or not memory)
+        own = what["own_kernel"] or not job["own_kernel"]
+        return what["ms"] <= job["ms"] and (needed <= job["mib"] or not memory) and (bool(own) or not kernel)
 
     facts = scene.facts
     return {
-        name for name, job in facts["jobs"].items() if can(facts["container"], job) and not can(facts["machine"], job)
+        name: next((what for what in CHOICES[:2] if can(facts[what], job)), CHOICES[2])
+        for name, job in facts["jobs"].items()
     }
+
+
+def chosen(answer: Answer) -> dict[str, str]:
+    """An answer's choice for each job."""
+    return dict(pair.partition("=")[::2] for pair in answer) if isinstance(answer, tuple) else {}
+
+
+def spoken(asked: dict[str, Figures], said: dict[str, str], name: str) -> str:
+    """What a job asks for, and what was chosen."""
+    if name not in asked:
+        return f"{name[:30]!r} is none of the six jobs"
+    job, choice = asked[name], said.get(name, "nothing")
+    kernel = ", with a kernel of its own" if job["own_kernel"] else ""
+    return f"{name} asks for {job['count']} in {job['mib']} MiB and {job['ms']} ms{kernel}: you chose {choice}"
 
 
 EXERCISES = (OneKernel(), WhichFits())
