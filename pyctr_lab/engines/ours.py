@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..kernel.delegation import delegation
-from ..runtime import Lab, Run
+from ..runtime import Lab, Program, Run
 from ..runtime.streams import Streams
 from ..steps import Bind, HostTree, Limits, Recipe
 from ..steps.mounts import ROOT
@@ -24,6 +24,7 @@ class Ours(Engine):
     def prepare(self) -> None:
         self.lab = self.stack.enter_context(Lab())
         self.recipe = on(self.rootfs, self.lab.recipe("room"))
+        self.programs: list[Program] = []
 
     def run(self, argv: Iterable[str], *, timeout: float = PATIENCE) -> Run:
         return self.lab.run(argv, recipe=self.recipe, limits=self.limits, timeout=timeout)
@@ -40,7 +41,15 @@ class Ours(Engine):
         return Spawned(here, program.wait)
 
     def begin(self) -> None:
-        self.crowd.append(self.lab.start(("/bin/sleep", str(SECONDS)), recipe=self.recipe, limits=self.limits).wait)
+        self.programs.append(self.lab.start(("/bin/sleep", str(SECONDS)), recipe=self.recipe, limits=self.limits))
+
+    def end_crowd(self, before: Iterable[int]) -> None:
+        """The launcher is no daemon whose children tidy up: they are ended at once."""
+        for program in self.programs:
+            program.kill()
+        while self.programs:
+            self.programs.pop().wait()
+        super().end_crowd(before)
 
 
 class Limited(Ours):

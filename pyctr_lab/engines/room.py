@@ -5,7 +5,7 @@ and nothing of it may be left on the learner's machine. So they work in a room: 
 IPC, UTS and cgroup namespace of its own, whose PID 1 dies with whoever opened it. A room is no wall against root: it
 keeps things together. What is done in it is a generator of plain data, which comes out line by line:
 
-    with Room("pyctr_lab.measure.startup:samples", engines=["runc"], repetitions=5) as room:
+    with Room("pyctr_lab.engines.survey:work", names=["runc"]) as room:
         for row in room:
             ...
 """
