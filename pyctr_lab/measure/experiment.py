@@ -13,7 +13,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ Turn = Callable[[Engine, Asked], Iterable[Taken]]
 BUDGET = 60.0  # seconds for one experiment
 REPETITIONS = 20
 MOST = 10_000
+INTERRUPTED, CUT_SHORT = "interrupted", "cut short"  # how the notes of such results begin
 LEAST, LITTLE = 3, 10.0  # turns that count, however dear they are; with a budget below this many seconds only one
 
 
@@ -46,6 +47,7 @@ class Experiment:
 
 
 LIMITED = ("ours+limits",)  # half a core computes half as fast: no news
+DENSE = ("ours", "bubblewrap", "runc", "qemu")  # of these a crowd is made: each of them fills its time
 EXPERIMENTS = {
     "startup": Experiment(start.startup),
     "first_output": Experiment(start.first_output),
@@ -54,7 +56,9 @@ EXPERIMENTS = {
     "cpu": Experiment(cost.cpu, repetitions=9, unless_named=LIMITED),
     "syscalls": Experiment(cost.syscalls, repetitions=5, unless_named=LIMITED),
     "files": Experiment(cost.files, repetitions=5, unless_named=LIMITED),
-    "density": Experiment(crowd.crowd, repetitions=1, warm_up=False),
+    "density": Experiment(
+        crowd.crowd, repetitions=1, warm_up=False, unless_named=tuple(name for name in ALL if name not in DENSE)
+    ),
     "empty": Experiment(start.empty),
 }
 
@@ -85,9 +89,10 @@ def measure(
 
     `budget` is in seconds, for each experiment; `repetitions` the turns of each engine (default: what the experiment
     needs); `count` how many instances a crowd may have at most; `seed` makes the order of the turns. An interrupt ends
-    it, and what was measured until then is returned: `notes` says so. Raises BadInput for what cannot be.
+    it, and what was measured until then is returned: `notes` says so. Raises BadInput for what cannot be; LabError when
+    a room ends before its work does and there is nothing to keep yet: else `notes` says so, and the rest goes on.
     """
-    results = Results()
+    results = Results(machine=machine())
     moving = live(
         experiments, engines=engines, repetitions=repetitions, budget=budget, count=count, seed=seed, progress=progress
     )
@@ -95,7 +100,7 @@ def measure(
         for results in moving:  # noqa: B007  the newest is what is wanted
             pass
     except KeyboardInterrupt:
-        results.notes.append("interrupted: what had been measured by then")
+        results.notes.append(f"{INTERRUPTED}: what had been measured by then")
     finally:
         moving.close()
     return results
@@ -128,8 +133,8 @@ def _live(
 ) -> Generator[Results, None, None]:
     results = Results(machine=machine())
     for name, names in chosen.items():
-        with Room(f"{__name__}:work", name=name, engines=names, **asdict(order)) as room:
-            for row in room:
+        with closing(told(name, names, order, results.samples)) as rows:
+            for row in rows:
                 if "sample" in row:
                     results.samples.append(sample(row["sample"]))
                 elif "why" in row:
@@ -142,6 +147,17 @@ def _live(
                     continue
                 yield results
     yield results
+
+
+def told(name: str, names: list[str], order: Order, kept: list[Sample]) -> Generator[dict[str, Any], None, None]:
+    """What the room of one experiment says. One that ends too early is a note, unless there is nothing to keep."""
+    try:
+        with Room(f"{__name__}:work", name=name, engines=names, **asdict(order)) as room:
+            yield from room
+    except LabError as why:
+        if not kept:
+            raise
+        yield {"note": f"{CUT_SHORT}: {name}: {why}"}
 
 
 @dataclass(frozen=True)
@@ -203,7 +219,7 @@ def work(
                     yield {"sample": asdict(row)}
             except (LabError, OSError) as why:
                 turns.drop(engine)
-                yield {"engine": engine, "why": without_name(str(why), engine)}
+                yield {"engine": engine, "why": f"{name}: {without_name(str(why), engine)}"}
             number[engine] += 1
             turns.took(engine, time.monotonic() - start_of_turn)
             yield {"progress": asdict(Progress(name, turns.done, turns.total, turns.left(), engine))}
@@ -211,6 +227,8 @@ def work(
         yield from ({"note": note} for note in turns.notes(name))
         if name == "memory":
             yield from ({"note": note} for engine, each in ready.items() for note in once(engine, each))
+        if name == "disk":
+            yield {"note": f"disk: the root file system takes {memory.blocks(tree) / memory.MIB:.0f} MiB, once for all"}
 
 
 def make_rootfs() -> Path:

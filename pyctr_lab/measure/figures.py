@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .samples import Results
+from .samples import Results, Sample
 
 
 def there(results: Results) -> list[str]:
@@ -12,11 +12,17 @@ def there(results: Results) -> list[str]:
     return list(dict.fromkeys(each.experiment for each in results.samples if each.experiment != "each"))
 
 
+def troubles(results: Results) -> list[str]:
+    """A line for each engine that is not in the figures, or not in all of them."""
+    there_ = {each.engine for each in results.samples}
+    return [f"{'failed' if name in there_ else 'not here'}: {name}: {why}" for name, why in results.missing.items()]
+
+
 def crowds(results: Results) -> list[dict[str, Any]]:
     """How many of each there were, how long the first and the last took (medians of twenty), what each takes."""
     found = []
     for name in results.engines("density"):
-        taken = [each.value for each in results.of("density") if each.engine == name]
+        taken = [each.value for each in crowd_of(results, name)]
         some = min(20, max(1, len(taken) // 2))
         each_ = results.values("each", name)
         found.append(
@@ -30,6 +36,15 @@ def crowds(results: Results) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def crowd_of(results: Results, name: str) -> list[Sample]:
+    """The starts of one crowd in their order; where it was made several times, of the greatest."""
+    crowds_: dict[int, list[Sample]] = {}
+    for each in results.of("density"):
+        if each.engine == name and each.warm:
+            crowds_.setdefault(each.repetition, []).append(each)
+    return max(crowds_.values(), key=len, default=[])
 
 
 def middle(values: list[float]) -> float:
@@ -65,10 +80,10 @@ def spread(results: Results, experiment: str, name: str, unit: str) -> dict[str,
 
 
 def memories(results: Results) -> list[dict[str, Any]]:
-    """MiB of the first, and what the tenth adds (or the last that there was)."""
+    """MiB of the first, and what the tenth adds (or the last that there was); None where there was only one."""
     found = []
     for name in results.engines("memory"):
         most = max(each.instances for each in results.of("memory") if each.engine == name and each.warm)
         first, last = (round(results.median("memory", name, count), 3) for count in (1, most))
-        found.append({"engine": name, "first_mib": first, "tenth_mib": last, "instances": most})
+        found.append({"engine": name, "first_mib": first, "tenth_mib": last if most > 1 else None, "instances": most})
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -9,13 +10,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from fakes import Absent, Fake, Hanging, Moody
 
-from pyctr_lab.errors import BadInput
-from pyctr_lab.measure import live, measure
-from pyctr_lab.measure.experiment import EXPERIMENTS, LEAST, Turns
+from pyctr_lab.errors import BadInput, Gone, LabError
+from pyctr_lab.kernel import proc
+from pyctr_lab.measure import experiment, live, measure
+from pyctr_lab.measure.experiment import DENSE, EXPERIMENTS, LEAST, Turns
 from pyctr_lab.measure.samples import UNITS
 
 FEW = ["exec", "ours"] + (["bubblewrap"] if shutil.which("bwrap") else [])
@@ -59,6 +66,94 @@ def test_one_that_fails_gets_no_more() -> None:
     turns = Turns({"a": 1, "b": 1}, 5, 100.0, random.Random(1))
     turns.drop("a")
     assert played(turns, {"b": 1.0}) == ["b"] * 5 and turns.total == 5
+
+
+# --- in the room, without one
+def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *kinds: type[Fake], **words: Any) -> list[dict[str, Any]]:
+    """The rows of an experiment on engines that only pretend."""
+    monkeypatch.setattr(experiment, "WORK", str(tmp_path))
+    monkeypatch.setattr(experiment, "make_rootfs", lambda: tmp_path)
+    monkeypatch.setattr(experiment, "ALL", {each.name: each for each in kinds})
+    order = {"name": "startup", "repetitions": 4, "budget": 60.0, "count": None, "seed": 1, **words}
+    return list(experiment.work(engines=[each.name for each in kinds], **order))
+
+
+def test_each_ones_trouble_is_its_own_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rows = told(monkeypatch, tmp_path, Absent, Hanging, Moody, Fake)
+    assert {row["engine"]: row["why"] for row in rows if "why" in row} == {
+        "absent": "no such command (apt-get install absent)",
+        "hanging": "startup: had not ended after 60 s, and was killed",
+        "moody": "startup: did not start: it said nothing",
+    }
+    seen = [row["sample"]["engine"] for row in rows if "sample" in row]
+    assert seen.count("fake") == 5 and seen.count("hanging") == seen.count("moody") == 1
+    last = rows[-1]["progress"]
+    assert last["done"] == last["total"] == 5 + 2 + 2
+
+
+def test_disk_tells_what_all_share(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "busybox").write_bytes(os.urandom(3 << 20))
+    rows = told(monkeypatch, tmp_path, Fake, name="disk")
+    assert "the root file system takes 3 MiB, once" in next(row["note"] for row in rows if "note" in row)
+
+
+def test_no_room_for_the_files_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(experiment.rootfs, "make", full)
+    with pytest.raises(LabError, match=r"cannot be made: No space left on device \(there must be"):
+        next(experiment.work("startup", ["exec"], 1, 1.0, None, 1))
+
+
+class Dying:
+    """A room that ends before its work does, in the experiment `dies_in`."""
+
+    dies_in = ""
+
+    def __init__(self, _: str, name: str, **__: Any) -> None:
+        self.name = name
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        if self.name == self.dies_in:
+            raise Gone("the engines' room ended before its work was done: Killed")
+        unit = UNITS[self.name]
+        yield {"sample": {"experiment": self.name, "engine": "exec", "value": 1, "unit": unit, "repetition": 1,
+                          "instances": 1, "seconds": 0, "emulated": False}}  # fmt: skip
+
+    def __enter__(self) -> Dying:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_a_room_that_dies_takes_nothing_with_it_that_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiment, "Room", Dying)
+    monkeypatch.setattr(Dying, "dies_in", "memory")
+    results = measure(["startup", "memory", "cpu"], engines=["exec"])
+    assert [each.experiment for each in results.samples] == ["startup", "cpu"]
+    assert results.notes == ["cut short: memory: the engines' room ended before its work was done: Killed"]
+    with pytest.raises(Gone):
+        measure("memory", engines=["exec"])
+
+
+def test_an_error_in_who_looks_on_is_not_taken_for_one_of_the_room() -> None:
+    def stop(progress: Any) -> None:
+        if progress.done == 2:
+            raise LabError("stop")
+
+    with pytest.raises(LabError, match="stop"):
+        measure("startup", engines=["exec"], repetitions=1000, progress=stop)
+
+
+def test_a_crowd_is_made_of_some_unless_others_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(experiment, "with_kernel", lambda _: None)
+    monkeypatch.setattr(experiment, "told", lambda name, names, *_: asked.append(names) or (row for row in ()))
+    measure("density")
+    measure("density", engines=["exec", "podman"])
+    assert sorted(asked[0]) == sorted(DENSE) and asked[1] == ["exec", "podman"]
 
 
 # --- for real
@@ -136,23 +231,35 @@ def test_what_cannot_be_asked(words: dict[str, object], match: str) -> None:
         measure(**{"experiments": "startup", "engines": ["exec"], **words})  # type: ignore[arg-type]
 
 
-def left() -> tuple[str, set[str], set[str]]:
-    """What could be left: mounts, control groups, network cards."""
-    groups = set(map(str, Path("/sys/fs/cgroup").glob("**/pyctr-lab-*")))
-    return Path("/proc/self/mountinfo").read_text(), groups, set(os.listdir("/sys/class/net"))
+# --- sudden death
+def marked(mark: str) -> set[int]:
+    """The processes, in whatever namespaces, that have this in their environment, the dead ones left out."""
+    found = set()
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if mark.encode() in Path(f"/proc/{name}/environ").read_bytes() and proc.state(int(name)) != "Z":
+                found.add(int(name))
+        except OSError:  # gone meanwhile
+            continue
+    return found
 
 
 @pytest.mark.alone
 def test_killed_at_any_moment_nothing_is_left() -> None:
-    before, chance = left(), random.Random(7)
-    script = (
-        "from pyctr_lab.measure import measure\nmeasure(['startup', 'memory', 'cpu'], engines={!r}, repetitions=50)"
-    )
+    mounts, chance, mark = Path("/proc/self/mountinfo").read_text(), random.Random(7), f"PYCTR_LAB_TEST={uuid4()}"
+    script = f"from pyctr_lab.measure import measure\nmeasure(['startup', 'memory', 'cpu'], engines={FEW!r}, budget=60)"
+    words, rooms = ["env", mark, sys.executable, "-P", "-c", script], set()
     for _ in range(RUNS):
-        with subprocess.Popen([sys.executable, "-P", "-c", script.format(FEW)]) as victim:
+        with subprocess.Popen(words) as victim:
             time.sleep(chance.uniform(0.2, 2.0))  # any moment is the point here
+            rooms |= set(proc.children(victim.pid))
             victim.kill()
     until = time.monotonic() + 30
-    while left() != before and time.monotonic() < until:
+
+    def left() -> list[object]:
+        return [*marked(mark), *(glob(f"/sys/fs/cgroup/**/pyctr-lab-{pid}", recursive=True) for pid in rooms)]
+
+    while any(left()) and time.monotonic() < until:
         time.sleep(0.02)  # guards are at work; of their end nothing is told
-    assert left() == before
+    assert rooms and not any(left())
+    assert Path("/proc/self/mountinfo").read_text() == mounts

@@ -1,0 +1,81 @@
+"""Memory and disk: what is counted, against what the kernel and du(1) say; instances end whatever happens."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import Fake
+
+from pyctr_lab.errors import LabError
+from pyctr_lab.measure import memory
+from pyctr_lab.measure.asked import Asked
+from pyctr_lab.measure.memory import MIB
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """The first takes 3 MiB, each further one 1 MiB."""
+    made = Fake(tmp_path, tmp_path)
+    monkeypatch.setattr(memory, "total", lambda pids: (len(list(pids)) + 2 * bool(made.started)) * MIB)
+    return made
+
+
+def values(engine: Fake, asked: Asked) -> list[tuple[int, float]]:
+    return [(each.instances, each.value) for each in memory.one_and_tenth(engine, asked)]
+
+
+def test_the_first_and_what_the_tenth_adds(engine: Fake) -> None:
+    assert values(engine, Asked()) == [(1, 3.0), (10, 1.0)] and engine.stopped == 10
+
+
+@pytest.mark.parametrize(("count", "found"), [(1, [(1, 3.0)]), (2, [(1, 3.0), (2, 1.0)])])
+def test_fewer_when_fewer_are_asked_for(engine: Fake, count: int, found: list[tuple[int, float]]) -> None:
+    assert values(engine, Asked(count=count)) == found and engine.stopped == count
+
+
+def test_when_time_is_short_the_second_is_the_last(engine: Fake) -> None:
+    assert values(engine, Asked(seconds=0)) == [(1, 3.0), (2, 1.0)]
+
+
+def test_all_end_when_one_does_not_start(engine: Fake) -> None:
+    engine.fails_at = 5
+    with pytest.raises(LabError, match="did not start"):
+        values(engine, Asked())
+    assert engine.stopped == 4
+
+
+def test_pages_of_a_process_and_none_of_one_that_has_ended() -> None:
+    block = bytearray(os.urandom(8 * MIB))
+    assert memory.proportional(os.getpid()) > len(block)
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    assert memory.proportional(ended.pid) == 0
+
+
+class Writing(Fake):
+    """Each instance leaves 64 KiB in the engine's folder."""
+
+    def start(self, *, timeout: float = 60.0) -> Any:
+        (self.place / f"layer{self.started}").write_bytes(os.urandom(64 << 10))
+        return super().start()
+
+
+def test_what_an_instance_adds_on_disk(tmp_path: Path) -> None:
+    engine = Writing(tmp_path, tmp_path)
+    (tmp_path / "image").write_bytes(os.urandom(1 << 20))
+    (taken,) = memory.disk(engine, Asked())
+    assert taken.value == 64 / 1024 and engine.stopped == 1
+
+
+def test_blocks_are_those_of_du(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/file").write_bytes(os.urandom(10_000))
+    with (tmp_path / "hole").open("wb") as file:
+        file.truncate(1 << 20)
+    words = ["du", "-s", "--block-size=1", str(tmp_path / "deep"), str(tmp_path / "hole")]
+    said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert memory.blocks(tmp_path) == sum(int(line.split()[0]) for line in said.splitlines())
