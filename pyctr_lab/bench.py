@@ -6,14 +6,14 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from .errors import BadInput
-from .measure.experiment import Progress, measure
-from .measure.figures import as_json, crowds, there
+from .engines.survey import known
+from .errors import BadInput, LabError
+from .measure.experiment import CUT_SHORT, INTERRUPTED, Order, Progress, measure
+from .measure.figures import as_json, crowds, there, troubles
 from .measure.samples import Results, Sample
 
 WHAT = {
@@ -23,65 +23,55 @@ WHAT = {
     "overhead": ("cpu", "syscalls", "files"),
     "all": ("empty", "startup", "first_output", "memory", "disk", "cpu", "syscalls", "files", "density"),
 }
-DENSE = ("ours", "bubblewrap", "runc", "qemu")  # of these a crowd is made, unless others are named
-INTERRUPTED = 130  # as a shell counts it
+FILES = ("results.csv", "index.html")  # of a report
+STATUS = {INTERRUPTED: 130, CUT_SHORT: 125}  # as a shell counts an interrupt, and as the lab's own failure
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measures, and tells. 130 when it was interrupted; what had been measured is told all the same."""
+    """Measures, and tells. What had been measured is told also when that came to an early end; the status says so."""
+    engines = None if arguments.engines is None else known(arguments.engines.split(","))
+    order = Order(arguments.runs, arguments.budget, arguments.count, arguments.seed).checked()
     folder = writable(arguments.report) if arguments.report else None
-    results = measured(arguments, Bar().show)
+    with Bar() as bar:
+        results = measure(WHAT[arguments.what], engines=engines, progress=bar.show, **asdict(order))
     if folder:
-        from .draw.report import write
-
-        print(write(results, folder))
+        reported(results, folder)
     elif arguments.csv:
         as_csv(results)
     elif arguments.json:
         print(json.dumps(as_json(results, arguments.what), indent=1))
     else:
-        print("\n\n".join(table(results, name) for name in there(results)))
-        for name, why in results.missing.items():
-            print(f"not here: {name}: {why}")
+        print(as_text(results))
     for note in results.notes:
         print(f"note: {note}", file=sys.stderr)
-    return INTERRUPTED if any(note.startswith("interrupted") for note in results.notes) else 0
-
-
-def measured(arguments: argparse.Namespace, progress: Callable[[Progress], object]) -> Results:
-    """All experiments of what was asked; an interrupt ends the row of them."""
-    results = Results()
-    engines = arguments.engines.split(",") if arguments.engines is not None else None
-    for name in WHAT[arguments.what]:
-        found = measure(
-            name,
-            engines=DENSE if engines is None and name == "density" else engines,
-            repetitions=arguments.runs,
-            budget=arguments.budget,
-            count=arguments.count,
-            seed=arguments.seed,
-            progress=progress,
-        )
-        results.samples += found.samples
-        results.missing.update(found.missing)
-        results.notes += found.notes
-        results.machine = found.machine or results.machine
-        if any(note.startswith("interrupted") for note in found.notes):
-            break
-    return results
+    return next((status for how, status in STATUS.items() for note in results.notes if note.startswith(how)), 0)
 
 
 def writable(name: str) -> Path:
-    """A folder that is there and may be written to. Raises BadInput before anything is measured."""
+    """A folder whose files may be written. Raises BadInput before anything is measured."""
     folder = Path(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".pyctr-lab"
-        probe.touch()
-        probe.unlink()
+        for file in (folder / each for each in FILES):
+            new = not file.exists()
+            file.open("a").close()
+            if new:
+                file.unlink()
     except OSError as why:
         raise BadInput(f"the report cannot be written to {name}: {why.strerror}", hint="name another folder") from why
     return folder
+
+
+def reported(results: Results, folder: Path) -> None:
+    """Writes the report. Raises LabError where that fails: all is told as a table then, for it took its time."""
+    from .draw.report import write
+
+    try:
+        print(write(results, folder))
+    except OSError as why:
+        print(as_text(results))
+        hint = "all that was measured is told above"
+        raise LabError(f"the report could not be written to {folder}: {why.strerror}", hint=hint) from why
 
 
 class Bar:
@@ -89,6 +79,14 @@ class Bar:
 
     def __init__(self) -> None:
         self.live = sys.stderr.isatty()
+        self._open = False  # whether the cursor stands in a line of ours
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._open:
+            print(file=sys.stderr)
 
     def show(self, progress: Progress) -> None:
         """Writes the line anew."""
@@ -102,11 +100,16 @@ class Bar:
             said = (
                 f"{progress.experiment:13}[{'#' * full}{'.' * (24 - full)}] {progress.done} of {progress.total}{left}"
             )
-        over = progress.done >= progress.total > 0
-        print(f"\r\033[K{said}", end="\n" if over else "", file=sys.stderr, flush=True)
+        self._open = not progress.done >= progress.total > 0
+        print(f"\r\033[K{said}", end="" if self._open else "\n", file=sys.stderr, flush=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------- told
+def as_text(results: Results) -> str:
+    """A table of each experiment, and what is not in them."""
+    return "\n\n".join([*(table(results, name) for name in there(results)), "\n".join(troubles(results))]).rstrip()
+
+
 def table(results: Results, experiment: str) -> str:
     """Medians and spread; ratios of ours to each, for those travel between machines."""
     if experiment == "density":

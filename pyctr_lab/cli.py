@@ -22,6 +22,7 @@ from .runtime.streams import Streams
 from .steps import ControlGroup, Limits, default
 
 MEASURED = ("startup", "memory", "density", "overhead", "all")
+QUICK = 4.0  # seconds for each experiment: enough to see the order, not to quote
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -104,7 +105,11 @@ def bench_words(made: argparse.ArgumentParser) -> None:
     made.add_argument("--engines", metavar="A,B", help="only these (default: all that are here)")
     made.add_argument("--runs", type=int, metavar="N", help="how often each (default: what the experiment needs)")
     made.add_argument("--count", type=int, metavar="N", help="how many instances at most, for density and memory")
-    made.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help="time for each experiment")
+    time = made.add_mutually_exclusive_group()
+    time.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help="time for each experiment")
+    time.add_argument(
+        "--quick", dest="budget", action="store_const", const=QUICK, help=f"the same as --budget {QUICK:g}"
+    )
     made.add_argument("--seed", type=int, default=1, help="of the order of the turns (default: 1)")
     form = made.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="as a list of objects, one an engine")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
 import re
 from pathlib import Path
 
@@ -52,19 +54,56 @@ def test_the_page_is_whole_and_its_numbers_are_those_of_the_file(results: Result
     assert f"<td>ours</td><td>3</td><td>{0.8 * median:.6g}</td><td>{median:.6g}</td>" in page
 
 
-def test_an_interrupted_run_is_told_and_ends_the_row(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("note", "status"), [("interrupted: so far", 130), ("cut short: cpu: gone", 125), ("slow", 0)])
+def test_an_early_end_is_told_and_what_there_was_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], note: str, status: int
 ) -> None:
-    asked: list[str] = []
-
-    def measured(name: str, **_: object) -> Results:
-        asked.append(name)
-        return Results([races.sample("cpu", "ours", 1.0)], {}, ["interrupted: what had been measured by then"])
-
-    monkeypatch.setattr(bench, "measure", measured)
-    assert cli.main(["bench", "overhead"]) == 130 and asked == ["cpu"]
+    made = Results([races.sample("cpu", "ours", 1.0)], {"ours": "files: it hung", "lxc": "no"}, [note])
+    monkeypatch.setattr(bench, "measure", lambda names, **_: made)
+    assert cli.main(["bench", "overhead"]) == status
     said = capsys.readouterr()
-    assert "ours" in said.out and "interrupted" in said.err
+    assert "ours" in said.out and "failed: ours: files: it hung\nnot here: lxc: no" in said.out
+    assert said.err == f"note: {note}\n"
+
+
+def test_nothing_at_all_can_be_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(bench, "measure", lambda names, **_: Results([], {}, ["interrupted: at once"]))
+    for form in ([], ["--json"], ["--csv"], ["--report", str(tmp_path)]):
+        assert cli.main(["bench", "all", *form]) == 130
+    assert "Traceback" not in capsys.readouterr().err and (tmp_path / "index.html").exists()
+
+
+def test_what_is_asked_wrongly_leaves_no_folder(tmp_path: Path) -> None:
+    folder = str(tmp_path / "report")
+    for words in (["--engines", "nope"], ["--engines", ""], ["--runs", "0"], ["--budget", "nan"], ["--count", "-1"]):
+        assert cli.main(["bench", "all", "--report", folder, *words]) == 125
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", bench.FILES)
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    assert cli.main(["bench", "all", "--report", str(tmp_path)]) == 125
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "Is a directory" in said
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+def test_a_disk_that_fills_up_meanwhile_costs_the_page_but_not_the_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def full(*_: object) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(bench, "measure", lambda names, **_: races.starts(("exec", "ours")))
+    monkeypatch.setattr(report, "write", full)
+    assert cli.main(["bench", "startup", "--report", str(tmp_path)]) == 125
+    said = capsys.readouterr()
+    assert "startup" in said.out and "No space left on device" in said.err and said.err.count("\n") == 1
 
 
 def test_every_sample_as_csv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,6 +128,13 @@ def test_a_bar_is_drawn_on_a_terminal_only(capsys: pytest.CaptureFixture[str]) -
     bar.show(Progress("startup", 4, 4, 0.0))
     said = capsys.readouterr().err
     assert "preparing docker" in said and "1 of 4  about 7 s to go" in said and said.endswith("\n")
+    with bar:
+        bar.show(Progress("startup", 1, 4, 7.2))
+    assert capsys.readouterr().err.endswith("to go\n"), "what follows an early end has a line of its own"
+
+
+def test_quick_is_a_small_budget() -> None:
+    assert cli.parser().parse_args(["bench", "--quick"]).budget == cli.QUICK < cli.parser().parse_args(["bench"]).budget
 
 
 def test_real_figures_and_a_real_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..measure.figures import crowds, there
+from ..measure.figures import crowds, there, troubles
 from ..measure.samples import Results
 from .fit import fit
 from .memory import memory
@@ -101,6 +101,6 @@ def table(caption: str, head: list[str], rows: list[list[str]]) -> str:
 
 def notes(results: Results) -> Iterator[str]:
     """What else must be known."""
-    said = [f"{name} is not here: {why}" for name, why in results.missing.items()] + results.notes
+    said = troubles(results) + results.notes
     if said:
         yield "<h2>Notes</h2><ul>" + "".join(f"<li>{escape(each)}</li>" for each in said) + "</ul>"
