@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
-from html import escape
+import time
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -14,8 +15,10 @@ from ..engines import ALL
 from ..errors import LabError
 from ..measure.experiment import Progress, live
 from ..measure.samples import Results
+from .dashboard_style import STYLE
 from .fit import fit
 from .look import STYLE as PICTURES
+from .look import escape
 from .memory import memory
 from .overhead import overhead
 from .picture import Picture
@@ -29,21 +32,30 @@ WHAT: dict[str, tuple[tuple[str, ...], Callable[[Results], Picture]]] = {
     "cost while running": (("cpu", "syscalls", "files"), overhead),
     "how many fit": (("density",), fit),
 }
+COUNTS = {"memory": 10, "how many fit": 100}  # those that ask for a number of instances, and what is usual
+ONCE = ("how many fit",)  # a crowd is made once
 FIRST = ("exec", "ours", "bubblewrap", "runc", "qemu")
-STILL = "A still: nothing is measured any more. Run the lesson's first cell, then this one."
+LIVE = "Dashboard: live, while the kernel runs."
+STILL = "A still: nothing is measured any more. For the live dashboard run the sitting's first cell, then this one."
+STOPPED = "Stopped: what had been measured is kept."
 SIZES = (5, 10, 20, 40, 60, 120)
-STYLE = ".pc-still:not(:last-child){display:none}"
+PAUSE = 0.4  # seconds between two pictures: who draws all the time disturbs what is measured
 _dashboards: dict[str, Dashboard] = {}
+
+
+class _Stopped(Exception):
+    """Somebody wants no more samples."""
 
 
 def dashboard(*, name: str = "dashboard", source: Source = live) -> Dashboard:
     """A panel that measures what is chosen in it. One of a name at a time: a cell that runs twice ends the first.
 
-    `dashboard.results` has all samples of the last run. `source` is who measures.
+    `dashboard.results` has all samples of the last run. `source` is who measures: called as `measure.experiment.live`
+    is, it yields the results so far.
     """
     earlier = _dashboards.pop(name, None)
     if earlier is not None:
-        earlier.stop()
+        earlier.close()
     _dashboards[name] = Dashboard(source)
     return _dashboards[name]
 
@@ -56,34 +68,62 @@ class Dashboard:
         self._source = source
         self._thread: threading.Thread | None = None
         self._over = threading.Event()
+        self._drawn = 0.0
+        self._handle: Any = None
+        self._measured = "start"  # what the results are of; the choice may have moved on
+        self.absent = {name: why for name in ALL if (why := absent(name))}
+        self._make()
+
+    # --- what it is made of
+    def _make(self) -> None:
         self._what = widgets.Dropdown(options=list(WHAT), description="measure")
-        self._boxes = {
-            name: widgets.Checkbox(value=name in FIRST, description=name_of(name), indent=False, tooltip=each.about)
-            for name, each in ALL.items()
-        }
+        self._boxes = {name: self._box(name) for name in ALL}
         self._turns = widgets.IntSlider(value=10, min=1, max=100, description="repetitions")
-        self._count = widgets.IntSlider(value=100, min=1, max=1000, description="instances")
+        self._count = widgets.IntSlider(value=100, min=1, max=1000, description="instances", disabled=True)
         self._budget = widgets.SelectionSlider(value=20, options=SIZES, description="seconds")
         self._begin = widgets.Button(description="▶ start", tooltip="measures what is chosen")
         self._end = widgets.Button(description="■ stop", tooltip="keeps what was measured", disabled=True)
-        self._bar = widgets.IntProgress(value=0, max=1, layout={"width": "240px"})
+        self._bar = widgets.IntProgress(value=0, max=1)
         self._said, self._picture = widgets.HTML(), widgets.HTML()
+        self._picture.add_class("map")
+        self._what.observe(lambda change: self._choose(change["new"]), "value")
         self._begin.on_click(lambda _: self.start())
-        self._end.on_click(lambda _: self.stop())
+        self._end.on_click(lambda _: self._ask_to_stop())
         self.widget = self._arranged()
 
-    def _arranged(self) -> widgets.VBox:
-        engines = widgets.GridBox(
-            list(self._boxes.values()), layout={"grid_template_columns": "repeat(auto-fill, minmax(170px, 1fr))"}
+    def _box(self, name: str) -> widgets.Checkbox:
+        why = self.absent.get(name, "")
+        box = widgets.Checkbox(
+            value=name in FIRST and not why,
+            description=name_of(name) + " (not here)" * bool(why),
+            indent=False,
+            disabled=bool(why),
+            tooltip=why or ALL[name].about,
         )
-        sheet = widgets.HTML(f"<style>{PICTURES}{STYLE}</style>")
-        buttons = widgets.HBox([self._begin, self._end, self._bar])
-        parts = [sheet, self._what, engines, self._turns, self._count, self._budget, buttons, self._said, self._picture]
-        made = widgets.VBox(parts)
-        made.add_class("pc")
-        made.add_class("pc-dashboard")
-        return made
+        if why:
+            box.add_class("pcd-absent")
+        return box
 
+    def _arranged(self) -> widgets.VBox:
+        reasons = "; ".join(f"{name_of(name)}: {why}" for name, why in self.absent.items())
+        parts = [
+            widgets.HTML(f"<style>{PICTURES}{STYLE}</style>"),
+            _arranged(widgets.Box, [self._what], "pcd-row"),
+            _arranged(widgets.Box, list(self._boxes.values()), "pcd-engines"),
+            widgets.HTML(f'<p class="note">Not here: {escape(reasons)}.</p>' if reasons else ""),
+            _arranged(widgets.Box, [self._turns, self._count, self._budget], "pcd-row"),
+            _arranged(widgets.Box, [self._begin, self._end, self._bar], "pcd-row"),
+            self._said,
+            self._picture,
+        ]
+        widget: widgets.VBox = _arranged(widgets.VBox, parts, "pc", "pcd")
+        return widget
+
+    def _choose(self, what: str) -> None:
+        self._turns.disabled, self._count.disabled = what in ONCE, what not in COUNTS
+        self._count.value = COUNTS.get(what, self._count.value)
+
+    # --- what can be done with it
     @property
     def running(self) -> bool:
         """Whether it measures."""
@@ -93,17 +133,31 @@ class Dashboard:
         """Begins to measure what is chosen. Nothing happens while it measures already."""
         if self.running:
             return
-        names = [name for name, box in self._boxes.items() if box.value]
-        self.results = Results()
+        self.results, self._measured, self._drawn = Results(), self._what.value, 0.0
         self._over.clear()
         self._begin.disabled, self._end.disabled = True, False
-        self._say("")
-        self._thread = threading.Thread(target=self._measure, args=(self._what.value, names), daemon=True)
+        self._bar.value, self._picture.value = 0, ""
+        self._say("It begins.")
+        names = [name for name, box in self._boxes.items() if box.value]
+        asked = {
+            "engines": names,
+            "repetitions": 1 if self._measured in ONCE else self._turns.value,
+            "budget": float(self._budget.value),
+            "count": self._count.value if self._measured in COUNTS else None,
+        }
+        self._thread = threading.Thread(target=self._measure, args=(asked,), name="dashboard", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ends it, and keeps what was measured. Twice is fine."""
+    def _ask_to_stop(self) -> None:
+        """The button's way: whoever clicks must not wait for the turn that an engine is at."""
         self._over.set()
+        self._end.disabled = True
+        if self.running:
+            self._say("It stops as soon as this turn is over.")
+
+    def stop(self) -> None:
+        """Ends it, keeps what was measured, and waits until it has ended. Twice is fine."""
+        self._ask_to_stop()
         self.wait()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -112,59 +166,87 @@ class Dashboard:
             self._thread.join(timeout)
         return not self.running
 
+    def close(self) -> None:
+        """Stops it, and takes the panel away. Twice is fine."""
+        self.stop()
+        self.widget.close()
+
     # --- in the thread
-    def _measure(self, what: str, names: list[str]) -> None:
-        experiments, draw = WHAT[what]
+    def _measure(self, asked: dict[str, Any]) -> None:
         try:
-            moving = self._source(
-                experiments,
-                engines=names,
-                repetitions=self._turns.value,
-                budget=float(self._budget.value),
-                count=self._count.value if what in ("how many fit", "memory") else None,
-                progress=self._show_progress,
-            )
+            moving = self._source(WHAT[self._measured][0], progress=self._show_progress, **asked)
             try:
-                for results in moving:
-                    self.results = results
-                    self._show(draw)
-                    if self._over.is_set():
-                        self._say("Stopped: what had been measured is kept.")
-                        break
+                for self.results in moving:
+                    self._show()
+                    self._go_on()
             finally:
                 moving.close()
+            self._say(f"Done: {len(self.results.samples)} samples, in `results`.")
+        except _Stopped:
+            self._say(STOPPED)
         except (LabError, OSError) as why:
             self._say(str(why), wrong=True)
+        except Exception as why:  # noqa: BLE001  of an error in a thread nobody would hear
+            self._say(f"{type(why).__name__}: {why}", wrong=True)
         finally:
+            self._show(at_once=True)
             self._begin.disabled, self._end.disabled = False, True
+            if self._handle is not None:
+                self._handle.update(self._left(), raw=True)
+
+    def _go_on(self) -> None:
+        if self._over.is_set():
+            raise _Stopped
 
     def _show_progress(self, progress: Progress) -> None:
-        if self._over.is_set():
-            raise LabError("Stopped: what had been measured is kept.")
+        self._go_on()
         self._bar.max, self._bar.value = max(1, progress.total), progress.done
         left = "" if progress.left is None else f", about {progress.left:.0f} s to go"
-        self._say(f"{progress.experiment}: {progress.engine}{left}")
+        self._say(f"{progress.experiment}: {name_of(progress.engine)}{left}".replace(": ,", ","))
 
-    def _show(self, draw: Callable[[Results], Picture]) -> None:
-        try:
-            picture = draw(self.results)
-        except (LabError, KeyError):  # not enough yet for a picture
+    def _show(self, *, at_once: bool = False) -> None:
+        if not at_once and time.monotonic() < self._drawn + PAUSE:
             return
-        self._picture.value = picture.svg
+        picture = self.still()
+        if picture is not None:
+            self._picture.value = picture.svg
+            self._drawn = time.monotonic()
 
     def _say(self, words: str, *, wrong: bool = False) -> None:
-        self._said.value = f'<p role="{"alert" if wrong else "status"}">{escape(words)}</p>'
+        role, kind = ("alert", "said why") if wrong else ("status", "said")
+        self._said.value = f'<p class="{kind}" role="{role}">{escape(words)}</p>'
 
+    # --- how it shows itself
     def still(self) -> Picture | None:
-        """The picture of what was measured last, if there is one."""
+        """The picture of what was measured last; None while that is too little for one."""
         try:
-            return WHAT[self._what.value][1](self.results)
+            return WHAT[self._measured][1](self.results)
         except (LabError, KeyError):
             return None
 
+    def _left(self) -> dict[str, Any]:
+        """What stands in the notebook when the kernel has gone."""
+        still = self.still()
+        shown, words = (still.html(), str(still)) if still else ("", "Dashboard: nothing was measured.")
+        return {"text/html": f'<div class="pc-still">{shown}<p>{STILL}</p></div>', "text/plain": words}
+
     def _ipython_display_(self) -> None:
         live_part: dict[str, Any] = self.widget._repr_mimebundle_()
-        display({**live_part, "text/plain": "Dashboard: live, while the kernel runs."}, raw=True)  # type: ignore[no-untyped-call]
+        display({**live_part, "text/plain": LIVE}, raw=True)  # type: ignore[no-untyped-call]
+        self._handle = display(self._left(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
     def __repr__(self) -> str:
         return f"Dashboard({'measuring' if self.running else f'{len(self.results.samples)} samples'})"
+
+
+def absent(name: str) -> str:
+    """Why an engine cannot be used here, and what would help; empty where it can, or fetches what it lacks."""
+    here = ALL[name](Path(), Path()).available()
+    return "" if here or here.fetched else f"{here.why} ({here.hint})"
+
+
+def _arranged(kind: Any, children: Sequence[Any], *classes: str) -> Any:
+    made = kind(list(children))
+    for name in classes:
+        made.add_class(name)
+    return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from ..measure.samples import Results
@@ -61,14 +62,10 @@ def fit(results: Results, *, predicted: Mapping[str, float | None] | None = None
 
 
 def curve(results: Results, name: str) -> list[tuple[float, int]]:
-    """Seconds since the first was begun, and how many were alive then. Of several crowds the greatest is told."""
-    crowds: dict[int, list[tuple[float, int]]] = {}
-    for sample in results.of("density"):
-        if sample.engine == name and sample.warm:
-            points = crowds.setdefault(sample.repetition, [])
-            now = points[-1][0] if points else 0.0
-            points.append((now + sample.value / 1000, sample.instances))
-    return max(crowds.values(), key=len)
+    """Seconds since the first was begun, and how many were alive then."""
+    crowd = results.crowd(name)
+    ends = accumulate(sample.value / 1000 for sample in crowd)
+    return [(end, sample.instances) for end, sample in zip(ends, crowd, strict=True)]
 
 
 def each(results: Results, name: str) -> str:

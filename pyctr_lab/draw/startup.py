@@ -86,8 +86,11 @@ def told(results: Results, experiment: str, unit: str) -> str:
 
 
 def absent(results: Results) -> str:
-    """Who is not there, and why."""
-    if not results.missing:
-        return ""
-    reasons = (f"{name_of(name)}, {why.partition(' (')[0]}" for name, why in results.missing.items())
-    return f" Not here: {'; '.join(reasons)}."
+    """Who is not there, or failed on the way, and why."""
+    there, told_ = {each.engine for each in results.samples}, ""
+    for words, some in (("Not here", set(results.missing) - there), ("Failed", set(results.missing) & there)):
+        reasons = [
+            f"{name_of(name)}, {why.partition(' (')[0]}" for name, why in results.missing.items() if name in some
+        ]
+        told_ += f" {words}: {'; '.join(reasons)}." if reasons else ""
+    return told_

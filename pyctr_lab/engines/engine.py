@@ -30,11 +30,15 @@ SLEEP = ("/bin/sh", "-c", f"echo {READY}; exec sleep {SECONDS}")
 
 @dataclass(frozen=True)
 class Available:
-    """Whether an engine can be used here; if not, why, and what would help."""
+    """Whether an engine can be used here; if not, why, and what would help.
+
+    `fetched`: what is missing is fetched before the room is opened, so this is no reason not to choose it.
+    """
 
     yes: bool
     why: str = ""
     hint: str = ""
+    fetched: bool = False
 
     def __bool__(self) -> bool:
         return self.yes

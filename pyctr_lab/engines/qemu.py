@@ -28,7 +28,7 @@ class Qemu(Engine):
         except Unsupported as why:
             return Available(False, why.message, why.hint)
         if not (guest_kernel.of_host() or guest_kernel.in_cache()):  # a room has no way to the network
-            return Available(False, "there is no kernel for a guest", "`pyctr_lab.Machine()` fetches one, once")
+            return Available(False, "there is no kernel for a guest", "`pyctr_lab.Machine()` fetches one, once", True)
         return Available(True)
 
     def prepare(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .samples import Results, Sample
+from .samples import Results
 
 
 def there(results: Results) -> list[str]:
@@ -22,7 +22,7 @@ def crowds(results: Results) -> list[dict[str, Any]]:
     """How many of each there were, how long the first and the last took (medians of twenty), what each takes."""
     found = []
     for name in results.engines("density"):
-        taken = [each.value for each in crowd_of(results, name)]
+        taken = [each.value for each in results.crowd(name)]
         some = min(20, max(1, len(taken) // 2))
         each_ = results.values("each", name)
         found.append(
@@ -36,15 +36,6 @@ def crowds(results: Results) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def crowd_of(results: Results, name: str) -> list[Sample]:
-    """The starts of one crowd in their order; where it was made several times, of the greatest."""
-    crowds_: dict[int, list[Sample]] = {}
-    for each in results.of("density"):
-        if each.engine == name and each.warm:
-            crowds_.setdefault(each.repetition, []).append(each)
-    return max(crowds_.values(), key=len, default=[])
 
 
 def middle(values: list[float]) -> float:

@@ -92,6 +92,14 @@ class Results:
         names = {each.engine for each in self.of(experiment) if each.warm}
         return sorted(names, key=lambda name: (self.median(experiment, name), name))
 
+    def crowd(self, engine: str) -> list[Sample]:
+        """The starts of one crowd, in their order; where one was made several times, of the greatest."""
+        crowds: dict[int, list[Sample]] = {}
+        for each in self.of("density"):
+            if each.engine == engine and each.warm:
+                crowds.setdefault(each.repetition, []).append(each)
+        return max(crowds.values(), key=len, default=[])
+
     def emulated(self, engine: str) -> bool:
         """Whether an engine's processor was software: no fair race then."""
         return any(each.emulated for each in self.samples if each.engine == engine)

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from draw import races
-from pyctr_lab.draw import dashboard
+from pyctr_lab.draw import dashboard, dashboard_panel
+from pyctr_lab.engines import ALL
+from pyctr_lab.engines.engine import Available
 from pyctr_lab.errors import LabError
 from pyctr_lab.measure.experiment import Progress
 from pyctr_lab.measure.samples import Results
@@ -52,12 +54,60 @@ def test_stop_keeps_what_was_measured() -> None:
     gate = threading.Semaphore(3)
     panel = dashboard(name="test", source=source(samples=8, gate=gate))
     panel.start()
-    panel._over.set()
+    panel._end.click()  # does not wait
+    assert panel._end.disabled
     gate.release(8)
     panel.stop()
     assert not panel.running and len(panel.results.samples) < 8
-    assert "kept" in panel._said.value
+    assert "kept" in panel._said.value and not panel._begin.disabled
     panel.stop()
+
+
+def test_points_come_in_but_not_so_often_that_drawing_disturbs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drawn_with(pause: float) -> int:
+        monkeypatch.setattr(dashboard_panel, "PAUSE", pause)
+        panel, seen = dashboard(name="test", source=source(samples=8)), []
+        panel._picture.observe(lambda change: seen.append(change["new"]), "value")
+        panel.start()
+        assert panel.wait(60) and "<svg" in seen[-1]
+        return len(seen)
+
+    # four samples are a warm-up or too few; one picture at the first that counts, and the last one always
+    assert drawn_with(0.0) > drawn_with(3600.0) == 2
+
+
+def test_a_crowd_is_made_once_and_asks_for_a_number() -> None:
+    who = source(samples=1)
+    panel = dashboard(name="test", source=who)
+    assert panel._count.disabled and not panel._turns.disabled
+    panel._what.value = "how many fit"
+    assert panel._turns.disabled and not panel._count.disabled and panel._count.value == 100
+    panel.start()
+    assert panel.wait(60) and who.asked["repetitions"] == 1 and who.asked["count"] == 100
+    panel._what.value = "memory"
+    assert panel._count.value == 10
+
+
+def test_an_engine_that_is_not_here_cannot_be_chosen_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ALL["runc"], "available", lambda self: Available(False, "<runc> is away", "install it"))
+    monkeypatch.setattr(ALL["qemu"], "available", lambda self: Available(False, "no kernel", "fetch", fetched=True))
+    panel = dashboard(name="test", source=source(samples=1))
+    box = panel._boxes["runc"]
+    assert box.disabled and not box.value and "(not here)" in box.description and "<runc> is away" in box.tooltip
+    notes = [each.value for each in panel.widget.children if "Not here" in getattr(each, "value", "")]
+    assert len(notes) == 1 and "runc: &lt;runc&gt; is away (install it)" in notes[0]
+    assert panel._boxes["qemu"].value and not panel._boxes["qemu"].disabled
+
+
+def test_what_is_left_for_when_the_kernel_has_gone() -> None:
+    panel = dashboard(name="test", source=source(samples=8))
+    assert panel._left()["text/plain"] == "Dashboard: nothing was measured." and "A still" in panel._left()["text/html"]
+    panel.start()
+    assert panel.wait(60)
+    left = panel._left()
+    assert "takes 5.5 times as long" in left["text/plain"] and "<img" in left["text/html"]
+    panel._what.value = "memory"
+    assert panel._left() == left, "the picture is of what was measured, whatever is chosen since"
 
 
 def test_what_goes_wrong_is_said_in_the_panel() -> None:
@@ -65,6 +115,17 @@ def test_what_goes_wrong_is_said_in_the_panel() -> None:
     panel.start()
     assert panel.wait(60)
     assert 'role="alert"' in panel._said.value and "&lt;b&gt;no luck" in panel._said.value
+    assert len(panel.results.samples) == 1 and not panel._begin.disabled
+
+
+def test_a_fault_of_ours_is_said_too() -> None:
+    def broken(*_: Any, **__: Any) -> Generator[Results, None, None]:
+        raise ZeroDivisionError("a fault")
+        yield
+
+    panel = dashboard(name="test", source=broken)
+    panel.start()
+    assert panel.wait(60) and "ZeroDivisionError: a fault" in panel._said.value and panel._end.disabled
 
 
 def test_one_of_a_name() -> None:

@@ -86,6 +86,13 @@ def test_who_is_missing_is_named_with_its_reason() -> None:
     assert "Not here: Podman, podman is not installed" in picture.twin and "podman is not installed" in picture.svg
 
 
+def test_who_failed_on_the_way_is_not_called_absent() -> None:
+    results = races.starts(("exec", "ours"))
+    results.missing["ours"] = "startup: it had not ended after 60 s"
+    twin = draw.startup(results).twin
+    assert "Failed: this course, startup: it had not ended" in twin and "Not here: Podman" in twin
+
+
 def test_memory_tells_what_one_more_takes() -> None:
     picture = draw.memory(races.memories())
     assert picture.title == "One more emulated machine takes 211 MiB, 812 times one more container"

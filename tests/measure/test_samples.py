@@ -35,6 +35,14 @@ def test_by_the_number_of_instances() -> None:
     assert made.median("memory", "ours", 10) == 0.5 and made.values("memory", "ours") == [2.0, 0.5]
 
 
+def test_of_several_crowds_the_greatest_is_told() -> None:
+    counts = {0: 5, 1: 2, 2: 3, 3: 3}
+    starts = [Sample("density", "ours", 10.0 * turn, "ms", turn, n) for turn in counts for n in range(counts[turn])]
+    made = Results(starts)
+    assert [each.value for each in made.crowd("ours")] == [20.0, 20.0, 20.0], "no warm-up, and of equals the first"
+    assert made.crowd("docker") == []
+
+
 def test_what_was_saved_is_read(tmp_path: Path) -> None:
     made = results()
     path = made.save(tmp_path / "deep" / "results.csv")

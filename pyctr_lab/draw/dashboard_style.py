@@ -1,0 +1,50 @@
+"""The style sheet of the dashboard. Every selector begins with `.pc`, as those of the pictures do."""
+
+from __future__ import annotations
+
+import re
+
+# The still is for the time when the kernel has gone: while the panel lives it is hidden. A picture keeps nine tenths of
+# its size at least: where the cell is narrower it is scrolled.
+_RULES = """
+.pc.pcd{container-type:inline-size;max-width:1020px;color:var(--ink);background:var(--paper);
+ font:14px/1.4 var(--jp-ui-font-family,system-ui),system-ui,sans-serif;padding:16px;
+ box-sizing:border-box;overflow:hidden}
+.pcd .widget-html,.pcd .widget-html-content{line-height:1.4;height:auto;margin:0;color:var(--ink);font-size:14px}
+.pcd .pcd-row{display:flex;flex-flow:row wrap;gap:4px 20px;align-items:center;overflow:visible;margin-top:6px}
+.pcd .widget-label{color:var(--ink);font-size:13px;width:auto;margin-right:8px;flex:none}
+.pcd .widget-dropdown{width:260px;margin:0}
+.pcd select{color:var(--ink);background:var(--host);border:1px solid var(--idle);font-size:13px}
+.pcd .pcd-engines{display:grid;grid-template-columns:repeat(auto-fill,minmax(206px,1fr));overflow:visible;
+ margin-top:8px;padding:6px 8px;border:1px solid var(--rule);border-radius:6px}
+.pcd .widget-checkbox{width:auto;height:26px;margin:0}
+.pcd .widget-checkbox .widget-label-basic{color:var(--ink);font-size:13px;width:auto;display:flex;align-items:center;
+ white-space:nowrap;overflow:visible;height:26px;line-height:26px;padding:0}
+.pcd .widget-checkbox input{accent-color:var(--wall);width:15px;height:15px;margin:0 6px 0 0;flex:none}
+.pcd .pcd-absent .widget-label-basic{color:var(--dim);font-style:italic}
+.pcd .widget-hslider{width:290px;margin:0;height:30px;overflow:visible}
+.pcd .widget-readout{color:var(--ink);font-size:13px;width:44px;min-width:44px;text-align:right;border:none;
+ font-variant-numeric:tabular-nums;background:none}
+.pcd .noUi-connect,.pcd .noUi-handle{background:var(--wall)}
+.pcd [disabled] .noUi-handle,.pcd [disabled] .noUi-connect{background:var(--idle)}
+.pcd .jupyter-button{font-size:13px;color:var(--ink);background:var(--host);border:1px solid var(--idle);
+ border-radius:3px;height:28px;line-height:26px;padding:0 14px;width:auto;margin:0;box-shadow:none}
+.pcd .jupyter-button:disabled{opacity:1;color:var(--dim);border-style:dashed}
+.pcd .jupyter-button:focus-visible,.pcd input:focus-visible,.pcd select:focus-visible,.pcd .noUi-handle:focus-visible
+ {outline:2.5px solid var(--new);outline-offset:1px}
+.pcd .jupyter-button:focus:not(:focus-visible){outline:none}
+.pcd .widget-hprogress{width:260px;height:12px;margin:0}
+.pcd .progress{background:var(--host);border:1px solid var(--idle);height:12px;border-radius:2px;box-sizing:border-box}
+.pcd .progress-bar{background:var(--wall);height:10px;border-radius:0}
+.pcd .note{font-size:12px;color:var(--dim);margin:6px 0 0}
+.pcd .said{font-size:13px;margin:8px 0 0;min-height:1.4em}
+.pcd .why{color:var(--new);font-weight:600}
+.pcd .map{overflow-x:auto}
+.pcd .map svg{display:block;width:100%;min-width:882px;max-width:980px;height:auto;margin-top:8px}
+.pc.pcd.jupyter-widgets-disconnected{display:none}
+.jp-OutputArea:has(.pc.pcd:not(.jupyter-widgets-disconnected)) .pc-still{display:none}
+"""
+
+# Twice the class: the panel's rules must win over those of the widgets' own style sheet.
+STYLE = re.sub(r"(?<!\.pc)\.pcd ", ".pc.pcd ", _RULES).replace("\n ", "")
+"""The panel's style sheet, to stand beside that of the pictures."""
