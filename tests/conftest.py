@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pyctr_lab import Container, Lab
+from pyctr_lab.kernel.delegation import delegation
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +23,15 @@ def box(lab: Lab) -> Iterator[Container]:
     """A fresh live process, without walls yet."""
     with lab.container("box") as made:
         yield made
+
+
+@pytest.fixture
+def delegated() -> None:
+    """Skips where memory, CPU or the number of processes cannot be limited."""
+    found = delegation()
+    lacking = [name for name in ("memory", "cpu", "pids") if name in found.missing]
+    if lacking:
+        pytest.skip(found.why(lacking[0]))
 
 
 PASSED = ("passed", "failed")

@@ -91,15 +91,6 @@ def test_explain_tells_each_step_and_then_the_output() -> None:
 BOMB = ["--", "python3", "-c", "x = b'x' * (200 << 20)"]
 
 
-@pytest.fixture
-def delegated() -> None:
-    """Skips where memory or the number of processes cannot be limited."""
-    found = delegation()
-    lacking = [name for name in ("memory", "cpu", "pids") if name in found.missing]
-    if lacking:
-        pytest.skip(found.why(lacking[0]))
-
-
 def test_limits_that_do_not_act_are_not_spoken_of(delegated: None) -> None:
     done = lab("run", "--memory", "64M", "--cpus", "100%", "--pids", "32", "--", "sh", "-c", "echo on; exit 7")
     assert (done.stdout, done.stderr, done.returncode) == ("on\n", "", 7)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,3 +22,14 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def lab() -> Iterator[Lab]:
     with Lab() as made:
         yield made
+
+
+@pytest.fixture
+def shell() -> Iterator[Any]:
+    """An IPython shell of its own, with the course's magics."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    made = InteractiveShell()
+    made.run_line_magic("load_ext", "pyctr_lab")
+    yield made
+    InteractiveShell.clear_instance()

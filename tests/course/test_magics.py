@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,16 +7,6 @@ import pytest
 from pyctr_lab import Lab
 
 pytest.importorskip("IPython")
-
-
-@pytest.fixture
-def shell() -> Iterator[Any]:
-    from IPython.core.interactiveshell import InteractiveShell
-
-    made = InteractiveShell()
-    made.run_line_magic("load_ext", "pyctr_lab")
-    yield made
-    InteractiveShell.clear_instance()
 
 
 def run(shell: Any, cell: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,16 +12,6 @@ from pyctr_lab.kernel.delegation import Delegation, Place
 pytest.importorskip("IPython")
 
 NOTHING = Delegation("v2", (), offered=frozenset({"memory"}))
-
-
-@pytest.fixture
-def shell() -> Iterator[Any]:
-    from IPython.core.interactiveshell import InteractiveShell
-
-    made = InteractiveShell()
-    made.run_line_magic("load_ext", "pyctr_lab")
-    yield made
-    InteractiveShell.clear_instance()
 
 
 def run(shell: Any, cell: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -7,16 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from pyctr_lab import Cgroup, Lab
-from pyctr_lab.kernel.delegation import delegation
-
-
-@pytest.fixture
-def delegated() -> None:
-    """Skips where memory, CPU or the number of processes cannot be limited."""
-    found = delegation()
-    lacking = [name for name in ("memory", "cpu", "pids") if name in found.missing]
-    if lacking:
-        pytest.skip(found.why(lacking[0]))
 
 
 @pytest.fixture

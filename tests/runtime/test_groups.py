@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -198,38 +199,43 @@ time.sleep(1000)
 """
 
 
-def held(more: str = "") -> tuple[subprocess.Popen[str], int, int, list[str]]:
-    """A process that holds a lab with groups: itself, and descriptors of the launcher and of the guard."""
+@contextmanager
+def held(more: str = "") -> Iterator[tuple[subprocess.Popen[str], int, int, list[str]]]:
+    """A process that holds a lab with groups: itself, and descriptors of the launcher and of the guard.
+
+    It has ended at the end, also when the test has failed.
+    """
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, more], stdout=subprocess.PIPE, text=True, env=env)
-    assert holder.stdout
-    launcher, guarding, *folders = holder.stdout.readline().split()
-    return holder, os.pidfd_open(int(launcher)), os.pidfd_open(int(guarding)), folders
+    with ExitStack() as stack:
+        words = [sys.executable, "-c", HOLDER, more]
+        holder = stack.enter_context(subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env))
+        stack.callback(holder.kill)
+        assert holder.stdout
+        launcher, guarding, *folders = holder.stdout.readline().split()
+        descriptors = [os.pidfd_open(int(pid)) for pid in (launcher, guarding)]
+        for each in descriptors:
+            stack.callback(os.close, each)
+        yield holder, *descriptors, folders
 
 
 def ended(pidfd: int) -> bool:
     """Waits for a process that is not our child."""
-    try:
-        return readable(pidfd, 20)
-    finally:
-        os.close(pidfd)
+    return readable(pidfd, 20)
 
 
 def test_the_holder_killed_leaves_it_to_the_guard(delegated: None) -> None:
-    holder, launcher, guarding, folders = held()
-    assert there(folders) == folders and len(folders) >= 1
-    with holder:
+    with held() as (holder, launcher, guarding, folders):
+        assert there(folders) == folders and len(folders) >= 1
         holder.kill()
-    assert ended(launcher) and ended(guarding)
-    assert there(folders) == []
+        assert ended(launcher) and ended(guarding)
+        assert there(folders) == []
 
 
 def test_the_holder_killed_while_a_group_stands_still_leaves_nothing(delegated: None) -> None:
-    holder, launcher, guarding, folders = held("group.freeze()")
-    with holder:
+    with held("group.freeze()") as (holder, launcher, guarding, folders):
         holder.kill()
-    assert ended(launcher) and ended(guarding)
-    assert there(folders) == []
+        assert ended(launcher) and ended(guarding)
+        assert there(folders) == []
 
 
 def test_a_lab_is_closed_while_a_group_stands_still(delegated: None) -> None:
@@ -242,12 +248,11 @@ def test_a_lab_is_closed_while_a_group_stands_still(delegated: None) -> None:
 
 
 def test_the_guard_killed_too_leaves_it_to_whoever_cleans(delegated: None) -> None:
-    holder, launcher, guarding, folders = held()
-    with holder:
+    with held() as (holder, launcher, guarding, folders):
         signal.pidfd_send_signal(guarding, signal.SIGKILL)
         assert ended(guarding)
         holder.kill()
-    assert ended(launcher)
+        assert ended(launcher)
     removed, _ = clean(10)  # another lab that begins just now may be the first to do it
     assert there(folders) == [] and not set(removed) & set(there(removed))
 
