@@ -235,12 +235,12 @@ class Axis:
             yield line(x, top, x, bottom, stroke="rule")
             yield label(x, bottom + 18, plain(value), size=NOTE, style="d c")
         yield rect(LEFT, bottom, RIGHT - LEFT, 1, fill="idle", radius=0)
-        yield label(RIGHT + 14, bottom + 18, unit, size=NOTE, style="d")
+        yield label(LEFT - 26, bottom + 18, unit, size=NOTE, style="d e")
 
     def multiples(self, top: float, base: float, name: str) -> Iterator[str]:
         """The second axis, above: powers of ten times `base`."""
         yield rect(LEFT, top, RIGHT - LEFT, 1, fill="idle", radius=0)
-        yield label(LEFT - 14, top - 8, f"times {name}", size=NOTE, style="d e")
+        yield label(LEFT - 26, top - 8, f"times {name}", size=NOTE, style="d e")
         for power in range(-9, 10):
             x = self.place(base * 10.0**power)
             if LEFT < x < RIGHT:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from browser.test_draw import faults
+
+PANEL = ".pcd:not(.jupyter-widgets-disconnected)"
+AWAY = """from pyctr_lab.engines import ALL
+from pyctr_lab.engines.engine import Available
+ALL["nspawn"].available = lambda self: Available(False, "systemd-nspawn wants to be root", "sudo")"""
 SHOW = "from pyctr_lab import draw\npanel = draw.dashboard()\npanel"
 
 pytestmark = pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="needs a machine that takes its time")
@@ -13,21 +23,39 @@ pytestmark = pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_points_come_in_and_stop_keeps_them(jupyterlab, screenshot, theme):
-    page = jupyterlab.open(jupyterlab.notebook(f"dashboard-{theme}.ipynb", [SHOW]), theme=theme, height=1500)
+    cells = [AWAY, SHOW]
+    page = jupyterlab.open(jupyterlab.notebook(f"dashboard-{theme}.ipynb", cells), theme=theme, height=1500)
     jupyterlab.run_all(page)
-    panel = page.locator(".pc-dashboard")
+    panel = page.locator(PANEL)
+    assert panel.get_by_label("nspawn (not here)").is_disabled()
+    assert panel.get_by_text("nspawn: systemd-nspawn wants to be root").is_visible()
+    assert page.locator(".pc-still").is_hidden()
     for name in ("bubblewrap", "runc"):  # a machine stays: each of its points takes seconds
         panel.get_by_label(name, exact=True).uncheck()
-    panel.get_by_role("button", name="start").click()
+    panel.get_by_role("button", name="start").focus()
+    page.keyboard.press("Enter")
     panel.locator("svg").first.wait_for()
     first = panel.locator("svg").first.inner_html()
     page.wait_for_function(
-        "before => document.querySelector('.pc-dashboard svg').innerHTML !== before", arg=first, timeout=60_000
+        "([panel, before]) => document.querySelector(panel + ' svg').innerHTML !== before",
+        arg=[PANEL, first],
+        timeout=60_000,
     )
+    panel.get_by_text("to go").wait_for()
     screenshot(page, f"dashboard-{theme}-running")
+    assert faults(page, PANEL) == []
     panel.get_by_role("button", name="stop").click()
-    panel.get_by_role("button", name="start").wait_for()
-    page.wait_for_function("() => !document.querySelector('.pc-dashboard button').disabled", timeout=60_000)
-    assert panel.locator("svg text", has_text="bare process").count() == 1
+    panel.get_by_text("Stopped: what had been measured is kept.").wait_for(timeout=60_000)
+    assert panel.get_by_role("button", name="start").is_enabled()
+    assert panel.get_by_role("button", name="stop").is_disabled()
+    assert panel.locator("svg text", has_text="bare process").first.is_visible()
     screenshot(page, f"dashboard-{theme}")
+    assert faults(page, PANEL) == []
+    page.set_viewport_size({"width": 1240, "height": 1500})
+    screenshot(page, f"dashboard-{theme}-narrow")
+
+    page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()")
+    page.locator(".pc-still .pc-picture").wait_for()
+    assert page.locator(".pcd").is_hidden() and page.get_by_text("A still: nothing is measured any more").is_visible()
+    screenshot(page, f"dashboard-{theme}-restarted")
     page.context.close()

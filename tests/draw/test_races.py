@@ -166,6 +166,14 @@ def test_an_axis_has_round_numbers_and_holds_everything() -> None:
     assert wide.place(1e-30) < wide.place(0.8) and wide.place(1e30) > wide.place(2440)
 
 
+@pytest.mark.parametrize("greatest", [9_000.0, 9_990.0, 10_000.0, 11_000.0])
+def test_the_axis_unit_keeps_clear_of_its_numbers(greatest: float) -> None:
+    drawn = "".join(Axis.around([0.1, greatest]).lines(0, 100, "times"))
+    texts = re.findall(r'<text x="([\d.]+)"[^>]*>([^<]+)<', drawn)
+    unit = next(float(x) for x, text in texts if text == "times")  # ends there
+    assert all(unit < float(x) - text_width(text, 12) / 2 for x, text in texts if text != "times")
+
+
 @pytest.mark.parametrize("value, said", [(0.25, "0.25"), (4.72, "4.7"), (5.0, "5"), (22.4, "22"), (2256.0, "2,256")])
 def test_numbers_are_short(value: float, said: str) -> None:
     assert plain(value) == said
