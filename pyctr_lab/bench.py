@@ -13,7 +13,7 @@ from typing import Any
 from .engines.survey import known
 from .errors import BadInput, LabError
 from .measure.experiment import CUT_SHORT, INTERRUPTED, Order, Progress, measure
-from .measure.figures import as_json, crowds, there, troubles
+from .measure.figures import as_json, crowds, memories, there, troubles
 from .measure.samples import Results, Sample
 
 WHAT = {
@@ -111,27 +111,42 @@ def as_text(results: Results) -> str:
 
 
 def table(results: Results, experiment: str) -> str:
-    """Medians and spread; ratios of ours to each, for those travel between machines."""
+    """Medians and spread, and how many times ours each is: ratios travel between machines."""
     if experiment == "density":
         return as_lines(
             [["engine", "alive", "seconds", "first ms", "last ms", "MiB each"], *map(crowd_words, crowds(results))]
         )
+    if experiment == "memory":
+        head = ["memory", "first MiB", "the last adds", "instances", "x ours"]
+        return as_lines([head, *(memory_words(results, row) for row in memories(results))])
     unit = next(each.unit for each in results.of(experiment))
-    rows = [[experiment, "runs", f"least {unit}", f"median {unit}", f"most {unit}", "ours is"]]
-    names = results.engines(experiment)
-    for name in names:
-        ratio = results.ratio(experiment, "ours", name) if "ours" in names and results.median(experiment, name) else 0
-        how = " emulated" if results.emulated(name) else ""
+    rows = [[experiment, "runs", f"least {unit}", f"median {unit}", f"most {unit}", "x ours"]]
+    for name in results.engines(experiment):
         values = results.values(experiment, name)
-        rows.append(
-            [
-                name + how,
-                str(len(values)),
-                *map(short, results.spread(experiment, name)),
-                f"{ratio:.2f} of it" if ratio else "-",
-            ]
-        )
+        spread = map(short, results.spread(experiment, name))
+        rows.append([marked(results, name), str(len(values)), *spread, times_ours(results, experiment, name)])
     return as_lines(rows)
+
+
+def marked(results: Results, name: str) -> str:
+    """An engine's name; with a word more where its processor was software."""
+    return f"{name} emulated" if results.emulated(name) else name
+
+
+def times_ours(results: Results, experiment: str, name: str, instances: int | None = None) -> str:
+    """How many times our median; "-" where ours was not measured."""
+    ours = results.values(experiment, "ours", instances)
+    if not ours or not results.median(experiment, "ours", instances):
+        return "-"
+    return short(results.median(experiment, name, instances) / results.median(experiment, "ours", instances))
+
+
+def memory_words(results: Results, row: dict[str, Any]) -> list[str]:
+    """A row of `memories` in words."""
+    last = "-" if row["tenth_mib"] is None else short(row["tenth_mib"])
+    name = row["engine"]
+    return [marked(results, name), short(row["first_mib"]), last, str(row["instances"]),
+            times_ours(results, "memory", name, 1)]  # fmt: skip
 
 
 def as_lines(rows: list[list[str]]) -> str:

@@ -29,9 +29,23 @@ def results() -> Results:
 
 def test_a_table_gives_ratios_to_ours(results: Results) -> None:
     lines = bench.table(results, "startup").splitlines()
-    assert lines[0].split()[:2] == ["startup", "runs"] and lines[1].startswith("exec") and "5.50 of it" in lines[1]
+    assert (
+        lines[0].split()[:2] == ["startup", "runs"] and lines[1].startswith("exec") and lines[1].split()[-1] == "0.1818"
+    )
     assert lines[-1].startswith("qemu emulated") and len({len(line) for line in lines}) == 1
+    assert lines[-1].split()[-1] == bench.short(results.ratio("startup", "qemu", "ours"))
     assert "1,000" in bench.table(results, "density")
+
+
+def test_the_first_and_the_tenth_are_not_mixed(results: Results) -> None:
+    row = next(line.split() for line in bench.table(results, "memory").splitlines() if line.startswith("docker"))
+    first, tenth = (results.median("memory", "docker", count) for count in (1, 10))
+    ratio = first / results.median("memory", "ours", 1)
+    assert row == ["docker", bench.short(first), bench.short(tenth), "10", bench.short(ratio)]
+
+
+def test_without_ours_there_is_no_ratio_to_it() -> None:
+    assert bench.table(races.starts(("exec", "runc")), "startup").splitlines()[-1].endswith("-")
 
 
 def test_json_is_a_list_of_objects(results: Results) -> None:
@@ -51,7 +65,11 @@ def test_the_page_is_whole_and_its_numbers_are_those_of_the_file(results: Result
     assert "&lt;6&gt;" in page and "&lt;not&gt; here" in page and "<not>" not in page
     assert page.count("<svg ") >= 4 and page.count("<caption>") == page.count("<table>")
     median = Results.load(tmp_path / "results.csv").median("startup", "ours")
-    assert f"<td>ours</td><td>3</td><td>{0.8 * median:.6g}</td><td>{median:.6g}</td>" in page
+    assert f'<th scope="row">ours</th><td>3</td><td>{0.8 * median:.6g}</td><td>{median:.6g}</td>' in page
+    docker = next(row for row in figures.memories(results) if row["engine"] == "docker")
+    assert f'<th scope="row">docker</th><td>{docker["first_mib"]}</td><td>{docker["tenth_mib"]}</td>' in page
+    assert '<th scope="row">qemu (emulated)</th>' in page
+    assert page.count('<div class="wide" role="region" tabindex="0"') == page.count("<table>")
 
 
 @pytest.mark.parametrize(("note", "status"), [("interrupted: so far", 130), ("cut short: cpu: gone", 125), ("slow", 0)])

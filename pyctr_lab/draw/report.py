@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..measure.figures import crowds, there, troubles
+from ..measure.figures import crowds, memories, there, troubles
 from ..measure.samples import Results
 from .fit import fit
 from .memory import memory
@@ -22,10 +22,11 @@ body{margin:0 auto;max-width:1000px;padding:24px;background:var(--paper);color:v
 body{font:15px/1.5 system-ui,sans-serif}
 h1{font-size:24px}h2{font-size:19px;margin-top:40px}p,li{max-width:75ch}
 svg,img{max-width:100%;height:auto}
-table{border-collapse:collapse;margin:12px 0}caption{text-align:left;color:var(--dim);padding-bottom:4px}
+table{border-collapse:collapse}caption{text-align:left;color:var(--dim);padding-bottom:4px}
+.wide{overflow-x:auto;margin:12px 0}
 th,td{padding:4px 12px;border-bottom:1px solid var(--rule);text-align:right}
 th:first-child,td:first-child{text-align:left}
-a{color:inherit}
+tbody th{font-weight:normal}a{color:inherit}.wide:focus-visible{outline:2px solid}
 """
 
 
@@ -59,9 +60,8 @@ def machine(results: Results) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(key)}</th><td>{escape(value)}</td></tr>' for key, value in results.machine.items()
     )
-    return (
-        f"<h2>The machine</h2><table><caption>These figures are true for it, and for no other.</caption>{rows}</table>"
-    )
+    caption = "These figures are true for it, and for no other."
+    return f"<h2>The machine</h2>{wide(f'<table><caption>{caption}</caption>{rows}</table>', 'The machine')}"
 
 
 def pictures(results: Results) -> Iterator[str]:
@@ -81,22 +81,49 @@ def tables(results: Results) -> Iterator[str]:
     """Medians and spread of each experiment."""
     for experiment in there(results):
         if experiment == "density":
-            rows = [list(map(str, row.values())) for row in crowds(results)]
-            yield table("density: how many were alive", list(crowds(results)[0]), rows)
+            yield from records("density: how many were alive", crowds(results))
+            continue
+        if experiment == "memory":
+            yield from records("memory: the first, and what the last of some adds, in MiB", memories(results))
             continue
         unit = next(results.of(experiment)).unit
         rows = [
-            [name, str(len(results.values(experiment, name))), *(f"{v:.6g}" for v in results.spread(experiment, name))]
+            [
+                f"{name} (emulated)" if results.emulated(name) else name,
+                str(len(results.values(experiment, name))),
+                *map(figure, results.spread(experiment, name)),
+            ]
             for name in results.engines(experiment)
         ]
         yield table(f"{experiment}, in {unit}", ["engine", "samples", "least", "median", "greatest"], rows)
 
 
+def records(caption: str, rows: list[dict[str, Any]]) -> Iterator[str]:
+    """A table of plain rows, if there are any."""
+    if rows:
+        cells = [["-" if cell is None else str(cell) for cell in row.values()] for row in rows]
+        yield table(caption, [key.replace("_", " ").replace("mib", "MiB") for key in rows[0]], cells)
+
+
+def figure(value: float) -> str:
+    """Six digits, in plain writing where they are many."""
+    return f"{value:,.0f}" if value >= 1e5 else f"{value:.6g}"
+
+
+def wide(content: str, label: str) -> str:
+    """What may be wider than a narrow screen is moved by itself, with the keyboard too."""
+    return f'<div class="wide" role="region" tabindex="0" aria-label="{escape(label)}">{content}</div>'
+
+
 def table(caption: str, head: list[str], rows: list[list[str]]) -> str:
     """A table with its caption."""
     line = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><caption>{escape(caption)}</caption><thead><tr>{line}</tr></thead><tbody>{body}</tbody></table>"
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+        for name, *row in rows
+    )
+    said = f"<caption>{escape(caption)}</caption>"
+    return wide(f"<table>{said}<thead><tr>{line}</tr></thead><tbody>{body}</tbody></table>", caption)
 
 
 def notes(results: Results) -> Iterator[str]:

@@ -316,7 +316,7 @@ class Turns:
         return max(0.0, min(needed, self.budget - sum(map(sum, self.taken.values()))))
 
     def notes(self, name: str) -> Iterator[str]:
-        """Who got fewer turns than were wanted."""
-        for engine in self._waiting():
-            had, wanted = len(self.taken[engine]), self.wanted[engine]
-            yield f"{name}: {engine} had {had} of {wanted} turns in its share of {self.budget:g} s"
+        """Who got fewer turns than were wanted, in one line."""
+        some = [f"{each} had {len(self.taken[each])} of {self.wanted[each]}" for each in self._waiting()]
+        if some:
+            yield f"{name}: {self.budget:g} s are not enough for all turns: {', '.join(some)}"

@@ -73,7 +73,7 @@ def spread(results: Results, experiment: str, name: str, unit: str) -> dict[str,
 def memories(results: Results) -> list[dict[str, Any]]:
     """MiB of the first, and what the tenth adds (or the last that there was); None where there was only one."""
     found = []
-    for name in results.engines("memory"):
+    for name in sorted(results.engines("memory"), key=lambda each: results.median("memory", each, 1)):
         most = max(each.instances for each in results.of("memory") if each.engine == name and each.warm)
         first, last = (round(results.median("memory", name, count), 3) for count in (1, most))
         found.append({"engine": name, "first_mib": first, "tenth_mib": last if most > 1 else None, "instances": most})
