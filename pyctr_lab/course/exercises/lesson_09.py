@@ -269,10 +269,10 @@ def resume(pid: int) -> None:
 
 def as_meant(scene: Scene) -> bool:
     """Whether the series are such that each wrong idea leads to another answer than the right one."""
-    names, starts = scene.values["names"], scene.facts["starts"]
+    names = scene.values["names"]
     slow = {names[place] for place in scene.values["slow"]}
     luckless = names[scene.values["luckless"]]
-    return beyond(scene) == slow and greatest(scene) == luckless and luckless in by_mean(scene) and len(starts) == 5
+    return beyond(scene) == slow and greatest(scene) == luckless and by_mean(scene) == slow | {luckless}
 
 
 def beyond(scene: Scene) -> set[str]:
