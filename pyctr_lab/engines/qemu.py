@@ -21,6 +21,7 @@ class Qemu(Engine):
     name = "qemu"
     kind = "machine"
     about = "a virtual machine: a kernel of its own"
+    slack = 5.0  # a program has this many boots' time at least: where booting is slow, all is
 
     def available(self) -> Available:
         try:
@@ -42,16 +43,20 @@ class Qemu(Engine):
     def run(self, argv: Iterable[str], *, timeout: float = PATIENCE) -> Run:
         began = time.monotonic()
         with self._machine() as machine:
-            run = machine.run(argv, timeout=max(timeout, machine.boot_seconds * 5))
+            run = machine.run(argv, timeout=max(timeout, machine.boot_seconds * self.slack))
         return Run(run.args, run.returncode, run.stdout, run.stderr, time.monotonic() - began)
 
     def start(self, *, timeout: float = PATIENCE) -> Instance:
         before, began = processes(), time.monotonic()
         machine = self._machine()
-        said = machine.run(["/bin/sh", "-c", f"setsid sleep {SECONDS} >/dev/null 2>&1 & echo {READY}"], timeout=BOOT)
-        if said.stdout.strip() != READY:
+        script = f"setsid sleep {SECONDS} >/dev/null 2>&1 & echo {READY}"
+        try:
+            said = machine.run(["/bin/sh", "-c", script], timeout=max(timeout, machine.boot_seconds * self.slack))
+            if said.stdout.strip() != READY:
+                raise LabError(f"{self.name} did not start: {said.stderr.strip()[:300] or 'it said nothing'}")
+        except BaseException:  # an interrupt too: the lab, and with it the machine, would live on
             machine.kill()
-            raise LabError(f"{self.name} did not start: {said.stderr.strip()[:300] or 'it said nothing'}")
+            raise
         return Instance(self, machine.kill, before, time.monotonic() - began)
 
     def clock(self, script: str, *, timeout: float = PATIENCE) -> float:
