@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 from pyctr_lab.engines import ALL, Engine, rootfs
 from pyctr_lab.engines.engine import alive, end_all, processes, wait_until_gone
 from pyctr_lab.engines.inside import WORK
 from pyctr_lab.errors import LabError, TimeExpired, Unsupported
+from pyctr_lab.kernel import proc
+from pyctr_lab.machines import Machine
 
 
 def seen() -> Iterator[object]:
@@ -134,3 +139,88 @@ def broken_docker() -> Iterator[object]:
     except Unsupported as why:
         yield str(why)
     yield sorted(pid for pid in processes() - before if alive(pid))
+
+
+def names(pids: Iterable[int]) -> list[str]:
+    """What processes that have not ended are called: the first 15 letters, which is what the kernel keeps."""
+    found = []
+    for pid in pids:
+        with suppress(OSError):
+            found.append(proc.text_of(pid, "comm").strip())
+    return sorted(found)
+
+
+def containers(docker: Engine, patience: float = 10.0) -> list[str]:
+    """Those that a daemon still knows of; it is given time to forget them."""
+    until = time.monotonic() + patience
+    while True:
+        asked = subprocess.run([*docker.client, "ps", "-aq"], capture_output=True, text=True, check=True)  # type: ignore[attr-defined]
+        if not asked.stdout or time.monotonic() > until:
+            return asked.stdout.split()
+
+
+def docker_life() -> Iterator[object]:
+    """A daemon: what it is, what an instance adds, and what is left after each end."""
+    before = processes()
+    with ALL["docker"](Path(WORK) / "docker", rootfs.make(Path(WORK) / "rootfs", files=1)) as docker:
+        yield "daemons", names(docker.daemons)
+        made = docker.start()
+        payload = proc.text_of(made.pid, "cmdline").split("\0") if made.pid in made.pids else []
+        yield "instance", names(made.pids), payload, sorted(made.pids & docker.daemons)
+        known = containers(docker, 0)
+        made.stop()
+        yield "stopped", len(known), containers(docker), names(filter(alive, processes() - before - docker.daemons))
+        with suppress(TimeExpired):
+            docker.run(["/bin/sleep", "1000"], timeout=0.5)
+        yield "hung", containers(docker), docker.run(["/bin/true"]).returncode
+        yield "network", docker.run(["/bin/ls", "/sys/class/net"]).stdout.split()
+    yield "closed", names(filter(alive, processes() - before)), docker.place.exists()
+
+
+def machine_life() -> Iterator[object]:
+    """A machine: why there is none, or what it is, and what is left after each end."""
+    before = processes()
+    qemu = ALL["qemu"](Path(WORK) / "qemu", rootfs.make(Path(WORK) / "rootfs", files=3))
+    found = qemu.available()
+    if not found:
+        yield "why", found.why, found.hint
+        return
+    with qemu:
+        made = qemu.start()
+        yield "instance", names(made.pids), made.pid, qemu.emulated, qemu.kind
+        made.stop()
+        yield "stopped", names(filter(alive, processes() - before - qemu.daemons))
+        qemu.slack = 0.0  # type: ignore[attr-defined]
+        said = ""
+        try:
+            qemu.run(["/bin/sh", "-c", "ls /data; sleep 1000"], timeout=3)
+        except TimeExpired as why:
+            said = why.run.stdout if why.run else ""
+        yield "hung", said.split(), names(filter(alive, processes() - before - qemu.daemons))
+    yield "closed", names(filter(alive, processes() - before)), qemu.place.exists()
+
+
+def machine_fails() -> Iterator[object]:
+    """A machine that boots and then does not do what it is told: it must not go on."""
+    with ALL["qemu"](Path(WORK) / "qemu", rootfs.make(Path(WORK) / "rootfs", files=1)) as qemu:
+        Machine.run = interrupted  # type: ignore[method-assign]
+        try:
+            qemu.start()
+        except KeyboardInterrupt:
+            yield names(filter(alive, processes() - qemu.daemons - {1, os.getpid()}))
+
+
+def interrupted(*_: object, **__: object) -> NoReturn:
+    """Ctrl-C while the guest is asked."""
+    raise KeyboardInterrupt
+
+
+def docker_and_machine() -> Iterator[object]:
+    """Both, started and stopped for ever."""
+    tree = rootfs.make(Path(WORK) / "rootfs")
+    with ALL["docker"](Path(WORK) / "docker", tree) as docker, ALL["qemu"](Path(WORK) / "qemu", tree) as qemu:
+        while True:
+            both = docker.start(), qemu.start()
+            yield names(pid for each in both for pid in each.pids)
+            for each in both:
+                each.stop()

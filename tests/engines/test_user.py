@@ -2,65 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ordinary import BECOME, UID, rows
 
 from pyctr_lab.engines import ALL
 
-HERE = Path(__file__).parent
-UID = 61237
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else"),
     pytest.mark.skipif(not shutil.which("newuidmap"), reason="uidmap is not installed"),
 ]
 AMONG = ["exec", "unshare", "bubblewrap", "lxc", "nspawn", "crun", "runc", "gvisor", "podman", "docker", "ours+limits"]
-ROWS = """
-import json, sys
-from pyctr_lab.engines import Room
-for target, words in json.loads(sys.argv[1]):
-    with Room(target, **words) as room:
-        for row in room:
-            print(json.dumps(row))
-"""
 ETC = 'for name in passwd group subuid subgid; do mount --bind "$0/$name" "/etc/$name"; done; exec "$@"'
 Found = dict[str, dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def readable() -> Iterator[Path]:
-    """The package and the generators, where every user may read them."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        without = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(HERE.parents[1] / "pyctr_lab", folder / "pyctr_lab", ignore=without)
-        shutil.copy(HERE / "generators.py", folder)
-        subprocess.run(["chmod", "-R", "a+rX", name], check=True)
-        yield folder
-
-
 def found(readable: Path, *before: str) -> Found:
     """What a user sees of each engine: what it does, and its record."""
-    become = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "/usr/bin/python3", "-c", ROWS]
-    asked = [["generators:tried", {"engines": AMONG}], ["pyctr_lab.engines.survey:work", {"names": AMONG}]]
-    env = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONPATH": str(readable), "PYTHONDONTWRITEBYTECODE": "1",
-           "HOME": "/nonexistent"}  # fmt: skip
-    argv = [*before, *become, json.dumps(asked)]
-    done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=readable, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    rows: Found = {name: {} for name in AMONG}
-    for line in done.stdout.splitlines():
-        row = json.loads(line)
+    asked = [("generators:tried", {"engines": AMONG}), ("pyctr_lab.engines.survey:work", {"names": AMONG})]
+    seen: Found = {name: {} for name in AMONG}
+    for row in rows(readable, asked, *before):
         if "engine" in row:
-            rows[row["engine"]].update(row)
-    return rows
+            seen[row["engine"]].update(row)
+    return seen
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +114,5 @@ def test_these_want_to_be_root_and_say_so(request: pytest.FixtureRequest, who: s
 def test_they_do_want_it(command: str, said: str, tmp_path: Path) -> None:
     if not shutil.which(command.split()[0]):
         pytest.skip("it is not installed")
-    become = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"]
-    done = subprocess.run([*become, *command.split()], capture_output=True, text=True, timeout=30, cwd="/", check=False)
+    done = subprocess.run([*BECOME, *command.split()], capture_output=True, text=True, timeout=30, cwd="/", check=False)
     assert done.returncode and said in (done.stdout + done.stderr)

@@ -1,0 +1,125 @@
+"""A daemon of Docker's for the measurement only; and that nothing of it is left, nor of a machine beside it."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from glob import glob
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from pyctr_lab.engines import Room
+from pyctr_lab.kernel import proc
+from pyctr_lab.machines.hardware import Hardware
+
+HERE = Path(__file__).parent
+RUNS = int(os.environ.get("PYCTR_LAB_RUNS", "3"))
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("dockerd"), reason="needs root and Debian's package docker.io"
+)
+PATHS = os.pathsep.join([str(HERE), str(HERE.parents[1])])
+
+
+@pytest.fixture(scope="module")
+def life() -> dict[str, list[Any]]:
+    """One daemon, from its start to its end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", PATHS)
+        with Room("generators:docker_life") as room:
+            return {what: rest for what, *rest in room}
+
+
+def test_its_daemons_are_told_apart_from_what_an_instance_adds(life: dict[str, list[Any]]) -> None:
+    assert life["daemons"] == [["containerd", "dockerd"]]
+    added, payload, shared = life["instance"]
+    assert payload[0] == "sleep" and shared == []
+    assert sum(name.startswith("containerd-shim") for name in added) == 1 and "docker" in added
+
+
+def test_a_stopped_instance_is_forgotten_and_so_is_one_that_hung(life: dict[str, list[Any]]) -> None:
+    assert life["stopped"] == [1, [], []]
+    assert life["hung"] == [[], 0], "and the daemon works on"
+
+
+def test_it_has_no_network(life: dict[str, list[Any]]) -> None:
+    assert life["network"] == [["lo"]]
+
+
+def test_the_end_of_the_block_ends_the_daemons(life: dict[str, list[Any]]) -> None:
+    assert life["closed"] == [[], False]
+
+
+# --- sudden death
+def ours(mark: str, worlds: set[str]) -> set[int]:
+    """The processes that were started with this mark in their environment, and all in these PID namespaces."""
+    found = set()
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        try:
+            if os.readlink(f"/proc/{pid}/ns/pid") in worlds or mark in proc.text_of(pid, "environ"):
+                found.add(pid)
+        except OSError:
+            continue  # it has ended meanwhile
+    return found
+
+
+def worlds_of(pids: set[int]) -> set[str]:
+    """Their PID namespaces, without our own."""
+    found = set()
+    for pid in pids:
+        try:
+            found.add(os.readlink(f"/proc/{pid}/ns/pid"))
+        except OSError:
+            continue
+    return found - {os.readlink("/proc/self/ns/pid")}
+
+
+def traces() -> dict[str, set[str]]:
+    """What could be left on the machine, apart from processes. Others' labs, which are alive, are not ours."""
+    groups = set(glob("/sys/fs/cgroup/**/pyctr-lab-*", recursive=True))
+    dead = {path for path in groups if not os.path.exists(f"/proc/{path.rpartition('-')[2]}")}
+    return {
+        "mounts": set(Path("/proc/self/mountinfo").read_text().splitlines()),
+        "groups": dead | set(glob("/sys/fs/cgroup/**/docker", recursive=True)),
+        "run": set(os.listdir("/run")),
+        "etc": set(os.listdir("/etc/docker")) if os.path.isdir("/etc/docker") else set(),
+        "links": set(os.listdir("/sys/class/net")),
+        "forwarding": {Path("/proc/sys/net/ipv4/ip_forward").read_text()},
+    }
+
+
+@pytest.mark.alone
+@pytest.mark.skipif(not shutil.which(Hardware(1, 1).program), reason="needs QEMU")
+def test_killed_at_any_moment_neither_a_daemon_nor_a_machine_is_left(tmp_path: Path) -> None:
+    before, chance, mark = traces(), random.Random(11), f"mark-{uuid4().hex}"
+    script = "from pyctr_lab.engines import Room\nfor row in Room('generators:docker_and_machine'): print(row, flush=1)"
+    env = {**os.environ, "PYTHONPATH": PATHS, "TMPDIR": str(tmp_path), "MARK": mark}
+    worlds: set[str] = set()
+    for number in range(RUNS):
+        with subprocess.Popen([sys.executable, "-P", "-c", script], env=env, stdout=subprocess.PIPE) as victim:
+            assert victim.stdout
+            if number == 0:  # both are up for certain
+                up = victim.stdout.readline().decode()
+                assert "qemu" in up and "containerd-shim" in up
+            else:
+                time.sleep(chance.uniform(0.1, 6.0))  # any moment is the point here
+            assert victim.poll() is None
+            worlds |= worlds_of(ours(mark, set()))
+            victim.kill()
+    assert worlds
+
+    def left() -> dict[str, set[Any]]:
+        now = {"processes": ours(mark, worlds), "files": os.listdir(tmp_path), **traces()}
+        new = {what: set(now[what]) - before.get(what, set()) for what in now}
+        return {what: some for what, some in new.items() if some}
+
+    until = time.monotonic() + 30
+    while left() and time.monotonic() < until:
+        time.sleep(0.02)  # guards are at work; of their end nothing is told
+    assert left() == {}
