@@ -114,7 +114,10 @@ def table(results: Results, experiment: str) -> str:
     """Medians and spread, and how many times ours each is: ratios travel between machines."""
     if experiment == "density":
         return as_lines(
-            [["engine", "alive", "seconds", "first ms", "last ms", "MiB each"], *map(crowd_words, crowds(results))]
+            [
+                ["engine", "alive", "seconds", "first ms", "last ms", "MiB each"],
+                *(crowd_words(results, row) for row in crowds(results)),
+            ]
         )
     if experiment == "memory":
         head = ["memory", "first MiB", "the last adds", "instances", "x ours"]
@@ -165,10 +168,11 @@ def short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.4f}"
 
 
-def crowd_words(row: dict[str, Any]) -> list[str]:
+def crowd_words(results: Results, row: dict[str, Any]) -> list[str]:
     """A row of `crowds` in words."""
-    return [row["engine"], f"{row['count']:,}", *(short(row[k]) for k in ("seconds", "first_ms", "last_ms")),
-            "-" if row["mib_each"] is None else short(row["mib_each"])]  # fmt: skip
+    took = (short(row[key]) for key in ("seconds", "first_ms", "last_ms"))
+    each = "-" if row["mib_each"] is None else short(row["mib_each"])
+    return [marked(results, row["engine"]), f"{row['count']:,}", *took, each]
 
 
 def as_csv(results: Results) -> None:

@@ -34,7 +34,7 @@ def test_a_table_gives_ratios_to_ours(results: Results) -> None:
     )
     assert lines[-1].startswith("qemu emulated") and len({len(line) for line in lines}) == 1
     assert lines[-1].split()[-1] == bench.short(results.ratio("startup", "qemu", "ours"))
-    assert "1,000" in bench.table(results, "density")
+    assert "1,000" in bench.table(results, "density") and "qemu emulated" in bench.table(results, "density")
 
 
 def test_the_first_and_the_tenth_are_not_mixed(results: Results) -> None:
@@ -68,7 +68,7 @@ def test_the_page_is_whole_and_its_numbers_are_those_of_the_file(results: Result
     assert f'<th scope="row">ours</th><td>3</td><td>{0.8 * median:.6g}</td><td>{median:.6g}</td>' in page
     docker = next(row for row in figures.memories(results) if row["engine"] == "docker")
     assert f'<th scope="row">docker</th><td>{docker["first_mib"]}</td><td>{docker["tenth_mib"]}</td>' in page
-    assert '<th scope="row">qemu (emulated)</th>' in page
+    assert page.count('<th scope="row">qemu') == page.count('<th scope="row">qemu (emulated)</th>') >= 4
     assert page.count('<div class="wide" role="region" tabindex="0"') == page.count("<table>")
 
 

@@ -81,15 +81,15 @@ def tables(results: Results) -> Iterator[str]:
     """Medians and spread of each experiment."""
     for experiment in there(results):
         if experiment == "density":
-            yield from records("density: how many were alive", crowds(results))
+            yield from records(results, "density: how many were alive", crowds(results))
             continue
         if experiment == "memory":
-            yield from records("memory: the first, and what the last of some adds, in MiB", memories(results))
+            yield from records(results, "memory: the first, and what the last of some adds, in MiB", memories(results))
             continue
         unit = next(results.of(experiment)).unit
         rows = [
             [
-                f"{name} (emulated)" if results.emulated(name) else name,
+                marked(results, name),
                 str(len(results.values(experiment, name))),
                 *map(figure, results.spread(experiment, name)),
             ]
@@ -98,10 +98,16 @@ def tables(results: Results) -> Iterator[str]:
         yield table(f"{experiment}, in {unit}", ["engine", "samples", "least", "median", "greatest"], rows)
 
 
-def records(caption: str, rows: list[dict[str, Any]]) -> Iterator[str]:
+def marked(results: Results, name: str) -> str:
+    """An engine's name; with a word more where its processor was software: no fair race."""
+    return f"{name} (emulated)" if results.emulated(name) else name
+
+
+def records(results: Results, caption: str, rows: list[dict[str, Any]]) -> Iterator[str]:
     """A table of plain rows, if there are any."""
     if rows:
-        cells = [["-" if cell is None else str(cell) for cell in row.values()] for row in rows]
+        shown = [{**row, "engine": marked(results, row["engine"])} for row in rows]
+        cells = [["-" if cell is None else str(cell) for cell in row.values()] for row in shown]
         yield table(caption, [key.replace("_", " ").replace("mib", "MiB") for key in rows[0]], cells)
 
 
