@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -212,10 +213,13 @@ def work(target: str, arguments: dict[str, Any]) -> None:
 
 
 def main(target: str, arguments: dict[str, Any]) -> int:
-    """The room, from its first process on."""
-    die_with(os.getppid())
+    """The room, from its first process on. Who is ended between a control group and its guard would leave the group."""
+    opener = os.getppid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     all_ = cgroup.hierarchies()
     folders = take_groups(all_)
+    die_with(opener)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     tell("groups", folders)
     pid = own_world(folders)
     if pid:

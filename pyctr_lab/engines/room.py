@@ -69,8 +69,12 @@ class Room:
     def close(self) -> None:
         """Ends all that is inside, and waits until nothing is left. Twice is fine."""
         if self._process.poll() is None:
-            self._process.kill()  # its PID 1 dies with it, and the kernel kills the rest
-        self._process.wait()
+            self._process.terminate()  # its PID 1 dies with it, and the kernel kills the rest
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:  # somebody has stopped it
+            self._process.kill()
+            self._process.wait()
         if self._process.stdout and not self._process.stdout.closed:
             self._process.stdout.close()
         until = time.monotonic() + PATIENCE

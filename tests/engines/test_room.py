@@ -46,6 +46,32 @@ def left() -> Iterator[list[int]]:
     assert Path("/proc/self/mountinfo").read_text() == mounts
 
 
+AT_THE_WORST_MOMENT = """
+import os, signal
+from pyctr_lab.engines import inside
+from pyctr_lab.runtime import groups
+start = groups.start_guard
+def end(*words):
+    os.kill({whom}, {signal})
+    return start(*words)
+groups.start_guard = end
+print(os.getpid(), flush=True)
+inside.main("generators:seen", {{}})
+"""
+
+
+@pytest.mark.parametrize("how", ["its end is asked for", "its opener is killed"])
+def test_ended_between_its_groups_and_their_guard_it_leaves_none(left: list[int], how: str) -> None:
+    asked = how == "its end is asked for"
+    words = {"whom": "os.getpid()", "signal": "15"} if asked else {"whom": "os.getppid()", "signal": "9"}
+    script = AT_THE_WORST_MOMENT.format(**words)
+    opener = "import subprocess, sys; subprocess.run([sys.executable, '-P', '-c', sys.argv[1]])"
+    done = subprocess.run([sys.executable, "-P", "-c", opener, script], stdout=subprocess.PIPE, text=True, timeout=60)
+    left.append(int(done.stdout.splitlines()[0]))
+    assert done.returncode in ((0,) if asked else (0, -9)), "0 where nobody has given us control groups"
+    assert has_ended(left[0])
+
+
 def has_ended(pid: int) -> bool:
     """Waits for a process to be gone."""
     try:
