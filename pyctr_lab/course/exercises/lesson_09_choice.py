@@ -103,12 +103,14 @@ class OneKernel(OfMachines):
             if isinstance(step, PivotRoot):
                 box.apply(Bind("/dev/null", values["covered"], readonly=False))
         machine = hold(ground, memory="128M")
+        writes = []  # so that they differ or are alike as chosen, whatever this host's own settings are
         for path in (path for path in values["paths"] if path in SETTINGS):
             wanted = int(host(["cat", path]).stdout)
             if path in values["turned"]:
                 others = [value for value in SETTINGS[path] if value != wanted]
                 wanted = others[values["turned"][path] % len(others)]
-            machine.run(["sh", "-c", f"echo {wanted} > {path}"])
+            writes.append(f"echo {wanted} > {path}")
+        machine.run(["sh", "-c", "; ".join(writes)])
         for who, run in (("host", host), ("container", box.run), ("machine", machine.run)):
             ground.facts[who] = {path: run(["cat", path]).stdout for path in values["paths"]}
 
