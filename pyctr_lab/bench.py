@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,23 @@ def run(arguments: argparse.Namespace) -> int:
     folder = writable(arguments.report) if arguments.report else None
     with Bar() as bar:
         results = measure(WHAT[arguments.what], engines=engines, progress=bar.show, **asdict(order))
+    with undisturbed():
+        tell(results, arguments, folder)
+    return next((status for how, status in STATUS.items() for note in results.notes if note.startswith(how)), 0)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Whoever interrupts twice gets what was measured all the same, and no half of a report."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def tell(results: Results, arguments: argparse.Namespace, folder: Path | None) -> None:
+    """In the form that was asked for; notes go to standard error."""
     if folder:
         reported(results, folder)
     elif arguments.csv:
@@ -44,7 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(as_text(results))
     for note in results.notes:
         print(f"note: {note}", file=sys.stderr)
-    return next((status for how, status in STATUS.items() for note in results.notes if note.startswith(how)), 0)
 
 
 def writable(name: str) -> Path:

@@ -8,7 +8,9 @@ import io
 import json
 import os
 import re
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from draw import races
@@ -82,6 +84,21 @@ def test_an_early_end_is_told_and_what_there_was_too(
     said = capsys.readouterr()
     assert "ours" in said.out and "failed: ours: files: it hung\nnot here: lxc: no" in said.out
     assert said.err == f"note: {note}\n"
+
+
+def test_a_second_interrupt_does_not_halve_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = Results([races.sample("cpu", "ours", 1.0)], {}, ["interrupted: so far"])
+    write = report.write
+
+    def interrupted(*words: Any) -> Path:
+        os.kill(os.getpid(), signal.SIGINT)
+        return write(*words)
+
+    monkeypatch.setattr(bench, "measure", lambda names, **_: made)
+    monkeypatch.setattr(report, "write", interrupted)
+    assert cli.main(["bench", "overhead", "--report", str(tmp_path)]) == 130
+    assert (tmp_path / "index.html").read_text().endswith("</html>\n")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_nothing_at_all_can_be_told(
