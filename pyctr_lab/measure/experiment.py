@@ -227,6 +227,8 @@ def work(
         yield from ({"note": note} for note in turns.notes(name))
         if name == "memory":
             yield from ({"note": note} for engine, each in ready.items() for note in once(engine, each))
+        if name in ("memory", "density") and not memory.kernel_memory():
+            yield {"note": f"{name}: without what the kernel itself keeps for them: no control group tells it here"}
         if name == "disk":
             yield {"note": f"disk: the root file system takes {memory.blocks(tree) / memory.MIB:.0f} MiB, once for all"}
 

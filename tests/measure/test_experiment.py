@@ -97,6 +97,16 @@ def test_disk_tells_what_all_share(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert "the root file system takes 3 MiB, once" in next(row["note"] for row in rows if "note" in row)
 
 
+@pytest.mark.parametrize("name", ["memory", "density"])
+def test_it_is_said_where_nobody_tells_the_kernels_part(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    for there in (0, 4096):
+        monkeypatch.setattr(experiment.memory, "kernel_memory", lambda there=there: there)
+        rows = told(monkeypatch, tmp_path, Fake, name=name, count=2, repetitions=1)
+        assert any("without what the kernel itself keeps" in row.get("note", "") for row in rows) == (not there)
+
+
 def test_no_room_for_the_files_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: Path) -> Path:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
