@@ -209,7 +209,9 @@ class Dashboard:
             return
         picture = self.still()
         if picture is not None:
-            self._picture.value = picture.svg
+            small = f'<div class="small">{picture.small}</div>' if picture.small else ""
+            kind = "wide" if small else "only"
+            self._picture.value = f'<div class="{kind}">{picture.svg}</div>{small}'
             self._drawn = time.monotonic()
 
     def _say(self, words: str, *, wrong: bool = False) -> None:

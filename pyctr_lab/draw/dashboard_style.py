@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # The still is for the time when the kernel has gone: while the panel lives it is hidden. A picture keeps nine tenths of
-# its size at least: where the cell is narrower it is scrolled.
+# its size at least: where the cell is narrower the one that is laid out for it is shown.
 _RULES = """
 .pc.pcd{container-type:inline-size;max-width:1020px;color:var(--ink);background:var(--paper);
  font:14px/1.4 var(--jp-ui-font-family,system-ui),system-ui,sans-serif;padding:16px;
@@ -14,7 +14,7 @@ _RULES = """
 .pcd .pcd-row{display:flex;flex-flow:row wrap;gap:4px 20px;align-items:center;overflow:visible;margin-top:6px}
 .pcd .widget-label{color:var(--ink);font-size:13px;width:auto;margin-right:8px;flex:none}
 .pcd .widget-dropdown{width:260px;margin:0}
-.pcd select{color:var(--ink);background:var(--host);border:1px solid var(--idle);font-size:13px}
+.pcd select{color:var(--ink);background-color:var(--host);border:1px solid var(--idle);font-size:13px}
 .pcd .pcd-engines{display:grid;grid-template-columns:repeat(auto-fill,minmax(206px,1fr));overflow:visible;
  margin-top:8px;padding:6px 8px;border:1px solid var(--rule);border-radius:6px}
 .pcd .widget-checkbox{width:auto;height:26px;margin:0}
@@ -33,7 +33,8 @@ _RULES = """
 .pcd .jupyter-button:focus-visible,.pcd input:focus-visible,.pcd select:focus-visible,.pcd .noUi-handle:focus-visible
  {outline:2.5px solid var(--new);outline-offset:1px}
 .pcd .jupyter-button:focus:not(:focus-visible){outline:none}
-.pcd .widget-hprogress{width:260px;height:12px;margin:0}
+.pcd .widget-hprogress{width:260px;height:12px;margin:0;align-self:center}
+.pcd .widget-hprogress>.progress{margin:0}
 .pcd .progress{background:var(--host);border:1px solid var(--idle);height:12px;border-radius:2px;box-sizing:border-box}
 .pcd .progress-bar{background:var(--wall);height:10px;border-radius:0}
 .pcd .note{font-size:12px;color:var(--dim);margin:6px 0 0}
@@ -41,6 +42,8 @@ _RULES = """
 .pcd .why{color:var(--new);font-weight:600}
 .pcd .map{overflow-x:auto}
 .pcd .map svg{display:block;width:100%;min-width:882px;max-width:980px;height:auto;margin-top:8px}
+.pcd .map .small{display:none} .pcd .map .small svg{min-width:583px;max-width:648px}
+@container (max-width:920px){.pcd .map .small{display:block} .pcd .map .wide{display:none}}
 .pc.pcd.jupyter-widgets-disconnected{display:none}
 .jp-OutputArea:has(.pc.pcd:not(.jupyter-widgets-disconnected)) .pc-still{display:none}
 """

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .look import NOTE, TITLE, VALUE, label, line, rect, svg, text_width, wrap
+from .look import NOTE, TEXT, TITLE, VALUE, label, line, rect, svg, text_width, wrap
 from .picture import Picture
 
-WIDTH, LEFT, RIGHT = 980, 250, 800
 TOP, ROW, HEADING = 112, 26, 30
+GAP = 13  # px between a mark and its words
 GROUPS = {
     "no container": ("exec",),
     "one program makes the calls": ("ours", "ours+limits", "unshare", "bubblewrap"),
@@ -22,6 +22,23 @@ NAMES = {
     "exec": "bare process", "ours": "this course", "ours+limits": "this course, limited", "lxc": "LXC",
     "podman": "Podman", "docker": "Docker", "gvisor": "gVisor", "qemu": "virtual machine",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things stand across the picture, in px: its width, and the ends of the axis."""
+
+    width: float
+    left: float
+    right: float
+
+    @property
+    def room(self) -> float:
+        """Words end here."""
+        return self.width - 16
+
+
+WIDE, NARROW = Layout(980, 250, 800), Layout(648, 190, 520)
 
 
 @dataclass(frozen=True)
@@ -97,37 +114,47 @@ def ranking(
     counts in its multiples, for ratios travel between machines and milliseconds do not.
     """
     marks = [mark for group in groups for mark in group.marks]
-    axis = Axis.around([value for mark in marks for value in (*mark.spread, mark.guess, mark.other) if value > 0])
-    bottom = TOP + HEADING * len(groups) + ROW * len(marks)
-    below = [each for note in notes if note for each in wrap(note, WIDTH - 48, NOTE)]
-    height = bottom + 40 + (18 * len(below) + 8 if below else 0)
-    head = [
-        label(24, 34, title, size=TITLE, style="h", width=WIDTH - 48),
-        label(24, 58, subtitle, style="d", width=WIDTH - 48),
-    ]
-    body = [*axis.lines(TOP - 12, bottom, unit)]
-    if base:
-        body += axis.multiples(TOP - 12, base, base_name)
-    if one:
-        x = axis.place(one)
-        body.append(line(x, TOP - 12, x, bottom, stroke="wall", line=1.2, dash="6 3"))
-    y = float(TOP)
+    values = [value for mark in marks for value in (*mark.spread, mark.guess, mark.other) if value > 0]
+
+    def laid_out(layout: Layout) -> str:
+        axis, across = Axis.around(values, layout), layout.width - 48
+        heads = wrap(title, across, TITLE, bold=True)
+        below_heads = [each.removesuffix(" ·") for each in wrap(subtitle, across, TEXT)]
+        head = [label(24, 34 + 24 * n, each, size=TITLE, style="h") for n, each in enumerate(heads)]
+        begin = 34 + 24 * len(heads)
+        head += [label(24, begin + 20 * n, each, style="d") for n, each in enumerate(below_heads)]
+        top = TOP + 24 * (len(heads) - 1) + 20 * (len(below_heads) - 1)
+        bottom = top + HEADING * len(groups) + ROW * len(marks)
+        below = [each for note in notes if note for each in wrap(note, across, NOTE)]
+        body = [*axis.lines(top - 12, bottom, unit)]
+        if base:
+            body += axis.multiples(top - 12, base, base_name)
+        if one:
+            body.append(line(axis.place(one), top - 12, axis.place(one), bottom, stroke="wall", line=1.2, dash="6 3"))
+        body += rows(groups, axis, top)
+        body += [label(24, bottom + 48 + 18 * n, each, size=NOTE, style="d") for n, each in enumerate(below)]
+        height = bottom + 40 + (18 * len(below) + 8 if below else 0)
+        return svg(layout.width, height, [*head, *body], title=title, twin=twin)
+
+    return Picture(laid_out(WIDE), twin, title, laid_out(NARROW))
+
+
+def rows(groups: Sequence[Group], axis: Axis, y: float) -> Iterator[str]:
+    """The groups below each other, from `y` on."""
     for group in groups:
-        body.append(label(24, y + 6, group.heading, size=NOTE, style="d", width=LEFT - 40))
+        yield label(24, y + 6, group.heading, size=NOTE, style="d")
         y += HEADING
         for mark in group.marks:
-            body += row(mark, axis, y)
+            yield from row(mark, axis, y)
             y += ROW
-    body += [label(24, bottom + 48 + 18 * n, each, size=NOTE, style="d") for n, each in enumerate(below)]
-    return Picture(svg(WIDTH, height, [*head, *body], title=title, twin=twin), twin, title)
 
 
 def row(mark: Mark, axis: Axis, y: float) -> Iterator[str]:
     """One engine."""
     least, median, greatest = (axis.place(value) for value in mark.spread)
-    colour = "new" if mark.news else "wall" if mark.ours else "ink"
-    yield label(LEFT - 14, y + 5, mark.name, style="e h" if mark.ours or mark.news else "e", width=LEFT - 40)
-    yield line(LEFT, y, RIGHT, y, stroke="rule")
+    colour, left = "new" if mark.news else "wall" if mark.ours else "ink", axis.layout.left
+    yield label(left - 14, y + 5, mark.name, style="e h" if mark.ours or mark.news else "e", width=left - 30)
+    yield line(left, y, axis.layout.right, y, stroke="rule")
     if greatest - least > 1:
         yield line(least, y, greatest, y, stroke="idle", line=2)
         yield line(least, y - 5, least, y + 5, stroke="idle", line=2)
@@ -146,10 +173,6 @@ def row(mark: Mark, axis: Axis, y: float) -> Iterator[str]:
     yield from words_of(mark, axis, y, begin, end)
 
 
-GAP = 13  # px between a mark and its words
-ROOM = WIDTH - 16
-
-
 def words_of(mark: Mark, axis: Axis, y: float, begin: float, end: float) -> Iterator[str]:
     """A row's value, and the guess with its own words; `begin` and `end` are where the marks do, in px.
 
@@ -157,34 +180,45 @@ def words_of(mark: Mark, axis: Axis, y: float, begin: float, end: float) -> Iter
     stand behind the last mark, that mark's words first.
     """
     style = "n h" if mark.news else "w h" if mark.ours else "h"
-    wide = text_width(mark.words, VALUE, bold=True)
+    wide, layout = text_width(mark.words, VALUE, bold=True), axis.layout
+    value = end + GAP if end + GAP + wide <= layout.room else begin - GAP - wide
     if mark.guess > 0:
-        guess, told = axis.place(mark.guess), f"you said {plain(mark.guess)}"
+        guess = axis.place(mark.guess)
         yield diamond(guess, y, fill="none", stroke="dim", dash="3 2")
-        value, beside = places(begin, end, wide, guess, text_width(told, VALUE))
-        yield label(beside, y + 5, told, size=VALUE, style="d")
-    else:
-        value = end + GAP if end + GAP + wide <= ROOM else begin - GAP - wide
+        for told in (f"you said {plain(mark.guess)}", f"you {plain(mark.guess)}"):  # the short one where it is narrow
+            found = places(layout, (begin, end), wide, guess, text_width(told, VALUE))
+            if found:
+                value, beside = found
+                yield label(beside, y + 5, told, size=VALUE, style="d")
+                break
     yield label(value, y + 5, mark.words, size=VALUE, style=style)
 
 
-def places(begin: float, end: float, wide: float, guess: float, wide_guess: float) -> tuple[float, float]:
-    """Where the value's words begin, and the guess's, each so wide; all in px."""
+def places(
+    layout: Layout, marks: tuple[float, float], wide: float, guess: float, wide_guess: float
+) -> tuple[float, float] | None:
+    """Where the value's words begin, and the guess's, each so wide; all in px. None where there is no room for both."""
+    begin, end = marks
     taken = (begin - GAP + 2, end + GAP - 2), (guess - GAP + 2, guess + GAP - 2)
-    for value in (end + GAP, begin - GAP - wide):
-        for beside in (guess + GAP, guess - GAP - wide_guess):
-            spans = *taken, (value, value + wide), (beside, beside + wide_guess)
-            if free(spans[2], (*taken, spans[3])) and free(spans[3], (*taken, spans[2])):
-                return value, beside
-    last = max(end, guess) + GAP
-    if last + wide + GAP + wide_guess > ROOM:
-        last = min(begin, guess) - GAP - wide - GAP - wide_guess
-    return (last + wide_guess + GAP, last) if guess > end else (last, last + wide + GAP)
+    low, high = min(begin, guess) - GAP, max(end, guess) + GAP
+    both = wide + GAP + wide_guess
+    tried = [
+        (value, beside)
+        for value in (end + GAP, begin - GAP - wide)
+        for beside in (guess + GAP, guess - GAP - wide_guess)
+    ]
+    tried += [(x + wide_guess + GAP, x) if guess > end else (x, x + wide + GAP) for x in (high, low - both)]
+    for value, beside in tried:
+        first, second = (value, value + wide), (beside, beside + wide_guess)
+        if free(layout, first, (*taken, second)) and free(layout, second, taken):
+            return value, beside
+    return None
 
 
-def free(span: tuple[float, float], others: Sequence[tuple[float, float]]) -> bool:
-    """Whether a stretch of a row is on the paper, and lies on no other."""
-    return span[0] >= LEFT and span[1] <= ROOM and all(span[1] <= low or high <= span[0] for low, high in others)
+def free(layout: Layout, span: tuple[float, float], others: Sequence[tuple[float, float]]) -> bool:
+    """Whether a stretch of a row is beside the names, on the paper, and lies on no other."""
+    inside = span[0] >= layout.left and span[1] <= layout.room
+    return inside and all(span[1] <= low or high <= span[0] for low, high in others)
 
 
 def circle(x: float, y: float, radius: float, *, fill: str, stroke: str = "") -> str:
@@ -206,18 +240,19 @@ class Axis:
 
     least: float
     greatest: float
+    layout: Layout = WIDE
 
     @classmethod
-    def around(cls, values: Sequence[float]) -> Axis:
+    def around(cls, values: Sequence[float], layout: Layout = WIDE) -> Axis:
         """One that holds all values, with some room; whole decades are not needed."""
         low, high = math.log10(min(values)), math.log10(max(values))
         room = max(0.08, 0.04 * (high - low))
-        return cls(low - room, max(high + room, low + 0.5))
+        return cls(low - room, max(high + room, low + 0.5), layout)
 
     def place(self, value: float) -> float:
         """Where a value stands, in px; what is off the axis stands at its end."""
         share = (math.log10(max(value, 1e-12)) - self.least) / (self.greatest - self.least)
-        return LEFT + min(1.0, max(0.0, share)) * (RIGHT - LEFT)
+        return self.layout.left + min(1.0, max(0.0, share)) * (self.layout.right - self.layout.left)
 
     def ticks(self) -> Iterator[float]:
         """Round values: powers of ten; with few of them, twos and fives too."""
@@ -234,16 +269,16 @@ class Axis:
             x = self.place(value)
             yield line(x, top, x, bottom, stroke="rule")
             yield label(x, bottom + 18, plain(value), size=NOTE, style="d c")
-        yield rect(LEFT, bottom, RIGHT - LEFT, 1, fill="idle", radius=0)
-        yield label(LEFT - 26, bottom + 18, unit, size=NOTE, style="d e")
+        yield rect(self.layout.left, bottom, self.layout.right - self.layout.left, 1, fill="idle", radius=0)
+        yield label(self.layout.left - 26, bottom + 18, unit, size=NOTE, style="d e")
 
     def multiples(self, top: float, base: float, name: str) -> Iterator[str]:
         """The second axis, above: powers of ten times `base`."""
-        yield rect(LEFT, top, RIGHT - LEFT, 1, fill="idle", radius=0)
-        yield label(LEFT - 26, top - 8, f"times {name}", size=NOTE, style="d e")
+        yield rect(self.layout.left, top, self.layout.right - self.layout.left, 1, fill="idle", radius=0)
+        yield label(self.layout.left - 26, top - 8, f"times {name}", size=NOTE, style="d e")
         for power in range(-9, 10):
             x = self.place(base * 10.0**power)
-            if LEFT < x < RIGHT:
+            if self.layout.left < x < self.layout.right:
                 yield line(x, top - 5, x, top, stroke="idle")
                 yield label(x, top - 8, f"×{plain(10.0**power)}", size=NOTE, style="d c")
 

@@ -30,6 +30,7 @@
   };
   for (const svg of [...(root.matches("svg.pc") ? [root] : []), ...root.querySelectorAll("svg.pc")]) {
     const whole = svg.getBoundingClientRect();
+    if (!whole.width) continue; // the layout that is not shown
     const rects = [...svg.querySelectorAll("rect")].map((element) => ({
       element, box: element.getBoundingClientRect(), fill: getComputedStyle(element).fill,
     }));

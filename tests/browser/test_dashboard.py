@@ -34,10 +34,11 @@ def test_points_come_in_and_stop_keeps_them(jupyterlab, screenshot, theme):
         panel.get_by_label(name, exact=True).uncheck()
     panel.get_by_role("button", name="start").focus()
     page.keyboard.press("Enter")
-    panel.locator("svg").first.wait_for()
-    first = panel.locator("svg").first.inner_html()
+    shown = panel.locator(".wide svg")
+    shown.wait_for()
+    first = shown.inner_html()
     page.wait_for_function(
-        "([panel, before]) => document.querySelector(panel + ' svg').innerHTML !== before",
+        "([panel, before]) => document.querySelector(panel + ' .wide svg').innerHTML !== before",
         arg=[PANEL, first],
         timeout=60_000,
     )
@@ -52,10 +53,12 @@ def test_points_come_in_and_stop_keeps_them(jupyterlab, screenshot, theme):
     screenshot(page, f"dashboard-{theme}")
     assert faults(page, PANEL) == []
     page.set_viewport_size({"width": 1240, "height": 1500})
+    panel.locator(".small svg").wait_for()
     screenshot(page, f"dashboard-{theme}-narrow")
+    assert shown.is_hidden() and faults(page, PANEL) == []
 
     page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()")
-    page.locator(".pc-still .pc-picture").wait_for()
+    page.locator(".pc-still .pc-small").wait_for()  # laid out for this width
     assert page.locator(".pcd").is_hidden() and page.get_by_text("A still: nothing is measured any more").is_visible()
     screenshot(page, f"dashboard-{theme}-restarted")
     page.context.close()

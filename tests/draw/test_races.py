@@ -10,7 +10,7 @@ from draw import races
 from pyctr_lab import draw
 from pyctr_lab.draw.look import TITLE_LIMIT, text_width
 from pyctr_lab.draw.memory import ordinal
-from pyctr_lab.draw.ranking import Axis, Mark, plain, times, words_of
+from pyctr_lab.draw.ranking import NARROW, WIDE, Axis, Layout, Mark, plain, times, words_of
 from pyctr_lab.errors import BadInput
 from pyctr_lab.measure.samples import Results
 
@@ -68,17 +68,25 @@ def test_guesses_are_told_in_words_and_what_cannot_be_drawn_is_no_guess() -> Non
     assert "You said: this course 20 MiB." in draw.memory(races.memories(), predicted={"ours": 20.0}).twin
 
 
+@pytest.mark.parametrize("layout", [WIDE, NARROW])
 @pytest.mark.parametrize("guess", [1e-6, 0.9, 4.0, 4.4, 6.0, 9.0, 14.0, 40.0, 3000.0, 1e9])
-def test_a_value_and_a_guess_lie_on_nothing_and_stay_on_the_paper(guess: float) -> None:
-    axis = Axis.around([0.8, 2440.0, guess])
+def test_a_value_and_a_guess_lie_on_nothing_and_stay_on_the_paper(guess: float, layout: Layout) -> None:
+    axis = Axis.around([0.8, 2440.0, guess], layout)
     mark = Mark("this course", (3.5, 4.4, 7.0), "4.4 emulated", guess=guess)
     ends, at = (axis.place(3.5), axis.place(7.0)), axis.place(guess)
     drawn = "".join(words_of(mark, axis, 0, *ends))
     words = re.findall(r'<text x="([\d.]+)"[^>]*>([^<]+)<', drawn)
     spans = sorted((float(x), float(x) + text_width(text, 13, bold=text[0] == "4")) for x, text in words)
-    assert len(spans) == 2 and spans[0][0] >= 250 and spans[0][1] < spans[1][0] and spans[1][1] <= 980
+    assert len(spans) == 2 and spans[0][1] < spans[1][0]
+    assert spans[0][0] >= layout.left and spans[1][1] <= layout.width
     assert all(end <= ends[0] or begin >= ends[1] for begin, end in spans), "words lie on the marks"
     assert all(end <= at - 7 or begin >= at + 7 for begin, end in spans), "words lie on the guess"
+
+
+def test_a_narrow_cell_gets_one_laid_out_for_it() -> None:
+    picture = draw.startup(races.starts(), predicted={"ours": 50.0})
+    assert 'width="648"' in picture.small and "you said 50" in picture.small
+    assert picture.small.count("<circle") == picture.svg.count("<circle")
 
 
 def test_who_is_missing_is_named_with_its_reason() -> None:
