@@ -24,6 +24,6 @@ def rows(readable: Path, asked: list[tuple[str, dict[str, Any]]], *before: str, 
     env = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONPATH": str(readable), "PYTHONDONTWRITEBYTECODE": "1",
            "HOME": "/nonexistent", **more}  # fmt: skip
     argv = [*before, *BECOME, "/usr/bin/python3", "-c", ROWS, json.dumps(asked)]
-    done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=readable, timeout=120, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=readable, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]

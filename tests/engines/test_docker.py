@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -61,22 +62,40 @@ def ours(mark: str, worlds: set[str]) -> set[int]:
     """The processes that were started with this mark in their environment, and all in these PID namespaces."""
     found = set()
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        try:
+        with suppress(OSError):  # it has ended meanwhile
             if os.readlink(f"/proc/{pid}/ns/pid") in worlds or mark in proc.text_of(pid, "environ"):
                 found.add(pid)
-        except OSError:
-            continue  # it has ended meanwhile
+    return found
+
+
+def family(ancestor: int) -> set[int]:
+    """A process and all that descend from it, in whatever namespaces they are."""
+    children: dict[int, list[int]] = {}
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        with suppress(OSError):
+            children.setdefault(int(proc.status(pid)["PPid"]), []).append(pid)
+    found, ahead = set(), [ancestor]
+    while ahead:
+        found.add(pid := ahead.pop())
+        ahead += children.get(pid, [])
+    return found
+
+
+def programs(ancestor: int, mark: str) -> set[str]:
+    """The names of what is running."""
+    found = set()
+    for pid in ours(mark, worlds_of(family(ancestor))):
+        with suppress(OSError):
+            found.add(proc.text_of(pid, "cmdline").split("\0")[0].rpartition("/")[2])
     return found
 
 
 def worlds_of(pids: set[int]) -> set[str]:
-    """Their PID namespaces, without our own."""
+    """Their PID namespaces, without our own. What is in a container or a lab has one below the room's."""
     found = set()
     for pid in pids:
-        try:
+        with suppress(OSError):
             found.add(os.readlink(f"/proc/{pid}/ns/pid"))
-        except OSError:
-            continue
     return found - {os.readlink("/proc/self/ns/pid")}
 
 
@@ -107,10 +126,14 @@ def test_killed_at_any_moment_neither_a_daemon_nor_a_machine_is_left(tmp_path: P
             if number == 0:  # both are up for certain
                 up = victim.stdout.readline().decode()
                 assert "qemu" in up and "containerd-shim" in up
+                wanted, until = {Hardware(1, 1).program, "dockerd", "containerd", "sleep"}, time.monotonic() + 20
+                while not wanted <= programs(victim.pid, mark) and time.monotonic() < until:
+                    time.sleep(0.02)  # a container has spoken, and turns into its program now
+                assert wanted <= programs(victim.pid, mark), "else we look in vain"
             else:
                 time.sleep(chance.uniform(0.1, 6.0))  # any moment is the point here
             assert victim.poll() is None
-            worlds |= worlds_of(ours(mark, set()))
+            worlds |= worlds_of(family(victim.pid))
             victim.kill()
     assert worlds
 
