@@ -176,9 +176,9 @@ def alone(where: Delegation) -> Iterator[None]:
 
 
 def write(folder: str, file: str, value: str) -> None:
-    """Writes a file of a group, with one write(2). Raises OSError as the kernel says."""
+    """Writes a file of a group, with one write(2), as echo does: nothing too. Raises OSError as the kernel says."""
     with open(f"{folder}/{file}", "w", encoding="ascii") as opened:
-        opened.write(value)
+        opened.write(f"{value}\n")
 
 
 def enter(folder: str, pids: Iterable[int]) -> None:

@@ -25,6 +25,13 @@ RUNS = int(os.environ.get("PYCTR_LAB_RUNS", "20"))
 SMALL = Limits(memory="32M", cpus=1, pids=16)
 
 
+@pytest.mark.parametrize("value", ["0-1", ""])
+def test_an_empty_value_is_written_too(tmp_path: Path, value: str) -> None:
+    """A cpuset is unset by an empty line: without the end of the line no call would be made at all."""
+    groups.write(str(tmp_path), "cpuset.cpus", value)
+    assert (tmp_path / "cpuset.cpus").read_bytes() == f"{value}\n".encode()
+
+
 def below(lab: Lab) -> set[str]:
     """The folders of a lab's groups, in all trees, without that of its own processes."""
     places = lab.groups.where.everywhere
