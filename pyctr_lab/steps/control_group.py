@@ -154,9 +154,16 @@ def written(limits: Limits, where: Delegation) -> Iterator[tuple[Place, Setting]
             hint = where.grant if setting.controller in where.offered else "`pyctr-lab doctor` says what is there"
             raise Unsupported(f"{setting.file} cannot be set: {where.why(setting.controller)}", hint=hint)
         if place.tree.version == 2:
-            yield place, setting
+            yield place, _allowed(setting, place)
         else:
             yield from ((place, each) for each in cgroup.in_v1(_whole(setting, limits, place)))
+
+
+def _allowed(setting: Setting, place: Place) -> Setting:
+    """Version 2 lets no group with processes forget its processors (ENOSPC): it is told all that there are."""
+    if setting.file == "cpuset.cpus" and not setting.value:
+        return Setting(setting.file, cgroup.read(place.base, "cpuset.cpus.effective"))
+    return setting
 
 
 def _whole(setting: Setting, limits: Limits, place: Place) -> Setting:

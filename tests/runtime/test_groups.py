@@ -27,7 +27,7 @@ SMALL = Limits(memory="32M", cpus=1, pids=16)
 
 @pytest.mark.parametrize("value", ["0-1", ""])
 def test_an_empty_value_is_written_too(tmp_path: Path, value: str) -> None:
-    """A cpuset is unset by an empty line: without the end of the line no call would be made at all."""
+    """As `echo` would: without the end of the line no call would be made at all."""
     groups.write(str(tmp_path), "cpuset.cpus", value)
     assert (tmp_path / "cpuset.cpus").read_bytes() == f"{value}\n".encode()
 
