@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterable, Mapping
-from errno import errorcode
+from errno import EAGAIN, errorcode
 from typing import NamedTuple
 
 from ..errors import BadInput, CallError
@@ -204,6 +204,16 @@ def fork(flags: int = 0, group: str = "") -> Call:
     `group` is the folder of a control group (version 2) in which the child is born: CLONE_INTO_CGROUP is among `flags`.
     """
     return Call("fork", (number(flags, "flags"), *([path(group)] if group else [])))
+
+
+def futex_wait(word: Ref) -> Call:
+    """futex(2): sleep until somebody wakes those who wait at a word in memory; not if it is no longer 0."""
+    return Call("futex", (word, k.FUTEX_WAIT_PRIVATE, 0, None), accept=(EAGAIN,))
+
+
+def futex_wake(word: Ref) -> Call:
+    """futex(2): wake one of those who wait at a word in memory."""
+    return Call("futex", (word, k.FUTEX_WAKE_PRIVATE, 1))
 
 
 def execve(argv: Iterable[str], env: Mapping[str, str], path: str = "") -> Call:

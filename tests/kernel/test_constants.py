@@ -17,7 +17,7 @@ from pyctr_lab.kernel.constants import CAPABILITIES, CLONE_NEWNS, CLONE_NEWUTS, 
 HEADERS = (
     *("linux/sched.h", "linux/mount.h", "fcntl.h", "linux/prctl.h", "signal.h", "sys/wait.h", "time.h", "sys/socket.h"),
     *("netinet/in.h", "linux/sockios.h", "net/if.h", "sys/ioctl.h", "sys/shm.h", "sys/msg.h", "sys/sem.h"),
-    *("sys/resource.h", "linux/capability.h"),
+    *("sys/resource.h", "linux/capability.h", "linux/futex.h"),
 )
 
 
@@ -57,7 +57,8 @@ def test_the_headers_agree(tmp_path: Path) -> None:
     for name in ("RLIMIT_RTTIME", "SUID_DUMP_USER"):  # the first only in a kernel header, the other not for programs
         wanted.pop(name, None)
     lines = [f'#ifdef {name}\nprintf("{name} %lld\\n", (long long)(int){name});\n#endif' for name in wanted]
-    lines = [re.sub(r"\(int\)(RLIM_INFINITY|CLONE_INTO_CGROUP)", r"(long)\1", line) for line in lines]
+    big = "RLIM_INFINITY|CLONE_INTO_CGROUP|CLONE_CLEAR_SIGHAND"
+    lines = [re.sub(rf"\(int\)({big})", r"(long)\1", line) for line in lines]
     lines += [
         f'printf("{name} %lld\\n", (long long){name});'
         for name in wanted
