@@ -20,6 +20,7 @@ from ..kernel.spelling import Argument, Ref
 
 MESSAGE = 150_000  # bytes of one message that a SEQPACKET socket takes with the usual buffers
 ANSWER = 1 << 20
+ANCILLARY = socket.CMSG_SPACE(12) + socket.CMSG_SPACE(4)  # who it is, and one descriptor
 GRACE = 0.5  # seconds for a call that an interrupted cell did not wait for: most end at once
 EXECS = ("execve", "execvpe")
 
@@ -33,6 +34,7 @@ class Carrier:
         self.host_pid = 0  # as we see it: the kernel stamps it on each answer, translated
         self.waiting_for: Call | None = None  # the list whose answer nobody has read yet ends with this call
         self.closed = False
+        self._handed: list[int] = []  # descriptors that came with the last answer
         self._number = 0
         self._lock = threading.RLock()
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -49,12 +51,12 @@ class Carrier:
         """
         with self._lock:
             self._send(calls, descriptors or {})
-            answers = list(_answers(calls, self._receive(timeout)))
+            answers = list(answered(calls, self._receive(timeout)))
             execs = bool(calls) and calls[-1].name in EXECS and len(answers) == len(calls) - 1
             if execs and not any(answer.failed for answer in answers):
-                late = list(_answers(calls[-1:], self._receive(timeout)))  # silence is success
+                self.waiting_for = calls[-1]
+                late = list(answered(calls[-1:], self._receive(timeout)))  # silence is success
                 answers += late or [Answer(calls[-1], 0)]
-            self.waiting_for = None
             if len(answers) < len(calls) and not (answers and answers[-1].failed):
                 raise Gone(f"the process ended inside {calls[len(answers)].bare()}")
             return answers
@@ -73,6 +75,13 @@ class Carrier:
         if answers[-1].failed:
             child.close()
         return answers, child
+
+    def spawn(self, calls: Sequence[Call], descriptors: Mapping[str, int]) -> tuple[list[Answer], list[int]]:
+        """Has a list carried out in which the launcher spawns a process; returns its pidfd too, if there is one."""
+        with self._lock:  # else another thread's answer lets go of it
+            answers = self.ask(calls, descriptors)
+            handed, self._handed = self._handed, []
+            return answers, handed
 
     # --- who it is
     def find_host_pid(self) -> int:
@@ -140,22 +149,29 @@ class Carrier:
         until = None if timeout is None else time.monotonic() + timeout
         while True:
             left = None if until is None else max(0.0, until - time.monotonic())
-            if left is not None and not readable(self._ours.fileno(), left):
-                asked = self.waiting_for.bare() if self.waiting_for else "the process"
-                raise TimeExpired(f"no answer after {timeout} s from {asked}", hint="`.kill()` ends the process")
+            asked = self.waiting_for
+            if not readable(self._ours.fileno(), left):
+                who = asked.bare() if asked else "the process"
+                raise TimeExpired(f"no answer after {timeout} s from {who}", hint="`.kill()` ends the process")
+            self.waiting_for = None  # before it is read: interrupted in between, nobody would see it come again
             try:
-                data, extra, _, _ = self._ours.recvmsg(ANSWER, socket.CMSG_SPACE(12))
+                data, extra, _, _ = self._ours.recvmsg(ANSWER, ANCILLARY, socket.MSG_CMSG_CLOEXEC)
             except ConnectionResetError:
                 return []
             if not data:
                 return []
-            self._note_credentials(extra)
+            self._note(extra)
             number, *lines = data.decode("ascii", "replace").split("\n")
             if number == str(self._number):
                 return lines
+            self.waiting_for = asked
 
-    def _note_credentials(self, extra: list[Any]) -> None:
+    def _note(self, extra: list[Any]) -> None:
+        while self._handed:  # nobody took these: the cell was interrupted
+            os.close(self._handed.pop())
         for _, kind, data in extra:
+            if kind == socket.SCM_RIGHTS:
+                self._handed += struct.unpack(f"{len(data) // 4}i", data)
             if kind == socket.SCM_CREDENTIALS:
                 self.host_pid = struct.unpack("3i", data)[0]
 
@@ -179,9 +195,13 @@ def readable(fd: int, timeout: float | None = None) -> bool:
     return bool(poll.poll(None if timeout is None else max(0.0, timeout) * 1000))
 
 
-@lru_cache(maxsize=4096)
 def on_the_wire(call: Call) -> tuple[Any, ...]:
     """Only what marshal knows: the launcher has none of our classes."""
+    return tuple(call[:4]) if call.name == "spawn" else _translated(call)  # that one is, and is never the same again
+
+
+@lru_cache(maxsize=4096)
+def _translated(call: Call) -> tuple[Any, ...]:
     return (call.name, _plain(call.args), call.accept, call.result)
 
 
@@ -198,7 +218,8 @@ def _plain(arg: Argument) -> Any:
     return arg
 
 
-def _answers(calls: Sequence[Call], lines: Sequence[str]) -> Iterator[Answer]:
+def answered(calls: Sequence[Call], lines: Sequence[str]) -> Iterator[Answer]:
+    """What became of each call, of as many as there are lines."""
     known: dict[str, int] = {}  # what strace would show instead of a reference
     for call, line in zip(calls, lines, strict=False):
         result, errno, nanoseconds, *buffers = line.split(" ")

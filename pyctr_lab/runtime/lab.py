@@ -11,23 +11,23 @@ import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from errno import ENOSYS
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput, Busy, CallError, Gone, Unsupported
 from ..kernel import proc
-from ..kernel.calls import Answer, Call, execve, fork, kill, prctl, setns, unshare, wait4
+from ..kernel.calls import Answer, Call, execve, kill, prctl, setns, unshare, wait4
 from ..kernel.constants import CLONE_NEWCGROUP, PR_SET_NAME, SIGKILL, WNOHANG
 from ..kernel.spelling import Ref
-from ..steps import ENVIRONMENT, Birth, ControlGroup, Limits, Recipe, default
+from ..steps import ENVIRONMENT, ControlGroup, Limits, Recipe, default
 from ..steps.control_group import asked, group_name
 from . import world
 from .carrier import Carrier, ended
 from .cgroup import Cgroup
-from .container import Container, is_init, seen_from_outside
+from .container import Container, is_init
 from .groups import Groups
-from .program import Program, Run, words
+from .program import Program, Run, Story, words
+from .starting import started
 from .streams import Input, Streams
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -48,6 +48,7 @@ class Lab:
         self.closed = False
         self._unburied = 0  # starts since the dead were last looked for
         self.clone3 = True  # whether a process can be born into its namespaces here; found by trying
+        self.slow: str | None = None  # why starts are not done by the loop of machine code; "" if they are
         self.births = threading.RLock()  # held from a birth until it is known who waits for it: else another buries it
         self._groups: Groups | None = None
         self._expected: dict[int, Container] = {}  # processes that somebody waits for, by their numbers as we see them
@@ -214,10 +215,7 @@ class Lab:
                 recipe = self.recipe() if recipe is None else recipe
                 self._bury_now_and_then()
                 group = ControlGroup(limits, self.groups.fresh_name()) if limits is not None else None
-                birth, carrier = self._born(recipe, group)
-                environment = env or recipe.environment
-                rest = [seen_from_outside(call, self) for call in birth.rest] if birth.before else birth.rest
-                program = self.become(carrier, self.launcher, command, streams, rest, environment, began)
+                program = started(self, recipe, group, command, streams, env or recipe.environment, began)
             except BaseException:
                 streams.close()
                 if group is not None:
@@ -226,18 +224,6 @@ class Lab:
             if group is not None:
                 program.cgroup = self.groups.adopt(group)
             return program
-
-    def _born(self, recipe: Recipe, group: ControlGroup | None) -> tuple[Birth, Carrier]:
-        """A new process and what is still to be done. Where clone3 is refused (in Docker, say) it is born plainly."""
-        birth = recipe.birth if self.clone3 else Birth(fork(), recipe.calls())
-        birth = birth if group is None else birth.into(group)
-        answers, carrier = self.launcher.fork([seen_from_outside(call, self) for call in (*birth.before, birth.fork)])
-        if answers[-1].errno == ENOSYS and self.clone3:
-            self.clone3 = False
-            return self._born(recipe, group)
-        if answers[-1].failed:
-            raise answers[-1].error(answers)
-        return birth, carrier
 
     def become(
         self,
@@ -248,16 +234,13 @@ class Lab:
         before: Sequence[Call],
         env: Mapping[str, str],
         began: float,
+        story: Sequence[Answer] = (),
     ) -> Program:
         """Has a newborn process make the calls `before`, and become a program. When it cannot, it ends."""
         box = Container(self, "newborn", carrier, reaper)
         try:
-            box.carry([*before, *streams.calls(), execve(command, env)], streams.theirs)
-            streams.hand_over()
-            meanwhile = box.bury_visitors if is_init(carrier) else None
-            program = Program(tuple(command), box.host_pid, box.pid, box.wait_status, streams, began, meanwhile)
-            self.expect(box)
-            return program
+            answers = box.carry([*before, *streams.calls(), execve(command, env)], streams.theirs)
+            return self.running(box, command, streams, began, lambda: (*story, *answers))
         except BaseException:
             streams.close()
             box.carrier.close()
@@ -267,6 +250,17 @@ class Lab:
                 with suppress(Gone, Busy):
                     reaper.ask([kill(carrier.pid_there, SIGKILL), wait4(carrier.pid_there)])
             raise
+
+    def running(
+        self, box: Container, command: Sequence[str], streams: Streams, began: float, story: Story
+    ) -> Program:
+        """What a process has become."""
+        streams.hand_over()
+        meanwhile = box.bury_visitors if is_init(box.carrier) else None
+        program = Program(tuple(command), box.host_pid, box.pid, box.wait_status, streams, began, meanwhile)
+        program.told = story
+        self.expect(box)
+        return program
 
     # --- the launcher's duties
     def outside(self, calls: Sequence[Call]) -> list[Answer]:

@@ -18,7 +18,11 @@ import os
 import sys
 import time
 from _signal import SIG_DFL, SIGINT, SIGPIPE, SIGXFSZ, signal  # type: ignore[import-not-found]
-from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, socket  # not `socket`: 8 ms and 1 MB more
+from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, SCM_RIGHTS, SOL_SOCKET, socket  # not `socket`: 8 ms and 1 MB more
+
+sys.path.append(os.path.dirname(__file__))  # where these two are, and nothing of Python's own
+from layout import changed, word  # type: ignore[import-not-found]
+from spawner import Spawner  # type: ignore[import-not-found]
 
 MESSAGE = 1 << 18  # bytes; the sender keeps below it
 libc = ctypes.CDLL(None, use_errno=True)
@@ -27,7 +31,10 @@ NUMBERS = {
     "pidfd_open": 434,
     "mount_setattr": 442,
 }  # libc 2.36 wraps both; an older one may not. Alike on x86-64 and arm64
+NUMBERS["futex"] = 98 if os.uname().machine == "aarch64" else 202
 CLONE3 = 435
+SPECIAL = ("fork", "load", "spawn", "gate", "results", "abandon")
+spawners: list[Spawner] = []  # one, once it is asked for
 
 
 def receive(channel: socket) -> tuple[bytes, list[int]]:
@@ -37,25 +44,6 @@ def receive(channel: socket) -> tuple[bytes, list[int]]:
     except ConnectionResetError:
         return b"", []
     return message, [fd for _, _, data in extra for fd in memoryview(data).cast("i")]
-
-
-def word(value: object, known: dict[str, int], memory: list[tuple[bytes, bytearray]]) -> int:
-    """An argument as a machine word. What it points to lives as long as `memory` does."""
-    if value is None:
-        return 0
-    if isinstance(value, int):
-        return value
-    if isinstance(value, list):  # a reference to an earlier result
-        return known[value[0]]
-    if isinstance(value, str):
-        raw = os.fsencode(value)
-    elif isinstance(value, tuple):
-        raw = b"".join([word(part, known, memory).to_bytes(8, "little", signed=True) for part in value])
-    else:
-        raw = bytes(value)  # type: ignore[call-overload]
-    block = bytearray(raw + b"\0")
-    memory.append((raw, block))
-    return ctypes.addressof(ctypes.c_char.from_buffer(block))  # not an array type: each length would make a class
 
 
 def function_of(name: str) -> tuple[ctypes._NamedFuncPointer, list[ctypes.c_long]]:
@@ -75,21 +63,33 @@ def make(name: str, args: tuple[object, ...], known: dict[str, int]) -> tuple[in
     result = function(*words)
     took = time.perf_counter_ns() - start
     errno = ctypes.get_errno() if result == -1 else 0
-    written = [block[:-1].hex() for value, block in memory if block[:-1] != value]
-    return result, errno, " ".join([str(result), str(errno), str(took), *written])
+    return result, errno, " ".join([str(result), str(errno), str(took), *changed(memory)])
 
 
-def fork(flags: int, group: str = "") -> tuple[int, int, str]:
-    """The two calls that must go through the interpreter, told as any other."""
-    start = time.perf_counter_ns()
+def special(name: str, args: tuple, known: dict[str, int], handed: list[int]) -> tuple[int, int, str]:  # type: ignore[type-arg]
+    """What is no plain system call, told as any other. A descriptor for whoever asked is `handed` over."""
+    result, errno, told, start = 0, 0, "", time.perf_counter_ns()
     try:
-        result, errno = clone3(flags, group) if flags else os.fork(), 0
+        match name:
+            case "fork":
+                result = clone3(*args) if args[0] else os.fork()
+            case "load":  # the loop's code, and where in it the clock is
+                spawners.append(Spawner(*args))
+            case "spawn":
+                result, pidfd = spawners[-1].spawn(*args, known)
+                handed.append(pidfd)
+            case "gate":
+                result = spawners[-1].gate(known["pid"])
+            case "results":
+                told = " " + "\n".join(spawners[-1].results(*args)).encode().hex()
+            case "abandon":
+                spawners[-1].abandon()
     except OSError as why:
         result, errno = -1, why.errno or 0
-    return result, errno, f"{result} {errno} {time.perf_counter_ns() - start}"
+    return result, errno, f"{result} {errno} {time.perf_counter_ns() - start}{told}"
 
 
-def clone3(flags: int, group: str) -> int:
+def clone3(flags: int, group: str = "") -> int:
     """A fork into new namespaces, and a control group: os.fork has no flags. struct clone_args is eleven words."""
     fd = os.open(group, os.O_DIRECTORY) if group else 0
     try:
@@ -123,11 +123,15 @@ def obey(channel: socket) -> socket:
     number, names, calls = marshal.loads(message)
     known = dict(zip(names, descriptors))  # noqa: B905  as many, or the kernel cut them
     lines = [number]
+    handed: list[int] = []
     for name, args, fine, result_name in calls:
         if name in ("execve", "execvpe"):  # which does not come back when all is well
             answer(channel, lines)
             lines = [number]
-        result, errno, line = fork(*args) if name == "fork" else make(name, args, known)
+        if name in SPECIAL:
+            result, errno, line = special(name, args, known, handed)
+        else:
+            result, errno, line = make(name, seen(args, known["pid"]) if "pid" in known else args, known)
         if name == "fork" and result == 0:
             return become(channel, known["channel"], descriptors)  # the child answers for nothing before it
         lines.append(line)
@@ -136,8 +140,13 @@ def obey(channel: socket) -> socket:
             break
     for fd in descriptors:
         os.close(fd)
-    answer(channel, lines)
+    answer(channel, lines, tuple(handed))
     return channel
+
+
+def seen(args: tuple[object, ...], pid: int) -> tuple[object, ...]:
+    """Of a process that was spawned by this list nobody else knows the number yet."""
+    return tuple(arg.replace("/proc/PID/", f"/proc/{pid}/") if isinstance(arg, str) else arg for arg in args)
 
 
 def become(old: socket, new: int, descriptors: list[int]) -> socket:
@@ -149,12 +158,15 @@ def become(old: socket, new: int, descriptors: list[int]) -> socket:
     return socket(fileno=new)
 
 
-def answer(channel: socket, lines: list[str]) -> None:
-    """Tells what was done. With nobody left to tell, there is nothing left to do either."""
+def answer(channel: socket, lines: list[str], handed: tuple[int, ...] = ()) -> None:
+    """Tells what was done, and hands descriptors over. With nobody left to tell, there is nothing left to do either."""
+    rights = b"".join(fd.to_bytes(4, sys.byteorder) for fd in handed)
     try:
-        channel.send("\n".join(lines).encode())
+        channel.sendmsg(["\n".join(lines).encode()], [(SOL_SOCKET, SCM_RIGHTS, rights)] if handed else [])
     except (BrokenPipeError, ConnectionResetError):
         os._exit(0)
+    for fd in handed:
+        os.close(fd)
 
 
 def rename(name: str) -> None:
@@ -167,6 +179,7 @@ def rename(name: str) -> None:
 
 if __name__ == "__main__":
     channel = socket(fileno=int(sys.argv[1]))
+    os.set_inheritable(channel.fileno(), False)  # a spawned program must not hold it
     for number in (SIGINT, SIGPIPE, SIGXFSZ):  # Python changes these three, and an exec'd program would inherit it
         signal(number, SIG_DFL)
     rename("carrier")

@@ -10,9 +10,11 @@ import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import BadInput, Gone, TimeExpired
+from ..kernel.calls import Answer
 from .carrier import ended
 from .streams import Streams
 from .usage import Reached
@@ -20,6 +22,7 @@ from .usage import Reached
 if TYPE_CHECKING:
     from .cgroup import Cgroup
 
+Story: TypeAlias = Callable[[], tuple[Answer, ...]]  # made only when somebody wants to hear it
 
 @dataclass(frozen=True, repr=False)
 class Run:
@@ -67,6 +70,7 @@ class Program:
         self.pid = pid
         self.began = began
         self.result: Run | None = None
+        self.told: Story = tuple  # what `story` is made of
         self.cgroup: Cgroup | None = None  # its own, when it was given limits; removed at its end
         self._reap = reap
         self._meanwhile = meanwhile
@@ -76,6 +80,11 @@ class Program:
         except ProcessLookupError:  # nobody has reaped it: so its lab has ended, and it too
             raise Gone(f"{shlex.join(args)} has ended with its lab", hint="lab = Lab() opens a new one") from None
         self._descriptors = weakref.finalize(self, let_go, streams, self._pidfd)  # also of one nobody waits for
+
+    @cached_property
+    def story(self) -> tuple[Answer, ...]:
+        """All calls of its start, whoever made them, with their times: from its birth to its execve."""
+        return self.told()
 
     @property
     def stdout(self) -> str:

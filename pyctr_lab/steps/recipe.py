@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
+from itertools import takewhile
 from operator import or_
 
 from ..errors import BadInput, OrderError
@@ -112,7 +113,7 @@ class Birth:
     before: tuple[Call, ...] = ()  # made by the launcher for itself
 
     def into(self, group: ControlGroup) -> Birth:
-        """The same process, in a control group from the start: born there (version 2), or it goes there first of all.
+        """The same process, in a control group from the start: born there (version 2), or it goes there itself.
 
         A cgroup namespace shows the group in which it was made as `/`: so it is made when the process is there.
         """
@@ -121,7 +122,9 @@ class Birth:
         own = [unshare(CLONE_NEWCGROUP)] if flags & CLONE_NEWCGROUP else []
         plain = flags & ~CLONE_NEWCGROUP
         born = fork(plain | CLONE_INTO_CGROUP, born_in) if born_in else fork(plain)
-        return Birth(born, group.joining() + own + self.rest, (*self.before, *group.making()))
+        outside = list(takewhile(lambda call: call.outside, self.rest))  # what it waits for anyway
+        rest = [*outside, *group.joining(), *own, *self.rest[len(outside) :]]
+        return Birth(born, rest, (*self.before, *group.making()))
 
 
 def born_with(calls: Sequence[Call]) -> Birth:

@@ -53,6 +53,19 @@ def read_from(name: str):
     return read(Ref(name), 1)
 
 
+def test_an_interrupt_right_after_an_answer_was_read(box: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for that answer a second time."""
+
+    def press(extra: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(box.carrier, "_note", press)
+    with pytest.raises(KeyboardInterrupt):
+        box.carrier.ask([getpid()])
+    monkeypatch.undo()
+    assert box.carrier.ask([getpid()])[0].result == box.pid
+
+
 def test_one_that_ends_inside_a_call_is_gone(lab: Lab) -> None:
     box = lab.container("doomed")
     with pytest.raises(Gone, match="ended inside kill"):

@@ -1,0 +1,179 @@
+"""A process that is born by the loop of machine code, with its whole list: the notebook's end of it.
+
+`loop.py` is what the process does, `spawner.py` is the launcher's end. Where a list or a machine is not made for it, a
+Python child carries the list out, one message a stretch (`carrier.py`): slower, with the same results.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from errno import E2BIG, EINVAL, ENOEXEC, ENOSYS
+from functools import lru_cache
+from itertools import takewhile
+from typing import Any
+
+from ..errors import Busy, Gone
+from ..kernel import constants as k
+from ..kernel import numbers
+from ..kernel.calls import Answer, Call, futex_wait, futex_wake, kill
+from ..kernel.spelling import Argument, Ref
+from ..steps import Birth
+from . import loop
+from .carrier import EXECS, Carrier, answered, on_the_wire, readable
+
+GATE = Ref("gate")  # a word of the launcher's memory, where the process waits for what is done from outside
+SHARING = k.CLONE_VM | k.CLONE_CLEAR_SIGHAND | k.CLONE_PIDFD  # what the launcher adds to the flags
+OWN = (k.PR_SET_PDEATHSIG, k.PR_SET_NAME, k.PR_CAPBSET_READ, k.PR_CAPBSET_DROP, k.PR_SET_NO_NEW_PRIVS)
+"""What prctl(2) sets of a process alone; other options may concern its memory, which it shares."""
+MASK = 128  # errnos that may be fine
+
+
+class Refused(Exception):
+    """The loop cannot do it: not this list, or (`here`) no list on this machine."""
+
+    def __init__(self, why: str, *, here: bool = False) -> None:
+        super().__init__(why)
+        self.here = here
+
+
+class Newborn:
+    """A process on its way from its birth to its program."""
+
+    def __init__(self, launcher: Carrier, birth: Birth, last: Sequence[Call]) -> None:
+        """`last` are the calls after the birth's own; the very last is an execve. Raises Refused for an unfit list."""
+        self.launcher = launcher
+        flags, *group = birth.fork.args
+        assert isinstance(flags, int)
+        self.clone3 = birth.fork._replace(args=(flags | SHARING, *group))
+        self.leads = bool(flags & k.CLONE_NEWPID)  # it is PID 1 of a namespace
+        outside = tuple(takewhile(lambda call: call.outside, birth.rest))
+        common = (*([futex_wait(GATE)] if outside else []), *birth.rest[len(outside) :])
+        self.inside = (*common, *last)
+        why, kept = laid_out(outside, common)
+        if why:
+            raise Refused(why)
+        spawn = Call("spawn", (int(flags), *(group or [""]), kept, tuple(map(numbered, last))), result="pid")
+        opened = [Call("gate", result="gate"), futex_wake(GATE)] if outside else []
+        self.asked = [*birth.before, spawn, *outside, *opened]
+        self.made: list[Answer] = []  # by the launcher
+        self.told = ""  # by the process: a line a call
+        self.carrier = Carrier(launcher)
+        self.carrier.close()  # nobody will ever talk to it: it stands for the process
+
+    def start(self, descriptors: Mapping[str, int]) -> None:
+        """Has it born. Returns when it has become a program.
+
+        Raises CallError when a call fails, Refused when it cannot be born like this; what is left of it then, or when
+        the cell is interrupted, `give_up` takes away.
+        """
+        here, there = os.pipe()  # the other end is closed when it becomes a program, or ends
+        try:
+            try:
+                self.made, pidfds = self.launcher.spawn(self.asked, {**descriptors, "alive": there})
+            finally:
+                os.close(there)
+            self._is_born(pidfds)
+            readable(here)
+            self._has_become()
+        finally:
+            os.close(here)
+
+    def story(self) -> tuple[Answer, ...]:
+        """Who did what, from the first call to the execve, with the time that it took."""
+        launcher = (answer for answer in self.made if answer.name != "gate")
+        process = tuple(answered(self.inside, self.told.split("\n")[1:]))  # the first is that of clone3, as it saw it
+        left = self.inside[len(process) :] if not (process and process[-1].failed) else ()
+        return (
+            *(answer._replace(call=self.clone3) if answer.name == "spawn" else answer for answer in launcher),
+            *process,
+            *(Answer(call, 0) for call in left),  # an execve that succeeds says nothing
+        )
+
+    def _is_born(self, pidfds: list[int]) -> None:
+        born = next((answer for answer in self.made if answer.name == "spawn"), None)
+        if born is not None and born.failed:
+            old = born.errno in (ENOSYS, EINVAL, E2BIG)
+            raise Refused(f"clone3: {os.strerror(born.errno)}", here=old)
+        if born is not None:
+            self.carrier.pid_there, self.carrier.host_pid = born.result, pid_of(pidfds[0])
+            os.close(pidfds[0])
+            if self.leads:
+                self.carrier.pids = (self.carrier.host_pid, born.result, 1)
+        if self.made[-1].failed:
+            raise self.made[-1].error(answer for answer in self.made if answer.name not in ("spawn", "gate"))
+
+    def _has_become(self) -> None:
+        (results,) = self.launcher.ask([Call("results", (self.carrier.pid_there,))])
+        self.told = results.buffers[0].decode()
+        made = self.told.count("\n")
+        if made and next(answered(self.inside[made - 1 :], [self.told.rpartition("\n")[2]])).failed:
+            failed = self.story()[-1]
+            if (failed.name, failed.errno) == ("execvpe", ENOEXEC):
+                raise Refused("what is no program may be a script without a first line: libc has a shell read it")
+            raise failed.error(self.story())
+        if made < len(self.inside) - 1:
+            raise Gone(f"the process ended inside {self.inside[made].bare()}")
+
+    def give_up(self) -> None:
+        """Whatever it is doing by now, it ends, and is buried. One of which we know no number is buried later."""
+        with suppress(Gone, Busy):
+            self.launcher.ask([Call("abandon")])
+            if self.carrier.host_pid:
+                self.launcher.ask([kill(self.carrier.pid_there, k.SIGKILL)])  # nobody has buried it: it is still its
+                self.carrier.wait(self.launcher)
+
+
+@lru_cache(maxsize=64)
+def laid_out(outside: tuple[Call, ...], common: tuple[Call, ...]) -> tuple[str, bytes]:
+    """What starts of a recipe have in common: why the loop cannot carry it (nothing if it can), and marshal's form."""
+    why = unfit(outside, common)
+    return why, b"" if why else marshal.dumps(list(map(numbered, common)))
+
+
+def unfit(outside: Iterable[Call], inside: Iterable[Call]) -> str:
+    """Why the loop cannot carry a list; nothing if it can."""
+    if any("PID" in call.args for call in outside):
+        return "its number is told to somebody, who needs to know it before it is born"
+    known = numbers.here()
+    for call in inside:
+        if call.outside:
+            return f"{call.bare()} is made from outside in the midst of its own calls"
+        if call.name not in known:
+            return f"{call.name} is not one of the calls that the loop makes"
+        if call.name == "prctl" and call.args[0] not in OWN:
+            return f"{call.bare()} may concern the memory that it shares"
+        if any(isinstance(arg, tuple) and has_reference(arg) for arg in call.args):
+            return f"{call.bare()} has a result within a structure"
+        if any(not 0 < errno < MASK for errno in call.accept):
+            return f"{call.bare()} may fail in more ways than the loop can tell"
+    return ""
+
+
+def has_reference(arg: Argument) -> bool:
+    """Whether a result of an earlier call is in it, however deep."""
+    return isinstance(arg, Ref) or (isinstance(arg, tuple) and any(map(has_reference, arg)))
+
+
+def numbered(call: Call) -> tuple[Any, ...]:
+    """On the wire, by its number."""
+    name, *rest = on_the_wire(call)
+    return (numbers.here()["execve" if name in EXECS else name], *rest)
+
+
+def pid_of(pidfd: int) -> int:
+    """The process that a pidfd stands for, by its number as we see it. See pidfd_open(2); -1 if it was reaped."""
+    with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
+
+
+def load(launcher: Carrier) -> None:
+    """Gives the launcher the loop. Raises Refused where there can be none."""
+    code = loop.here()
+    if not code:
+        raise Refused("nobody has written the loop for this kind of processor yet", here=True)
+    (answer,) = launcher.ask([Call("load", (code, loop.clock()))])
+    if answer.errno:
+        raise Refused(f"memory may not be executable: {os.strerror(answer.errno)}", here=True)

@@ -1,0 +1,85 @@
+"""How a program starts in a container of its own: by the loop of machine code, or where that cannot be, more slowly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from errno import ENOSYS
+from typing import TYPE_CHECKING
+
+from ..kernel.calls import Answer, execve, fork
+from ..steps import Birth, ControlGroup, Recipe
+from . import newborn
+from .carrier import Carrier
+from .container import Container, seen_from_outside
+from .newborn import Newborn, Refused
+from .program import Program
+from .streams import Streams
+
+if TYPE_CHECKING:
+    from .lab import Lab
+
+
+def started(
+    lab: Lab,
+    recipe: Recipe,
+    group: ControlGroup | None,
+    command: Sequence[str],
+    streams: Streams,
+    env: Mapping[str, str],
+    began: float,
+) -> Program:
+    """A program in a container of its own. Which way it was started shows in its story, and in nothing else."""
+    birth = birth_of(lab, recipe, group)
+    try:
+        have_loop(lab)
+        return by_loop(
+            lab, Newborn(lab.launcher, birth, [*streams.calls(), execve(command, env)]), command, streams, began
+        )
+    except Refused as why:
+        lab.slow = str(why) if why.here else lab.slow
+        birth, carrier, story = born(lab, recipe, group)
+        return lab.become(carrier, lab.launcher, command, streams, birth.rest, env, began, story)
+
+
+def have_loop(lab: Lab) -> None:
+    """Gives the launcher the loop, once. Raises Refused where there can be none."""
+    if lab.slow is None:
+        newborn.load(lab.launcher)
+        lab.slow = ""
+    if lab.slow:
+        raise Refused(lab.slow, here=True)
+
+
+def by_loop(lab: Lab, child: Newborn, command: Sequence[str], streams: Streams, began: float) -> Program:
+    """Two messages, and the program runs. However this ends otherwise, nothing is left of it."""
+    try:
+        child.start(streams.theirs)
+        box = Container(lab, "newborn", child.carrier, lab.launcher)
+        return lab.running(box, command, streams, began, child.story)
+    except BaseException:
+        child.give_up()
+        lab.no_longer_expected(child.carrier.host_pid)
+        raise
+
+
+def birth_of(lab: Lab, recipe: Recipe, group: ControlGroup | None) -> Birth:
+    """The list of a start, as the launcher can carry it out. Without clone3 (in Docker, say) it is born plainly."""
+    birth = recipe.birth if lab.clone3 else Birth(fork(), recipe.calls())
+    if group is not None:
+        birth = birth.into(group)
+    if not birth.before:
+        return birth
+    before, rest = ([seen_from_outside(call, lab) for call in calls] for calls in (birth.before, birth.rest))
+    return Birth(seen_from_outside(birth.fork, lab), rest, tuple(before))
+
+
+def born(lab: Lab, recipe: Recipe, group: ControlGroup | None) -> tuple[Birth, Carrier, list[Answer]]:
+    """A Python child, with what is still to be done, and what was."""
+    birth = birth_of(lab, recipe, group)
+    answers, carrier = lab.launcher.fork([*birth.before, birth.fork])
+    if answers[-1].errno == ENOSYS and lab.clone3:
+        lab.clone3 = False
+        return born(lab, recipe, group)
+    if answers[-1].failed:
+        raise answers[-1].error(answers)
+    return birth, carrier, answers
