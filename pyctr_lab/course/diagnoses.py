@@ -10,13 +10,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..errors import LabError
 from ..kernel.cgroup import trees
 from ..kernel.delegation import LIMITED, Delegation, look
+from ..runtime import Lab
 
-ALL_LESSONS = ("00", "01", "02", "03", "04")
+ALL_LESSONS = ("00", "01", "02", "03", "04", "09")
 
 #: What an unprivileged process tries, to see whether it may have a world of its own. Says the call that failed.
 _TRIAL = """
@@ -92,6 +95,7 @@ class Machine:
     readable: Callable[[str], bool] | None = None
     delegation: Callable[[], Delegation] = lambda: look(trees())
     free_bytes: Callable[[], int] = lambda: shutil.disk_usage(Path.home()).free
+    slow: Callable[[], str] = lambda: slow_starts()
 
     def read(self, path: str) -> str:
         """The text of a file; empty where it cannot be read."""
@@ -263,9 +267,9 @@ PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "strace": ("strace", ("01",)),
     "qemu-system-aarch64" if os.uname().machine == "aarch64" else "qemu-system-x86_64": (
         "qemu-system-arm" if os.uname().machine == "aarch64" else "qemu-system-x86",
-        ("02",),
+        ("02",),  # 09 leaves the machine out
     ),
-    "busybox": ("busybox-static", ("02",)),
+    "busybox": ("busybox-static", ("02", "09")),
 }
 
 
@@ -301,6 +305,22 @@ def _open_to_all(machine: Machine, folder: Path) -> bool:
     return bool((machine.root / str(folder).lstrip("/")).stat().st_mode & 0o001)
 
 
+def starts(machine: Machine) -> list[Finding]:
+    """Whether containers are started by a loop of machine code, or more slowly by a Python child: found by trying."""
+    why = machine.slow() if machine.system == "linux" else ""
+    if why:
+        return [Finding("starts", "limited", f"twice as slow as they could be, but otherwise the same: {why}")]
+    return fine("starts", "as quick as they can be")
+
+
+def slow_starts() -> str:
+    """Why a lab's starts are slow here; nothing if they are not, or if there can be no lab at all."""
+    with suppress(LabError, OSError), Lab() as lab:
+        lab.run(["/bin/true"])
+        return lab.slow or ""
+    return ""
+
+
 def kvm(machine: Machine) -> list[Finding]:
     """Hardware help for virtual machines: lesson 02 finds out by booting one, and does without where there is none."""
     if machine.has("/dev/kvm"):
@@ -331,5 +351,6 @@ def disk(machine: Machine) -> list[Finding]:
 
 
 DIAGNOSES: tuple[Callable[[Machine], list[Finding]], ...] = (
-    linux, wsl, user_namespaces, masked_proc, subordinate_ids, cgroups, programs, interpreter, kvm, memory, disk,
+    linux, wsl, user_namespaces, masked_proc, subordinate_ids, cgroups, starts, programs, interpreter, kvm, memory,
+    disk,
 )  # fmt: skip

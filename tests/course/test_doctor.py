@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from pyctr_lab.course import cli_doctor, doctor
+from pyctr_lab.course import cli_doctor, diagnoses, doctor
 from pyctr_lab.course.diagnoses import PROGRAMS, Finding, Machine
 from pyctr_lab.kernel.cgroup import Tree
 from pyctr_lab.kernel.delegation import GRANT_V2, LIMITED, Delegation, Place
+from pyctr_lab.runtime import newborn
 
 PROC = "22 1 0:21 / /proc rw,relatime - proc proc rw\n"
 GROUPS = "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
@@ -49,7 +50,7 @@ def machine(tmp_path: Path, files: dict[str, str] | None = None, **differences: 
         place.write_text(text)
     made = Machine(root=tmp_path, ask=allowed, which=lambda name: f"/usr/bin/{name}", uid=1000, user="learner",
                    system="linux", python="/usr/bin/python3", free_bytes=lambda: 50 << 30,
-                   delegation=lambda: given("v2", LIMITED))  # fmt: skip
+                   delegation=lambda: given("v2", LIMITED), slow=lambda: "")  # fmt: skip
     return replace(made, **differences)
 
 
@@ -82,7 +83,7 @@ def test_who_forbids_user_namespaces_is_named(
     found = troubles(machine(tmp_path, files, ask=refused(said)))["user namespaces"]
     assert why in found.why
     assert found.cure.startswith(cure)
-    assert (found.state, found.blocks) == ("missing", ("00", "01", "02", "03", "04"))
+    assert (found.state, found.blocks) == ("missing", ("00", "01", "02", "03", "04", "09"))
 
 
 def test_a_switch_that_forbids_nothing_is_not_blamed(tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_windows_linux_is_told_by_its_release(tmp_path: Path, release: str, stat
 
 
 def test_off_linux_and_old_linux(tmp_path: Path) -> None:
-    assert troubles(machine(tmp_path, system="darwin"))["Linux"].blocks == ("00", "01", "02", "03", "04")
+    assert troubles(machine(tmp_path, system="darwin"))["Linux"].blocks == ("00", "01", "02", "03", "04", "09")
     old = troubles(machine(tmp_path, {"/proc/sys/kernel/osrelease": "5.4.0-generic"}))["Linux"]
     assert (old.state, old.blocks) == ("limited", ("03",))
 
@@ -133,6 +134,22 @@ def test_subordinate_ids(tmp_path: Path) -> None:
         tmp_path, {"/etc/subuid": HEALTHY["/etc/subuid"]}, which=lambda name: None if name == "newuidmap" else name
     )
     assert troubles(no_program)["user ids"].cure == "sudo apt-get install uidmap"
+
+
+def test_slow_starts_are_named_and_block_nothing(tmp_path: Path) -> None:
+    examined = doctor.examine(machine(tmp_path, slow=lambda: "memory may not be executable: Operation not permitted"))
+    found = next(each for each in examined if each.name == "starts")
+    assert (found.state, found.blocks) == ("limited", ()) and "memory may not be executable" in found.why
+
+
+def test_starts_are_really_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert diagnoses.slow_starts() == ""
+
+    def refused(launcher: object) -> None:
+        raise newborn.Refused("nobody has written the loop for this", here=True)
+
+    monkeypatch.setattr(newborn, "load", refused)
+    assert diagnoses.slow_starts() == "nobody has written the loop for this"
 
 
 def groups(tmp_path: Path, found: Delegation) -> Finding:
@@ -191,7 +208,7 @@ def test_room_and_hardware(tmp_path: Path) -> None:
 def test_nothing_at_all_is_no_traceback(tmp_path: Path) -> None:
     empty = machine(tmp_path / "made", which=lambda name: None, ask=lambda argv: (127, "no such command"))
     examined = doctor.examine(replace(empty, root=tmp_path / "nowhere"))
-    assert examined.blocked == ("00", "01", "02", "03", "04")
+    assert examined.blocked == ("00", "01", "02", "03", "04", "09")
     assert "reset" not in repr(examined)
 
 
@@ -203,7 +220,7 @@ def test_text_and_html_say_the_same_and_every_cure_has_its_reason(tmp_path: Path
             examined._repr_html_().replace("&#x27;", "&#39;")
         )
         assert not each.cure or (each.state != "fine" and each.why)
-    assert examined.title == "Something is missing here for lessons 00, 01, 02, 03, 04"
+    assert examined.title == "Something is missing here for lessons 00, 01, 02, 03, 04, 09"
 
 
 def test_this_machine_is_examined_without_a_word_on_errors(capsys: pytest.CaptureFixture[str]) -> None:
