@@ -285,7 +285,7 @@ class Lab:
     def _bury_now_and_then(self) -> None:
         """To look through all children at each start would make every start dearer than the one before."""
         self._unburied += 1
-        if self._unburied > len(self._expected) // 8:
+        if self._unburied > 8 + len(self._expected) // 8:
             self._unburied = 0
             self.bury(self.launcher)
 

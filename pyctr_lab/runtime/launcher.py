@@ -79,11 +79,11 @@ def special(name: str, args: tuple, known: dict[str, int], handed: list[int]) ->
                 result, pidfd = spawners[-1].spawn(*args, known)
                 handed.append(pidfd)
             case "gate":
-                result = spawners[-1].gate(known["pid"])
+                result = spawners[-1].gate(*args)
             case "results":
-                told = " " + "\n".join(spawners[-1].results(*args)).encode().hex()
+                told = " ".join(["", *(each.hex() for each in spawners[-1].results(*args))])
             case "abandon":
-                spawners[-1].abandon()
+                spawners[-1].abandon(*args)
     except OSError as why:
         result, errno = -1, why.errno or 0
     return result, errno, f"{result} {errno} {time.perf_counter_ns() - start}{told}"

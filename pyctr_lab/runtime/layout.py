@@ -1,4 +1,4 @@
-"""Arguments and lists of calls as they lie in memory. The launcher imports it, and nothing else of the course does.
+"""Arguments and lists of calls as they lie in memory. The launcher imports it: it needs nothing else of the course.
 
 An argument is as `kernel/calls.py` says, but for a reference, which is a list with one name. A list of calls is laid
 out for the loop of `loop.py`, which says what an entry is.
@@ -14,7 +14,7 @@ WORD = 8
 TAIL = 64  # entries that may follow on a list that is kept
 LOOKED_PAST = (2, 13, 20, 110, 116)  # execvpe(3) goes on after ENOENT, EACCES, ENOTDIR, ETIMEDOUT and ESTALE
 
-Block = tuple[bytes, bytearray]  # what was put into memory, and the memory
+Block = tuple[bytes, bytearray]  # what was put into memory, and the memory; both with a byte of 0 behind it
 Call = tuple[int, tuple[object, ...], tuple[int, ...], str]
 """Its number, arguments, errnos that are fine, name of its result."""
 
@@ -28,12 +28,12 @@ def word(value: object, known: dict[str, int], memory: list[Block]) -> int:
     if isinstance(value, list):  # a reference to an earlier result
         return known[value[0]]
     if isinstance(value, str):
-        raw = os.fsencode(value)
+        raw = os.fsencode(value) + b"\0"
     elif isinstance(value, tuple):
-        raw = b"".join([word(part, known, memory).to_bytes(WORD, "little", signed=True) for part in value])
+        raw = b"".join([word(part, known, memory).to_bytes(WORD, "little", signed=True) for part in value]) + b"\0"
     else:
-        raw = bytes(value)  # type: ignore[call-overload]
-    block = bytearray(raw + b"\0")
+        raw = bytes(value) + b"\0"  # type: ignore[call-overload]
+    block = bytearray(raw)
     memory.append((raw, block))
     return address(block)
 
@@ -45,7 +45,7 @@ def address(block: bytearray) -> int:
 
 def changed(memory: list[Block]) -> list[str]:
     """What the kernel wrote to, in hexadecimal."""
-    return [block[:-1].hex() for raw, block in memory if block[:-1] != raw]
+    return [block[:-1].hex() for raw, block in memory if block != raw]
 
 
 class Laid:
@@ -56,6 +56,7 @@ class Laid:
         size = 1 + len(calls) + self.tail
         block, constants, self._gate = bytearray(WORD * ENTRY * size), bytearray(WORD * 6 * size), bytearray(WORD)
         self.words, self._constants = memoryview(block).cast("q"), memoryview(constants).cast("q")
+        self._shared = bytearray(WORD)
         self.start, self._zero = address(block), address(constants)
         self._used = 1  # the first constant is 0
         self.memory: list[list[Block]] = [[]]  # of each entry; the first is that of clone3
@@ -107,20 +108,32 @@ class Laid:
         self._gate[0] = 1
         return address(self._gate)
 
-    def told(self, since: int, nanoseconds: float) -> list[str]:
-        """A line for each call that came back: result, errno, nanoseconds (so many a tick of the clock), buffers."""
-        lines, before = [], since
+    @property
+    def shared(self) -> bool:
+        """Whether a process still reads and writes here."""
+        return bool(self._shared[0])
+
+    def share(self) -> int:
+        """Where the kernel is to tell that this is over."""
+        self._shared[0] = 1
+        return address(self._shared)
+
+    def unshare(self) -> None:
+        """There is no such process after all."""
+        self._shared[0] = 0
+
+    def told(self) -> list[bytes]:
+        """What became of it: the results, what the clock said, and what the kernel wrote to. See `story.py`.
+
+        Each of the last begins with the number of its entry. All memory is then as it was.
+        """
+        end, written = ENTRY * len(self.memory), []
         for entry, memory in enumerate(self.memory):
-            raw, now = self.words[ENTRY * entry + RESULT], self.words[ENTRY * entry + CLOCK]
-            if now <= since:  # of an earlier start, or none
-                break
-            errno = -raw if -4096 < raw < 0 else 0
-            took = max(0, int((now - before) * nanoseconds))
-            lines.append(" ".join([str(-1 if errno else raw), str(errno), str(took), *changed(memory)]))
-            for told, block in memory:
-                block[:-1] = told
-            before = now
-        return lines
+            for raw, block in memory:
+                if block != raw:
+                    written.append(entry.to_bytes(WORD, "little") + block[:-1])
+                    block[:] = raw
+        return [self.words[place:end:ENTRY].tobytes() for place in (RESULT, CLOCK)] + written
 
 
 def signed(value: int) -> int:

@@ -11,8 +11,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from errno import E2BIG, EINVAL, ENOEXEC, ENOSYS
-from functools import lru_cache
-from itertools import takewhile
+from functools import cached_property, lru_cache
+from itertools import count, takewhile
 from typing import Any
 
 from ..errors import Busy, Gone
@@ -23,11 +23,14 @@ from ..kernel.spelling import Argument, Ref
 from ..steps import Birth
 from . import loop
 from .carrier import EXECS, Carrier, answered, on_the_wire, readable
+from .story import Told
 
 GATE = Ref("gate")  # a word of the launcher's memory, where the process waits for what is done from outside
 SHARING = k.CLONE_VM | k.CLONE_CLEAR_SIGHAND | k.CLONE_PIDFD  # what the launcher adds to the flags
 OWN = (k.PR_SET_PDEATHSIG, k.PR_SET_NAME, k.PR_CAPBSET_READ, k.PR_CAPBSET_DROP, k.PR_SET_NO_NEW_PRIVS)
 """What prctl(2) sets of a process alone; other options may concern its memory, which it shares."""
+FORKED_BUT_NO_EXEC = 0x40  # PF_FORKNOEXEC of <linux/sched.h>
+NUMBERS = count(1)  # of starts
 MASK = 128  # errnos that may be fine
 
 
@@ -55,11 +58,11 @@ class Newborn:
         why, kept = laid_out(outside, common)
         if why:
             raise Refused(why)
-        spawn = Call("spawn", (int(flags), *(group or [""]), kept, tuple(map(numbered, last))), result="pid")
-        opened = [Call("gate", result="gate"), futex_wake(GATE)] if outside else []
-        self.asked = [*birth.before, spawn, *outside, *opened]
+        self.number = next(NUMBERS)
+        words = (self.number, int(flags), *(group or [""]), kept, tuple(map(numbered, last)))
+        opened = [Call("gate", (self.number,), result="gate"), futex_wake(GATE)] if outside else []
+        self.asked = [*birth.before, Call("spawn", words, result="pid"), *outside, *opened]
         self.made: list[Answer] = []  # by the launcher
-        self.told = ""  # by the process: a line a call
         self.carrier = Carrier(launcher)
         self.carrier.close()  # nobody will ever talk to it: it stands for the process
 
@@ -82,15 +85,23 @@ class Newborn:
             os.close(here)
 
     def story(self) -> tuple[Answer, ...]:
-        """Who did what, from the first call to the execve, with the time that it took."""
+        """Who did what, from the first call to the execve, with the time that it took. Raises Gone if forgotten."""
         launcher = (answer for answer in self.made if answer.name != "gate")
-        process = tuple(answered(self.inside, self.told.split("\n")[1:]))  # the first is that of clone3, as it saw it
+        process = tuple(answered(self.inside, self.told.lines()[1:]))  # the first is that of clone3, as it saw it
         left = self.inside[len(process) :] if not (process and process[-1].failed) else ()
         return (
             *(answer._replace(call=self.clone3) if answer.name == "spawn" else answer for answer in launcher),
             *process,
             *(Answer(call, 0) for call in left),  # an execve that succeeds says nothing
         )
+
+    @cached_property
+    def told(self) -> Told:
+        """What the process says of its calls, when it makes no more of them."""
+        (results,) = self.launcher.ask([Call("results", (self.number,))])
+        if results.failed:
+            raise Gone("the story of this start is forgotten: too many others have begun since")
+        return Told(*results.buffers)
 
     def _is_born(self, pidfds: list[int]) -> None:
         born = next((answer for answer in self.made if answer.name == "spawn"), None)
@@ -106,21 +117,19 @@ class Newborn:
             raise self.made[-1].error(answer for answer in self.made if answer.name not in ("spawn", "gate"))
 
     def _has_become(self) -> None:
-        (results,) = self.launcher.ask([Call("results", (self.carrier.pid_there,))])
-        self.told = results.buffers[0].decode()
-        made = self.told.count("\n")
-        if made and next(answered(self.inside[made - 1 :], [self.told.rpartition("\n")[2]])).failed:
-            failed = self.story()[-1]
-            if (failed.name, failed.errno) == ("execvpe", ENOEXEC):
-                raise Refused("what is no program may be a script without a first line: libc has a shell read it")
-            raise failed.error(self.story())
-        if made < len(self.inside) - 1:
-            raise Gone(f"the process ended inside {self.inside[made].bare()}")
+        if has_become_a_program(self.carrier.host_pid):
+            return
+        story = self.story()
+        if not story[-1].failed:
+            raise Gone(f"the process ended inside {self.inside[max(0, self.told.made - 1)].bare()}")
+        if (story[-1].name, story[-1].errno) == ("execvpe", ENOEXEC):
+            raise Refused("what is no program may be a script without a first line: libc has a shell read it")
+        raise story[-1].error(story)
 
     def give_up(self) -> None:
         """Whatever it is doing by now, it ends, and is buried. One of which we know no number is buried later."""
         with suppress(Gone, Busy):
-            self.launcher.ask([Call("abandon")])
+            self.launcher.ask([Call("abandon", (self.number,))])
             if self.carrier.host_pid:
                 self.launcher.ask([kill(self.carrier.pid_there, k.SIGKILL)])  # nobody has buried it: it is still its
                 self.carrier.wait(self.launcher)
@@ -165,8 +174,25 @@ def numbered(call: Call) -> tuple[Any, ...]:
 
 def pid_of(pidfd: int) -> int:
     """The process that a pidfd stands for, by its number as we see it. See pidfd_open(2); -1 if it was reaped."""
-    with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
+    fd = os.open(f"/proc/self/fdinfo/{pidfd}", os.O_RDONLY | os.O_CLOEXEC)  # quicker than a file object
+    try:
+        return int(os.read(fd, 4096).partition(b"\nPid:")[2].split()[0])
+    finally:
+        os.close(fd)
+
+
+def has_become_a_program(pid: int) -> bool:
+    """Whether it has called execve since it was born: a flag of the kernel's, the ninth field of stat in proc(5)."""
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:  # its parent has ended before, and somebody else has buried it
+        return False
+    try:
+        return not int(os.read(fd, 4096).rpartition(b")")[2].split()[6]) & FORKED_BUT_NO_EXEC
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(fd)
 
 
 def load(launcher: Carrier) -> None:

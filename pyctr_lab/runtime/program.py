@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Story: TypeAlias = Callable[[], tuple[Answer, ...]]  # made only when somebody wants to hear it
 
+
 @dataclass(frozen=True, repr=False)
 class Run:
     """What became of a program. `returncode` is negative for a signal, as in subprocess; `seconds` from call to end."""

@@ -1,7 +1,7 @@
 """The launcher's way to start a process for which nothing is copied: see `loop.py`. The launcher imports it.
 
-The child shares our memory until it becomes a program. Whatever it reads and writes there lies still until somebody
-asks for its results, and nobody asks before it has become a program or has ended.
+The child shares our memory until it becomes a program, or ends. Until then all that it reads and writes there lies
+still. The kernel itself says when that is: it clears a word, CLONE_CHILD_CLEARTID in clone(2).
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import marshal
 import os
 import time
 
-from layout import LOOKED_PAST, WORD, Call, Laid, word  # type: ignore[import-not-found]
+from layout import LOOKED_PAST, WORD, Block, Call, Laid, word  # type: ignore[import-not-found]
 
-EACCES = 13
-SHARING = 0x100 | 0x1000 | 0x1_0000_0000  # CLONE_VM, CLONE_PIDFD, CLONE_CLEAR_SIGHAND
-SIGCHLD, SIGKILL = 17, 9
+SHARING = 0x100 | 0x1000 | 0x20_0000 | 0x1_0000_0000  # CLONE_VM, _PIDFD, _CHILD_CLEARTID, _CLEAR_SIGHAND
+SIGCHLD, SIGKILL, ENOENT = 17, 9, 2
 PROT_READ_EXEC, MAP_PRIVATE = 1 | 4, 2
 MOST_KEPT = 8  # lists that stay laid out
+STORIES = 64  # that are kept of starts that are over
 
 
 class Spawner:
-    """Starts processes by the loop, and remembers those whose results nobody has asked for yet."""
+    """Starts processes by the loop, one after another, each with a number; remembers what became of the last ones."""
 
     def __init__(self, code: bytes, ticks: int) -> None:
         """`code` is the loop, `ticks` where in it its clock is. Raises OSError where memory may not be executable."""
@@ -30,11 +30,12 @@ class Spawner:
         self._ticks = ctypes.PYFUNCTYPE(ctypes.c_long)(at + ticks)
         self._set = self._ticks(), time.perf_counter_ns()
         self._kept: dict[bytes, Laid] = {}
-        self._started: dict[int, tuple[Laid, int, int]] = {}  # by pid: its list, when it began, folders looked through
-        self._dying: dict[int, Laid] = {}  # killed; as long as they are not dead their lists must lie still
+        self._begun: dict[int, tuple[int, Laid, int, int]] = {}  # pid, its list, when, in how many folders it looks
+        self._stories: dict[int, list[bytes]] = {}
 
     def spawn(
         self,
+        number: int,
         flags: int,
         group: str,
         kept: bytes,
@@ -45,59 +46,64 @@ class Spawner:
 
         `kept` is what other starts begin with too, in marshal's form.
         """
+        self._note()
         *others, last = tail
         search = looked_up(last)
         laid = self._laid(kept, len(others) + len(search))
         laid.follow([*others, *search], known)
-        memory: list[tuple[bytes, bytearray]] = []
+        memory: list[Block] = []
         fd = os.open(group, os.O_DIRECTORY | os.O_CLOEXEC) if group else 0
         try:
-            place = word((flags | SHARING, bytes(WORD), 0, 0, SIGCHLD, 0, 0, 0, 0, 0, fd), {}, memory)
+            place = word((flags | SHARING, bytes(WORD), laid.share(), 0, SIGCHLD, 0, 0, 0, 0, 0, fd), {}, memory)
             began = self._ticks()
             pid = self._spawn(place, 11 * WORD, laid.start)
         finally:
             if group:
                 os.close(fd)
         if pid < 0:
+            laid.unshare()
             raise OSError(-pid, "clone3")
-        self._started[pid] = laid, began, len(search)
+        self._begun[number] = pid, laid, began, len(search)
         return pid, int.from_bytes(memory[0][1][:4], "little")
 
     def _laid(self, kept: bytes, tail: int) -> Laid:
         laid = self._kept.get(kept)
-        self._dying = {pid: other for pid, other in self._dying.items() if not dead(pid)}
-        used = [*self._dying.values(), *(other for other, _, _ in self._started.values())]
-        if laid is None or tail > laid.tail or any(laid is other for other in used):
+        if laid is None or laid.shared or tail > laid.tail:
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
             laid = self._kept[kept] = Laid(marshal.loads(kept), tail)
         return laid
 
-    def gate(self, pid: int) -> int:
+    def _note(self) -> None:
+        """What those have to tell whose memory is ours alone again; then their lists may be used anew."""
+        for number in [number for number, (_, laid, _, _) in self._begun.items() if not laid.shared]:
+            self._stories[number] = self._told(number)
+            del self._begun[number]
+            if len(self._stories) > STORIES:
+                del self._stories[next(iter(self._stories))]
+
+    def _told(self, number: int) -> list[bytes]:
+        _, laid, began, folders = self._begun[number]
+        ticks, nanoseconds = self._ticks() - self._set[0], time.perf_counter_ns() - self._set[1]
+        clock = b"".join([each.to_bytes(WORD, "little") for each in (began, ticks, nanoseconds, folders)])
+        return [clock, *laid.told()]
+
+    def gate(self, number: int) -> int:
         """Opens the gate of a process, and says where it is."""
-        return int(self._started[pid][0].open_gate())
+        return int(self._begun[number][1].open_gate())
 
-    def results(self, pid: int) -> list[str]:
-        """A line for each call that came back; the first is that of clone3 as the process saw it."""
-        laid, began, folders = self._started.pop(pid)
-        now, at = self._ticks(), time.perf_counter_ns()
-        lines = laid.told(began, (at - self._set[1]) / max(1, now - self._set[0]))
-        before = len(laid.memory) - folders
-        return [*lines[:before], *found(lines[before:], folders)]
+    def results(self, number: int) -> list[bytes]:
+        """What became of a list, as `story.py` reads it. It must be over. Raises OSError when that was forgotten."""
+        if number in self._begun:
+            return self._told(number)
+        if number not in self._stories:
+            raise OSError(ENOENT, "forgotten")
+        return self._stories[number]
 
-    def abandon(self) -> None:
-        """Ends those whose results nobody has asked for."""
-        while self._started:
-            pid, (self._dying[pid], _, _) = self._started.popitem()
-            os.kill(pid, SIGKILL)  # it is there: nobody has reaped it
-
-
-def dead(pid: int) -> bool:
-    """Whether a child has ended; it is not reaped by this."""
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:
-        return True
+    def abandon(self, number: int) -> None:
+        """Ends one that is not over, if it has begun."""
+        if number in self._begun:
+            os.kill(self._begun[number][0], SIGKILL)  # it is there: nobody has reaped it
 
 
 def executable(code: bytes) -> int:
@@ -124,14 +130,3 @@ def looked_up(call: Call) -> list[Call]:
     return [
         (number, (path, *args[1:]), (*fine, *LOOKED_PAST) if path is not paths[-1] else fine, result) for path in paths
     ]
-
-
-def found(lines: list[str], folders: int) -> list[str]:
-    """What such a search came to, as one line; none if it has become a program. See execvpe(3) for EACCES."""
-    if not lines:
-        return []
-    errnos = [int(line.split(" ")[1]) for line in lines]
-    if len(lines) < folders and errnos[-1] in LOOKED_PAST:
-        return []
-    errno = EACCES if EACCES in errnos and errnos[-1] in LOOKED_PAST else errnos[-1]
-    return [f"-1 {errno} {sum(int(line.split(' ')[2]) for line in lines)}"]

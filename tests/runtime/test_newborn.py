@@ -427,3 +427,12 @@ def test_where_clone3_is_refused(errno: int) -> None:
             with pytest.raises(CallError):
                 lab.run(["echo", "well"])
         assert lab.slow == f"clone3: {os.strerror(errno)}"
+
+
+def test_an_old_story_is_forgotten(quick: Lab) -> None:
+    old = quick.start(["/bin/true"])
+    old.wait()
+    for _ in range(70):
+        quick.run(["/bin/true"])
+    with pytest.raises(Gone, match="too many others"):
+        _ = old.story
