@@ -13,14 +13,15 @@ TOP, ROW, HEADING = 112, 26, 30
 GAP = 13  # px between a mark and its words
 GROUPS = {
     "no container": ("exec",),
-    "one program makes the calls": ("ours", "ours+limits", "unshare", "bubblewrap"),
+    "one program makes the calls": ("floor", "ours", "ours+fork", "ours+limits", "unshare", "bubblewrap"),
     "runtimes": ("lxc", "crun", "runc", "nspawn"),
     "managers and daemons": ("podman", "docker"),
     "a kernel of its own": ("gvisor", "qemu"),
 }
 NAMES = {
-    "exec": "bare process", "ours": "this course", "ours+limits": "this course, limited", "lxc": "LXC",
-    "podman": "Podman", "docker": "Docker", "gvisor": "gVisor", "qemu": "virtual machine",
+    "exec": "bare process", "floor": "the least, in C", "ours": "this course", "ours+fork": "this course, forked",
+    "ours+limits": "this course, limited", "lxc": "LXC", "podman": "Podman", "docker": "Docker", "gvisor": "gVisor",
+    "qemu": "virtual machine",
 }  # fmt: skip
 
 
@@ -74,7 +75,10 @@ def name_of(engine: str) -> str:
 
 def one_of(engine: str, *, emulated: bool = False) -> str:
     """As it stands in a sentence; where its processor is software, that is said."""
-    article = {"exec": "a bare process", "ours": "our container", "ours+limits": "our limited container"}
+    article = {
+        "exec": "a bare process", "floor": "the least container", "ours": "our container",
+        "ours+fork": "our forked container", "ours+limits": "our limited container",
+    }  # fmt: skip
     machine = "an emulated machine" if emulated else "a virtual machine"
     return machine if engine == "qemu" else article.get(engine, name_of(engine)) + " (emulated)" * emulated
 

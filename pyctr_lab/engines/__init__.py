@@ -3,17 +3,21 @@
 from .bubblewrap import Bubblewrap
 from .docker import Docker
 from .engine import Available, Engine, Instance
+from .floor import Floor
 from .lxc import Lxc
 from .nspawn import Nspawn
 from .oci import Crun, Gvisor, Runc
-from .ours import Limited, Ours
+from .ours import Forked, Limited, Ours
 from .plain import Plain
 from .podman import Podman
 from .qemu import Qemu
 from .room import Room
 from .unshare import Unshare
 
-KINDS = (Plain, Ours, Limited, Unshare, Bubblewrap, Lxc, Nspawn, Crun, Runc, Gvisor, Podman, Docker, Qemu)
+KINDS = (
+    *(Plain, Floor, Ours, Forked, Limited, Unshare, Bubblewrap, Lxc, Nspawn, Crun, Runc, Gvisor, Podman, Docker),
+    Qemu,
+)
 ALL: dict[str, type[Engine]] = {each.name: each for each in KINDS}
 
 __all__ = ["ALL", "Available", "Engine", "Instance", "Room"]

@@ -18,7 +18,7 @@ class Ours(Engine):
     """The default recipe, on this root file system."""
 
     name = "ours"
-    about = "this course's own: system calls as data, in Python"
+    about = "this course's own: system calls as data, carried out by a loop of machine code"
     limits: Limits | None = None
 
     def prepare(self) -> None:
@@ -50,6 +50,17 @@ class Ours(Engine):
         while self.programs:
             self.programs.pop().wait()
         super().end_crowd(before)
+
+
+class Forked(Ours):
+    """The same, without the loop of machine code: what its starts cost where it cannot be."""
+
+    name = "ours+fork"
+    about = "the same calls, carried out by a child that Python forks"
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.lab.slow = "it is measured how slow"
 
 
 class Limited(Ours):

@@ -46,16 +46,17 @@ class Experiment:
     unless_named: tuple[str, ...] = ()  # engines that are only measured when somebody asks for them
 
 
-LIMITED = ("ours+limits",)  # half a core computes half as fast: no news
+STARTS = ("floor", "ours+fork")  # which differ from others in how they start, and in nothing else
+NO_NEWS = (*STARTS, "ours+limits")  # half a core computes half as fast
 DENSE = ("ours", "bubblewrap", "runc", "qemu")  # of these a crowd is made: each of them fills its time
 EXPERIMENTS = {
     "startup": Experiment(start.startup),
     "first_output": Experiment(start.first_output),
-    "memory": Experiment(memory.one_and_tenth, repetitions=3),
-    "disk": Experiment(memory.disk, repetitions=1, warm_up=False),
-    "cpu": Experiment(cost.cpu, repetitions=9, unless_named=LIMITED),
-    "syscalls": Experiment(cost.syscalls, repetitions=5, unless_named=LIMITED),
-    "files": Experiment(cost.files, repetitions=5, unless_named=LIMITED),
+    "memory": Experiment(memory.one_and_tenth, repetitions=3, unless_named=STARTS),
+    "disk": Experiment(memory.disk, repetitions=1, warm_up=False, unless_named=STARTS),
+    "cpu": Experiment(cost.cpu, repetitions=9, unless_named=NO_NEWS),
+    "syscalls": Experiment(cost.syscalls, repetitions=5, unless_named=NO_NEWS),
+    "files": Experiment(cost.files, repetitions=5, unless_named=NO_NEWS),
     "density": Experiment(
         crowd.crowd, repetitions=1, warm_up=False, unless_named=tuple(name for name in ALL if name not in DENSE)
     ),
