@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -68,7 +69,7 @@ class Dashboard:
         self._source = source
         self._thread: threading.Thread | None = None
         self._over = threading.Event()
-        self._drawn = 0.0
+        self._drawn = -math.inf
         self._handle: Any = None
         self._measured = "start"  # what the results are of; the choice may have moved on
         self.absent = {name: why for name in ALL if (why := absent(name))}
@@ -133,7 +134,7 @@ class Dashboard:
         """Begins to measure what is chosen. Nothing happens while it measures already."""
         if self.running:
             return
-        self.results, self._measured, self._drawn = Results(), self._what.value, 0.0
+        self.results, self._measured, self._drawn = Results(), self._what.value, -math.inf
         self._over.clear()
         self._begin.disabled, self._end.disabled = True, False
         self._bar.value, self._picture.value = 0, ""
