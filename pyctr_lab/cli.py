@@ -14,7 +14,8 @@ from types import FrameType
 
 from . import __version__
 from .errors import CallError, LabError
-from .runtime import Lab, Program, Run
+from .kernel.calls import Call
+from .runtime import Lab, Program, Run, loop
 from .runtime import clean as clean_up
 from .runtime.carrier import EXECS
 from .runtime.step_result import costed, folded
@@ -183,14 +184,34 @@ def explained(lab: Lab, arguments: argparse.Namespace, limits: Limits | None) ->
         print(f"{number:>2}. {step.describe()}  [{result.seconds * 1e6:.0f} µs]")
         for line in map(costed, folded(result.calls)):
             print(f"      {line}")
-    print(
-        f"    {sum(len(result.calls) for result in box.history)} system calls, {total * 1e3:.2f} ms in the kernel."
-        " Now the program:\n"
-    )
+    print(f"    {counted(sum(len(result.calls) for result in box.history), total)}, one at a time.\n")
+    really_started(lab, arguments, limits)
+    print("    Now the program, in the container that was made step by step:\n")
     sys.stdout.flush()
     streams = Streams(0 if arguments.interactive else None, 1, 2)
     run = passing_signals(lambda: box.launch(arguments.argv, streams))
     return exit_status(replace(run, reached=box.cgroup.reached(run.victim)) if box.cgroup else run)
+
+
+def really_started(lab: Lab, arguments: argparse.Namespace, limits: Limits | None) -> None:
+    """Another container of the same recipe, made as every start is: in one go, of a program that does nothing."""
+    program = lab.start(["true"], recipe=lab.recipe(arguments.hostname), limits=limits)
+    program.wait()
+    by = f"a child that Python forks ({lab.slow})" if lab.slow else f"a loop of {len(loop.here())} bytes"
+    print(f"The same as a start really is: the list in one go, its process carried from call to call by {by}.")
+    for line in folded(program.story):
+        print(f"      {maker(line[0].call) + ':':<10}{costed(line)}")
+    print(f"    {counted(len(program.story), sum(answer.seconds for answer in program.story))}.\n")
+
+
+def maker(call: Call) -> str:
+    """Who makes it, as in `recipe --calls`."""
+    return "launcher" if call.name == "fork" else "outside" if call.outside else "process"
+
+
+def counted(calls: int, seconds: float) -> str:
+    """How many, and how long."""
+    return f"{calls} system calls, {seconds * 1e3:.2f} ms in the kernel"
 
 
 # --- the other rooms

@@ -15,6 +15,7 @@ import pytest
 
 from pyctr_lab import cli
 from pyctr_lab.kernel.delegation import delegation
+from pyctr_lab.runtime import loop
 from pyctr_lab.runtime.carrier import readable
 
 COMMAND = [sys.executable, "-m", "pyctr_lab.cli"]
@@ -84,8 +85,19 @@ def test_explain_tells_each_step_and_then_the_output() -> None:
     lines = done.stdout.splitlines()
     assert lines[0].startswith(" 1. Give the process a user namespace of its own.")
     assert any("unshare(CLONE_NEWUTS) = 0 · " in line and line.endswith(" µs") for line in lines)
-    assert any("system calls" in line for line in lines)
+    assert sum("system calls" in line for line in lines) == 2, "one at a time, and in one go"
     assert lines[-1] == "demo"
+
+
+def test_explain_tells_a_real_start_too() -> None:
+    told = lab("run", "--explain", "--hostname", "other", "--", "true").stdout
+    real = told[told.index("as a start really is") :].splitlines()
+    assert f"a loop of {len(loop.here())} bytes" in real[0]
+    who = [line.split(":")[0].strip() for line in real if line.startswith("      ")]
+    assert who[0] == "launcher" and set(who[1:8]) == {"outside"} and set(who[9:]) == {"process"}
+    assert any("clone3({flags=CLONE_VM|" in line and " µs" in line for line in real)
+    assert any('sethostname("other", 5) = 0 · ' in line for line in real)
+    assert any(line.endswith("which does not come back") for line in real)
 
 
 BOMB = ["--", "python3", "-c", "x = b'x' * (200 << 20)"]

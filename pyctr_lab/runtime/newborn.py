@@ -60,8 +60,9 @@ class Newborn:
             raise Refused(why)
         self.number = next(NUMBERS)
         words = (self.number, int(flags), *(group or [""]), kept, tuple(map(numbered, last)))
-        opened = [Call("gate", (self.number,), result="gate"), futex_wake(GATE)] if outside else []
-        self.asked = [*birth.before, Call("spawn", words, result="pid"), *outside, *opened]
+        opened = [Call("gate", (self.number,), result="gate"), futex_wake(GATE).from_outside()] if outside else []
+        before = (call.from_outside() for call in birth.before)
+        self.asked = [*before, Call("spawn", words, result="pid"), *outside, *opened]
         self.made: list[Answer] = []  # by the launcher
         self.carrier = Carrier(launcher)
         self.carrier.close()  # nobody will ever talk to it: it stands for the process

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from ..kernel.calls import Answer
 from ..steps import Step
+from .carrier import EXECS
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,4 +47,6 @@ def foldable(answer: Answer) -> str:
 def costed(line: tuple[Answer, int, float]) -> str:
     """One line of a story: the call, how often, and what it cost."""
     answer, count, seconds = line
+    if answer.name in EXECS and not answer.failed:
+        return f"{answer.call}, which does not come back"
     return f"{answer}{f' and {count - 1} more' if count > 1 else ''} · {seconds * 1e6:.0f} µs"
