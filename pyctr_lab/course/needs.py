@@ -4,12 +4,14 @@
     group = lab.cgroup("web", memory="64M", cpus=0.5)
 
 The first line of a cell may name controllers of control groups, `group` (any one will do), `disk` (one that can be
-limited, under `/var/tmp`), or `pressure`. It is a comment: the cell is plain Python, and can be copied to any place.
+limited, under `/var/tmp`), `pressure`, or `busybox`, which the measured engines run. It is a comment: the cell is plain
+Python, and can be copied to any place.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +51,8 @@ def missing(words: Sequence[str]) -> str:
 def _why(word: str) -> str:
     if word == "disk":
         return _why_no_disk()
+    if word == "busybox":
+        return "" if shutil.which(word) else "busybox is not installed (apt-get install busybox-static)"
     if word == "pressure":
         return "" if _has_pressure() else "no group of ours has its pressure counted"
     where = delegation()

@@ -41,10 +41,10 @@ def _limited(text: str) -> str:
 
 
 def _with_rest(news: str, rows: Sequence[Row]) -> str:
-    """The news, and what is still open where that is one or two and there is room."""
+    """The news, and what is still open where that is one or two, or that nothing is; if there is room."""
     shared = [WORDS[row.kind] for row in rows if not row.wall]
-    longer = f"{news}; {listed(shared)} still shared"
-    return longer if 1 <= len(shared) <= 2 and len(longer) <= TITLE_LIMIT else _limited(news)
+    longer = f"{news}; {listed(shared)} still shared" if shared else f"All {len(rows)} walls are up: {news}"
+    return longer if len(shared) <= 2 and len(longer) <= TITLE_LIMIT else _limited(news)
 
 
 def _standing(who: str, rows: Sequence[Row]) -> str:

@@ -37,7 +37,7 @@ class WhoSeesIt(Exercise):
     title = "Who sees it?"
     question = """The container {mounter} has just mounted a tmpfs on {folder}. Which of the others ({others}) see
     that very file system there? Name all of them."""
-    wants = Names("every name that sees it", "(..., ...)")
+    wants = Names("every name that sees it, however many", "(...,)")
     hints = (
         """A wall of its own is not the end of it: what a mount namespace passes on to its copies is a property of
         each mount, its propagation. Compare box.view().namespaces["mnt"] first, then go on.""",
