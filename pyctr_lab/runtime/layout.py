@@ -11,7 +11,7 @@ import os
 
 ENTRY, RESULT, FINE, CLOCK = 11, 7, 8, 10  # words of an entry, and where in it they are
 WORD = 8
-TAIL = 64  # entries that may follow on a list that is kept
+ROOM = 64  # entries that may be put before a list that is kept, and behind it
 LOOKED_PAST = (2, 13, 20, 110, 116)  # execvpe(3) goes on after ENOENT, EACCES, ENOTDIR, ETIMEDOUT and ESTALE
 
 Block = tuple[bytes, bytearray]  # what was put into memory, and the memory; both with a byte of 0 behind it
@@ -49,35 +49,54 @@ def changed(memory: list[Block]) -> list[str]:
 
 
 class Laid:
-    """A list of calls, laid out. What every start has in common stays; a `tail` follows, another one each time."""
+    """A list of calls, laid out. What all starts have in common stays; some calls stand before it and some behind it,
+    others each time."""
 
-    def __init__(self, calls: list[Call], tail: int) -> None:
-        self.tail = max(tail, TAIL)
-        size = 1 + len(calls) + self.tail
-        block, constants, self._gate = bytearray(WORD * ENTRY * size), bytearray(WORD * 6 * size), bytearray(WORD)
+    def __init__(self, calls: list[Call], before: int, behind: int) -> None:
+        self.before, self.behind = max(before, ROOM), max(behind, ROOM)
+        size = 1 + self.before + len(calls) + self.behind
+        block, constants = bytearray(WORD * ENTRY * size), bytearray(WORD * 6 * size)
+        self._gate, self._shared = bytearray(WORD), bytearray(WORD)
         self.words, self._constants = memoryview(block).cast("q"), memoryview(constants).cast("q")
-        self._shared = bytearray(WORD)
-        self.start, self._zero = address(block), address(constants)
+        self._block, self._zero = address(block), address(constants)
         self._used = 1  # the first constant is 0
-        self.memory: list[list[Block]] = [[]]  # of each entry; the first is that of clone3
         self._places: dict[str, int] = {}  # where the words are that have names
-        self._name("gate", address(self._gate))
-        for call in calls:
-            self.append(*call)
-        self._kept = len(self.memory), self._used, dict(self._places)
+        self.memory: list[list[Block]] = [[] for _ in range(size)]  # of each entry
+        self._first, self._end = 0, 1 + self.before + len(calls)
+        for entry, call in enumerate(calls, 1 + self.before):
+            self._put(entry, *call)
+        self._kept = self._used, self._places, self._end
 
-    def append(self, number: int, args: tuple[object, ...], fine: tuple[int, ...], result: str) -> None:
-        """One more entry."""
-        at = ENTRY * len(self.memory)
+    def fill(self, before: tuple[Call, ...], behind: list[Call], known: dict[str, int]) -> None:
+        """Has these calls stand before and behind, instead of others. `known` are names of descriptors."""
+        self._used, kept, end = self._kept
+        self._first = self.before - len(before)  # that of clone3, which nobody reads
+        self._places = {name: self._constant(value) for name, value in known.items()}
+        self._places["gate"] = self._constant(address(self._gate))
+        self._gate[:] = bytes(WORD)
+        for entry, call in enumerate(before, 1 + self._first):
+            self._put(entry, *call)
+        self._places.update(kept)
+        for entry, call in enumerate(behind, end):
+            self._put(entry, *call)
+        self._end = end + len(behind)
+
+    @property
+    def start(self) -> int:
+        """Where its first entry lies, that of clone3."""
+        return self._block + WORD * ENTRY * self._first
+
+    def _put(self, entry: int, number: int, args: tuple[object, ...], fine: tuple[int, ...], result: str) -> None:
+        at = ENTRY * entry
         memory: list[Block] = []
         self.words[at] = number
         for place in range(6):
             self.words[at + 1 + place] = self._place(args[place], memory) if place < len(args) else self._zero
         mask = sum(1 << errno for errno in fine)
         self.words[at + FINE], self.words[at + FINE + 1] = signed(mask), signed(mask >> 64)
-        self.memory.append(memory)
+        self.memory[entry] = memory
         if result:
-            self._places[result] = self.start + WORD * (at + RESULT)
+            self._places[result] = self._block + WORD * (at + RESULT)
 
     def _place(self, value: object, memory: list[Block]) -> int:
         if isinstance(value, list):
@@ -88,20 +107,6 @@ class Laid:
         self._constants[self._used] = signed(value)
         self._used += 1
         return self._zero + WORD * (self._used - 1)
-
-    def _name(self, name: str, value: int) -> None:
-        self._places[name] = self._constant(value)
-
-    def follow(self, tail: list[Call], known: dict[str, int]) -> None:
-        """Has this tail follow, instead of the one before. `known` are names of descriptors."""
-        length, self._used, places = self._kept
-        del self.memory[length:]
-        self._places = dict(places)
-        self._gate[:] = bytes(WORD)
-        for name, value in known.items():
-            self._name(name, value)
-        for call in tail:
-            self.append(*call)
 
     def open_gate(self) -> int:
         """Lets whoever has not come to the gate yet pass it; returns where it is, for those who wait there."""
@@ -127,13 +132,14 @@ class Laid:
 
         Each of the last begins with the number of its entry. All memory is then as it was.
         """
-        end, written = ENTRY * len(self.memory), []
-        for entry, memory in enumerate(self.memory):
-            for raw, block in memory:
+        written = []
+        for entry in range(self._first, self._end):
+            for raw, block in self.memory[entry]:
                 if block != raw:
-                    written.append(entry.to_bytes(WORD, "little") + block[:-1])
+                    written.append((entry - self._first).to_bytes(WORD, "little") + block[:-1])
                     block[:] = raw
-        return [self.words[place:end:ENTRY].tobytes() for place in (RESULT, CLOCK)] + written
+        words = self.words[ENTRY * self._first : ENTRY * self._end]
+        return [words[place::ENTRY].tobytes() for place in (RESULT, CLOCK)] + written
 
 
 def signed(value: int) -> int:

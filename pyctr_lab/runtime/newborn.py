@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from errno import E2BIG, EINVAL, ENOEXEC, ENOSYS
 from functools import cached_property, lru_cache
-from itertools import count, takewhile
+from itertools import count
 from typing import Any
 
 from ..errors import Busy, Gone
@@ -52,14 +52,15 @@ class Newborn:
         assert isinstance(flags, int)
         self.clone3 = birth.fork._replace(args=(flags | SHARING, *group))
         self.leads = bool(flags & k.CLONE_NEWPID)  # it is PID 1 of a namespace
-        outside = tuple(takewhile(lambda call: call.outside, birth.rest))
-        common = (*([futex_wait(GATE)] if outside else []), *birth.rest[len(outside) :])
-        self.inside = (*common, *last)
-        why, kept = laid_out(outside, common)
+        outside, common = birth.rest[: birth.outside], tuple(birth.rest[birth.outside :])
+        first = (*([futex_wait(GATE)] if outside else []), *birth.joining)
+        self.inside = (*first, *common, *last)
+        why, kept = laid_out(tuple(outside), common)
         if why:
             raise Refused(why)
         self.number = next(NUMBERS)
-        words = (self.number, int(flags), *(group or [""]), kept, tuple(map(numbered, last)))
+        around = (tuple(map(numbered, calls)) for calls in (first, last))
+        words = (self.number, int(flags), *(group or [""]), *around, kept)
         opened = [Call("gate", (self.number,), result="gate"), futex_wake(GATE).from_outside()] if outside else []
         before = (call.from_outside() for call in birth.before)
         self.asked = [*before, Call("spawn", words, result="pid"), *outside, *opened]

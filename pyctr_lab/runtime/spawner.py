@@ -38,19 +38,20 @@ class Spawner:
         number: int,
         flags: int,
         group: str,
+        first: tuple[Call, ...],
+        last: tuple[Call, ...],
         kept: bytes,
-        tail: tuple[Call, ...],
         known: dict[str, int],
     ) -> tuple[int, int]:
-        """A process that begins with a list, of which the last is an execve. Returns its pid and its pidfd.
+        """A process that makes the calls `first`, `kept`, and `last`, which ends with an execve.
 
-        `kept` is what other starts begin with too, in marshal's form.
+        `kept` is what other starts have too, in marshal's form. Returns its pid and its pidfd.
         """
         self._note()
-        *others, last = tail
-        search = looked_up(last)
-        laid = self._laid(kept, len(others) + len(search))
-        laid.follow([*others, *search], known)
+        *others, exec_ = last
+        search = looked_up(exec_)
+        laid = self._laid(kept, len(first), len(others) + len(search))
+        laid.fill(first, [*others, *search], known)
         memory: list[Block] = []
         fd = os.open(group, os.O_DIRECTORY | os.O_CLOEXEC) if group else 0
         try:
@@ -66,12 +67,12 @@ class Spawner:
         self._begun[number] = pid, laid, began, len(search)
         return pid, int.from_bytes(memory[0][1][:4], "little")
 
-    def _laid(self, kept: bytes, tail: int) -> Laid:
+    def _laid(self, kept: bytes, before: int, behind: int) -> Laid:
         laid = self._kept.get(kept)
-        if laid is None or laid.shared or tail > laid.tail:
+        if laid is None or laid.shared or before > laid.before or behind > laid.behind:
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
-            laid = self._kept[kept] = Laid(marshal.loads(kept), tail)
+            laid = self._kept[kept] = Laid(marshal.loads(kept), before, behind)
         return laid
 
     def _note(self) -> None:

@@ -38,7 +38,7 @@ def started(
     except Refused as why:
         lab.slow = str(why) if why.here else lab.slow
         birth, carrier, story = born(lab, recipe, group)
-        return lab.become(carrier, lab.launcher, command, streams, birth.rest, env, began, story)
+        return lab.become(carrier, lab.launcher, command, streams, birth.calls, env, began, story)
 
 
 def have_loop(lab: Lab) -> None:
@@ -67,10 +67,8 @@ def birth_of(lab: Lab, recipe: Recipe, group: ControlGroup | None) -> Birth:
     birth = recipe.birth if lab.clone3 else Birth(fork(), recipe.calls())
     if group is not None:
         birth = birth.into(group)
-    if not birth.before:
-        return birth
-    before, rest = ([seen_from_outside(call, lab) for call in calls] for calls in (birth.before, birth.rest))
-    return Birth(seen_from_outside(birth.fork, lab), rest, tuple(before))
+    before, joining = (tuple(seen_from_outside(call, lab) for call in calls) for calls in (birth.before, birth.joining))
+    return Birth(seen_from_outside(birth.fork, lab), birth.rest, before, joining)
 
 
 def born(lab: Lab, recipe: Recipe, group: ControlGroup | None) -> tuple[Birth, Carrier, list[Answer]]:

@@ -95,7 +95,7 @@ class Recipe(Sequence[Step]):
         made = [
             *(("outside", call) for call in birth.before),
             ("launcher", birth.fork),
-            *(("outside" if call.outside else "process", call) for call in birth.rest + last),
+            *(("outside" if call.outside else "process", call) for call in birth.calls + last),
         ]
         return "\n".join(f"{who + ':':<10}{call}" for who, call in made)
 
@@ -106,11 +106,25 @@ class Recipe(Sequence[Step]):
 
 @dataclass(frozen=True)
 class Birth:
-    """A list of calls, rewritten: what comes first, the fork (or clone3) that makes the process, and the rest."""
+    """A list of calls, rewritten: what comes first, the fork (or clone3) that makes the process, and the rest.
+
+    `rest` is the same for each start of a recipe; what differs, for a group of its own, stands in the other two.
+    """
 
     fork: Call
     rest: list[Call]
     before: tuple[Call, ...] = ()  # made by the launcher for itself
+    joining: tuple[Call, ...] = ()  # made by the process, as soon as it may go on: it may be waiting for the launcher
+
+    @property
+    def outside(self) -> int:
+        """How many calls of the rest come first, and are made by the launcher."""
+        return len(list(takewhile(lambda call: call.outside, self.rest)))
+
+    @property
+    def calls(self) -> list[Call]:
+        """All that comes after the fork."""
+        return [*self.rest[: self.outside], *self.joining, *self.rest[self.outside :]]
 
     def into(self, group: ControlGroup) -> Birth:
         """The same process, in a control group from the start: born there (version 2), or it goes there itself.
@@ -122,9 +136,7 @@ class Birth:
         own = [unshare(CLONE_NEWCGROUP)] if flags & CLONE_NEWCGROUP else []
         plain = flags & ~CLONE_NEWCGROUP
         born = fork(plain | CLONE_INTO_CGROUP, born_in) if born_in else fork(plain)
-        outside = list(takewhile(lambda call: call.outside, self.rest))  # what it waits for anyway
-        rest = [*outside, *group.joining(), *own, *self.rest[len(outside) :]]
-        return Birth(born, rest, (*self.before, *group.making()))
+        return Birth(born, self.rest, (*self.before, *group.making()), (*self.joining, *group.joining(), *own))
 
 
 def born_with(calls: Sequence[Call]) -> Birth:

@@ -113,13 +113,13 @@ def test_a_process_is_born_in_its_group_or_enters_it_first_of_all(birth: steps.B
     else:
         assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID)
     entering = [call for folder in folders for call in put(f"{folder}/tasks", "0")]
-    assert birth.rest == [*entering, own], "its cgroup namespace shows the group where it was made as /"
-    assert not any(call.outside for call in birth.rest), "in version 1 nobody else moves it: that would wait"
+    assert birth.calls == [*entering, own], "its cgroup namespace shows the group where it was made as /"
+    assert not any(call.outside for call in birth.calls), "in version 1 nobody else moves it: that would wait"
 
 
 def test_a_start_without_a_cgroup_namespace_gets_none(birth: steps.Birth) -> None:
     plain = born_with([unshare(CLONE_NEWPID), fork()]).into(GROUP)
-    assert unshare(CLONE_NEWCGROUP) not in plain.rest
+    assert unshare(CLONE_NEWCGROUP) not in plain.calls
 
 
 def test_a_recipe_may_have_a_group_among_its_steps() -> None:
