@@ -323,9 +323,15 @@ def slow_starts() -> str:
 
 def kvm(machine: Machine) -> list[Finding]:
     """Hardware help for virtual machines: lesson 02 finds out by booting one, and does without where there is none."""
-    if machine.has("/dev/kvm"):
-        return fine("/dev/kvm", "there; lesson 02 finds out whether a guest really starts")
-    return [Finding("/dev/kvm", "limited", "not there: lesson 02 emulates in software, many times slower")]
+    if not machine.has("/dev/kvm"):
+        return [Finding("/dev/kvm", "limited", "not there: lesson 02 emulates in software, many times slower")]
+    device = machine.root / "dev/kvm"
+    if machine.uid == 0 and device.stat().st_mode & 0o006 != 0o006:
+        return [Finding("/dev/kvm", "limited", "a lab of root's is not root outside: lesson 02 emulates, more slowly")]
+    if not os.access(device, os.R_OK | os.W_OK):
+        cure = f"sudo usermod --append --groups kvm {machine.user}  # and log in again"
+        return [Finding("/dev/kvm", "limited", "not yours to use: lesson 02 emulates, many times slower", cure=cure)]
+    return fine("/dev/kvm", "there; lesson 02 finds out whether a guest really starts")
 
 
 def memory(machine: Machine) -> list[Finding]:

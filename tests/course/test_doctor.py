@@ -205,6 +205,17 @@ def test_room_and_hardware(tmp_path: Path) -> None:
     assert {"memory", "disk", "/dev/kvm"} <= set(troubles(poor))
 
 
+def test_a_device_that_is_there_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lab of root's has none of root's rights; a user may be missing in the group."""
+    examined = machine(tmp_path, uid=0)
+    (tmp_path / "dev/kvm").chmod(0o660)
+    assert "root's is not root outside" in troubles(examined)["/dev/kvm"].why
+    (tmp_path / "dev/kvm").chmod(0o666)
+    assert "/dev/kvm" not in troubles(examined)
+    monkeypatch.setattr("os.access", lambda path, mode: not str(path).endswith("dev/kvm"))
+    assert troubles(machine(tmp_path))["/dev/kvm"].cure.startswith("sudo usermod --append --groups kvm learner")
+
+
 def test_nothing_at_all_is_no_traceback(tmp_path: Path) -> None:
     empty = machine(tmp_path / "made", which=lambda name: None, ask=lambda argv: (127, "no such command"))
     examined = doctor.examine(replace(empty, root=tmp_path / "nowhere"))

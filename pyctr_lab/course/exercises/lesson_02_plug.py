@@ -60,7 +60,8 @@ class PullThePlug(OfMachines):
             "M3",
             "Switching off is pulling the plug.",
             """Both words are on the disk. A guest that is asked to switch itself off (or to sync once more) writes out
-            what it has: that is the difference between an orderly end and a pulled plug.""",
+            what it has: that is the difference between an orderly end and a pulled plug. A new file system does not
+            wipe the old bytes off this disk: ground = exercises.start("2.2", lab) gives you an empty one.""",
             lambda scene, answer: on_disk(scene, "lost") and not plugged_in(scene),
             lambda ground: write_both(ground, "echo {kept} > /mnt/a; sync; echo {lost} > /mnt/b").power_off(),
         ),
