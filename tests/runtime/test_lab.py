@@ -19,6 +19,8 @@ from pyctr_lab.kernel import Call, proc
 from pyctr_lab.runtime.carrier import ended, readable
 from pyctr_lab.runtime.container import Container
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 RUNS = int(os.environ.get("PYCTR_LAB_RUNS", "100"))
 NAMES = [
     *("", "x" * 64, "x" * 2000, "a/b", "../a", ".", "-a", "a b", "a\0b", "a\n", "\u0430bc", "\ufb01le", "é", "host"),

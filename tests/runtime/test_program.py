@@ -12,6 +12,8 @@ from pyctr_lab.errors import BadInput, CallError, TimeExpired
 from pyctr_lab.kernel import proc
 from pyctr_lab.runtime.container import Container
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 MIB = 1 << 20
 FATAL = sorted(set(signal.valid_signals()) - {signal.SIGCHLD, signal.SIGCONT, signal.SIGSTOP, signal.SIGTSTP,
                signal.SIGTTIN, signal.SIGTTOU, signal.SIGURG, signal.SIGWINCH})  # fmt: skip

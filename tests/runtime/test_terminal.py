@@ -7,10 +7,14 @@ import pty
 import termios
 import threading
 
+import pytest
+
 from pyctr_lab import Lab
 from pyctr_lab.runtime.carrier import readable
 from pyctr_lab.runtime.streams import Streams
 from pyctr_lab.runtime.terminal import raw, relay
+
+pytestmark = pytest.mark.usefixtures("each_way")
 
 
 def until_said(fd: int, words: bytes) -> bytes:
