@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import Busy, Gone
 from ..kernel import constants as k
 from ..kernel import numbers
-from ..kernel.calls import Answer, Call, futex_wait, futex_wake, kill
+from ..kernel.calls import Answer, Call, futex_wait, futex_wake
 from ..kernel.spelling import Argument, Ref
 from ..steps import Birth
 from . import loop
@@ -133,7 +133,6 @@ class Newborn:
         with suppress(Gone, Busy):
             self.launcher.ask([Call("abandon", (self.number,))])
             if self.carrier.host_pid:
-                self.launcher.ask([kill(self.carrier.pid_there, k.SIGKILL)])  # nobody has buried it: it is still its
                 self.carrier.wait(self.launcher)
 
 
