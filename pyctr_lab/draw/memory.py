@@ -37,7 +37,7 @@ def mark(results: Results, name: str, guess: float) -> Mark:
     count, first = most(results, name), at_least(results.median("memory", name, 1))
     least, median, greatest = (at_least(value) for value in results.spread("memory", name, count))
     words = f"first {plain(first)}" if count == 1 else f"{plain(median)}, first {plain(first)}"
-    if count not in (1, 10):
+    if count != 1:
         words = f"the {ordinal(count)} {words}"
     return Mark(
         name_of(name),
@@ -55,7 +55,7 @@ def once(results: Results) -> str:
     """What an engine takes however many there are: its daemon."""
     found = (re.search(r"memory: (\S+) takes (\d+) MiB once", note) for note in results.notes)
     words = ", ".join(f"{name_of(each[1])} {each[2]} MiB" for each in found if each)
-    return f" Once, for a process that is there in any case: {words}." if words else ""
+    return f" Paid once, however many there are (a daemon, our launcher): {words}." if words else ""
 
 
 def at_least(value: float) -> float:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..runtime.groups import Groups
 
 RUNNING = "Meter: live, while the kernel runs."
-STILL = "A still: nothing is read any more. For the live meter run the sitting's first cell, then this one."
+STILL = "A still: nothing is read any more. For the live meter run the first cell of its lesson (or sitting)."
 FREE = "no limit"
 CHOICES: dict[str, list[Any]] = {
     "memory": [mib << 20 for mib in (2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..runtime import Lab
 
 SHOWN_CALLS = 60
-STILL = "A still: no process stands behind it. For the live panel run the sitting's first cell, then this one."
+STILL = "A still: no process stands behind it. For the live panel run the first cell of its lesson (or sitting)."
 _panels: weakref.WeakKeyDictionary[Lab, dict[str, Builder]] = weakref.WeakKeyDictionary()
 
 

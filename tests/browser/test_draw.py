@@ -138,7 +138,7 @@ def test_after_a_restart_the_still_takes_over(jupyterlab, screenshot):
     page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()")
     page.locator(".pc-still .pc-picture").wait_for()
     assert page.locator(".pcb").is_hidden()
-    assert page.get_by_text("run the sitting's first cell").is_visible()
+    assert page.get_by_text("run the first cell of its lesson").is_visible()
     screenshot(page, "builder-restarted")
     page.context.close()
 

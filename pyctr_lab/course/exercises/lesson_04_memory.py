@@ -129,7 +129,7 @@ class RoomAndNoMore(OfGroups):
     def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
         values, hard = scene.values, own_limit(scene)
         folder, other = folder_of(scene, values["program"], "memory"), folder_of(scene, values["neighbour"], "memory")
-        done = hard is not None and try_out(scene, signal.SIGUSR1) == "done"
+        done = hard is None or try_out(scene, signal.SIGUSR1) == "done"
         stopped = hard is not None and hard <= most(scene) and try_out(scene, signal.SIGUSR2) == "killed"
         return [
             Requirement(
@@ -148,6 +148,7 @@ class RoomAndNoMore(OfGroups):
                 f"room for {values['keep']} MiB, {values['job']} MiB of a job, and the programs themselves",
                 "all processes of a group are counted together, and at the limit the kernel kills one of them",
                 f'the most that it has used, ground.groups["{values["program"]}"].stat().memory_peak',
+                given=True,
             ),
             Requirement(
                 f"{values['neighbour']} and {values['parent']} are not limited",

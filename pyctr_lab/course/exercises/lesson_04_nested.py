@@ -113,7 +113,7 @@ class TwoThatShareANumber(OfGroups):
                 f'pids.max of the parent, ground.groups["{scene.values["parent"]}"].pids_max',
             ),
             Requirement(
-                "either may have all that the other leaves",
+                f"each has {most} when the other has nothing to do",
                 one == two == most,
                 f"{places} listed {one} processes when only {scene.values['one']} had started "
                 f"some, and {two} when only {scene.values['two']} had",

@@ -164,8 +164,8 @@ class BeyondDoubt(Exercise):
     title = "A difference, or bad luck?"
     question = """In ground.facts["starts"] stand five series of {runs} starts each, in ms, measured on this machine a
     moment ago. Which of {others} take longer than {base} beyond doubt, so that even the least of theirs lies above the
-    greatest of {base}?"""
-    wants = Names("names", "...")
+    greatest of {base}'s?"""
+    wants = Names("a list of names", "[...]")
     hints = (
         """Look at each series whole: ground.facts["starts"]["{base}"] is a list. A mean hides what the values are.""",
         """One series has a single value that is very large. The machine had other things to do then. What does that

@@ -34,10 +34,11 @@ class OneKernel(OfMachines):
 
     id = "9.3"
     title = "One kernel"
-    question = """Six files: {all}. {box} has all the walls that there are, and its engine has covered one of the six.
-    ground.held["machine"] is a virtual machine. Which of these files give away that {box} has no kernel of its own:
-    they read alike on the host and in {box}, again and again, and otherwise in the machine?"""
-    wants = Names("paths", "...")
+    question = """Six files: {all}. {box} has walls all around, and over one of the six something else is mounted.
+    ground.held["machine"] is a virtual machine. Which of these files give away that {box} has no kernel of its own?
+    Read each twice, on the host, in {box} and in the machine: it is those that are the same each time on the host and
+    in {box}, and different in the machine."""
+    wants = Names("a list of paths", "[...]")
     hints = (
         """Read each of them three times: lab.host.run(["cat", path]).stdout, ground.box.run(["cat", path]).stdout, and
         ground.held["machine"].run(["cat", path]).stdout.""",
