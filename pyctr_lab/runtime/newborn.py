@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from errno import E2BIG, EINVAL, ENOEXEC, ENOSYS
@@ -22,7 +23,7 @@ from ..kernel.calls import Answer, Call, futex_wait, futex_wake
 from ..kernel.spelling import Argument, Ref
 from ..steps import Birth
 from . import loop
-from .carrier import EXECS, Carrier, answered, on_the_wire, readable
+from .carrier import EXECS, Carrier, answered, ended, on_the_wire, readable
 from .story import Told
 
 GATE = Ref("gate")  # a word of the launcher's memory, where the process waits for what is done from outside
@@ -119,7 +120,15 @@ class Newborn:
             raise self.made[-1].error(answer for answer in self.made if answer.name not in ("spawn", "gate"))
 
     def _has_become(self) -> None:
-        if has_become_a_program(self.carrier.host_pid):
+        """Its end of the pipe is closed, by exec or because it ends: a moment later the kernel says which."""
+        pid = self.carrier.host_pid
+        while not has_become_a_program(pid):
+            if ended(pid, 0):
+                break
+            time.sleep(0.0005)
+        else:
+            return
+        if has_become_a_program(pid) or self.told.became_a_program:  # which has ended since
             return
         story = self.story()
         if not story[-1].failed:
