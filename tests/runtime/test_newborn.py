@@ -36,7 +36,8 @@ RUNS = int(os.environ.get("PYCTR_LAB_RUNS", "200"))
 LOOK = """hostname; id; pwd; umask; ulimit -n; env | sort; ls -l /proc/self/fd | grep -c pipe
 grep -vE '^(Pid|Tgid|Ngid|PPid|NSpid|NStgid|NSpgid|NSsid|Vm|Rss|voluntary|nonvol|Cpus|Mems|Kthread)' /proc/self/status
 cat /proc/self/uid_map /proc/self/gid_map /proc/self/limits /proc/self/cgroup; cut -d' ' -f4- /proc/self/mountinfo
-cat /proc/1/comm; set -- /proc/[0-9]*; echo $#; ls -l --time-style=+ /dev; for one in /proc/self/ns/*; do echo ${one##*/}; done"""
+cat /proc/1/comm; set -- /proc/[0-9]*; echo $#; ls -l --time-style=+ /dev
+for one in /proc/self/ns/*; do echo ${one##*/}; done"""
 
 
 @pytest.fixture(scope="module")
