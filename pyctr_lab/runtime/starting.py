@@ -51,7 +51,7 @@ def have_loop(lab: Lab) -> None:
 
 
 def by_loop(lab: Lab, child: Newborn, command: Sequence[str], streams: Streams, began: float) -> Program:
-    """Two messages, and the program runs. However this ends otherwise, nothing is left of it."""
+    """One message, and the program runs. However this ends otherwise, nothing is left of it."""
     try:
         child.start(streams.theirs)
         box = Container(lab, "newborn", child.carrier, lab.launcher)
