@@ -31,7 +31,7 @@ SHARING = k.CLONE_VM | k.CLONE_CLEAR_SIGHAND | k.CLONE_PIDFD  # what the launche
 OWN = (k.PR_SET_PDEATHSIG, k.PR_SET_NAME, k.PR_CAPBSET_READ, k.PR_CAPBSET_DROP, k.PR_SET_NO_NEW_PRIVS)
 """What prctl(2) sets of a process alone; other options may concern its memory, which it shares."""
 FORKED_BUT_NO_EXEC = 0x40  # PF_FORKNOEXEC of <linux/sched.h>
-NUMBERS = count(1)  # of starts
+STARTS = count(1)  # their numbers
 MASK = 128  # errnos that may be fine
 
 
@@ -59,7 +59,7 @@ class Newborn:
         why, kept = laid_out(tuple(outside), common)
         if why:
             raise Refused(why)
-        self.number = next(NUMBERS)
+        self.number = next(STARTS)
         around = (tuple(map(numbered, calls)) for calls in (first, last))
         words = (self.number, int(flags), *(group or [""]), *around, kept)
         opened = [Call("gate", (self.number,), result="gate"), futex_wake(GATE).from_outside()] if outside else []
@@ -128,7 +128,7 @@ class Newborn:
             time.sleep(0.0005)
         else:
             return
-        if has_become_a_program(pid) or self.told.became_a_program:  # which has ended since
+        if has_become_a_program(pid):  # and has ended since
             return
         story = self.story()
         if not story[-1].failed:
@@ -191,18 +191,18 @@ def pid_of(pidfd: int) -> int:
         os.close(fd)
 
 
-def has_become_a_program(pid: int) -> bool:
-    """Whether it has called execve since it was born: a flag of the kernel's, the ninth field of stat in proc(5)."""
-    try:
+def has_become_a_program(pid: int | str) -> bool:
+    """Whether it has called execve since it was born: a flag of the kernel's, the ninth field of stat in proc(5).
+
+    False also where somebody has buried it: it may be gone before the file is looked up, opened, or read.
+    """
+    with suppress(FileNotFoundError, ProcessLookupError):
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:  # its parent has ended before, and somebody else has buried it
-        return False
-    try:
-        return not int(os.read(fd, 4096).rpartition(b")")[2].split()[6]) & FORKED_BUT_NO_EXEC
-    except ProcessLookupError:
-        return False
-    finally:
-        os.close(fd)
+        try:
+            return not int(os.read(fd, 4096).rpartition(b")")[2].split()[6]) & FORKED_BUT_NO_EXEC
+        finally:
+            os.close(fd)
+    return False
 
 
 def load(launcher: Carrier) -> None:

@@ -36,13 +36,6 @@ class Told:
         """How many calls there are before the execve."""
         return len(self.results) - int(self.searched)
 
-    @property
-    def became_a_program(self) -> bool:
-        """Whether it got as far as an execve that did not come back."""
-        if not self.own <= self.made < len(self.results):
-            return False
-        return self.made == self.own or -self.results[self.made - 1] in LOOKED_PAST
-
     def lines(self) -> list[str]:
         """A line for each call that came back, as the launcher tells its own: result, errno, nanoseconds, buffers."""
         lines = list(self._lines())

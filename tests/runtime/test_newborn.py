@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import struct
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,7 @@ from pyctr_lab.kernel.constants import FUTEX_WAIT_PRIVATE, PR_SET_DUMPABLE, PR_S
 from pyctr_lab.kernel.spelling import Ref, Struct
 from pyctr_lab.runtime import loop
 from pyctr_lab.runtime.carrier import ended
-from pyctr_lab.runtime.newborn import laid_out, unfit
+from pyctr_lab.runtime.newborn import has_become_a_program, laid_out, unfit
 from pyctr_lab.steps import Birth
 
 Both: TypeAlias = Callable[[Callable[[Lab], Run]], tuple[object, ...]]
@@ -300,6 +301,16 @@ def test_the_launcher_is_killed_while_a_child_shares_its_memory() -> None:
             assert ended(child, 10)
             with pytest.raises(Gone):
                 started.result(20)
+
+
+def test_nobody_has_become_a_program_where_nobody_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not has_become_a_program(2**22 + 1)
+    with subprocess.Popen(["sleep", "60"]) as gone:
+        while not has_become_a_program(gone.pid):
+            time.sleep(0.001)
+        monkeypatch.chdir(f"/proc/{gone.pid}")
+        gone.kill()
+    assert not has_become_a_program("self/cwd")  # looked up, and cannot be opened any more
 
 
 def test_a_child_that_is_killed_in_its_list_is_told_and_buried(quick: Lab) -> None:
