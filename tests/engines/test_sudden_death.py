@@ -1,0 +1,108 @@
+"""`bench all` with every engine that is here, killed at random moments: whoever is hit, nothing is left."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from glob import glob
+from pathlib import Path
+
+import pytest
+
+from pyctr_lab.runtime import clean
+
+KILLS = int(os.environ.get("PYCTR_LAB_KILLS", "2"))
+LAST = 45.0 if KILLS > 10 else 15.0  # seconds, the latest moment
+FOLDERS = (
+    "/tmp",
+    "/var/tmp",
+    "/run",
+    "/dev/shm",
+    "/etc/netns",
+    "/var/lib",
+    "~/.cache",
+    "~/.cache/pyctr-lab",
+    "~/.local/share",
+)
+
+# Whoever loses their parent becomes this one's child: it sees everybody who comes of a measurement, and their end.
+WITNESS = """
+import ctypes, os, random, signal, subprocess, sys, time
+from pyctr_lab.kernel import proc
+
+PR_SET_CHILD_SUBREAPER = 36
+
+def family(pid):
+    try:
+        below = proc.children(pid)
+    except ProcessLookupError:
+        below = ()
+    return [each for child in below for each in (child, *family(child))]
+
+seed, last, *words = sys.argv[1:]
+dice = random.Random(seed)
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+bench = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+time.sleep(dice.uniform(0, float(last)))
+everybody = family(os.getpid())
+victim = bench.pid if dice.random() < 0.5 or not everybody else dice.choice(everybody)
+try:
+    name = " ".join(proc.text_of(victim, "cmdline").split("\\0"))[:100]
+    os.kill(victim, signal.SIGKILL)
+except ProcessLookupError:
+    name = "somebody who had just ended"
+if victim != bench.pid:
+    time.sleep(dice.uniform(0, 2))
+    bench.kill()
+until = time.monotonic() + 60
+while time.monotonic() < until:
+    try:
+        if not os.waitpid(-1, os.WNOHANG)[0]:
+            time.sleep(0.01)
+    except ChildProcessError:
+        print(f"{len(everybody)} processes, killed: {name}")
+        sys.exit()
+names = [" ".join(proc.text_of(pid, "cmdline").split("\\0"))[:100] for pid in family(os.getpid())]
+sys.exit(f"killed: {name}; still there after a minute: {names}")
+"""
+
+
+def things() -> dict[str, set[str]]:
+    """What of this machine a measurement could leave changed."""
+    found = {
+        folder: set(glob(f"{os.path.expanduser(folder)}/*") + glob(f"{os.path.expanduser(folder)}/.*"))
+        for folder in FOLDERS
+    }
+    found["mounts"] = {line.split(" ", 1)[1] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+    found["network"] = set(os.listdir("/sys/class/net"))
+    found["loops"] = set(glob("/sys/block/loop*/loop/backing_file"))
+    found["shared memory"] = set(Path("/proc/sysvipc/shm").read_text().splitlines())
+    found["control groups"] = set(glob("/sys/fs/cgroup/**/", recursive=True))
+    return found
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """Afterwards, and after one `clean`, the machine is what it was."""
+    before = things()
+    yield
+    clean(patience=10)
+    after = things()
+    assert {name: new for name in before if (new := after[name] - before[name])} == {}
+    assert before["mounts"] == after["mounts"] and before["network"] == after["network"]
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(120 * KILLS)
+def test_a_measurement_killed_at_random_moments_leaves_nothing(nothing_left: None) -> None:
+    for number in range(KILLS):
+        seed = str(random.randrange(10**6))
+        bench = [sys.executable, "-P", "-m", "pyctr_lab.cli", "bench", "all", "--budget", "60"]
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", WITNESS, seed, str(LAST), *bench], capture_output=True, text=True, check=False
+        )
+        print(f"{number + 1} of {KILLS}, seed {seed}: {done.stdout.strip()}{done.stderr.strip()}")
+        assert done.returncode == 0, (seed, done.stderr)
