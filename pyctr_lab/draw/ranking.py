@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..engines import ALL
 from .look import NOTE, TEXT, TITLE, VALUE, label, line, rect, svg, text_width, wrap
 from .picture import Picture
 
@@ -18,11 +19,6 @@ GROUPS = {
     "managers and daemons": ("podman", "docker"),
     "a kernel of its own": ("gvisor", "qemu"),
 }
-NAMES = {
-    "exec": "bare process", "floor": "the least, in C", "ours": "this course", "ours+fork": "this course, forked",
-    "ours+limits": "this course, limited", "lxc": "LXC", "podman": "Podman", "docker": "Docker", "gvisor": "gVisor",
-    "qemu": "virtual machine",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ class Group:
 
 def name_of(engine: str) -> str:
     """As a reader knows it."""
-    return NAMES.get(engine, engine)
+    return (ALL[engine].title if engine in ALL else "") or engine
 
 
 def one_of(engine: str, *, emulated: bool = False) -> str:

@@ -23,6 +23,7 @@ class Docker(Engine):
     """The client, and behind it dockerd, containerd, a shim for each container, and runc."""
 
     name = "docker"
+    title = "Docker"
     about = "a client, and a daemon that does the work"
     commands = ("dockerd", "docker")
     package = "docker.io"

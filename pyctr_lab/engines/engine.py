@@ -45,7 +45,8 @@ class Available:
 
 
 class Engine:
-    """One engine. `name` is its command line name; `kind` one of "process", "container", "sandbox", "machine".
+    """One engine. `name` is its command line name, `title` what it is called in pictures, where that is another; `kind`
+    one of "process", "container", "sandbox", "machine".
 
     Used as a block: `with Runc(place, rootfs) as runc: runc.run(["true"])`. What it needs once (a bundle, a daemon, an
     image) is made by `prepare`; the end of the block takes it away. `place` is a folder of its own; the root file
@@ -57,6 +58,7 @@ class Engine:
     """
 
     name = ""
+    title = ""
     kind = "container"
     about = ""  # one line: what it is
     commands: tuple[str, ...] = ()

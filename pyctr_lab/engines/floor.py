@@ -16,6 +16,7 @@ class Floor(Engine):
     """Namespaces, another root, a /proc: what no start of a container does without."""
 
     name = "floor"
+    title = "the least, in C"
     about = "the least that a container takes, in C: clone3, pivot_root, /proc, exec"
     commands = ("cc",)
     package = "gcc libc6-dev"

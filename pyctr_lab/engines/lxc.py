@@ -15,6 +15,7 @@ class Lxc(Engine):
     """A container for one program, by a configuration file of a few lines."""
 
     name = "lxc"
+    title = "LXC"
     about = "what Docker began with"
     commands = ("lxc-execute",)
     package = "lxc"

@@ -77,6 +77,7 @@ class Gvisor(Oci):
     """A kernel of its own in user space, between the program and ours."""
 
     name = "gvisor"
+    title = "gVisor"
     kind = "sandbox"
     about = "runsc: a kernel in user space answers the system calls"
     commands = ("runsc",)

@@ -18,6 +18,7 @@ class Ours(Engine):
     """The default recipe, on this root file system."""
 
     name = "ours"
+    title = "this course"
     about = "this course's own: system calls as data, carried out by a loop of machine code"
     limits: Limits | None = None
 
@@ -56,6 +57,7 @@ class Forked(Ours):
     """The same, without the loop of machine code: what its starts cost where it cannot be."""
 
     name = "ours+fork"
+    title = "this course, forked"
     about = "the same calls, carried out by a child that Python forks"
 
     def prepare(self) -> None:
@@ -67,6 +69,7 @@ class Limited(Ours):
     """The same, in a control group of its own."""
 
     name = "ours+limits"
+    title = "this course, limited"
     about = "the same, with limits of memory, processors and processes"
     limits = Limits(memory="64M", cpus=0.5, pids=32)
 

@@ -11,6 +11,7 @@ class Plain(Engine):
     """A process of the host that sees the same files."""
 
     name = "exec"
+    title = "bare process"
     kind = "process"
     about = "a process, no walls: what every start costs"
     commands = ("chroot",)

@@ -12,6 +12,7 @@ class Podman(Engine):
     """With all of its folders in the room."""
 
     name = "podman"
+    title = "Podman"
     about = "Docker's words, no daemon"
     commands: tuple[str, ...] = ("podman",)
     package = "podman runc crun"

@@ -19,6 +19,7 @@ class Qemu(Engine):
     """Boots for each run, and is powered off. What runs in it is no process of the host."""
 
     name = "qemu"
+    title = "virtual machine"
     kind = "machine"
     about = "a virtual machine: a kernel of its own"
     slack = 5.0  # a program has this many boots' time at least: where booting is slow, all is

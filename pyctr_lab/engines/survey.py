@@ -31,7 +31,9 @@ class Survey:
         """A line for each engine, in words; the first is the heading."""
         found = [["engine", "shares with the host", "capabilities", "system calls", "mounts", "user ids", "limits"]]
         for name, each in self.records.items():
-            found.append([name, *(cells(each) if each else [NONE, *["-"] * 5])])
+            title = ALL[name].title
+            shown = f"{name} ({title})" if title else name
+            found.append([shown, *(cells(each) if each else [NONE, *["-"] * 5])])
         return found
 
     def __str__(self) -> str:

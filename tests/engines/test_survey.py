@@ -105,6 +105,7 @@ def test_two_have_no_process_on_the_host(found: Survey, name: str) -> None:
 
 def test_all_are_told_and_html_is_escaped(found: Survey) -> None:
     assert set(found.records) | set(found.missing) == set(known(None))
+    assert "\nours (this course) " in str(found) and "\nbubblewrap " in str(found)
     shown = Survey({}, {"runc": "<b>not</b>"})._repr_html_()
     assert "&lt;b&gt;not" in shown and "runc: not here: <b>not</b>" in str(Survey({}, {"runc": "<b>not</b>"}))
 
