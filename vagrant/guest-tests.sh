@@ -18,8 +18,7 @@ inside() { # WORD... : now as student, in a group of its own
     export PYCTR_LAB_SCENARIOS=3  # the noisy neighbour: three of three
     export PYCTR_LAB_QUICK=exec,ours,unshare,bubblewrap,runc # a machine in an emulated machine takes minutes
     cd "$course"
-    # One process: the machine may be emulated, and start-up is what costs there.
-    python -m pytest -p no:cacheprovider -o timeout=1200 --nbval-current-env --nbval-cell-timeout 900 \
+    python -m pytest -p no:cacheprovider -n 2 --dist loadscope -o timeout=1200 --nbval-current-env --nbval-cell-timeout 900 \
         --nbval-sanitize-with tests/nbval-sanitize.cfg "$@"
 }
 
