@@ -46,7 +46,7 @@ from ..runtime import groups, world
 from ..steps.control_group import inherited, unfurnished
 
 WORK = "/run/pyctr-lab"  # a tmpfs of the room: engines keep all that is theirs below it
-HOME = f"{WORK}/home"
+HOME, SCRATCH = f"{WORK}/home", f"{WORK}/tmp"
 ROOM = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
 HARMLESS = MS_NOSUID | MS_NODEV | MS_NOEXEC
 libc = ctypes.CDLL(None, use_errno=True)
@@ -163,10 +163,11 @@ def furnish(all_: list[Hierarchy]) -> None:
         show_own(each)
     call("mount", "tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
     call("mount", "tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")  # Podman keeps its locks there
-    os.mkdir(WORK)
-    os.mkdir(HOME)
+    for folder in (WORK, HOME, SCRATCH):
+        os.mkdir(folder)
+    os.chmod(SCRATCH, 0o1777)
     os.environ.setdefault("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))  # the guests' kernel is kept there
-    os.environ.update(HOME=HOME, XDG_RUNTIME_DIR=HOME)
+    os.environ.update(HOME=HOME, XDG_RUNTIME_DIR=HOME, TMPDIR=SCRATCH)  # what a killed compiler leaves goes with it
     with suppress(FileNotFoundError):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=False, stderr=subprocess.DEVNULL)
     call("sethostname", "room", 4)

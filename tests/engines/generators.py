@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -26,6 +27,7 @@ def seen() -> Iterator[object]:
         "parent": os.getppid(),
         "uid": os.getuid(),
         "host": os.uname().nodename,
+        "scratch": tempfile.gettempdir(),
         "processes": sorted(int(name) for name in os.listdir("/proc") if name.isdigit()),
         "cgroup": Path("/proc/self/cgroup").read_text(),
     }

@@ -91,6 +91,7 @@ def test_a_room_is_a_world_of_its_own(left: list[int]) -> None:
         (seen,) = list(room)
     assert seen["uid"] == 0 and seen["host"] == "room" and seen["parent"] == 1
     assert seen["processes"] == [1, seen["pid"]]
+    assert seen["scratch"] == "/run/pyctr-lab/tmp" and not Path(seen["scratch"]).exists(), "it goes with the room"
     own = [line.split(":")[2] for line in seen["cgroup"].splitlines()]
     assert not delegation().places or "/" in own or "/host" in own, "its groups begin with its own"
     assert bool(room.groups) == bool(delegation().places)
