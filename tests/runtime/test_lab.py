@@ -274,7 +274,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("seed", range(15))
+@pytest.mark.parametrize("seed", range(min(15, RUNS)))
 def test_sudden_death_at_any_moment_leaves_no_process(seed: int) -> None:
     """The keeper is the parent of all that is left over; it must be without children within five seconds."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
