@@ -355,7 +355,8 @@ class _Plot:
             yield line(self.x(since), y - 4, self.x(since), y + 4, stroke="new", line=1.5)
             yield line(self.x(kill.t), y - 4, self.x(kill.t), y + 4, stroke="new", line=1.5)
             words = f"{kill.t - since:.1f} s of warning"
-            side = self.x(kill.t) + 8 + text_width(words, NOTE, bold=True) <= self.layout.width
+            room = 8 + text_width(words, NOTE, bold=True)  # beyond the axis stand the readings' own words
+            side = self.x(kill.t) + room <= self.layout.right or self.x(since) - room < self.layout.left
             x = self.x(kill.t) + 8 if side else self.x(since) - 8
             yield label(x, y + 4, words, size=NOTE, style="n h" if side else "n h e")
 
