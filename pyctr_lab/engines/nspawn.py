@@ -21,6 +21,10 @@ class Nspawn(Engine):
             return super().available()
         return Available(False, "systemd-nspawn wants to be root", "it can be measured as root, or in ./lab vm")
 
+    def prepare(self) -> None:
+        # Else it copies its group from one version to the other, by a folder in /tmp that stays when it is killed.
+        os.environ["SYSTEMD_NSPAWN_UNIFIED_HIERARCHY"] = "1"
+
     def command(self, argv: Sequence[str]) -> list[str]:
         files = ["-D", str(self.rootfs), "--read-only", "--timezone=off", "--link-journal=no"]
         alone = ["--register=no", "--keep-unit", "--private-network", "--console=pipe"]
