@@ -226,3 +226,16 @@ def docker_and_machine() -> Iterator[object]:
             yield names(pid for each in both for pid in each.pids)
             for each in both:
                 each.stop()
+
+
+def folders_made(name: str) -> Iterator[object]:
+    """Which folders an engine's own command makes in /tmp; None where it cannot be used."""
+    engine = ALL[name](Path(WORK) / name, rootfs.make(Path(WORK) / "rootfs"))
+    if not engine.available():
+        yield None
+        return
+    with engine:
+        trace = f"{WORK}/trace"
+        calls = ["strace", "-f", "-qq", "-e", "trace=mkdir,mkdirat", "-o", trace]
+        subprocess.run([*calls, *engine.command(["true"])], check=True, stdin=subprocess.DEVNULL)
+        yield [line for line in Path(trace).read_text().splitlines() if '"/tmp' in line or '"/var/tmp' in line]

@@ -112,3 +112,12 @@ def test_a_daemon_that_does_not_come_up_is_named_and_leaves_nothing() -> None:
     with Room("generators:broken_docker") as room:
         why, left = list(room)
     assert "did not come up" in why and "driver not supported" in why and left == []
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_nspawn_makes_no_folder_that_would_stay_if_it_were_killed() -> None:
+    with Room("generators:folders_made", name="nspawn") as room:
+        (made,) = list(room)
+    if made is None:
+        pytest.skip("systemd-nspawn cannot be used here")
+    assert made == []
