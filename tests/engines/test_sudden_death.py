@@ -16,17 +16,7 @@ from pyctr_lab.runtime import clean
 
 KILLS = int(os.environ.get("PYCTR_LAB_KILLS", "2"))
 LAST = 45.0 if KILLS > 10 else 15.0  # seconds, the latest moment
-FOLDERS = (
-    "/tmp",
-    "/var/tmp",
-    "/run",
-    "/dev/shm",
-    "/etc/netns",
-    "/var/lib",
-    "~/.cache",
-    "~/.cache/pyctr-lab",
-    "~/.local/share",
-)
+FOLDERS = ("/tmp", "/var/tmp", "/run", "/dev/shm", "/etc/netns", "/var/lib", "~/.local/share")  # a cache may grow
 
 # Whoever loses their parent becomes this one's child: it sees everybody who comes of a measurement, and their end.
 WITNESS = """
