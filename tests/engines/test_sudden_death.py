@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pyctr_lab.runtime import clean
 KILLS = int(os.environ.get("PYCTR_LAB_KILLS", "2"))
 LAST = 45.0 if KILLS > 10 else 15.0  # seconds, the latest moment
 FOLDERS = ("/tmp", "/var/tmp", "/run", "/dev/shm", "/etc/netns", "/var/lib", "~/.local/share")  # a cache may grow
+OTHERS = re.compile("chromium|playwright|pytest|pyctr-lab-tests")  # what the tests of another worker have open
 
 # Whoever loses their parent becomes this one's child: it sees everybody who comes of a measurement, and their end.
 WITNESS = """
@@ -62,10 +64,9 @@ sys.exit(f"killed: {name}; still there after a minute: {names}")
 
 def things() -> dict[str, set[str]]:
     """What of this machine a measurement could leave changed."""
-    found = {
-        folder: set(glob(f"{os.path.expanduser(folder)}/*") + glob(f"{os.path.expanduser(folder)}/.*"))
-        for folder in FOLDERS
-    }
+    names = {folder: os.path.expanduser(folder) for folder in FOLDERS}
+    found = {folder: {each for each in (*glob(f"{name}/*"), *glob(f"{name}/.*")) if not OTHERS.search(each)}
+             for folder, name in names.items()}  # fmt: skip
     found["mounts"] = {line.split(" ", 1)[1] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
     found["network"] = set(os.listdir("/sys/class/net"))
     found["loops"] = set(glob("/sys/block/loop*/loop/backing_file"))
