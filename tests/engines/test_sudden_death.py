@@ -44,8 +44,8 @@ victim = bench.pid if dice.random() < 0.5 or not everybody else dice.choice(ever
 try:
     name = " ".join(proc.text_of(victim, "cmdline").split("\\0"))[:100]
     os.kill(victim, signal.SIGKILL)
-except ProcessLookupError:
-    name = "somebody who had just ended"
+except (ProcessLookupError, PermissionError):  # ended just now, or of a user's other ids
+    name = "nobody but the bench"
 if victim != bench.pid:
     time.sleep(dice.uniform(0, 2))
     bench.kill()
