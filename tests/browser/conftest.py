@@ -92,13 +92,25 @@ class JupyterLab:
             path.write_text(json.dumps(settings))
 
     def run_all(self, page: Page, *, timeout: float = 120) -> None:
-        """Runs every cell, and waits until each has its number and the kernel is idle."""
+        """Runs every cell, and waits until none is left and the kernel is idle: after an error the rest is not run.
+
+        Args:
+            timeout: For each cell, in seconds.
+        """
         page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
-        page.wait_for_function(
-            """() => [...document.querySelectorAll('.jp-CodeCell')].every(cell =>
-                 /\\[\\d+\\]/.test(cell.querySelector('.jp-InputPrompt').textContent))""",
-            timeout=timeout * 1000,
-        )
+        left = None
+        while left != 0:
+            # The model is asked: JupyterLab puts a cell into the page only when it comes near the screen.
+            left = page.wait_for_function(
+                """left => {
+                     const cells = jupyterapp.shell.currentWidget.content.model.sharedModel.cells
+                         .filter(cell => cell.cell_type === 'code');
+                     const now = cells.filter(cell => cell.executionState === 'running').length;
+                     return cells.some(cell => cell.execution_count) && now !== left && {left: now};
+                   }""",
+                arg=left,
+                timeout=timeout * 1000,
+            ).json_value()["left"]
         self.idle(page)
 
     def idle(self, page: Page, *, timeout: float = 60) -> None:
