@@ -6,8 +6,6 @@ import stat
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from pyctr_lab.machines import cpio
 from pyctr_lab.machines.cpio import Entry
 
@@ -41,11 +39,9 @@ def test_what_is_written_is_read_back() -> None:
     assert read(cpio.archive(ENTRIES)) == ENTRIES
 
 
-def test_the_systems_own_reader_unpacks_it(tmp_path: Path) -> None:
-    try:
-        subprocess.run(["cpio", "-id"], input=cpio.archive(ENTRIES[:-1]), cwd=tmp_path, check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("cpio is not installed")
+def test_another_reader_unpacks_it(tmp_path: Path) -> None:
+    unpack = ["busybox", "cpio", "-id"]
+    subprocess.run(unpack, input=cpio.archive(ENTRIES[:-1]), cwd=tmp_path, check=True, capture_output=True)
     assert (tmp_path / "odd").read_bytes() == ENTRIES[2].content
     assert (tmp_path / "bin/alias").read_bytes() == b"#!/bin/sh\n"
     assert stat.S_IMODE((tmp_path / "bin/tool").stat().st_mode) == 0o755
