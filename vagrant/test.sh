@@ -289,8 +289,7 @@ lessons() {
         "$here/vm" test tests/kernel tests/steps tests/runtime \
         tests/measure/test_neighbour.py::test_the_aggregator_starves_the_server_and_a_limit_gives_it_back \
         -k 'not hundreds_alive'
-    # Two at a time: most of theirs is waiting for a machine of one processor inside this one.
-    step "the lessons inside" guest_tests -n 2 --dist loadscope --nbval notebooks
+    step "the lessons inside" guest_tests --nbval notebooks
     step "destroy, and a new machine: the changed notebook is there" begin_again
 }
 
