@@ -65,6 +65,7 @@ def test_the_page_is_whole_and_its_numbers_are_those_of_the_file(results: Result
     assert Results.load(tmp_path / "results.csv").samples == results.samples
     assert not re.search(r'(?:src|href)="(?!data:|#)', page) and "@import" not in page and "<script" not in page
     assert "&lt;6&gt;" in page and "&lt;not&gt; here" in page and "<not>" not in page
+    assert "repetition 0" in page, "the file has a turn more than the tables"
     assert page.count("<svg ") >= 4 and page.count("<caption>") == page.count("<table>")
     median = Results.load(tmp_path / "results.csv").median("startup", "ours")
     assert f'<th scope="row">ours</th><td>3</td><td>{0.8 * median:.6g}</td><td>{median:.6g}</td>' in page

@@ -44,7 +44,8 @@ def html(results: Results, data: bytes) -> str:
     parts = [
         "<h1>Virtual machine or container, measured</h1>",
         f"<p>{len(results.samples)} samples. Nothing was thrown away: "
-        f'<a download="results.csv" href="{link}">the raw data</a>.</p>',
+        f'<a download="results.csv" href="{link}">the raw data</a>. '
+        "There, repetition 0 is an engine's first turn, its warm-up; pictures and tables leave it out.</p>",
         machine(results),
         *pictures(results),
         *tables(results),
