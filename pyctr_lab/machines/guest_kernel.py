@@ -28,6 +28,7 @@ UNPACKED_BY = {".ko.xz": "lzma", ".ko.gz": "gzip"}  # modules of Python; .ko.zst
 MODULES = Path("/lib/modules")
 TREES = ("lib/modules", "usr/lib/modules")  # in a package: the latter since Debian 13
 BOOT = Path("/boot")
+SIGNED = b"~Module signature appended~\n"  # the last words of a signed module: kernel/module_signature.c
 SECTORS, PARAGRAPHS, MAGIC, VERSION = 0x1F1, 0x1F4, 0x202, 0x20E  # of a bzImage: Documentation/arch/x86/boot.rst
 
 
@@ -48,11 +49,17 @@ class GuestKernel:
                 content = read_module(files[name])
                 for needed in depends(content):
                     add(needed)
-                found[name] = content
+                found[name] = content if insists else unsigned(content)
 
+        insists = self.insists_on_signatures()
         for name in DRIVERS:
             add(name)
         return found
+
+    def insists_on_signatures(self) -> bool:
+        """Whether it takes no module that nobody has signed, as its configuration beside the image says."""
+        config = self.image.with_name(self.image.name.replace("vmlinuz", "config"))
+        return config.is_file() and "CONFIG_MODULE_SIG_FORCE=y\n" in config.read_text()
 
     def has_drivers(self) -> bool:
         """Whether each driver that a guest needs is there, as a module that we can read or built in."""
@@ -117,6 +124,18 @@ def read_module(path: Path) -> bytes:
         raise Unsupported(f"the module {path} is packed in a way that Python cannot unpack")
     unpacked: bytes = importlib.import_module(UNPACKED_BY[ending]).decompress(packed)
     return unpacked
+
+
+def unsigned(module: bytes) -> bytes:
+    """A module without the signature behind it, which an emulated processor verifies for a fifth of a guest's boot.
+
+    Debian's kernel takes it as it is, and notes that nobody vouched for it (Documentation/admin-guide/module-signing).
+    """
+    if not module.endswith(SIGNED):
+        return module
+    about = len(module) - len(SIGNED) - 12  # twelve bytes, of which the last four are the length of the signature
+    (length,) = struct.unpack_from(">I", module, about + 8)
+    return module[: about - length]
 
 
 def depends(module: bytes) -> list[str]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..errors import Unsupported
 from . import cpio
-from .guest_kernel import GuestKernel
+from .guest_kernel import GuestKernel, depends
 
 INIT = Path(__file__).with_name("init")
 PLACES = "/bin:/usr/bin:/usr/local/bin:/sbin:/usr/sbin"
-DIRECTORIES = ("bin", "sbin", "dev", "etc", "mnt", "modules", "proc", "root", "run", "sys", "tmp", "usr")
+DIRECTORIES = ("bin", "sbin", "dev", "etc", "etc/dev", "lib", "mnt", "proc", "root", "run", "sys", "tmp", "usr")
+MOUNTS = {"/dev": "devtmpfs", "/proc": "proc", "/sys": "sysfs", "/run": "tmpfs"}
+STREAMS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}  # for /dev, once it is mounted
 
 
 def make(kernel: GuestKernel, tree: Path | None = None) -> bytes:
@@ -46,9 +48,22 @@ def entries(kernel: GuestKernel, program: Path) -> Iterator[cpio.Entry]:
     yield cpio.file("bin/busybox", program.read_bytes(), executable=True)
     yield from (cpio.symlink(f"bin/{name}", "busybox") for name in applets(program))
     yield from (cpio.symlink(f"usr/{name}", f"../{name}") for name in ("bin", "sbin"))
-    modules = kernel.modules()
-    yield from (cpio.file(f"modules/{name}.ko", content) for name, content in modules.items())
-    yield cpio.file("modules/order", "".join(f"{name}.ko\n" for name in modules).encode())
+    yield cpio.file("etc/fstab", "".join(f"{kind} {place} {kind}\n" for place, kind in MOUNTS.items()).encode())
+    yield from (cpio.symlink(f"etc/dev/{name}", target) for name, target in STREAMS.items())
+    yield from drivers(kernel.tree.name, kernel.modules())
+
+
+def drivers(release: str, modules: Mapping[str, bytes]) -> Iterator[cpio.Entry]:
+    """The modules where modprobe(8) looks for them, what each of them needs, and the names of all for init."""
+    folder = f"lib/modules/{release}"
+    yield from map(cpio.directory, ("lib/modules", folder))
+    needs = ""
+    for name, content in modules.items():
+        yield cpio.file(f"{folder}/{name}.ko", content)
+        its = [f"{needed}.ko" for needed in depends(content) if needed in modules]
+        needs += f"{name}.ko: {' '.join(its)}\n"
+    yield cpio.file(f"{folder}/modules.dep", needs.encode())
+    yield cpio.file("etc/modules", "".join(f"{name}\n" for name in modules).encode())
 
 
 def busybox() -> Path:

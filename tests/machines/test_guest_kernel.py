@@ -41,6 +41,19 @@ def test_a_module_stands_behind_what_it_needs(tree: Path) -> None:
     assert modules["virtio_blk"] == module("virtio_ring")
 
 
+def test_a_signature_is_left_out_unless_the_kernel_insists(tree: Path) -> None:
+    signature = b"signature"
+    about = bytes(8) + len(signature).to_bytes(4, "big")
+    signed = module("virtio") + signature + about + guest_kernel.SIGNED
+    (tree / "a/virtio_ring.ko").write_bytes(signed)
+    kernel = GuestKernel(tree / "vmlinuz-6.1", tree)
+    assert kernel.modules()["virtio_ring"] == module("virtio")
+    (tree / "config-6.1").write_text("# CONFIG_MODULE_SIG_FORCE is not set\n")
+    assert kernel.modules()["virtio_ring"] == module("virtio")
+    (tree / "config-6.1").write_text("CONFIG_MODULE_SIG=y\nCONFIG_MODULE_SIG_FORCE=y\n")
+    assert kernel.modules()["virtio_ring"] == signed
+
+
 def test_a_driver_may_be_built_in_but_not_missing(tree: Path) -> None:
     kernel = GuestKernel(tree / "vmlinuz", tree)
     assert kernel.has_drivers()

@@ -18,15 +18,15 @@ def test_an_emulated_guest_is_told_how_fast_its_clock_runs() -> None:
     hardware = Hardware(256 << 20, 3, tsc_khz=2600000, machine="x86_64")
     assert hardware.command(FILES)[0] == "qemu-system-x86_64"
     assert options(hardware, "-m") == ["262144K"] and options(hardware, "-smp") == ["3"]
-    assert options(hardware, "-accel") == ["tcg"] and options(hardware, "-cpu") == ["max"]
-    assert "tsc_early_khz=2600000 tsc=reliable" in hardware.kernel_line()
+    assert options(hardware, "-accel") == ["tcg"] and options(hardware, "-cpu") == ["max,erms=off,fsrm=off,la57=off"]
+    assert "tsc_early_khz=2600000 tsc=reliable mitigations=off " in hardware.kernel_line()
     assert hardware.kernel_line().startswith("console=ttyS0 panic=-1 ")
 
 
 def test_a_guest_on_the_processor_itself_asks_the_host() -> None:
     hardware = Hardware(256 << 20, 1, "kvm", tsc_khz=2600000, machine="x86_64")
     assert options(hardware, "-accel") == ["kvm"] and options(hardware, "-cpu") == ["host"]
-    assert "tsc" not in hardware.kernel_line()
+    assert "tsc" not in hardware.kernel_line() and "mitigations" not in hardware.kernel_line()
 
 
 def test_an_arm_has_its_own_board() -> None:

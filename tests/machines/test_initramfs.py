@@ -27,8 +27,17 @@ def test_each_entry_stands_behind_its_directory(tmp_path: Path) -> None:
         if stat.S_ISDIR(entry.mode):
             seen.add(entry.name)
     content = {entry.name: entry.content for entry in entries}
-    assert content["bin/ls"] == b"busybox" and content["modules/order"] == b"virtio_blk.ko\n"
-    assert content["bin/busybox"] == program.read_bytes()
+    assert content["bin/ls"] == b"busybox" and content["bin/busybox"] == program.read_bytes()
+    assert content["etc/modules"] == b"virtio_blk\n" and content["etc/dev/stdout"] == b"fd/1"
+    assert content["etc/fstab"].startswith(b"devtmpfs /dev devtmpfs\n")
+
+
+def test_modprobe_is_told_what_each_driver_needs_but_for_what_is_built_in() -> None:
+    modules = {"failover": b"\0depends=\0", "virtio_net": b"\0depends=virtio-ring,failover\0"}
+    content = {entry.name: entry.content for entry in initramfs.drivers("6.1.0", modules)}
+    assert content["lib/modules/6.1.0/modules.dep"] == b"failover.ko: \nvirtio_net.ko: failover.ko\n"
+    assert content["lib/modules/6.1.0/failover.ko"] == modules["failover"]
+    assert content["etc/modules"] == b"failover\nvirtio_net\n"
 
 
 def test_a_tree_of_files_comes_with_it_each_behind_its_folder(tmp_path: Path) -> None:
