@@ -20,7 +20,7 @@ inside() { # WORD... : now as student, in a group of its own
     export PYCTR_LAB_QUICK=exec,ours,unshare,bubblewrap,runc # a machine in an emulated machine takes minutes
     cd "$course"
     # One process: two on two emulated processors are hardly quicker, for each test keeps several processes busy.
-    python -m pytest -p no:cacheprovider -o timeout=1200 --nbval-current-env --nbval-cell-timeout 900 \
+    python -m pytest -p no:cacheprovider -o timeout=1200 --durations=30 --nbval-current-env --nbval-cell-timeout 900 \
         --nbval-sanitize-with tests/nbval-sanitize.cfg "$@"
 }
 
