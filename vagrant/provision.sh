@@ -168,6 +168,11 @@ student() {
     fi
     # A folder that Vagrant mounted below it may have made the home before there was a user.
     own student $home
+    # Where the processor helps with machines inside this one, the lessons' machines take its help.
+    if getent group kvm >/dev/null && ! id -nG student | grep -qw kvm; then
+        usermod --append --groups kvm student
+        changed "student may use /dev/kvm"
+    fi
     grep -q '^student:' /etc/subuid && grep -q '^student:' /etc/subgid && return
     usermod --add-subuids 200000-265535 --add-subgids 200000-265535 student
     changed "student may use 65536 subordinate ids"

@@ -12,8 +12,8 @@ from .accelerator import Finding
 from .emulator import Emulator, Panicked
 from .hardware import Hardware
 
-SPOKEN = 4.0  # seconds in which a guest that runs on the processor itself has always something new to say
-SILENCE = 60.0  # the same for one that is emulated
+SPOKEN = 10.0  # seconds in which a guest says something new where KVM works, be that processor emulated itself
+SILENCE = 60.0  # the same where nobody doubts that it will
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,17 @@ class Booted:
     kvm: Finding
 
 
-def boot(start: Callable[[str], tuple[Emulator, float]], wanted: str | None) -> Booted:
-    """Starts a guest by `start`, which is given the accelerator. `wanted` is "kvm", "tcg", or None for the better one.
+def boot(start: Callable[[str, float], tuple[Emulator, float]], wanted: str | None) -> Booted:
+    """Starts a guest by `start`, which is given the accelerator and the seconds for which the guest may say nothing new.
+
+    `wanted` is "kvm", "tcg", or None for the better one.
 
     Where nobody has tried KVM since the host booted, this guest does.
     """
     finding = Finding(False, "it was not wanted") if wanted == "tcg" else accelerator.known()
     if finding is None:
         try:
-            emulator, seconds = start("kvm")
+            emulator, seconds = start("kvm", SPOKEN)
         except Panicked:
             accelerator.remember(Finding(True))
             raise
@@ -46,16 +48,22 @@ def boot(start: Callable[[str], tuple[Emulator, float]], wanted: str | None) -> 
         accelerator.remember(finding)
     if wanted == "kvm" and not finding.works:
         raise Unsupported(f"no guest runs under KVM here: {finding.reason}", hint='accelerator="tcg" needs no KVM')
-    return Booted(*start("kvm" if finding.works else "tcg"), finding)
+    return Booted(*start("kvm" if finding.works else "tcg", SILENCE), finding)
 
 
 def started(
-    lab: Lab, hardware: Hardware, contents: Mapping[str, bytes], files: Mapping[str, int], limit: float, name: str
+    lab: Lab,
+    hardware: Hardware,
+    contents: Mapping[str, bytes],
+    files: Mapping[str, int],
+    limit: float,
+    name: str,
+    silence: float,
 ) -> tuple[Emulator, float]:
     """A guest that has answered under the accelerator of this name; one that does not leaves nothing behind."""
     emulator = Emulator(lab, replace(hardware, accelerator=name), contents, files)
     try:
-        return emulator, emulator.await_answer(limit, SPOKEN if name == "kvm" else SILENCE)
+        return emulator, emulator.await_answer(limit, silence)
     except BaseException:
         emulator.kill()
         raise

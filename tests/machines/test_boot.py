@@ -9,7 +9,7 @@ import pytest
 
 from pyctr_lab import Gone, LabError, TimeExpired, Unsupported
 from pyctr_lab.machines import accelerator
-from pyctr_lab.machines.boot import boot
+from pyctr_lab.machines.boot import SILENCE, SPOKEN, boot
 from pyctr_lab.machines.emulator import Panicked
 
 
@@ -25,9 +25,11 @@ class Starts:
     def __init__(self, broken: LabError | None = None) -> None:
         self.broken = broken
         self.tried: list[str] = []
+        self.patience: list[float] = []
 
-    def __call__(self, name: str) -> tuple[Any, float]:
+    def __call__(self, name: str, silence: float) -> tuple[Any, float]:
         self.tried.append(name)
+        self.patience.append(silence)
         if name == "kvm" and self.broken:
             raise self.broken
         return name, 1.0
@@ -36,7 +38,7 @@ class Starts:
 def test_a_guest_that_speaks_is_the_proof() -> None:
     starts = Starts()
     assert boot(starts, None).emulator == "kvm" and boot(starts, None).emulator == "kvm"  # type: ignore[comparison-overlap]
-    assert starts.tried == ["kvm", "kvm"]
+    assert starts.tried == ["kvm", "kvm"] and starts.patience == [SPOKEN, SILENCE]
 
 
 @pytest.mark.parametrize("why", [TimeExpired("silent"), Gone("by SIGABRT"), Unsupported("QEMU gave up")])

@@ -75,3 +75,10 @@ def test_bundles_are_used_where_they_lie(ruby, tmp_path: Path) -> None:
     (tmp_path / "wheels").mkdir()
     script = SAY + "say({ 'PYCTR_WHEELS' => ARGV[0] }) { |asked| asked.wheels }"
     assert ruby(script, tmp_path / "wheels") == [str(tmp_path / "wheels")]
+
+
+def test_an_emulated_processor_is_one_that_numpy_and_kvm_can_use(ruby) -> None:
+    shown = "say({ 'PYCTR_CPU_MODEL' => model }) { |asked| [asked.cpu_model, asked.cpu_features] }"
+    default, other = ruby(SAY + "['', 'Nehalem'].each { |model| " + shown + " }")
+    assert default[0] == "Opteron_G3" and {"sse4.2", "ssse3", "npt"} <= default[1].keys()
+    assert other == ["Nehalem", {}]
