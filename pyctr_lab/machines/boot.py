@@ -26,7 +26,7 @@ class Booted:
 
 
 def boot(start: Callable[[str, float], tuple[Emulator, float]], wanted: str | None) -> Booted:
-    """Starts a guest by `start`, which is given the accelerator and the seconds for which the guest may say nothing new.
+    """Starts a guest by `start`, which is told the accelerator, and within which seconds it must say something new.
 
     `wanted` is "kvm", "tcg", or None for the better one.
 
