@@ -105,7 +105,10 @@ class Choices(Wants):
         if missing(given if pairs is None else list(pairs.values())):
             return None
         if pairs is None:
-            split = [plain_name(part).partition("=")[::2] for part in parts(given)]
+            texts = [plain_name(part) for part in parts(given)]
+            if not all("=" in text for text in texts):
+                raise NotAnAnswer("wanted is a dict, with one choice for each name: {name: choice, ...}")
+            split = [text.partition("=")[::2] for text in texts]
             pairs = dict(split)
             if len(pairs) != len(split):
                 raise NotAnAnswer(f"a name has two choices; wanted is one for each, of {', '.join(self.choices)}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..errors import Gone
+from ..errors import BadInput, Gone
 from .answers import Answer, Wants
 from .page import Page
 from .scene import Scene
@@ -42,7 +42,11 @@ class Ground:
     held: dict[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Container:
-        return self.boxes[name]
+        if name in self.boxes:
+            return self.boxes[name]
+        group = f"ground.groups[{name!r}] is a control group"
+        hint = group if name in self.groups else f"there is {', '.join(self.boxes) or 'none'}"
+        raise BadInput(f"the ground has no container {name!r}", hint=hint)
 
     @property
     def box(self) -> Container:

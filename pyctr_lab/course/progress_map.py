@@ -13,7 +13,7 @@ from .verdict import State
 #: Number, title and minutes of each lesson of the course.
 LESSONS = (
     ("00", "Start here", 10), ("01", "The kernel and its processes", 40), ("02", "Virtual machines", 40),
-    ("03", "Namespaces", 90), ("04", "Control groups", 60), ("05", "Network", 60), ("06", "Images and layers", 60),
+    ("03", "Namespaces", 90), ("04", "Control groups", 90), ("05", "Network", 60), ("06", "Images and layers", 60),
     ("07", "A whole container", 60), ("08", "Engines", 60), ("09", "Virtual machine or container", 45),
     ("10", "Why containers", 60), ("11", "Orchestration", 90), ("12", "Capstone", 60),
 )  # fmt: skip

@@ -67,7 +67,8 @@ def check_memory(memory: int | str) -> int:
     """In bytes: between what Linux needs to start and what the host has."""
     asked = size.parse(memory, what="memory")
     if asked < size.parse(LEAST):
-        raise BadInput(f"memory={memory!r} is too little for Linux to start in", hint=f"give it {LEAST} or more")
+        unit = " bytes" if isinstance(memory, int) else ""
+        raise BadInput(f"memory={memory!r}{unit} is too little for Linux to start in", hint=f'write "{LEAST}" or more')
     has = host_memory()
     if asked > has:
         raise BadInput(f"memory={memory!r} is more than this machine has", hint=f"it has {has >> 20}M")

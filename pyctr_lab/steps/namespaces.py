@@ -81,7 +81,7 @@ class JoinNamespace(Step):
 
     def __post_init__(self) -> None:
         known_kind(self.kind)
-        number(self.pid, "a process id", least=1)
+        number(self.pid, "a process id (.pid, as lab.host sees it)", least=1)
 
     @property
     def touches(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -79,6 +79,11 @@ def test_choices_that_cannot_be_read_say_what_is_wanted(given: object) -> None:
         FITS.read(given)
 
 
+def test_choices_without_names_are_told_to_be_a_dict() -> None:
+    with pytest.raises(NotAnAnswer, match="wanted is a dict"):
+        FITS.read(["machine", "container"])
+
+
 def test_a_choice_is_plain_data_whatever_it_claims() -> None:
     (pair,) = FITS.read({Sly("a"): "machine"})  # type: ignore[misc]
     assert type(pair) is str

@@ -26,7 +26,8 @@ def test_what_is_no_size_is_no_memory(memory: Any) -> None:
 
 
 def test_too_little_and_too_much_memory_are_named() -> None:
-    assert "give it 96M or more" in refused(memory="8M")
+    assert 'write "96M" or more' in refused(memory="8M")
+    assert "memory=100 bytes is too little" in refused(memory=100)
     assert "more than this machine has (it has " in refused(memory="900T")
 
 

@@ -53,7 +53,8 @@ class MachineToOrder(OfMachines):
         Misconception(
             "M3",
             "Each thread of QEMU's is a processor of the guest.",
-            """QEMU has two threads or more for itself, besides one for each processor. Ask the guest: nproc.""",
+            """It has too few processors. Where nothing is said of `cpus`, it is 1. And the threads of QEMU do not count
+            them: it has two or more for itself, besides one for each processor. Ask the guest: nproc.""",
             lambda scene, answer: any(
                 size(pid) == wanted(scene) and cpus_of(pid) == scene.values["cpus"] - 2 for pid in newcomers(scene)
             ),

@@ -57,8 +57,9 @@ class FirstAndRoot(Exercise):
         Misconception(
             "M4",
             "Any map that is written makes root.",
-            """A map is written, but uid 0 is not on its left side: inside, the process is another user. The left
-            number is who it is inside, the right one who that is outside.""",
+            """A map is written, and by it the process is not 0 inside, but another user. The left number is who it is
+            inside; the right one is who that is outside, and must be the process's own there. A map is written once:
+            for another one, begin again.""",
             lambda scene, answer: bool(scene.uid_map(box(scene))) and inner_uid(scene) != 0,
             lambda ground: mapped_elsewhere(ground),
         ),

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import statistics
-import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -93,7 +92,7 @@ class Together(Exercise):
     def setup(self, ground: Ground) -> None:
         ship = ground.add(ground.values["box"])
         sizes = [str(ground.values["shared"]), *map(str, ground.values["own"])]
-        crew_ = ground.programs["crew"] = ship.start([sys.executable, "-I", "-S", "-c", CREW, *sizes])
+        crew_ = ground.programs["crew"] = ship.start(["python3", "-I", "-S", "-c", CREW, *sizes])
         least = ground.values["shared"] + sum(ground.values["own"])  # MiB: all have what they wanted
         until(lambda: total(ground.scene(), "Pss") >= least or crew_.poll() is not None, 60)
 
