@@ -9,11 +9,11 @@ from ..errors import LabError, Unsupported
 from ..runtime import Lab
 from . import accelerator
 from .accelerator import Finding
-from .emulator import Emulator, Panicked
+from .emulator import Emulator, Panicked, Silent
 from .hardware import Hardware
 
 SPOKEN = 10.0  # seconds in which a guest says something new where KVM works, be that processor emulated itself
-SILENCE = 60.0  # the same where nobody doubts that it will
+SILENCE = 30.0  # the same where nobody doubts that it will
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ def boot(start: Callable[[str, float], tuple[Emulator, float]], wanted: str | No
 
     `wanted` is "kvm", "tcg", or None for the better one.
 
-    Where nobody has tried KVM since the host booted, this guest does.
+    Where nobody has tried KVM since the host booted, this guest does. One that falls silent where guests are known to
+    come to speak is begun again, once: before QEMU 8.1 one emulated processor may translate an instruction that another
+    is just writing over, and keep the old one for ever. The kernel writes over its own as it boots.
     """
     finding = Finding(False, "it was not wanted") if wanted == "tcg" else accelerator.known()
     if finding is None:
@@ -48,7 +50,12 @@ def boot(start: Callable[[str, float], tuple[Emulator, float]], wanted: str | No
         accelerator.remember(finding)
     if wanted == "kvm" and not finding.works:
         raise Unsupported(f"no guest runs under KVM here: {finding.reason}", hint='accelerator="tcg" needs no KVM')
-    return Booted(*start("kvm" if finding.works else "tcg", SILENCE), finding)
+    name = "kvm" if finding.works else "tcg"
+    try:
+        emulator, seconds = start(name, SILENCE)
+    except Silent:
+        emulator, seconds = start(name, SILENCE)
+    return Booted(emulator, seconds, finding)
 
 
 def started(

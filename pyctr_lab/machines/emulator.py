@@ -23,6 +23,10 @@ class Panicked(Gone):
     """The guest's kernel gave up. It had come to speak before."""
 
 
+class Silent(TimeExpired):
+    """The guest has said nothing new for too long."""
+
+
 class Emulator:
     """A QEMU process. Its guest may still be silent."""
 
@@ -51,7 +55,7 @@ class Emulator:
     def await_answer(self, limit: float, silence: float) -> float:
         """Waits for the guest's first answer; seconds from the start of QEMU till then.
 
-        Raises TimeExpired after `limit` seconds, or when the console has said nothing new for `silence` seconds;
+        Raises TimeExpired after `limit` seconds, Silent when the console has said nothing new for `silence` seconds;
         Gone or Unsupported when the process has ended.
         """
         said, since = 0, self.began
@@ -59,8 +63,10 @@ class Emulator:
             while not self.ports.answered(GLANCE):
                 now, size = time.monotonic(), len(self.console)
                 said, since = (size, now) if size != said else (said, since)
-                if now - self.began > limit or now - since > silence:
+                if now - self.began > limit:
                     raise TimeExpired(self.story(f"the guest had not answered after {now - self.began:.0f} s"))
+                if now - since > silence:
+                    raise Silent(self.story(f"the guest has been silent for {now - since:.0f} s"))
         except ConnectionError:
             raise self.why_it_ended("before it answered") from None
         return time.monotonic() - self.began

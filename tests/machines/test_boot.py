@@ -10,7 +10,7 @@ import pytest
 from pyctr_lab import Gone, LabError, TimeExpired, Unsupported
 from pyctr_lab.machines import accelerator
 from pyctr_lab.machines.boot import SILENCE, SPOKEN, boot
-from pyctr_lab.machines.emulator import Panicked
+from pyctr_lab.machines.emulator import Panicked, Silent
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +65,30 @@ def test_who_wants_tcg_gets_it_untried() -> None:
     starts = Starts(TimeExpired("silent"))
     boot(starts, "tcg")
     assert starts.tried == ["tcg"] and accelerator.known() is None
+
+
+class Hanging(Starts):
+    """Guests of which the first `silent` say nothing."""
+
+    def __init__(self, silent: int) -> None:
+        super().__init__()
+        self.silent = silent
+
+    def __call__(self, name: str, silence: float) -> tuple[Any, float]:
+        started = super().__call__(name, silence)
+        if len(self.tried) <= self.silent:
+            raise Silent(f"guest {len(self.tried)}")
+        return started
+
+
+def test_one_that_hangs_is_begun_again() -> None:
+    starts = Hanging(1)
+    assert boot(starts, "tcg").emulator == "tcg"  # type: ignore[comparison-overlap]
+    assert starts.tried == ["tcg", "tcg"]
+
+
+def test_but_only_once() -> None:
+    starts = Hanging(2)
+    with pytest.raises(Silent, match="guest 2"):
+        boot(starts, "tcg")
+    assert starts.tried == ["tcg", "tcg"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab import Lab, Machine, TimeExpired, Unsupported
-from pyctr_lab.machines import demands, hardware, initramfs
-from pyctr_lab.machines.emulator import Panicked
+from pyctr_lab.machines import boot, demands, hardware, initramfs
+from pyctr_lab.machines.emulator import Panicked, Silent
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +34,14 @@ def test_a_guest_that_panics_tells_its_last_words(lab: Lab, tmp_path: Path, monk
 def test_a_guest_that_does_not_answer_in_time_is_ended(lab: Lab) -> None:
     with pytest.raises(TimeExpired, match="the guest had not answered after "):
         Machine(lab=lab, timeout=0.3)
+
+
+def test_one_that_has_nothing_more_to_say_is_ended(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "init").write_text("#!/bin/sh\necho I wait\nread never </dev/console\n")
+    monkeypatch.setattr(initramfs, "INIT", tmp_path / "init")
+    monkeypatch.setattr(boot, "SILENCE", 3.0)
+    with pytest.raises(Silent, match=r"the guest has been silent for 3 s, after these last words:"):
+        Machine(lab=lab, accelerator="tcg")
 
 
 def test_what_qemu_complains_of_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
