@@ -82,6 +82,7 @@ step() {
         say "$title: passed ($(($(date +%s) - start)) s)$(gist "$log")"
     else
         echo "$title" >>"$place/failed"
+        first_failure "$log"
         shown "$log" | tail -n 60
         say "$title: FAILED ($(($(date +%s) - start)) s)"
     fi
@@ -92,6 +93,11 @@ need_all() { [ ! -s "$place/failed" ] || exit 1; }
 
 # Without the pictures of progress, which overwrite themselves.
 shown() { tail -c 20000 "$1" | tr '\r' '\n' | grep -v 'Progress: '; }
+
+# Where pytest begins to tell of what failed: its end lists names and durations only.
+first_failure() { # LOG
+    tr '\r' '\n' <"$1" | sed -n '/^=* FAILURES =*$/,/^=* slowest /p' | head -n 80
+}
 
 # What its last line counts, if it does.
 gist() { # LOG
