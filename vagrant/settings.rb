@@ -49,8 +49,10 @@ module PyctrLab
       whole("PYCTR_MEMORY", default: 2048, from: 512, to: 1_048_576, unit: "MiB")
     end
 
-    def cpus
-      whole("PYCTR_CPUS", default: 2, from: 1, to: 256, unit: "cores")
+    # An emulated processor has no companion: machines of lesson 02 that ran on two of them at once ended in triple
+    # faults, and took this machine with them (QEMU 7.2). And one is about as quick as two.
+    def cpus(emulated: false)
+      whole("PYCTR_CPUS", default: emulated ? 1 : 2, from: 1, to: 256, unit: "cores")
     end
 
     def port

@@ -59,6 +59,11 @@ def test_what_is_empty_is_as_good_as_unset(ruby) -> None:
     assert unset == empty == [2048, 2, 8888, 1, None, None]
 
 
+def test_an_emulated_processor_is_alone_unless_somebody_asks(ruby) -> None:
+    script = "[{}, { 'PYCTR_CPUS' => '4' }].each { |env| say(env) { |asked| asked.cpus(emulated: true) } }"
+    assert ruby(SAY + script) == [1, 4]
+
+
 def test_each_provider_shares_the_folder_its_own_way(ruby) -> None:
     script = (
         SAY + "%w[libvirt virtualbox vmware_desktop parallels].each { |name| say({}) { |it| it.folder_for(name) } }"
