@@ -293,11 +293,12 @@ def interpreter(machine: Machine) -> list[Finding]:
     """Root's lab lets root go; an interpreter in root's own home cannot be read from then on."""
     if machine.uid != 0:
         return fine("interpreter", "yours, and readable")
-    way = Path(os.path.realpath(machine.python)).parents
+    name, place = Path(machine.python), Path(os.path.realpath(machine.python))
+    way = (*name.parents, *place.parents)
     closed = [str(folder) for folder in way if machine.has(str(folder)) and not _open_to_all(machine, folder)]
     if not closed:
         return fine("interpreter", "readable by everyone")
-    why = f"{closed[-1]} is closed to others: a lab of root's cannot start {Path(machine.python).name} from there"
+    why = f"{min(closed, key=len)} is closed to others: a lab of root's cannot start {name.name} from there"
     return [Finding("interpreter", "limited", f"{why}; programs use /usr/bin/python3")]
 
 

@@ -198,6 +198,14 @@ def test_roots_own_interpreter(tmp_path: Path) -> None:
     assert "interpreter" not in troubles(machine(tmp_path, python="/root/bin/python3"))
 
 
+def test_a_name_in_a_closed_folder_is_closed_wherever_it_leads(tmp_path: Path) -> None:
+    link = tmp_path / "closed/python3"
+    link.parent.mkdir(mode=0o700)
+    link.symlink_to("/usr/bin/python3")
+    here = replace(machine(tmp_path, uid=0, python=str(link)), root=Path("/"))
+    assert "is closed to others" in diagnoses.interpreter(here)[0].why
+
+
 def test_room_and_hardware(tmp_path: Path) -> None:
     (tmp_path / "dev").mkdir(exist_ok=True)
     poor = machine(tmp_path, {"/proc/meminfo": "MemAvailable: 200000 kB\n"}, free_bytes=lambda: 100 << 20)
