@@ -43,7 +43,7 @@ def growth(samples: Sequence[Sample], *, promised: int) -> Picture:
     return chart(
         curve,
         title=title(samples, promised),
-        subtitle="QEMU's process as the host sees it (Pss in /proc/PID/smaps_rollup), after each change in the guest",
+        subtitle="QEMU's whole process as the host sees it, its own memory too (Pss of /proc/PID/smaps_rollup)",
         twin=f"Promised {promised / MIB:.0f} MiB. " + "; ".join(
             f"{inside:.0f} MiB in the guest's files: the process takes {outside:.0f} MiB"
             for inside, outside in zip(written, taken, strict=True)
