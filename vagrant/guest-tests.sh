@@ -19,7 +19,7 @@ inside() { # WORD... : now as student, in a group of its own
     export PYCTR_LAB_RUNS=6       # of what is done many times elsewhere: another kernel shows at once
     export PYCTR_LAB_QUICK=exec,ours,unshare,bubblewrap,runc # ten boots in this machine would take minutes
     cd "$course"
-    # One process: two on two emulated processors are hardly quicker, for each test keeps several processes busy.
+    # One process: the machine may have one emulated processor, and each test keeps several processes busy.
     python -m pytest -p no:cacheprovider -o timeout=1200 --durations=30 --nbval-current-env --nbval-cell-timeout 900 \
         --nbval-sanitize-with tests/nbval-sanitize.cfg "$@"
 }

@@ -34,7 +34,8 @@ class Machine:
     /dev/vda and outlives it; with a `disk_size` it is made where it is not there. `lab` is the lab whose process QEMU
     becomes: else the newest, else one of its own. `kernel` is another kernel than the one that is found. What is
     in the folder `files` the guest finds below its `/`, but for what is there already. `accelerator` is "kvm" or "tcg",
-    else KVM where guests are known to run under it. `timeout`: seconds until the guest must answer.
+    else KVM where guests are known to run under it. `timeout`: seconds until the guest must answer;
+    one that falls silent is begun again once, and has them anew.
 
     `boot_seconds` is the time from the start of QEMU to the guest's first answer; `kvm` is what is known of KVM here:
     whether it `.works`, and if not the `.reason`.
