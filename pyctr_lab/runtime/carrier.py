@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -125,6 +125,7 @@ class Carrier:
     def _send(self, calls: Sequence[Call], descriptors: Mapping[str, int]) -> None:
         if self.closed:
             raise Gone("the process has ended")
+        refuse_unknown(calls, descriptors)
         self._settle()
         message = marshal.dumps((str(self._number + 1), tuple(descriptors), list(map(on_the_wire, calls))))
         if len(message) > MESSAGE:
@@ -215,7 +216,33 @@ def _plain(arg: Argument) -> Any:
             return bytes(arg)
         case tuple():
             return tuple(map(_plain, arg))
-    return arg
+        case str() | None:
+            return arg
+    raise BadInput(f"a system call takes numbers, text, bytes and tuples of them, not {type(arg).__name__}: {arg!r}")
+
+
+def refuse_unknown(calls: Iterable[Call], descriptors: Iterable[str] = ()) -> None:
+    """Raises BadInput where a call refers to a result that none before it has, for the launcher to put there."""
+    known = set(descriptors)
+    for call in calls:
+        unknown = next((name for name in references(call.args) if name not in known), None)
+        if unknown is not None:
+            raise BadInput(
+                f"{call.bare()}: no call before it in this list has a result named {unknown}",
+                hint=f'name one, .named("{unknown}"), and have both made in one list',
+            )
+        known.add(call.result)
+
+
+def references(args: Iterable[Argument]) -> list[str]:
+    """The names of the results that arguments refer to, however deep."""
+    found = []
+    for arg in args:
+        if isinstance(arg, Ref):
+            found.append(arg.name)
+        elif isinstance(arg, tuple):
+            found += references(arg)
+    return found
 
 
 def answered(calls: Sequence[Call], lines: Sequence[str]) -> Iterator[Answer]:

@@ -20,10 +20,10 @@ from ..errors import Busy, Gone
 from ..kernel import constants as k
 from ..kernel import numbers
 from ..kernel.calls import Answer, Call, futex_wait, futex_wake
-from ..kernel.spelling import Argument, Ref
+from ..kernel.spelling import Ref
 from ..steps import Birth
 from . import loop
-from .carrier import EXECS, Carrier, answered, ended, on_the_wire, readable
+from .carrier import EXECS, Carrier, answered, ended, on_the_wire, readable, references, refuse_unknown
 from .story import Told
 
 GATE = Ref("gate")  # a word of the launcher's memory, where the process waits for what is done from outside
@@ -148,6 +148,7 @@ class Newborn:
 @lru_cache(maxsize=64)
 def laid_out(outside: tuple[Call, ...], common: tuple[Call, ...]) -> tuple[str, bytes]:
     """What starts of a recipe have in common: why the loop cannot carry it (nothing if it can), and marshal's form."""
+    refuse_unknown(common)
     why = unfit(outside, common)
     return why, b"" if why else marshal.dumps(list(map(numbered, common)))
 
@@ -164,16 +165,11 @@ def unfit(outside: Iterable[Call], inside: Iterable[Call]) -> str:
             return f"{call.name} is not one of the calls that the loop makes"
         if call.name == "prctl" and call.args[0] not in OWN:
             return f"{call.bare()} may concern the memory that it shares"
-        if any(isinstance(arg, tuple) and has_reference(arg) for arg in call.args):
+        if any(references(arg) for arg in call.args if isinstance(arg, tuple)):
             return f"{call.bare()} has a result within a structure"
         if any(not 0 < errno < MASK for errno in call.accept):
             return f"{call.bare()} may fail in more ways than the loop can tell"
     return ""
-
-
-def has_reference(arg: Argument) -> bool:
-    """Whether a result of an earlier call is in it, however deep."""
-    return isinstance(arg, Ref) or (isinstance(arg, tuple) and any(map(has_reference, arg)))
 
 
 def numbered(call: Call) -> tuple[Any, ...]:

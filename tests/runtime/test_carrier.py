@@ -7,7 +7,7 @@ import pytest
 
 from pyctr_lab import BadInput, Container, Gone, Lab, TimeExpired
 from pyctr_lab.errors import Busy
-from pyctr_lab.kernel import Ref, close, getpid, kill, openat, uname, write
+from pyctr_lab.kernel import Call, Ref, close, getpid, kill, openat, uname, write
 from pyctr_lab.runtime.carrier import ended, readable
 
 
@@ -32,6 +32,21 @@ def test_a_list_that_no_message_takes_is_refused(box: Container) -> None:
     with pytest.raises(BadInput, match="a message takes"):
         box.carrier.ask([write(1, "x" * 200_000)])
     assert box.carrier.ask([getpid()])[0].result == box.pid, "nothing has happened"
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        ([close(Ref("fd"))], r"close\(fd\): no call before it in this list has a result named fd"),
+        ([close(Ref("fd")), openat("/dev/null")], "no call before it"),
+        ([Call("mount", (("there", (Ref("deep"),)),))], "a result named deep"),
+        ([Call("close", (1.5,))], "not float: 1.5"),
+    ],
+)
+def test_what_no_launcher_could_carry_out_is_refused(box: Container, calls: object, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        box.carrier.ask(calls)  # type: ignore[arg-type]
+    assert box.carrier.ask([getpid()])[0].result == box.pid, "it lives, and nothing has happened"
 
 
 def test_no_answer_in_time_then_busy_then_the_late_answer_is_skipped(box: Container, lab: Lab) -> None:

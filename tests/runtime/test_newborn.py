@@ -20,15 +20,15 @@ from typing import TypeAlias
 import pytest
 
 from pyctr_lab import Lab, Limits, Recipe, Run, steps
-from pyctr_lab.errors import CallError, Gone
+from pyctr_lab.errors import BadInput, CallError, Gone
 from pyctr_lab.kernel import proc
-from pyctr_lab.kernel.calls import Call, chdir, fork, mkdirat, openat, prctl, setresuid, write
+from pyctr_lab.kernel.calls import Call, chdir, close, fork, mkdirat, openat, prctl, setresuid, write
 from pyctr_lab.kernel.constants import FUTEX_WAIT_PRIVATE, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS
 from pyctr_lab.kernel.spelling import Ref, Struct
 from pyctr_lab.runtime import loop
 from pyctr_lab.runtime.carrier import ended
 from pyctr_lab.runtime.newborn import has_become_a_program, laid_out, unfit
-from pyctr_lab.steps import Birth
+from pyctr_lab.steps import Birth, Step
 
 Both: TypeAlias = Callable[[Callable[[Lab], Run]], tuple[object, ...]]
 WISH = "a test wants it so"
@@ -372,11 +372,18 @@ def test_a_python_child_has_a_story_too(plain: Lab) -> None:
 
 
 # --- why not
+class Astray(Step):
+    """A step of somebody's own, with a slip in it."""
+
+    def calls(self) -> list[Call]:
+        return [close(Ref("elsewhere"))]
+
+
 UNFIT = {
     "setresuid is not one of the calls": [setresuid(0)],
     "fork is not one of the calls": [fork()],
     "may concern the memory that it shares": [prctl(PR_SET_DUMPABLE, 1)],
-    "a result within a structure": [Call("ioctl", (1, 2, Struct(fd=Ref("fd"))))],
+    "a result within a structure": [openat("/"), Call("ioctl", (1, 2, Struct(fd=Ref("fd"))))],
     "more ways than the loop can tell": [chdir("/").accepting(130)],
     "in the midst of its own calls": [chdir("/").from_outside()],
 }
@@ -386,6 +393,12 @@ UNFIT = {
 def test_what_the_loop_cannot_carry_a_python_child_does(why: str) -> None:
     assert why in unfit([], UNFIT[why])
     assert why in laid_out((), tuple(UNFIT[why]))[0]
+
+
+def test_a_reference_to_nothing_is_refused_before_anything_is_born(quick: Lab) -> None:
+    with pytest.raises(BadInput, match="a result named elsewhere"):
+        quick.run(["true"], recipe=Recipe([*quick.recipe(), Astray()]))
+    assert quick.run(["echo", "well"]).stdout == "well\n"
 
 
 def test_a_number_that_is_told_from_outside_must_be_known() -> None:
