@@ -18,7 +18,7 @@ from ..kernel import proc
 from ..kernel.calls import Answer, Call, pidfd_open, setns, write
 from ..kernel.constants import KIND_FLAGS
 from ..kernel.spelling import Ref
-from ..steps import ENVIRONMENT, NAMES, ControlGroup, Environment, Step
+from ..steps import ENVIRONMENT, NAMES, ControlGroup, Environment, Step, refusals
 from .carrier import EXECS, Carrier, ended
 from .program import Program, Run, words
 from .step_result import StepResult
@@ -108,11 +108,18 @@ class Container:
         try:
             answers = self.carry(calls) if calls else []
         except CallError as why:
+            why.hint = self._out_of_order(step) or why.hint
             self.history.append(StepResult(step, why.answers))
             raise
         result = StepResult(step, tuple(answers))
         self.history.append(result)
         return result
+
+    def _out_of_order(self, step: Step) -> str:
+        """Why the step cannot work behind those that the process has taken; nothing if they are not the reason."""
+        taken = [result.step for result in self.history if not any(answer.failed for answer in result.calls)]
+        found = refusals([*taken, step], shared=[step.changes])
+        return found[-1].advice if found and found[-1].index == len(taken) else ""
 
     def _refuse_harm(self, step: Step, shared: str | None) -> None:
         if not isinstance(step, Step):

@@ -61,8 +61,12 @@ class Refusal:
     kind: str = ""  # the namespace kind that would be changed in the lab itself
 
     def __str__(self) -> str:
-        where = f"step {self.index + 1}, {self.step.title}"
-        return f"{where}, needs “{self.needs}” before it: {self.reason}" if self.needs else f"{where}: {self.reason}"
+        return f"step {self.index + 1}, {self.step.title}{', ' if self.needs else ': '}{self.advice}"
+
+    @property
+    def advice(self) -> str:
+        """What is out of order, without the step's name."""
+        return f"needs “{self.needs}” before it: {self.reason}" if self.needs else self.reason
 
 
 def own(step: Step, kind: str) -> bool:

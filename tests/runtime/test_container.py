@@ -91,6 +91,22 @@ def test_a_bare_call_says_what_the_kernel_says(box: Container) -> None:
     assert refused.value.errno == EPERM and "owns this UTS" in refused.value.hint
 
 
+def test_a_step_out_of_order_says_what_it_needs(box: Container) -> None:
+    """Of the guesses that the errno allows, the one that is so."""
+    with pytest.raises(CallError) as refused:
+        box.apply(steps.IdMaps())
+    assert refused.value.errno == EPERM
+    assert refused.value.hint.startswith("needs “user namespace” before it: ids are mapped from one")
+    box.apply(steps.NewNamespace("user"))
+    box.apply(steps.IdMaps(count=1))
+    with pytest.raises(CallError) as refused:
+        box.apply(steps.IdMaps(count=1))
+    assert refused.value.hint == "each map is written once (EPERM)"
+    with pytest.raises(CallError) as refused:
+        box.apply(steps.Chroot("/no/such/place"))
+    assert refused.value.hint == "", "its place in the list is not the reason"
+
+
 def test_no_step_is_refused_with_a_way_out(box: Container) -> None:
     with pytest.raises(BadInput, match=r"\.call"):
         box.apply(unshare(CLONE_NEWIPC))  # type: ignore[arg-type]
