@@ -196,6 +196,8 @@ class Cgroup:
             return "its processes use more than that, and the kernel could not take it from them"
         if why.errno == ENODEV:
             return "there is no such disk"
+        if why.errno == EINVAL and setting.file == "cpu.cfs_quota_us":
+            return "version 1 lets no group have more of a core than the one above it, or less than one inside it"
         if why.errno == EINVAL and setting.file in SWAPPED:
             return "memory and swap together cannot be less than memory"
         return ""

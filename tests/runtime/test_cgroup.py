@@ -103,6 +103,19 @@ def test_processors(lab: Lab, group: Cgroup) -> None:
         assert os.sched_getaffinity(box.host_pid) == os.sched_getaffinity(0)
 
 
+def test_a_share_above_that_of_the_group_outside(lab: Lab, group: Cgroup) -> None:
+    """Version 2 takes it, and the smaller one acts; version 1 refuses."""
+    group.limit(cpus=0.5)
+    with group.child("inner", cpus=0.25) as inner:
+        try:
+            inner.limit(cpus=0.75)
+        except GroupError as why:
+            assert why.errno == EINVAL and "than the one above it" in why.hint and "\n" not in str(why)
+            assert inner.cpu_max == 0.25
+        else:
+            assert inner.cpu_max == 0.75
+
+
 def test_a_limit_below_what_is_in_use(lab: Lab, group: Cgroup, box: Container) -> None:
     """Version 2 takes the memory, and kills if need be; version 1 refuses."""
     group.add(box)
