@@ -15,12 +15,13 @@ from types import FrameType
 from . import __version__
 from .errors import CallError, LabError
 from .kernel.calls import Call
+from .kernel.proc import status
 from .runtime import Lab, Program, Run, loop
 from .runtime import clean as clean_up
 from .runtime.carrier import EXECS
 from .runtime.step_result import costed, folded
 from .runtime.streams import Streams
-from .steps import ControlGroup, Limits, default
+from .steps import ControlGroup, Limits, MinimalDev, Recipe, default
 
 MEASURED = ("startup", "memory", "density", "overhead", "all")
 QUICK = 4.0  # seconds for each experiment: enough to see the order, not to quote
@@ -165,12 +166,18 @@ def in_terminal(lab: Lab, arguments: argparse.Namespace, limits: Limits | None) 
 
     ours, theirs = pty.openpty()
     try:
-        streams = Streams(terminal=theirs)
+        os.fchown(theirs, int(status(lab.host.host_pid)["Uid"].split()[0]), -1)  # it is root's, inside
+        streams, made = Streams(terminal=theirs), with_console(lab.recipe(arguments.hostname), os.ttyname(theirs))
         os.close(theirs)
-        program = lab.launch(arguments.argv, streams, recipe=lab.recipe(arguments.hostname), limits=limits)
+        program = lab.launch(arguments.argv, streams, recipe=made, limits=limits)
         return exit_status(relay(program, ours, 0 if arguments.interactive else os.open(os.devnull, os.O_RDONLY)))
     finally:
         os.close(ours)
+
+
+def with_console(recipe: Recipe, terminal: str) -> Recipe:
+    """The same, and its /dev shows a terminal: programs that ask for the name of theirs, as tty(1) does, find it."""
+    return Recipe(replace(step, console=terminal) if isinstance(step, MinimalDev) else step for step in recipe)
 
 
 def explained(lab: Lab, arguments: argparse.Namespace, limits: Limits | None) -> int:

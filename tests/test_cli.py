@@ -165,6 +165,8 @@ def test_an_interactive_terminal() -> None:
         os.execv(sys.executable, [*COMMAND, "run", "-it", "--", "bash", "--norc", "-i"])
     try:
         until(ours, b"# ")
+        os.write(ours, b"echo it-is-$(tty > /dev/console; tty)\n")
+        until(ours, b"it-is-/dev/console")
         os.write(ours, b"sh -c 'stty size > /dev/null && echo is-a-$((6*7))-tty; exec sleep 1000'\n")
         until(ours, b"is-a-42-tty")
         os.write(ours, b"\x03")  # a signal at the far end only: sleep dies, the shell does not

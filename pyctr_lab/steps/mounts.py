@@ -192,9 +192,17 @@ class MinimalDev(MountStep):
     """Make a /dev with the few devices that every program expects; each is bound, for no container may create one."""
 
     target: str = "/dev"
+    console: str = ""  # a terminal below the host's /dev, for a program that runs in one: it finds it as /dev/console
 
     def __post_init__(self) -> None:
         path(self.target, "a mount point")
+        if self.console and not text(self.console, "a terminal").startswith("/dev/"):
+            raise BadInput(f"a terminal is a file below /dev, not {self.console!r}")
+
+    @property
+    def devices(self) -> dict[str, str]:
+        """Which device of the host's /dev stands under which name."""
+        return {**{name: name for name in DEVICES}, **({"console": self.console[5:]} if self.console else {})}
 
     @property
     def hides(self) -> bool:
@@ -208,9 +216,9 @@ class MinimalDev(MountStep):
             mkdirat(self.target).accepting(EEXIST),
             mount("tmpfs", self.target, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k"),
         ]
-        for name in DEVICES:
+        for name, device in self.devices.items():
             place = f"{self.target}/{name}"
-            made += [*new_file(place), mount(f"{source}{name}", place, None, MS_BIND)]
+            made += [*new_file(place), mount(f"{source}{device}", place, None, MS_BIND)]
         made += [fchdir(here), close(here)] if self.hides else []
         made += [symlinkat(target, f"{self.target}/{name}") for name, target in DEVICE_LINKS.items()]
         terminals = f"{self.target}/pts"
@@ -220,7 +228,8 @@ class MinimalDev(MountStep):
 
     def shell(self) -> str:
         dev, source = shlex.quote(self.target), "-c --bind " if self.hides else "--bind /dev/"
-        files = " && ".join(f": > {dev}/{name} && mount {source}{name} {dev}/{name}" for name in DEVICES)
+        bound = ((name, f"{source}{shlex.quote(device)}") for name, device in self.devices.items())
+        files = " && ".join(f": > {dev}/{name} && mount {device} {dev}/{name}" for name, device in bound)
         links = " && ".join(f"ln -s {target} {dev}/{name}" for name, target in DEVICE_LINKS.items())
         filled = f"mkdir -p {dev} && mount -t tmpfs -o nosuid,noexec,mode=755,size=64k tmpfs {dev} && {files}"
         return (

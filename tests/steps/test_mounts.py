@@ -39,6 +39,20 @@ def test_no_container_makes_a_device() -> None:
     assert {call.args[1] for call in calls if call.name == "mount"} >= {"/d/null", "/d/tty", "/d/pts", "/d/shm"}
 
 
+@pytest.mark.parametrize(("target", "source"), [("/d", "/dev/pts/7"), ("/dev", "pts/7")])
+def test_a_terminal_is_shown_as_the_console(target: str, source: str) -> None:
+    step = steps.MinimalDev(target, console="/dev/pts/7")
+    bound = {call.args[1]: call.args[0] for call in step.calls() if call.name == "mount"}
+    assert bound[f"{target}/console"] == source
+    assert f"pts/7 {target}/console" in step.shell() and "console" not in steps.MinimalDev(target).shell()
+
+
+@pytest.mark.parametrize("wrong", ["pts/7", "/etc/passwd", "/dev/\0", None])
+def test_a_terminal_that_is_none(wrong: str) -> None:
+    with pytest.raises(BadInput):
+        steps.MinimalDev(console=wrong or 5)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("target", ["", "a\0b", "x" * 4096, None, 5])
 def test_a_place_that_cannot_be(target: str) -> None:
     for make in (
