@@ -88,7 +88,8 @@ class Answer(NamedTuple):
     def __str__(self) -> str:
         if not self.errno:
             return f"{self.call.bare()} = {self.result}"
-        return f"{self.call.bare()} = -1 {errorcode.get(self.errno, self.errno)} ({os.strerror(self.errno)})"
+        fine = "" if self.failed else ", which is fine"
+        return f"{self.call.bare()} = -1 {errorcode.get(self.errno, self.errno)} ({os.strerror(self.errno)}){fine}"
 
     def error(self, answers: Iterable[Answer] = ()) -> CallError:
         """The failure as an exception, with a hint where the errno misleads."""

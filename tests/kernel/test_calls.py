@@ -117,6 +117,8 @@ def test_an_answer_prints_as_strace_does() -> None:
     call = k.chdir("/gone")
     assert str(Answer(call, 0)) == 'chdir("/gone") = 0'
     assert str(Answer(call, -1, ENOENT)) == 'chdir("/gone") = -1 ENOENT (No such file or directory)'
+    fine = Answer(call.accepting(ENOENT), -1, ENOENT)
+    assert str(fine) == 'chdir("/gone") = -1 ENOENT (No such file or directory), which is fine'
     assert Answer(call, -1, ENOENT).failed and not Answer(call.accepting(ENOENT), -1, ENOENT).failed
     assert not Answer(call, 5).failed
 
