@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from . import doctor, progress
 from .verdict import State
@@ -27,6 +28,9 @@ def cli_check(exercise: str, answer: Sequence[str] = ()) -> int:
     from . import exercises
 
     verdict = exercises.check(exercise, list(answer) or None)
+    if verdict.next.startswith("ground ="):  # Python, and here is a shell
+        where = f"in a cell of lesson {exercise.partition('.')[0].zfill(2)} (./lab opens the course)"
+        verdict = replace(verdict, next=f"{verdict.next}, {where}")
     print(verdict)
     return STATUS[verdict.state]
 

@@ -306,6 +306,7 @@ def test_a_terminal_without_a_notebook_says_so() -> None:
     said = subprocess.run([*TERMINAL, "3.3"], capture_output=True, text=True)
     assert (said.returncode, said.stderr) == (3, "")
     assert "not started" in said.stdout
+    assert 'exercises.start("3.3", lab), in a cell of lesson 03 (./lab opens' in said.stdout
     progress.hinted("3.3", 1)
     said = subprocess.run([*TERMINAL, "3.3"], capture_output=True, text=True)
     assert (said.returncode, said.stderr) == (4, "")
