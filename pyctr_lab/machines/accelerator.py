@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..errors import Unsupported
 from . import cache
 
 KVM = Path("/dev/kvm")
@@ -34,13 +35,13 @@ def known() -> Finding | None:
     try:
         kept = json.loads(_file().read_text())
         return Finding(**kept["kvm"]) if kept["boot"] == _boot() else None
-    except (OSError, ValueError, KeyError, TypeError):  # never tried, or written by another version
+    except (OSError, ValueError, KeyError, TypeError, Unsupported):  # never tried, or written by another version
         return None
 
 
 def remember(finding: Finding) -> None:
     """Keeps a finding; two at once do not mix theirs. Where nothing can be kept, the next machine tries again."""
-    with suppress(OSError):
+    with suppress(OSError, Unsupported):
         _write(finding)
 
 

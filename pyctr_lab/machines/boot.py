@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from ..errors import LabError, Unsupported
 from ..runtime import Lab
 from . import accelerator
 from .accelerator import Finding
-from .emulator import Emulator, Panicked, Silent
+from .emulator import Emulator, Ended, Panicked, Silent
 from .hardware import Hardware
 
 SPOKEN = 10.0  # seconds in which a guest says something new where KVM works, be that processor emulated itself
@@ -25,37 +26,60 @@ class Booted:
     kvm: Finding
 
 
-def boot(start: Callable[[str, float], tuple[Emulator, float]], wanted: str | None) -> Booted:
+Start: TypeAlias = Callable[[str, float], tuple[Emulator, float]]
+
+
+def boot(start: Start, wanted: str | None) -> Booted:
     """Starts a guest by `start`, which is told the accelerator, and within which seconds it must say something new.
 
     `wanted` is "kvm", "tcg", or None for the better one.
 
-    Where nobody has tried KVM since the host booted, this guest does. One that falls silent where guests are known to
+    Where nobody knows yet whether KVM works, this guest tries it. One that falls silent where guests are known to
     come to speak is begun again, once: before QEMU 8.1 one emulated processor may translate an instruction that another
     is just writing over, and keep the old one for ever. The kernel writes over its own as it boots.
     """
     finding = Finding(False, "it was not wanted") if wanted == "tcg" else accelerator.known()
     if finding is None:
+        first = first_try(start)
+        if isinstance(first, Booted):
+            return first
+        finding = first
+    elif finding.works:
         try:
-            emulator, seconds = start("kvm", SPOKEN)
-        except Panicked:
-            accelerator.remember(Finding(True))
-            raise
-        except LabError as why:
+            return Booted(*patiently(start, "kvm"), finding)
+        except Unsupported as why:  # it works, and is not to be had now: another hypervisor has the processor, say
             finding = Finding(False, str(why).splitlines()[0])
-        else:
-            finding = Finding(True)
-            accelerator.remember(finding)
-            return Booted(emulator, seconds, finding)
-        accelerator.remember(finding)
-    if wanted == "kvm" and not finding.works:
+    if wanted == "kvm":
         raise Unsupported(f"no guest runs under KVM here: {finding.reason}", hint='accelerator="tcg" needs no KVM')
-    name = "kvm" if finding.works else "tcg"
+    return Booted(*patiently(start, "tcg"), finding)
+
+
+def first_try(start: Start) -> Booted | Finding:
+    """A guest under KVM, or why there is none.
+
+    That is kept until the host boots again, but only of a guest that ran and did not speak. What else may hinder it can
+    be over in a moment: a right that is not given yet, a lack of memory, a limit of the caller's.
+    """
     try:
-        emulator, seconds = start(name, SILENCE)
+        emulator, seconds = start("kvm", SPOKEN)
+    except Panicked:
+        accelerator.remember(Finding(True))
+        raise
+    except LabError as why:
+        finding = Finding(False, str(why).splitlines()[0])
+        if isinstance(why, Silent | Ended):
+            accelerator.remember(finding)
+        return finding
+    accelerator.remember(Finding(True))
+    return Booted(emulator, seconds, Finding(True))
+
+
+def patiently(start: Start, name: str) -> tuple[Emulator, float]:
+    """A guest where guests are known to speak; one that falls silent is begun again, once."""
+    try:
+        return start(name, SILENCE)
     except Silent:
-        emulator, seconds = start(name, SILENCE)
-    return Booted(emulator, seconds, finding)
+        return start(name, SILENCE)
 
 
 def started(

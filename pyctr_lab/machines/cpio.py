@@ -7,6 +7,7 @@ TRAILER!!!. Source: the kernel's Documentation/driver-api/early-userspace/buffer
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ def directory(name: str) -> Entry:
 
 def symlink(name: str, target: str) -> Entry:
     """A symbolic link: its content is the name that it leads to."""
-    return Entry(name, stat.S_IFLNK | 0o777, target.encode())
+    return Entry(name, stat.S_IFLNK | 0o777, os.fsencode(target))
 
 
 def character_device(name: str, major: int, minor: int) -> Entry:
@@ -51,7 +52,7 @@ def archive(entries: Iterable[Entry]) -> bytes:
 
 
 def _entry(number: int, entry: Entry) -> bytes:
-    name = entry.name.encode() + b"\0"
+    name = os.fsencode(entry.name) + b"\0"
     fields = {
         "inode": number,
         "mode": entry.mode,

@@ -6,11 +6,14 @@ import math
 import os
 import shutil
 import stat
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import BadInput, Unsupported
 from ..kernel import size
+from ..kernel.calls import path
 from . import guest_kernel
 from .guest_kernel import GuestKernel
 from .hardware import QEMU
@@ -23,14 +26,26 @@ INSTALL = {"x86_64": "qemu-system-x86", "aarch64": "qemu-system-arm"}
 
 @dataclass(frozen=True)
 class Demand:
-    """A machine that can be had: `memory` in bytes, `disk` a file that is there, None where nothing was asked."""
+    """A machine that can be had: `memory` in bytes, `disk` a file, `make` its size in bytes where it is to be made."""
 
     memory: int
     cpus: int
     disk: Path | None
+    make: int | None
     kernel: GuestKernel | None
     accelerator: str | None
     timeout: float
+
+    def open_disk(self) -> BinaryIO | None:
+        """The disk, made if need be. Raises BadInput when it cannot be made or is no longer as it was."""
+        if self.disk is None:
+            return None
+        if self.make is not None:
+            make_disk(self.disk, self.make)
+        try:
+            return self.disk.open("r+b")
+        except OSError as why:
+            raise BadInput(f"the disk {self.disk} cannot be used: {why.strerror}") from None
 
 
 def check(
@@ -42,18 +57,22 @@ def check(
     accelerator: str | None,
     timeout: float,
 ) -> Demand:
-    """Raises BadInput for what cannot be, Unsupported where there is no QEMU. Makes the disk, when all else is well."""
+    """Raises BadInput for what cannot be, Unsupported where there is no QEMU. Nothing has happened then, or before."""
     if accelerator not in (None, "kvm", "tcg"):
         raise BadInput(f"{accelerator!r} is no accelerator", hint='"kvm" or "tcg"; leave it out, and it is found')
-    if not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
-        raise BadInput(f"a guest cannot be given {timeout!r} seconds to answer")
+    check_seconds(timeout, "a guest")
     found = None if kernel is None else guest_kernel.given(Path(kernel))
-    demand = Demand(check_memory(memory), check_cpus(cpus), None, found, accelerator, timeout)
+    bytes_, count = check_memory(memory), check_cpus(cpus)
     place = None if disk is None and disk_size is None else check_disk(disk, disk_size)
     check_emulator()
-    if place and disk_size is not None and not place.exists():
-        make_disk(place, size.parse(disk_size))
-    return Demand(demand.memory, demand.cpus, place, found, accelerator, timeout)
+    make = size.parse(disk_size) if place and disk_size is not None and not place.exists() else None
+    return Demand(bytes_, count, place, make, found, accelerator, timeout)
+
+
+def check_seconds(seconds: float, who: str) -> None:
+    """A time that can be waited for. Raises BadInput."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+        raise BadInput(f"{who} cannot be given {seconds!r} seconds", hint="a number above 0")
 
 
 def check_files(files: Path | str) -> Path:
@@ -91,7 +110,8 @@ def check_disk(disk: Path | str | None, disk_size: int | str | None) -> Path:
     """The file of a disk: one that is there and can be written, or with a size one that can be made."""
     if disk is None:
         raise BadInput("a disk needs a file to be kept in", hint='disk="disk.img"')
-    place, wanted = Path(disk), None if disk_size is None else size.parse(disk_size, what="disk_size")
+    place = Path(path(os.fspath(disk), "a disk"))
+    wanted = None if disk_size is None else size.parse(disk_size, what="disk_size")
     if wanted is not None and wanted % SECTOR:
         raise BadInput(f"a disk of {wanted} bytes is no whole number of sectors", hint=f"they have {SECTOR} bytes")
     try:
@@ -130,8 +150,13 @@ def check_file(place: Path, there: os.stat_result, wanted: int | None) -> None:
 
 def make_disk(place: Path, wanted: int) -> None:
     """An empty disk: a file with a hole, which takes room only where something is written."""
-    with place.open("xb") as file:
-        file.truncate(wanted)
+    try:
+        with place.open("xb") as file, ExitStack() as undo:
+            undo.callback(place.unlink)
+            file.truncate(wanted)
+            undo.pop_all()
+    except OSError as why:
+        raise BadInput(f"the disk {place} cannot be made, of {size.shown(wanted)}: {why.strerror}") from None
 
 
 def check_emulator() -> None:

@@ -23,6 +23,10 @@ class Panicked(Gone):
     """The guest's kernel gave up. It had come to speak before."""
 
 
+class Ended(Gone):
+    """The machine is no longer there, and its guest has not said why."""
+
+
 class Silent(TimeExpired):
     """The guest has said nothing new for too long."""
 
@@ -40,7 +44,7 @@ class Emulator:
         except BaseException:
             self._wires.hang_up()
             raise
-        self._finalizer = weakref.finalize(self, end, self.program, self._wires)
+        self._abandoned = weakref.finalize(self, abandon, lab, self.program, self._wires)
 
     @property
     def console(self) -> str:
@@ -80,7 +84,7 @@ class Emulator:
         if run.returncode > 0:
             return Unsupported(f"QEMU gave up {when}: {complaint(run)}")
         by = f", by {run.signal}" if run.signal else ""
-        return Gone(self.story(f"the machine ended {when}{by}"))
+        return Ended(self.story(f"the machine ended {when}{by}"))
 
     def story(self, what: str) -> str:
         """What happened, and behind it the console's last lines; of a panic those that led to it, not its dump."""
@@ -90,14 +94,21 @@ class Emulator:
         return "\n    ".join([what + (", after these last words:" if lines else "; its console is empty"), *lines])
 
     def kill(self) -> None:
-        """Pulls the plug. Twice is fine; and one that nobody refers to any more is ended too."""
-        self._finalizer()
+        """Pulls the plug, and waits until the process is gone. Twice is fine."""
+        if self._abandoned.detach():
+            self.program.kill()
+            self.program.wait()
+            self._wires.hang_up()
 
 
-def end(program: Program, wires: Wires) -> None:
-    """Ends QEMU's process and waits until it is gone."""
+def abandon(lab: Lab, program: Program, wires: Wires) -> None:
+    """Pulls the plug of one that nobody refers to any more.
+
+    That is found out in the midst of anything, also of a talk with the launcher. So the launcher is asked nothing: the
+    lab buries the process later, as it does all whom nobody waits for.
+    """
     program.kill()
-    program.wait()
+    lab.no_longer_expected(program.host_pid)
     wires.hang_up()
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadInput, Unsupported
+from ..kernel.calls import path
 from . import cache
 
 DRIVERS = ("virtio_mmio", "virtio_console", "virtio_blk", "virtio_net")
@@ -87,15 +88,17 @@ def of_host() -> GuestKernel | None:
 
 def given(image: Path) -> GuestKernel:
     """A kernel that somebody names, with its modules if the host has them. Raises BadInput where it is no kernel."""
-    name = release(image)
+    name = release(image) or image.name.partition("-")[2]
     cached = [path for folder in TREES for path in kept().glob(f"*/{folder}/*") if path.name == name]
     return GuestKernel(image, next(iter(cached), MODULES / (name or "none")))
 
 
 def release(image: Path) -> str:
     """The release that a kernel's image says it is; "" where it does not say. Raises BadInput where it is no kernel."""
+    path(str(image), "a kernel")
     try:
-        content = image.read_bytes() if stat.S_ISREG(image.stat().st_mode) else b""  # /dev/zero has no end
+        found = image.stat()
+        content = beginning(image) if stat.S_ISREG(found.st_mode) else b""  # /dev/zero has no end
     except OSError as why:
         raise BadInput(f"the kernel {image} cannot be read: {why.strerror}") from None
     if os.uname().machine == "aarch64" and (content[0x38:0x3C] == b"ARMd" or content[:2] == b"\x1f\x8b"):
@@ -104,9 +107,15 @@ def release(image: Path) -> str:
         raise BadInput(f"{image} is no Linux kernel for this machine", hint="a kernel is a file as /boot/vmlinuz-...")
     (paragraphs,) = struct.unpack_from("<I", content, PARAGRAPHS)
     (version,) = struct.unpack_from("<H", content, VERSION)
-    if len(content) < (content[SECTORS] + 1) * 512 + paragraphs * 16:
-        raise BadInput(f"the kernel {image} is cut short: it has {len(content)} bytes, and says that it has more")
+    if found.st_size < (content[SECTORS] + 1) * 512 + paragraphs * 16:
+        raise BadInput(f"the kernel {image} is cut short: it has {found.st_size} bytes, and says that it has more")
     return content[version + 0x200 :].partition(b"\0")[0].partition(b" ")[0].decode(errors="replace")
+
+
+def beginning(image: Path) -> bytes:
+    """What stands before the kernel itself: at most 64 sectors of 512 bytes. The file may be anything, of any size."""
+    with image.open("rb") as file:
+        return file.read(1 << 16)
 
 
 # --- modules
@@ -215,7 +224,8 @@ def unpacked(package: str) -> GuestKernel:
 
 def apt(*command: str, cwd: str | None = None) -> str:
     """What one of Debian's tools says. Raises Unsupported with its complaint."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    plain = {**os.environ, "LC_ALL": "C"}  # they translate even what only programs read
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=plain)
     if done.returncode:
         complaint = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
         raise Unsupported(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 PORTS = ("ask", "out", "err")  # the guest's ports, in the order in which it counts them from 1
 QEMU = {"x86_64": "qemu-system-x86_64", "aarch64": "qemu-system-aarch64"}
-BOARD = {"x86_64": "microvm,acpi=on,rtc=on", "aarch64": "virt"}  # without the slots and the firmware of a PC
+BOARD = {"x86_64": "microvm,acpi=on,rtc=on", "aarch64": "virt,gic-version=max"}  # no slots and no firmware of a PC
 TESTS = "cryptomgr.notests"  # the kernel tests its ciphers as it boots: a sixth of its time, for nobody here
 # What helps on a processor and costs a fifth of the boot where software plays one: guarding against an execution ahead
 # of time that it does not have, filling each page with zeros before it is written, copying byte by byte, a fifth level

@@ -13,8 +13,8 @@ from .guest_kernel import GuestKernel, depends
 
 INIT = Path(__file__).with_name("init")
 PLACES = "/bin:/usr/bin:/usr/local/bin:/sbin:/usr/sbin"
-DIRECTORIES = ("bin", "sbin", "dev", "etc", "etc/dev", "lib", "mnt", "proc", "root", "run", "sys", "tmp", "usr")
-MOUNTS = {"/dev": "devtmpfs", "/proc": "proc", "/sys": "sysfs", "/run": "tmpfs"}
+DIRECTORIES = ("bin", "sbin", "dev", "etc", "etc/dev", "lab", "lib", "mnt", "proc", "root", "run", "sys", "tmp", "usr")
+MOUNTS = {"/dev": "devtmpfs", "/proc": "proc", "/sys": "sysfs", "/run": "tmpfs", "/lab": "tmpfs"}
 STREAMS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}  # for /dev, once it is mounted
 
 

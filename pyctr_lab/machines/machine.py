@@ -66,8 +66,9 @@ class Machine:
         hardware = Hardware(demand.memory, demand.cpus, disk=demand.disk is not None, tsc_khz=tsc.khz())
         self._lock = threading.RLock()
         with ExitStack() as undo, ExitStack() as opened:
-            self.lab = lab or Lab.current() or undo.enter_context(Lab())
-            descriptors = {"disk": opened.enter_context(demand.disk.open("r+b")).fileno()} if demand.disk else {}
+            self.lab = lab or Lab.current() or undo.enter_context(Lab(private=True))
+            file = demand.open_disk()
+            descriptors = {"disk": opened.enter_context(file).fileno()} if file else {}
             start = partial(started, self.lab, hardware, contents, descriptors, demand.timeout)
             booted = boot(start, demand.accelerator)
             self._emulator, self.boot_seconds, self.kvm = booted.emulator, booted.seconds, booted.kvm
@@ -126,7 +127,10 @@ class Machine:
     def _proc(self, name: str) -> str:
         if not self.alive:
             raise self._gone()
-        return proc.text_of(self.host_pid, name)
+        try:
+            return proc.text_of(self.host_pid, name)
+        except ProcessLookupError:  # it was killed meanwhile, by another thread
+            raise self._gone() from None
 
     def _gone(self) -> Gone:
         return Gone("this machine is switched off", hint="Machine() boots another")
@@ -140,6 +144,8 @@ class Machine:
         127, as in a shell. What a process left in the background says later may come with the next command's output.
         """
         command, began = words(argv), time.monotonic()
+        if timeout is not None:
+            demands.check_seconds(timeout, "a command")
         with self._lock:
             if not self.alive:
                 raise self._gone()
@@ -170,17 +176,24 @@ class Machine:
         return in_time
 
     def _make_end(self, asked: Asked) -> None:
-        if not self._emulator.ports.end(asked, PATIENCE):
+        try:
+            ended = self._emulator.ports.end(asked, PATIENCE)
+        except BaseException:  # interrupted again: what it says now would come with the next command's output
+            self.kill()
+            raise
+        if not ended:
             self.kill()
 
     # --- its end
     def power_off(self) -> None:
         """Has the guest write to its disk what it has not yet written, and switch itself off. Twice is fine."""
-        with suppress(ConnectionError, TimeExpired):
-            if self.alive:
-                self._emulator.ports.power_off()
-                self._emulator.program.wait(OFF)
-        self.kill()
+        try:
+            with suppress(ConnectionError, TimeExpired):
+                if self.alive:
+                    self._emulator.ports.power_off()
+                    self._emulator.program.wait(OFF)
+        finally:
+            self.kill()
 
     def kill(self) -> None:
         """Pulls the plug: SIGKILL for QEMU's process. What the guest had not yet written is lost. Twice is fine."""
@@ -196,4 +209,5 @@ class Machine:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self.power_off()
-        self.kill()
+        else:
+            self.kill()

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import BadInput
+from ..runtime.carrier import milliseconds
 
 CHUNK = 1 << 16
 LONGEST = 100_000  # bytes of a command: the guest's shell reads its line byte by byte
@@ -124,20 +125,28 @@ class Ports:
             self._read(name)
 
     def _send(self, line: str) -> None:
-        self._sockets["ask"].sendall(line.encode() + b"\n")
+        try:
+            self._sockets["ask"].sendall(line.encode() + b"\n")
+        except OSError as why:  # EBADF too: another thread has hung up
+            raise ConnectionResetError("the machine has ended") from why
 
     def _read(self, name: str) -> bytes:
-        data = self._sockets[name].recv(CHUNK)
+        try:
+            data = self._sockets[name].recv(CHUNK)
+        except OSError:
+            data = b""
         if not data:
             raise ConnectionResetError("the machine has ended")
         return data
 
     def _readable(self, timeout: float | None, *names: str) -> list[str]:
         numbers = {self._sockets[name].fileno(): name for name in names or self._sockets}
+        if -1 in numbers:
+            raise ConnectionResetError("the machine has ended")
         poll = select.poll()
         for fd in numbers:
             poll.register(fd, select.POLLIN)
-        return [numbers[fd] for fd, _ in poll.poll(None if timeout is None else max(0.0, timeout) * 1000)]
+        return [numbers[fd] for fd, _ in poll.poll(None if timeout is None else milliseconds(timeout))]
 
 
 def encoded(argv: Sequence[str]) -> str:

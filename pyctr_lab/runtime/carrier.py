@@ -193,7 +193,12 @@ def readable(fd: int, timeout: float | None = None) -> bool:
     """Waits until a descriptor has something to say; False after `timeout` seconds. poll(2) takes any number."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    return bool(poll.poll(None if timeout is None else max(0.0, timeout) * 1000))
+    return bool(poll.poll(None if timeout is None else milliseconds(timeout)))
+
+
+def milliseconds(seconds: float) -> float:
+    """As poll(2) takes them: a C int, which holds 24 days."""
+    return min(max(0.0, seconds * 1000), 2**31 - 1)
 
 
 def on_the_wire(call: Call) -> tuple[Any, ...]:

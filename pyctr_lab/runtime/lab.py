@@ -39,10 +39,11 @@ class Lab:
     """An outer world in which containers are made: a user, mount, network, PID, IPC, UTS and cgroup namespace.
 
     All that a lesson makes is inside it, and goes when the lab is closed, or when this process ends, however it ends.
-    Raises Unsupported where the kernel does not let an ordinary user have such a world.
+    Raises Unsupported where the kernel does not let an ordinary user have such a world. One that is `private` is never
+    the `current` one: it ends with whoever has made it for himself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, private: bool = False) -> None:
         self.containers: dict[str, Container] = {}
         self.ids = 0  # how many user ids the outer world has
         self.closed = False
@@ -67,7 +68,8 @@ class Lab:
         self.launcher = self.host.carrier
         assert self.launcher.pids  # asked while it lives
         self.cgroup_root = proc.cgroup(self.launcher.host_pid)
-        _open.append(weakref.ref(self))
+        if not private:
+            _open.append(weakref.ref(self))
 
     def _enter(self) -> None:
         """The launcher is itself carried into a container; here *we* are the ones outside."""
@@ -81,7 +83,7 @@ class Lab:
 
     @staticmethod
     def current() -> Lab | None:
-        """The newest lab that is still open, or None."""
+        """The newest lab that is still open and not private, or None."""
         labs = (made() for made in reversed(_open))
         return next((lab for lab in labs if lab is not None and not lab.closed), None)
 

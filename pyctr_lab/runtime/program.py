@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
@@ -71,6 +72,7 @@ class Program:
         self.pid = pid
         self.began = began
         self.result: Run | None = None
+        self._waiting = threading.RLock()  # one thread at a time: its end can be fetched once
         self.told: Story = tuple  # what `story` is made of
         self.cgroup: Cgroup | None = None  # its own, when it was given limits; removed at its end
         self._reap = reap
@@ -103,15 +105,25 @@ class Program:
 
     def wait(self, timeout: float | None = None) -> Run:
         """Waits for its end. Raises TimeExpired after `timeout` seconds; the program goes on then."""
-        if self.result:
+        until = None if timeout is None else time.monotonic() + timeout
+        if not self._waiting.acquire(timeout=-1 if timeout is None else min(max(0.0, timeout), threading.TIMEOUT_MAX)):
+            raise self._late(timeout)
+        try:
+            if self.result:
+                return self.result
+            left = None if until is None else until - time.monotonic()
+            if not self._streams.pump(self._pidfd, left, self._meanwhile):
+                raise self._late(timeout)
+            seconds = time.monotonic() - self.began
+            status = self._reap(None)
+            self.result = self._run(os.waitstatus_to_exitcode(status), seconds)
+            self._let_go()
             return self.result
-        if not self._streams.pump(self._pidfd, timeout, self._meanwhile):
-            raise TimeExpired(f"{shlex.join(self.args)} had not ended after {timeout} s", run=self._run(0))
-        seconds = time.monotonic() - self.began
-        status = self._reap(None)
-        self.result = self._run(os.waitstatus_to_exitcode(status), seconds)
-        self._let_go()
-        return self.result
+        finally:
+            self._waiting.release()
+
+    def _late(self, timeout: float | None) -> TimeExpired:
+        return TimeExpired(f"{shlex.join(self.args)} had not ended after {timeout} s", run=self._run(0))
 
     def kill(self, signal_number: int = signal.SIGKILL) -> None:
         """Sends a signal; SIGKILL unless told otherwise. Nothing happens to a program that has ended."""

@@ -12,6 +12,7 @@ from ..errors import BadInput
 from ..kernel.calls import Call, dup3, ioctl, setsid
 from ..kernel.constants import TIOCSCTTY
 from ..kernel.spelling import Ref
+from .carrier import milliseconds
 
 Input: TypeAlias = str | bytes | int | None  # what to feed, or a descriptor, or nothing at all
 CHUNK = 1 << 16
@@ -111,8 +112,7 @@ class Streams:
             poll.register(fd, select.POLLIN)
         if self._stdin >= 0:
             poll.register(self._stdin, select.POLLOUT)
-        left = None if until is None else max(0.0, until - time.monotonic()) * 1000
-        return {fd for fd, _ in poll.poll(left)}
+        return {fd for fd, _ in poll.poll(None if until is None else milliseconds(until - time.monotonic()))}
 
     def _write(self) -> None:
         try:

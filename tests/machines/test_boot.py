@@ -10,7 +10,7 @@ import pytest
 from pyctr_lab import Gone, LabError, TimeExpired, Unsupported
 from pyctr_lab.machines import accelerator
 from pyctr_lab.machines.boot import SILENCE, SPOKEN, boot
-from pyctr_lab.machines.emulator import Panicked, Silent
+from pyctr_lab.machines.emulator import Ended, Panicked, Silent
 
 
 @pytest.fixture(autouse=True)
@@ -41,13 +41,32 @@ def test_a_guest_that_speaks_is_the_proof() -> None:
     assert starts.tried == ["kvm", "kvm"] and starts.patience == [SPOKEN, SILENCE]
 
 
-@pytest.mark.parametrize("why", [TimeExpired("silent"), Gone("by SIGABRT"), Unsupported("QEMU gave up")])
+@pytest.mark.parametrize("why", [Silent("silent"), Ended("by SIGABRT")])
 def test_one_that_stays_silent_is_tried_once_a_boot(why: LabError) -> None:
     starts = Starts(why)
     for _ in range(2):
         booted = boot(starts, None)
         assert booted.emulator == "tcg" and booted.kvm.reason == why.message  # type: ignore[comparison-overlap]
     assert starts.tried == ["kvm", "tcg", "tcg"]
+
+
+@pytest.mark.parametrize("why", [Unsupported("Permission denied"), TimeExpired("after 0.3 s"), Gone("lab is closed")])
+def test_what_may_be_over_in_a_moment_is_tried_again(why: LabError) -> None:
+    """A right may be given, memory may be free again, and a caller's limit says nothing about KVM."""
+    starts = Starts(why)
+    assert boot(starts, None).kvm.reason == why.message and accelerator.known() is None
+    starts.broken = None
+    assert boot(starts, None).emulator == "kvm"  # type: ignore[comparison-overlap]
+
+
+def test_where_kvm_works_and_is_taken_software_steps_in() -> None:
+    boot(Starts(), None)
+    starts = Starts(Unsupported("KVM_CREATE_VM: Device or resource busy"))
+    booted = boot(starts, None)
+    assert booted.emulator == "tcg" and "busy" in booted.kvm.reason  # type: ignore[comparison-overlap]
+    with pytest.raises(Unsupported, match="under KVM here: KVM_CREATE_VM"):
+        boot(starts, "kvm")
+    assert accelerator.known() == accelerator.Finding(True)
 
 
 def test_a_guest_that_panics_has_spoken() -> None:

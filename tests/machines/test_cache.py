@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pyctr_lab.machines import cache
+from pyctr_lab import Unsupported
+from pyctr_lab.machines import accelerator, cache
 
 
 def test_the_users_wish_counts_when_it_is_an_absolute_path(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,3 +16,15 @@ def test_the_users_wish_counts_when_it_is_an_absolute_path(monkeypatch: pytest.M
     for odd in ("", "relative"):
         monkeypatch.setenv("XDG_CACHE_HOME", odd)
         assert cache.folder() == Path.home() / ".cache/pyctr-lab"
+
+
+def test_somebody_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nobody)
+    with pytest.raises(Unsupported, match="XDG_CACHE_HOME"):
+        cache.folder()
+    accelerator.remember(accelerator.Finding(True))
+    assert accelerator.known() is None or not accelerator.KVM.exists()

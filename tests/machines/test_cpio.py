@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 from pathlib import Path
@@ -51,3 +52,9 @@ def test_each_file_has_a_number_of_its_own() -> None:
     """Two with one number would be one file with two names."""
     archive = cpio.archive([cpio.file("a", b"1"), cpio.file("b", b"2")])
     assert archive[6:14] != archive[archive.index(b"070701", 6) + 6 :][:8]
+
+
+def test_a_name_need_not_be_utf_8() -> None:
+    name = os.fsdecode(b"r\xe9sum\xe9")
+    content = cpio.archive([cpio.file(name, b"x"), cpio.symlink("link", name)])
+    assert b"r\xe9sum\xe9\0" in content and content.count(b"r\xe9sum\xe9") == 2

@@ -57,6 +57,9 @@ def test_a_kernel_must_be_one(tmp_path: Path) -> None:
     for name in ("text", "empty"):
         assert "is no Linux kernel" in refused(kernel=tmp_path / name)
     assert "cannot be read: No such file" in refused(kernel=tmp_path / "none")
+    with (tmp_path / "vast").open("wb") as vast:
+        vast.truncate(1 << 42)  # 4 TiB, of holes: nobody reads it whole
+    assert "is no Linux kernel" in refused(kernel=tmp_path / "vast") and "NUL" in refused(kernel="a\0b")
     assert "is no Linux kernel" in refused(kernel=tmp_path) and "is no Linux kernel" in refused(kernel="/dev/zero")
 
 
@@ -71,11 +74,17 @@ def test_a_disk_is_a_file_of_whole_sectors(tmp_path: Path) -> None:
     assert "whole number of sectors" in refused(disk=tmp_path / "new", disk_size="513")
     assert "cannot be made" in refused(disk=tmp_path / "no/such/folder", disk_size="64M")
     assert "needs a file" in refused(disk_size="64M")
+    (tmp_path / "astray").symlink_to("nowhere")
+    assert "cannot be made, of 64M: File exists" in refused(disk=tmp_path / "astray", disk_size="64M")
+    (tmp_path / "astray").unlink()
+    assert "cannot be made, of 5000000T: File too large" in refused(disk=tmp_path / "vast", disk_size="5000000T")
+    assert "NUL" in refused(disk="a\0b")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "odd"]
 
 
 def test_a_refused_machine_makes_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused(memory="8M", disk=tmp_path / "new", disk_size="64M")
+    refused(files="/no/such/folder", disk=tmp_path / "new", disk_size="64M")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Unsupported, match=r"needs QEMU \(apt-get install qemu-system-\w+ busybox-static\)"):
         Machine(disk=tmp_path / "new", disk_size="64M")

@@ -164,3 +164,8 @@ def test_a_cache_that_cannot_be_written_is_said(apt: Apt, monkeypatch: pytest.Mo
 def test_what_debians_tools_complain_of_is_told() -> None:
     with pytest.raises(Unsupported, match="no kernel for a guest: sh says: no such package"):
         guest_kernel.apt("sh", "-c", "echo noise >&2; echo no such package >&2; exit 100")
+
+
+def test_they_are_asked_in_the_language_that_programs_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANGUAGE", "de")
+    assert "LC_ALL=C\n" in guest_kernel.apt("env")

@@ -53,6 +53,7 @@ def test_a_guest_has_a_kernel_of_its_own(vm: Machine) -> None:
         (["printf", r"\377\000"], 0, "\ufffd\0", ""),
         (["cat"], 0, "", ""),
         (["A=b"], 127, "", "time: can't execute 'A=b': No such file or directory\n"),
+        (["-o", "/tmp/x", "echo"], 127, "", "time: can't execute '-o': No such file or directory\n"),
     ],
 )
 def test_what_a_command_says_comes_back(
@@ -99,6 +100,41 @@ def test_an_interrupted_cell_ends_its_command(vm: Machine) -> None:
     with pytest.raises(KeyboardInterrupt):
         vm.run(["sleep", "1000"])
     assert "sleep" not in vm.run(["ps"]).stdout
+
+
+def test_interrupted_twice_the_machine_is_ended(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command says now would come with the output of the next one."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with Machine(lab=lab, memory="128M") as other:
+        monkeypatch.setattr(other._emulator.ports, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            other.run(["sleep", "1000"])
+        assert not other.alive
+
+
+def test_a_command_that_takes_all_memory_is_killed_and_the_machine_goes_on(lab: Lab) -> None:
+    with Machine(lab=lab, memory="128M") as other:
+        greedy = other.run(["sh", "-c", "x=0123456789; while :; do x=$x$x; done"], timeout=60)
+        assert greedy.signal == "SIGKILL" and "Out of memory: Killed process" in other.console
+        assert other.run(["echo", "well"]).stdout == "well\n"
+
+
+def test_a_full_run_folder_changes_no_status(lab: Lab) -> None:
+    with Machine(lab=lab) as other:
+        assert "No space left" in other.run(["dd", "if=/dev/zero", "of=/run/x", "bs=64k"], timeout=60).stderr
+        for argv, status in ((["true"], 0), (["sh", "-c", "exit 77"], 77), (["sh", "-c", "kill -9 $$"], -9)):
+            run = other.run(argv)
+            assert (run.returncode, run.stderr) == (status, "")
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan"), "5", True])
+def test_a_time_that_cannot_be_waited_is_refused(vm: Machine, timeout: float) -> None:
+    with pytest.raises(BadInput, match="seconds"):
+        vm.run(["true"], timeout=timeout)
+    assert vm.run(["true"], timeout=3e6).returncode == 0
 
 
 @pytest.mark.parametrize("argv", ["uname -r", [], [""], ["a\0b"]])
@@ -178,6 +214,36 @@ def test_a_machine_ends_with_its_lab_and_with_an_error(tmp_path: Path) -> None:
     assert not one.alive
 
 
+def test_an_interrupted_power_off_pulls_the_plug(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Machine(lab=lab, memory="128M") as one:
+        monkeypatch.setattr(one._emulator.ports, "power_off", interrupted)
+    assert not one.alive
+
+
+def test_a_command_of_a_machine_that_another_thread_ends(lab: Lab) -> None:
+    one = Machine(lab=lab, memory="128M")
+    timer = threading.Timer(0.5, one.kill)
+    timer.start()
+    with pytest.raises(Gone, match="the machine ended during sleep 1000, by SIGKILL"):
+        one.run(["sleep", "1000"])
+    timer.join()
+    for ask in (lambda: one.run(["true"]), lambda: one.memory):
+        with pytest.raises(Gone):
+            ask()
+
+
+def test_two_machines_without_a_lab_have_one_each(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyctr_lab.runtime.lab._open", [])
+    with Machine(memory="128M") as one:
+        with Machine(memory="128M") as two:
+            assert one.lab is not two.lab and Lab.current() is None
+        assert one.alive and two.lab.closed
+    assert one.lab.closed
+
+
 HOLDER = """
 import sys
 from pyctr_lab import Machine
@@ -206,6 +272,8 @@ def test_one_that_nobody_refers_to_any_more_is_ended(lab: Lab) -> None:
     """A cell that is run again leaves its first machine behind."""
     pid = Machine(lab=lab).host_pid
     assert has_ended(pid)
+    lab.host.run(["true"])  # whoever starts something there buries the dead before
+    assert "defunct" not in lab.host.run(["ps", "ax"]).stdout
 
 
 def test_an_interrupted_boot_leaves_nothing(lab: Lab) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -105,6 +106,22 @@ def test_a_started_program_can_be_asked(lab: Lab, box: Container) -> None:
         os.close(theirs)
         run = program.wait(30)
         assert (run.stdout, program.poll(), program.wait()) == ("hello", 0, run)
+
+
+def test_many_threads_wait_for_one_program(box: Container) -> None:
+    """Its end can be fetched once, and all are told the same."""
+    for _ in range(10):
+        program = box.start(["sleep", "1000"])
+        with ThreadPoolExecutor(6) as threads:
+            waiting = [threads.submit(program.wait) for _ in range(5)]
+            with pytest.raises(TimeExpired):
+                threads.submit(program.wait, 0.01).result()
+            program.kill()
+            assert {each.result().returncode for each in waiting} == {-9} and program.poll() == -9
+
+
+def test_no_timeout_is_too_long(box: Container) -> None:
+    assert box.run(["true"], timeout=1e12).returncode == 0
 
 
 def test_waiting_may_end_before_the_program(box: Container) -> None:
