@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import time
 import weakref
 from collections.abc import Mapping
@@ -40,7 +42,9 @@ class Emulator:
         self.ports = Ports(self._wires.ours)
         self.began = time.monotonic()
         try:
-            self.program: Program = lab.host.launch(hardware.command(self._wires.numbers), self._wires)
+            name, *options = hardware.command(self._wires.numbers)
+            command = [shutil.which(name) or name, *options]  # where we find it: the lab looks in fewer places
+            self.program: Program = lab.host.launch(command, self._wires)
         except BaseException:
             self._wires.hang_up()
             raise
@@ -114,5 +118,5 @@ def abandon(lab: Lab, program: Program, wires: Wires) -> None:
 
 def complaint(run: Run) -> str:
     """What QEMU said against what it was asked, without its own name before each line."""
-    lines = [line.removeprefix(f"{run.args[0]}: ").strip() for line in run.stderr.splitlines()]
+    lines = [line.removeprefix(f"{os.path.basename(run.args[0])}: ").strip() for line in run.stderr.splitlines()]
     return " ".join(lines) or f"status {run.returncode}"

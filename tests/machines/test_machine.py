@@ -14,6 +14,7 @@ import pytest
 
 from pyctr_lab import BadInput, Gone, Lab, Machine, TimeExpired, Unsupported
 from pyctr_lab.kernel import proc
+from pyctr_lab.machines.hardware import Hardware
 from pyctr_lab.runtime.carrier import readable
 
 pytestmark = pytest.mark.usefixtures("lab")
@@ -29,6 +30,19 @@ def has_ended(pid: int) -> bool:
         return readable(pidfd, 20)
     finally:
         os.close(pidfd)
+
+
+def test_its_ports_are_found_whatever_number_their_device_has(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is another one on arm64's board, which counts its devices from the other end."""
+    plain = Hardware._ports
+
+    def of_a_second_device(self: Hardware, files: dict[str, int]) -> list[str]:
+        ports = [option.replace("virtserialport,", "virtserialport,bus=ours.0,") for option in plain(self, files)[2:]]
+        return ["-device", "virtio-serial-device,id=empty", "-device", "virtio-serial-device,id=ours", *ports]
+
+    monkeypatch.setattr(Hardware, "_ports", of_a_second_device)
+    with Machine(lab=lab, memory="128M") as other:
+        assert "vport1p1" in other.run(["ls", "/dev"]).stdout.split()
 
 
 # --- commands
