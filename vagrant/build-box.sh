@@ -107,7 +107,10 @@ git_tar() {
             (cd "$course" && xargs -0 ls -d 2>/dev/null) |
             tar -C "$course" -cf "$place/pyctr_lab.tar" --owner=0 --group=0 -T -
     else
-        tar -C "$course" -cf "$place/pyctr_lab.tar" --exclude=./.venv --exclude='./vagrant/b*' --owner=0 --group=0 .
+        # What is this host's alone stays here: its keys and its learner's work, too.
+        tar -C "$course" -cf "$place/pyctr_lab.tar" --owner=0 --group=0 --exclude=./.git --exclude=./.venv \
+            --exclude=./vagrant/.vagrant --exclude=./vagrant/work --exclude=./vagrant/box --exclude=./vagrant/bundle \
+            --exclude='./vagrant/bundle-*' .
     fi
 }
 

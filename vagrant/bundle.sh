@@ -35,7 +35,7 @@ usage_error() {
     exit 2
 }
 
-what='' suite=bookworm output=$here/bundle list=course sources=''
+what='' suite=bookworm output=$here/bundle list=course sources='' etc=/etc/apt
 groups=$(sed -n "s/^all_groups='\(.*\)'/\1/p" "$here/provision.sh")
 case $(uname -m) in arm64 | aarch64) arch=arm64 ;; *) arch=amd64 ;; esac
 
@@ -155,21 +155,21 @@ packages() {
     done <"$course/packages.txt" | sort -u
 }
 
+# Every file that names the suite and Debian's own component: other people's archives have others.
 find_sources() {
     [ -z "$sources" ] || { [ -r "$sources" ] && echo "$sources" && return; }
-    for file in /etc/apt/sources.list.d/*.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-        if grep -qs "^[^#]*$suite" "$file"; then echo "$file" && return; fi
+    for file in "$etc"/sources.list.d/*.sources "$etc"/sources.list "$etc"/sources.list.d/*.list; do
+        if grep -qs "^[^#]*$suite" "$file" && grep -qsw '^[^#]*main' "$file"; then echo "$file"; fi
     done
 }
 
 # A world of apt's own, in which nothing is installed: so all that a package needs is fetched, whatever a box has already.
-apt_world() { # SOURCES
+apt_world() { # SOURCES, a file a line
     apt=$output/.apt
     mkdir -p "$apt/lists/partial" "$apt/archives/partial"
     : >"$apt/status"
-    case $1 in *.sources) name=machine.sources ;; *) name=machine.list ;; esac
     rm -rf "$apt/sources.d" && mkdir "$apt/sources.d"
-    cp "$1" "$apt/sources.d/$name"
+    echo "$1" | while read -r file; do cp "$file" "$apt/sources.d/${file##*/}"; done
     cat >"$apt/apt.conf" <<CONF
 APT::Architecture "$arch";
 APT::Architectures { "$arch"; };

@@ -283,7 +283,7 @@ taken() {
 check_port() {
     if ! taken; then
         ok port "$port is free"
-    elif [ -n "$(cat "$here"/.vagrant/machines/course/*/pyctr-port 2>/dev/null)" ]; then
+    elif [ -n "$(cat "$here"/.vagrant/pyctr-port 2>/dev/null)" ]; then
         note port "$port is taken, perhaps by the course's own machine" "none is needed; ./lab vm address names the port"
     else
         note port "$port is taken" "none is needed: the next free one is used and named; or PYCTR_PORT=9999 ./lab vm"

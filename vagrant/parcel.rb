@@ -10,6 +10,7 @@ module PyctrLab
   LEFT_OUT = %w[.git .venv .venv.lock .venv.log artefacts build dist node_modules __pycache__ .vagrant .ipynb_checkpoints
                 .virtual_documents .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .grimp_cache
                 vagrant/work vagrant/bundle vagrant/box].freeze
+  BUNDLES = "vagrant/bundle-".freeze # those for other processors
 
   # Providers whose forwarded ports listen on all addresses of the host: their rules have no place for one.
   TUNNELLED = %w[vmware_desktop parallels].freeze
@@ -37,7 +38,8 @@ module PyctrLab
   end
 
   def left_out?(name)
-    LEFT_OUT.include?(name) || LEFT_OUT.include?(File.basename(name)) || name.end_with?(".pyc", ".egg-info", ".box")
+    LEFT_OUT.include?(name) || LEFT_OUT.include?(File.basename(name)) || name.start_with?(BUNDLES) ||
+      name.end_with?(".pyc", ".egg-info", ".box")
   end
 
   # Windows knows no executable files: a script is what begins like one.
@@ -52,10 +54,11 @@ module PyctrLab
     File.chown(uid, uid, folder) if Process.uid.zero?
   end
 
-  # A machine that runs keeps its port; any other takes the first that is free.
+  # A machine that runs, or sleeps with its ports, keeps its port; any other takes the first that is free. Not kept in
+  # the machine's own folder, which Vagrant empties when it makes one.
   def settle_port(machine, wanted)
-    memory = machine.data_dir.join("pyctr-port")
-    return memory.read.to_i if machine.state.id == :running && memory.file?
+    memory = machine.env.local_data_path.join("pyctr-port")
+    return memory.read.to_i if %i[running saved].include?(machine.state.id) && memory.file?
 
     port = free_port(wanted)
     machine.ui.warn("Port #{wanted} of this host is taken: the course will be at port #{port}.") if port != wanted
@@ -81,13 +84,14 @@ module PyctrLab
     end
   end
 
-  # Into the settings that Vagrant has already read.
+  # Into the settings that Vagrant has already read, and into the same hashes: where a box has first to be added, Vagrant
+  # makes its settings anew of them.
   def use_port(machine, port)
     machine.config.vm.networks.each { |_type, options| options[:host] = port if options[:id] == "jupyter" }
     told = { "PYCTR_PORT" => port.to_s, "PYCTR_DOOR" => behind_nat?(machine) ? "yes" : "no",
              "PYCTR_TUNNEL" => TUNNELLED.include?(machine.provider_name.to_s) ? "yes" : "no" }
     machine.config.vm.provisioners.each do |provisioner|
-      provisioner.config.env = provisioner.config.env.merge(told) if provisioner.type == :shell
+      provisioner.config.env.merge!(told) if provisioner.type == :shell
     end
   end
 

@@ -197,6 +197,7 @@ make_room() { # UID
     while getent passwd $other >/dev/null; do other=$((other + 1)); done
     sed -i "s/^vagrant:\([^:]*\):$1:/vagrant:\1:$other:/" /etc/passwd
     chown -R --from="$1" "$other" "$(getent passwd vagrant | cut -d : -f 6)"
+    find /tmp -xdev -user "$1" -exec chown -h "$other" {} + # else Vagrant could not put its next script over its last one
     changed "the user vagrant has the number $other now"
 }
 

@@ -31,7 +31,9 @@ module PyctrLab
       features: { "ssse3" => "require", "sse4.1" => "require", "sse4.2" => "require", "npt" => "require",
                   "misalignsse" => "disable" },
     }.freeze
-    SHARES = %w[virtiofs 9p nfs rsync smb virtualbox vmware parallels none].freeze
+    # Neither rsync, which would carry the host's folder over what the learner has written, nor NFS, which Vagrant lets
+    # belong to nobody and VirtualBox has only on a network of its own.
+    SHARES = %w[virtiofs 9p smb virtualbox vmware parallels none].freeze
 
     def initialize(env, here)
       @env = env

@@ -31,7 +31,8 @@ def test_a_guest_on_the_processor_itself_asks_the_host() -> None:
 
 def test_an_arm_has_its_own_board() -> None:
     hardware = Hardware(256 << 20, 1, machine="aarch64")
-    assert hardware.command(FILES)[0] == "qemu-system-aarch64" and options(hardware, "-machine") == ["virt,gic-version=max"]
+    assert hardware.command(FILES)[0] == "qemu-system-aarch64"
+    assert options(hardware, "-machine") == ["virt,gic-version=max"]
     assert hardware.kernel_line().startswith("console=ttyAMA0 ")
 
 

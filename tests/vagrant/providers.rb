@@ -19,7 +19,22 @@ module StandIn
     end
   end
 
-  ACTIONS = { up: Vagrant::Action::Builder.new.tap { |builder| builder.use(Show) } }.freeze
+  # In place of a box that has first to be added: Vagrant reads the machine's settings anew then, those of the box among
+  # them, and lets go of the ones it had (HandleBox).
+  class AddBox
+    def initialize(app, _env)
+      @app = app
+    end
+
+    def call(env)
+      old = env[:machine]
+      fresh = old.vagrantfile.machine(old.name, old.provider_name, old.env.boxes, old.data_dir, old.env)
+      old.box, old.config, old.provider_config = fresh.box, fresh.config, fresh.provider_config
+      @app.call(env)
+    end
+  end
+
+  ACTIONS = { up: Vagrant::Action::Builder.new.tap { |builder| [AddBox, Show].each { |each| builder.use(each) } } }.freeze
 
   class Provider < Vagrant.plugin("2", :provider)
     def self.usable?(_raise_error = false)

@@ -148,3 +148,14 @@ def test_a_machine_that_must_fetch_must_run(tmp_path: Path) -> None:
     done = bundle("--suite", "trixie", script=WITHOUT_APT, path=plant_vagrant(tmp_path, state="poweroff"))
     assert done.returncode == 1
     assert "./lab vm, then this again" in done.stderr
+
+
+def test_the_sources_of_others_do_not_hide_debians(tmp_path: Path) -> None:
+    folder = tmp_path / "sources.list.d"
+    folder.mkdir()
+    (tmp_path / "sources.list").write_text("deb http://deb.example bookworm main\n")
+    (folder / "docker.sources").write_text("URIs: https://docker.example\nSuites: bookworm\nComponents: stable\n")
+    (folder / "backports.list").write_text("deb http://deb.example bookworm-backports main\n")
+    (folder / "old.list").write_text("# deb http://deb.example bookworm main\n")
+    done = bundle(script=f"etc='{tmp_path}'; find_sources")
+    assert done.stdout.splitlines() == [str(tmp_path / "sources.list"), str(folder / "backports.list")], done.stderr

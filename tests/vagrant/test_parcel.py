@@ -15,11 +15,12 @@ Provisioner = Struct.new(:type, :config)
 Vm = Struct.new(:networks, :provisioners)
 Ui = Struct.new(:said) { def warn(text) = said << text }
 State = Struct.new(:id)
-Machine = Struct.new(:provider_name, :state, :data_dir, :config, :ui)
+Machine = Struct.new(:provider_name, :state, :env, :config, :ui)
+Env = Struct.new(:local_data_path)
 def machine(provider, state)
   vm = Vm.new([[:forwarded_port, { id: "ssh", host: 2222 }], [:forwarded_port, { id: "jupyter", host: 8888 }]],
               [Provisioner.new(:file, nil), Provisioner.new(:shell, Shell.new({ "PYCTR_UID" => "7" }))])
-  Machine.new(provider, State.new(state), Pathname.new(ARGV[0]), Struct.new(:vm).new(vm), Ui.new([]))
+  Machine.new(provider, State.new(state), Env.new(Pathname.new(ARGV[0])), Struct.new(:vm).new(vm), Ui.new([]))
 end
 """
 
@@ -29,6 +30,7 @@ def packed(ruby, tmp_path: Path) -> tarfile.TarFile:
     """Of a clone with everything that must stay behind, and with odd names that must not."""
     top = tmp_path / "clone"
     for name in (".git/config", ".venv/bin/python", "vagrant/work/mine.ipynb", "vagrant/bundle/wheels/a.whl",
+                 "vagrant/bundle-arm64/debs/a.deb",
                  "vagrant/.vagrant/machines/x", "vagrant/a.box", "artefacts/shot.png", "pkg/__pycache__/a.pyc",
                  "lab", "notebooks/00 ünïcode.ipynb", f"deep/{'d' * 90}/{'e' * 90}.txt"):  # fmt: skip
         (top / name).parent.mkdir(parents=True, exist_ok=True)
@@ -72,12 +74,13 @@ def test_a_taken_port_is_named_and_the_next_one_used(ruby, tmp_path: Path) -> No
     assert str(used) in said[0]
 
 
-def test_a_running_machine_keeps_its_port(ruby, tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", ["running", "saved"])
+def test_a_running_machine_keeps_its_port_and_a_sleeping_one(ruby, tmp_path: Path, state: str) -> None:
     listener, port = taken_port()
     (tmp_path / "pyctr-port").write_text(str(port))
-    script = MACHINE + "puts PyctrLab.settle_port(machine(:libvirt, :running), 8888)"
+    script = MACHINE + "puts PyctrLab.settle_port(machine(:virtualbox, ARGV[1].to_sym), 8888)"
     with listener:
-        assert ruby(script, tmp_path) == [port]
+        assert ruby(script, tmp_path, state) == [port]
 
 
 @pytest.mark.parametrize(

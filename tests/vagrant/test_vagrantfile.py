@@ -43,4 +43,7 @@ def test_coming_up_takes_the_next_port_and_tells_the_machine(vagrant, provider: 
     assert seen["port"].get("disabled", False) == (provider == "parallels")
     assert [env["PYCTR_PORT"] for env in seen["told"]] == [str(seen["port"]["host"])] * 2
     assert seen["told"][0]["PYCTR_UID"] == "1234"
+    assert [env["PYCTR_TUNNEL"] for env in seen["told"]] == ["yes" if provider == "parallels" else "no"] * 2
+    kept = next(vagrant.clone.rglob("pyctr-port"))
+    assert kept.read_text() == str(seen["port"]["host"]), "a machine that runs is asked for under this one"
     assert (vagrant.clone / "vagrant" / "work").stat().st_uid in (1234, vagrant.clone.stat().st_uid)

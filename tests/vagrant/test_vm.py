@@ -128,6 +128,13 @@ def test_a_provider_that_fails_brings_the_doctor(host: Host) -> None:
     )
 
 
+def test_the_line_of_a_tunnel_comes_with_the_address(up: Host) -> None:
+    answer = f"""case "$*" in *address*) printf '{ADDRESS}\\r\\nopen it: ssh -L\\r\\n' ;; esac\n"""
+    up.plant("vagrant", RUNNING + answer)
+    done = up.vm("address")
+    assert (done.stdout, done.stderr) == (ADDRESS + "\n", "open it: ssh -L\n")
+
+
 def test_a_machine_that_does_not_run_has_no_address(host: Host) -> None:
     host.plant("vagrant", "exit 0\n")
     done = host.vm("address")
@@ -158,7 +165,7 @@ def test_at_each_start_the_address_gets_the_port_in_force(tmp_path: Path, tunnel
     address = "http://127.0.0.1:8890/lab/tree/00_start_here.ipynb?token=abc"
     assert said.splitlines()[-1] == f"JupyterLab: {address}"
     assert file.read_text() == address + "\n"
-    assert ("-L 127.0.0.1:8890:127.0.0.1:8888" in said) == (tunnel == "yes")
+    assert ("-L 127.0.0.1:8890:127.0.0.1:8888" in said) == (tunnel == "yes") == (tmp_path / "tunnel").exists()
 
 
 def test_another_project_that_vagrant_is_pointed_at_is_left_alone(host: Host) -> None:
