@@ -86,13 +86,13 @@ def stub(folder: Path, name: str, text: str) -> None:
 
 
 def lab(
-    clone: Path, *words: str, stubs: Path | None = None, user: int | None = None, **env: str
+    clone: Path, *words: str, stubs: Path | None = None, user: int | None = None, by: tuple[str, ...] = (), **env: str
 ) -> subprocess.CompletedProcess[str]:
     """./lab WORDS, in a home of its own, with `stubs` before PATH."""
     path = os.environ["PATH"] if stubs is None else f"{stubs}:{os.environ['PATH']}"
     given = {"PATH": path, "HOME": str(clone / "home"), "LANG": "C.UTF-8", **env}
     return subprocess.run(
-        [str(clone / "lab"), *words], env=given, capture_output=True, text=True, timeout=120, user=user,
+        [*by, str(clone / "lab"), *words], env=given, capture_output=True, text=True, timeout=120, user=user,
         extra_groups=None if user is None else [], stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -133,13 +133,19 @@ def test_off_linux_it_names_the_system_and_the_way_out(clone: Path, stubs: Path,
 
 
 @pytest.mark.parametrize("words", [["--no-browser"], ["test"]])
-def test_a_kernel_that_refuses_user_namespaces_is_named(ready: Path, stubs: Path, words: list[str]) -> None:
-    stub(stubs, "unshare", "exit 1")
+def test_a_kernel_that_refuses_user_namespaces_is_named(ready: Path, words: list[str]) -> None:
     if words == ["test"]:
         shutil.copy(ready / ".venv" / "lab-course", ready / ".venv" / "lab-test")
-    done = lab(ready, *words, stubs=stubs)
+    refusing = 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$0" "$@"'  # that of this user namespace alone
+    done = lab(ready, *words, by=("unshare", "--user", "--map-root-user", "sh", "-c", refusing))
     assert done.returncode == 1
     assert "user namespaces" in done.stderr and "./lab doctor" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_what_is_allowed_to_the_courses_interpreter_alone_is_enough(ready: Path, stubs: Path) -> None:
+    """AppArmor's profile that the doctor proposes names that program, and no other."""
+    stub(stubs, "unshare", "exit 1")
+    assert "user namespaces" not in lab(ready, "--no-browser", stubs=stubs).stderr
 
 
 def test_a_refusing_kernel_keeps_nobody_from_the_doctor(ready: Path, stubs: Path) -> None:

@@ -14,7 +14,7 @@ Exercises, each with live ground of its own (any order works, twice works):
     exercises.reveal("3.1"), exercises.another("3.1"), exercises.reset("3.1")
 
     0.1 One process, two numbers       check("0.1", 2) is the first try that fails on purpose (M1)
-    1.1 The one that owes a wait       a number       1.2 Who shares this memory?   two names
+    1.1 Who shares this memory?        two names      1.2 The one that owes a wait  a number
     1.3 A zombie of your own           a deed
     2.1 Promised is not taken          a name         2.2 Pull the plug in time     a deed
     2.3 A machine to order             a deed

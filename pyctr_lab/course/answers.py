@@ -6,10 +6,14 @@ everything, a whole sentence) is turned away here, with the reason.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 Answer = tuple[str, ...] | int | str | None
+
+DECIMAL = re.compile(r"[0-9]{1,11}\.[0-9]{1,20}")
 
 
 class NotAnAnswer(ValueError):
@@ -62,7 +66,9 @@ class InOrder(Wants):
 
 @dataclass(frozen=True)
 class Number(Wants):
-    """A process id, or another whole number."""
+    """A process id, or another whole number; one that need not be `whole` is rounded."""
+
+    whole: bool = True
 
     def read(self, given: object) -> Answer:
         """The number; text of digits will do."""
@@ -72,6 +78,10 @@ class Number(Wants):
             given = given[0]
         if isinstance(given, str) and given.strip().isascii() and given.strip().isdigit() and len(given) < 12:
             return int(str.strip(given))
+        if not self.whole and isinstance(given, str) and DECIMAL.fullmatch(given.strip()):
+            given = float(str.strip(given))
+        if not self.whole and type(given) is float and math.isfinite(given):
+            return round(given)
         if type(given) is not int:
             raise NotAnAnswer(f"you handed in {kind_of(given)}; wanted is a number")
         return given

@@ -6,6 +6,7 @@ A `Machine` is a root folder to read from and ways to ask; a test hands in one m
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from ..errors import LabError
 from ..kernel.cgroup import trees
 from ..kernel.delegation import LIMITED, Delegation, look
 from ..runtime import Lab
+from ..runtime.world import free_range, ranges
 
 ALL_LESSONS = ("00", "01", "02", "03", "04", "09")
 
@@ -89,7 +91,7 @@ class Machine:
     ask: Callable[[Sequence[str]], tuple[int, str]] = run
     which: Callable[[str], str | None] = shutil.which
     uid: int = field(default_factory=os.getuid)
-    user: str = field(default_factory=lambda: os.environ.get("USER") or str(os.getuid()))
+    user: str = field(default_factory=lambda: user_name())
     system: str = sys.platform
     python: str = sys.executable
     readable: Callable[[str], bool] | None = None
@@ -113,9 +115,23 @@ class Machine:
         text = self.read(path).strip()
         return int(text) if text.lstrip("-").isdigit() else None
 
+    def install(self, packages: str) -> str:
+        """The command that installs packages of Debian, or what to do elsewhere."""
+        if self.which("apt-get") or self.has("/usr/bin/apt-get"):
+            return self.sudo(f"apt-get install {packages}")
+        return f"install, with your system's package manager (Debian's names): {packages}"
+
     def sudo(self, command: str) -> str:
         """A command that only root may give, as this user would give it."""
         return command if self.uid == 0 else f"sudo {command}"
+
+
+def user_name() -> str:
+    """The user's name, or the number where it has none. $USER may be missing, or somebody else's."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 # --- the kernel
@@ -212,7 +228,9 @@ def masked_proc(machine: Machine) -> list[Finding]:
     inside = "inside another container; " if in_container(machine) else ""
     if not masked:
         return fine("/proc", f"{inside}nothing is mounted over it")
-    places = f"{len(masked)} places of it are covered ({', '.join(masked[:2])})"
+    places = f"{len(masked)} place{'s' * (len(masked) != 1)} of it covered ({', '.join(masked[:2])})"
+    if machine.uid and machine.ask([machine.python, "-I", "-S", "-c", _TRIAL])[0] == 0:  # an NFS server's, say
+        return fine("/proc", f"{inside}{places}; a fresh one can be mounted all the same")
     why = f"{inside}{places}, so that no fresh one can be mounted"
     if machine.uid == 0:
         return [Finding("/proc", "limited", f"{why}; root gets round it")]
@@ -225,12 +243,15 @@ def subordinate_ids(machine: Machine) -> list[Finding]:
     if machine.uid == 0:
         return fine("user ids", "root gives the lab a range of its own")
     name, needs = "user ids", "one id alone works; files of several owners do not"
-    ranges = [line.split(":")[0] for file in ("/etc/subuid", "/etc/subgid") for line in machine.read(file).splitlines()]
-    if ranges.count(machine.user) + ranges.count(str(machine.uid)) < 2:
-        command = f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {machine.user}"
+    files = [machine.root / f"etc/{file}" for file in ("subuid", "subgid")]
+    owners = [{owner for owner, _, _ in ranges(file)} for file in files]
+    if not all({machine.user, str(machine.uid)} & own for own in owners):
+        first = free_range(*files, first=100000)
+        span = f"{first}-{first + 65535}"
+        command = f"usermod --add-subuids {span} --add-subgids {span} {machine.user}"
         return [Finding(name, "limited", f"no subordinate range: {needs}", (), machine.sudo(command))]
     if not machine.which("newuidmap"):
-        return [Finding(name, "limited", f"no newuidmap: {needs}", (), machine.sudo("apt-get install uidmap"))]
+        return [Finding(name, "limited", f"no newuidmap: {needs}", (), machine.install("uidmap"))]
     return fine(name, "a subordinate range, and newuidmap to map it")
 
 
@@ -285,7 +306,7 @@ def programs(machine: Machine) -> list[Finding]:
     blocks = tuple(sorted({lesson for name in gone for lesson in PROGRAMS[name][1]}))
     state = "missing" if blocks else "limited"
     return [
-        Finding("programs", state, f"not there: {', '.join(gone)}", blocks, machine.sudo(f"apt-get install {packages}"))
+        Finding("programs", state, f"not there: {', '.join(gone)}", blocks, machine.install(packages))
     ]
 
 
@@ -349,7 +370,10 @@ def memory(machine: Machine) -> list[Finding]:
 
 def disk(machine: Machine) -> list[Finding]:
     """Room on disk for the environment and the learner's copies."""
-    gibibytes = machine.free_bytes() / 2**30
+    try:
+        gibibytes = machine.free_bytes() / 2**30
+    except (OSError, RuntimeError) as why:  # a home that is not there, or nowhere
+        return [Finding("disk", "limited", f"your home folder cannot be looked at: {why}", (), "set HOME")]
     if gibibytes < 1:
         return [
             Finding("disk", "limited", f"{gibibytes:.1f} GiB free in the home folder; 1 is needed", (), "du -xhd1 ~")

@@ -85,8 +85,8 @@ def _give(exercise: Exercise) -> str:
 
 
 def _recorded(exercise: Exercise, live: Entry, verdict: Verdict) -> Verdict:
-    """The verdict as it goes into the learner's progress: what passed on this very ground may hold no longer."""
-    if progress.record(exercise.id).get("passed_on") == live.started:
+    """The verdict as it goes into the learner's progress: a deed that passed on this very ground may hold no longer."""
+    if not exercise.wants.example and progress.record(exercise.id).get("passed_on") == live.started:
         verdict = verdict.once_passed()
     progress.checked(exercise.id, verdict, ground=live.started)
     return verdict

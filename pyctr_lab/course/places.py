@@ -12,8 +12,14 @@ def state_dir() -> Path:
 
 
 def live_dir() -> Path:
-    """What belongs to running notebooks. $XDG_RUNTIME_DIR/pyctr_lab, else a folder beside the progress."""
-    return _absolute("XDG_RUNTIME_DIR", state_dir() / "live") / "pyctr_lab-ground"
+    """What belongs to running notebooks. $XDG_RUNTIME_DIR/pyctr_lab, else a folder beside the progress.
+
+    The variable may name another user's folder (su keeps it), or one that is not there.
+    """
+    otherwise = state_dir() / "live"
+    folder = _absolute("XDG_RUNTIME_DIR", otherwise)
+    usable = os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+    return (folder if usable else otherwise) / "pyctr_lab-ground"
 
 
 def _absolute(variable: str, otherwise: Path) -> Path:

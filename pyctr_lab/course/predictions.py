@@ -22,7 +22,9 @@ from .store import Data, Store
 
 STORE = Store(lambda: state_dir() / "predictions.json")
 
-NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
+#: As people write it: 0.5 and 0,5, 1,500 and 1500, 1.5e3, -3.
+NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+(\.\d+)?|\d+([.,]\d+)?)([eE][+-]?\d{1,3})?", re.ASCII)
+THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+", re.ASCII)
 
 #: While the buttons live, the page above them does not say the same once more.
 LIVE = "<style>.jp-OutputArea:has(.pct-live) .pct:not(.pct-live .pct) :is(ul,p){display:none}</style>"
@@ -98,8 +100,8 @@ def recall(key: str) -> str | None:
 
 def recall_number(key: str) -> float:
     """The number in what the learner said ("about 50 ms" is 50), for a picture; 0 where there is none."""
-    found = NUMBER.search((recall(key) or "").replace(",", ""))
-    return float(found[0]) if found else 0.0
+    found = NUMBER.search(recall(key) or "")
+    return max(0.0, value_of(found[0])) if found else 0.0
 
 
 def compare(key: str, actual: object, *, note: str = "") -> Page:
@@ -123,6 +125,8 @@ def _finding(guess: str | None, answer: str) -> str:
     if guess == answer:
         return "As you said"
     said, measured = _number(guess), _number(answer)
+    if said and said == measured:
+        return "As you said"
     if said and measured:
         ratio = max(said, measured) / min(said, measured)
         return f"You said {'more' if said > measured else 'less'}, by a factor of {ratio:.1f}"
@@ -130,11 +134,14 @@ def _finding(guess: str | None, answer: str) -> str:
 
 
 def _number(text: str) -> float | None:
-    try:
-        number = float(text.replace(",", ""))
-    except ValueError:
-        return None
+    number = value_of(text.strip()) if NUMBER.fullmatch(text.strip()) else 0.0
     return number if 0 < number < float("inf") else None
+
+
+def value_of(text: str) -> float:
+    """What a text that NUMBER matches stands for. A comma before three digits marks thousands, any other a fraction."""
+    whole = THOUSANDS.match(text)
+    return float(text.replace(",", "") if whole and not whole[0].startswith(("0", "-0")) else text.replace(",", "."))
 
 
 def _all(data: Data) -> dict[str, Any]:

@@ -22,6 +22,10 @@ Record = dict[str, Any]
 
 STORE = Store(lambda: state_dir() / "progress.json")
 
+UNTRIED = {State.NOT_STARTED.value, State.CANNOT.value}
+OPEN = {True: UNTRIED | {State.NOT_YET.value, State.ALMOST.value}, False: UNTRIED}
+"""The states that a failed attempt replaces, and those that a check replaces in which nothing was tried."""
+
 
 def record(exercise: str) -> Record:
     """What is kept of one exercise; empty if it was never touched."""
@@ -44,12 +48,14 @@ def started(exercise: str, number: int) -> None:
 
 
 def checked(exercise: str, verdict: Verdict, *, ground: float) -> None:
-    """Keeps a verdict. A pass stays, unless the same ground shows that it holds no longer."""
+    """Keeps a verdict. A pass stays, unless the same ground shows that it holds no longer; and what was tried stays
+    where nothing is tried.
+    """
 
     def keep(kept: Record) -> None:
         if verdict.state is State.PASSED:
             kept.update(state=verdict.state.value, passed=kept.get("passed", _now()), passed_on=ground)
-        elif verdict.state is State.NO_LONGER or kept.get("state") != State.PASSED.value:
+        elif verdict.state is State.NO_LONGER or kept["state"] in OPEN[verdict.state.failed]:
             kept["state"] = verdict.state.value
         if verdict.state.failed or verdict.passed:
             kept["tries"] = kept.get("tries", 0) + 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -70,8 +71,11 @@ def keep(entries: dict[str, Entry]) -> None:
     if not entries:
         own.unlink(missing_ok=True)
         return
-    live_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_atomically(own, {name: asdict(each) for name, each in entries.items()})
+    try:
+        live_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_atomically(own, {name: asdict(each) for name, each in entries.items()})
+    except OSError as why:  # a full disk, say: the notebook itself does without
+        print(f"{own} could not be written, so no terminal can check this: {why.strerror}", file=sys.stderr)
 
 
 def find(exercise: str) -> Entry | None:

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +32,22 @@ class Store:
         return self._path()
 
     def read(self) -> Data:
-        """What is kept; empty if nothing is. A file that is no use is set aside."""
-        with self._locked():
+        """What is kept; empty if nothing is, or if it cannot be reached. A file that is no use is set aside."""
+        with suppress(OSError), self._locked():
             return self._load()
+        return {}
 
     def change(self, change: Callable[[Data], None]) -> Data:
-        """Has `change` edit what is kept, and keeps that. Returns it."""
-        with self._locked():
-            data = self._load()
-            change(data)
-            write_atomically(self.path, {"version": VERSION, **data})
-            return data
+        """Has `change` edit what is kept, and keeps that. Returns it. Where it cannot be kept, a line says so."""
+        data: Data = {}
+        try:
+            with self._locked():
+                data = self._load()
+                change(data)
+                write_atomically(self.path, {"version": VERSION, **data})
+        except OSError as why:  # a full disk, say: what was asked of the kernel is to be heard all the same
+            print(f"{self.path.name} could not be written, and this is not kept: {why.strerror}", file=sys.stderr)
+        return data
 
     def aside(self, mark: str = "old") -> Path | None:
         """Keeps a copy of the file beside it; None if there is no file."""
@@ -86,9 +91,13 @@ class Store:
 def write_atomically(path: Path, data: object) -> None:
     """Puts a JSON file in place whole or not at all."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(fresh, "w", encoding="utf-8") as file:
-        json.dump(data, file, indent=1, ensure_ascii=False, sort_keys=True)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    try:
+        with open(fresh, "w", encoding="utf-8") as file:
+            json.dump(data, file, indent=1, ensure_ascii=False, sort_keys=True)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise

@@ -137,9 +137,8 @@ def ranges(file: Path) -> Iterable[tuple[str, int, int]]:
             yield owner, int(numbers[0]), int(numbers[1])
 
 
-def free_range(*files: Path) -> int:
-    """The first id of a range for root's labs that belongs to nobody: shared identities would share files."""
-    first = FIRST_FOR_ROOT
+def free_range(*files: Path, first: int = FIRST_FOR_ROOT) -> int:
+    """The first id, from `first` on, of a range that belongs to nobody: shared identities would share files."""
     for _, start, count in sorted(line for file in files for line in ranges(file)):
         if start < first + IDS and first < start + count:
             first = start + count

@@ -36,7 +36,8 @@ def test_an_answer_is_plain_data_whatever_it_claims() -> None:
 @pytest.mark.parametrize(
     ("wants", "given"),
     [(Names(count=2), ("a", "b", "c")), (Names(count=2), ("a", "a")), (Names(), [3]), (Names(), [object()]),
-     (Number(), "two"), (Number(), 2.5), (Number(), True), (Number(), "9" * 40), (Number(), (1, 2)),
+     (Number(), "two"), (Number(), 2.5), (Number(whole=False), float("nan")), (Number(whole=False), "1e9"),
+     (Number(), True), (Number(), "9" * 40), (Number(), (1, 2)),
      (Word(choices=("uts", "pid")), "hostname"), (Word(choices=("uts", "pid")), ("uts", "pid"))],
 )  # fmt: skip
 def test_what_cannot_be_read_says_what_is_wanted(wants: Wants, given: object) -> None:
@@ -46,6 +47,7 @@ def test_what_cannot_be_read_says_what_is_wanted(wants: Wants, given: object) ->
 
 def test_numbers_may_come_from_a_terminal() -> None:
     assert Number().read(["47"]) == 47
+    assert Number(whole=False).read(154.4) == Number(whole=False).read("154.4") == 154
     assert Number().read(" 47\n") == 47
 
 

@@ -106,10 +106,11 @@ def test_a_covered_proc_is_found_in_mountinfo(tmp_path: Path) -> None:
         "/.dockerenv": "",
     }
     found = troubles(machine(tmp_path, covered, ask=refused("mount proc 1")))
-    assert "1 places of it are covered (/proc/kcore)" in found["/proc"].why
+    assert "1 place of it covered (/proc/kcore)" in found["/proc"].why
     assert found["/proc"].cure.startswith("docker run --security-opt systempaths=unconfined")
     assert "no fresh /proc" in found["user namespaces"].why
     assert troubles(machine(tmp_path, covered, uid=0))["/proc"].state == "limited", "root gets round it"
+    assert "/proc" not in troubles(machine(tmp_path, covered)), "tried, and it can be mounted: an NFS server's, say"
 
 
 @pytest.mark.parametrize(
@@ -129,11 +130,27 @@ def test_off_linux_and_old_linux(tmp_path: Path) -> None:
 
 def test_subordinate_ids(tmp_path: Path) -> None:
     none = troubles(machine(tmp_path, {"/etc/subuid": ""}))["user ids"]
-    assert none.cure == "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 learner"
+    span = "165536-231071"  # behind the one that /etc/subgid gives away already
+    assert none.cure == f"sudo usermod --add-subuids {span} --add-subgids {span} learner"
+    both = "learner:100000:65536\nlearner:300000:65536\n"
+    assert troubles(machine(tmp_path, {"/etc/subuid": both, "/etc/subgid": ""}))["user ids"].state == "limited"
     no_program = machine(
         tmp_path, {"/etc/subuid": HEALTHY["/etc/subuid"]}, which=lambda name: None if name == "newuidmap" else name
     )
     assert troubles(no_program)["user ids"].cure == "sudo apt-get install uidmap"
+
+
+def test_elsewhere_than_on_debian_a_package_manager_is_asked_for(tmp_path: Path) -> None:
+    fedora = machine(tmp_path, which=lambda name: None if name in ("strace", "apt-get") else name)
+    cure = troubles(fedora)["programs"].cure
+    assert cure == "install, with your system's package manager (Debian's names): strace"
+
+
+def test_a_home_that_is_not_there_is_said(tmp_path: Path) -> None:
+    def nowhere() -> int:
+        raise FileNotFoundError("/nonexistent")
+
+    assert "/nonexistent" in troubles(machine(tmp_path, free_bytes=nowhere))["disk"].why
 
 
 def test_slow_starts_are_named_and_block_nothing(tmp_path: Path) -> None:

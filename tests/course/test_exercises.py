@@ -16,6 +16,7 @@ from pyctr_lab import BadInput, Gone, Lab, Unsupported, steps
 from pyctr_lab.course import exercises, progress
 from pyctr_lab.course.exercise import Exercise, Ground
 from pyctr_lab.course.page import VOLATILE
+from pyctr_lab.course.places import state_dir
 from pyctr_lab.course.verdict import State, Verdict
 from pyctr_lab.machines import demands
 
@@ -340,3 +341,37 @@ def test_who_holds_the_old_ground_holds_the_new_one(lab: Lab) -> None:
     assert exercises.check("3.2").passed
     with pytest.raises(Gone, match=r'exercises.start\("3.2", lab\)'):
         old.run(["true"])
+
+
+def test_35_its_advice_can_be_followed(lab: Lab) -> None:
+    ground = exercises.start("3.5", lab)
+    box, folder = ground[ground.values["box"]], ground.values["folder"]
+    box.apply(steps.Tmpfs(folder))
+    verdict = exercises.check("3.5")
+    assert verdict.misconception == "M1" and "Unmount it first" in verdict.message
+    box.run(["umount", folder])
+    for step in (steps.PrivatePropagation(), steps.Tmpfs(folder)):
+        box.apply(step)
+    assert exercises.check("3.5").passed
+
+
+def test_13_a_sleep_by_its_whole_path_is_one(lab: Lab) -> None:
+    ground = exercises.start("1.3", lab)
+    ground.box.start(["sh", "-c", f"true & exec /bin/sleep {ground.values['seconds']}"])
+    assert exercises.check("1.3").passed
+
+
+def test_a_second_answer_does_not_take_a_pass_back(lab: Lab) -> None:
+    ground = exercises.start("3.1", lab)
+    assert exercises.check("3.1", exercises.ALL["3.1"].solution(ground)).passed
+    for answer in (list(ground.boxes)[:1], exercises.ALL["3.1"].misconceptions[0].act(ground)):
+        assert not exercises.check("3.1", answer).passed
+        assert progress.record("3.1")["state"] == "passed"
+
+
+def test_a_folder_of_somebody_else_is_not_used(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """su keeps the variable, and a container may have it without the folder."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/no/such/folder")
+    ground = exercises.start("3.1", lab)
+    assert exercises.check("3.1", exercises.ALL["3.1"].solution(ground)).passed
+    assert list((state_dir() / "live").rglob("*.json"))

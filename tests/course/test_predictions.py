@@ -97,3 +97,21 @@ def test_asked_again_it_shows_what_was_said() -> None:
 def test_not_yet_asked_it_says_nothing() -> None:
     pytest.importorskip("ipywidgets")
     assert "You said" not in buttons(predict(KEY, QUESTION, options=OPTIONS)).children[1].value
+
+
+@pytest.mark.parametrize(
+    ("said", "number", "finding"),
+    [
+        ("0,5", 0.5, "As you said"),
+        ("1,5", 1.5, "You said more, by a factor of 3.0"),
+        ("1.5e3", 1500, "You said more, by a factor of 3000.0"),
+        ("1,500", 1500, "You said more, by a factor of 3000.0"),
+        ("1,234,567.5", 1234567.5, "You said more, by a factor of 2469135.0"),
+        ("-3", 0, "Other than you said"),
+        ("0,500", 0.5, "As you said"),
+    ],
+)
+def test_a_number_as_people_write_it(said: str, number: float, finding: str) -> None:
+    predict("ms", "How many ms?", guess=said)
+    assert recall_number("ms") == number
+    assert repr(compare("ms", "0.5")).splitlines()[0] == finding

@@ -81,12 +81,38 @@ def test_two_notebooks_at_once_lose_nothing() -> None:
     assert {name: kept["hints"] for name, kept in progress.records().items()} == dict.fromkeys(names, 30)
 
 
-def test_a_crash_while_writing_leaves_the_old_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_old_file_and_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     progress.hinted("3.1", 1)
-    monkeypatch.setattr("os.fsync", lambda fd: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        progress.hinted("3.1", 2)
+    monkeypatch.setattr("os.fsync", lambda fd: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    progress.hinted("3.1", 2)
     assert progress.record("3.1")["hints"] == 1
+    said = "progress.json could not be written, and this is not kept: No space left on device\n"
+    assert capsys.readouterr().err == said
+    assert not list(progress.STORE.path.parent.glob(".progress.json.[0-9]*")), "nothing half-written stays"
+
+
+def test_a_place_that_cannot_be_made_costs_nobody_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/none")
+    progress.checked("3.1", verdict(State.PASSED), ground=1.0)
+    assert progress.record("3.1") == {}
+
+
+@pytest.mark.parametrize("state", [State.NOT_YET, State.ALMOST, State.PASSED, State.NO_LONGER])
+@pytest.mark.parametrize("untried", [State.NOT_STARTED, State.CANNOT])
+def test_a_check_in_which_nothing_is_tried_undoes_nothing(state: State, untried: State) -> None:
+    """Run all, a day later: the dots stand in the cell again."""
+    progress.checked("3.1", verdict(state), ground=1.0)
+    progress.checked("3.1", verdict(untried), ground=2.0)
+    assert progress.record("3.1")["state"] == state.value
+
+
+@pytest.mark.parametrize("kept", [State.PASSED, State.NO_LONGER])
+def test_another_attempt_that_fails_leaves_a_pass(kept: State) -> None:
+    progress.checked("3.1", verdict(kept), ground=1.0)
+    progress.checked("3.1", verdict(State.NOT_YET), ground=2.0)
+    assert progress.record("3.1")["state"] == kept.value
 
 
 def test_the_map_says_how_it_stands_in_both_forms() -> None:

@@ -19,7 +19,7 @@ from .lesson_01_memory import WhoSharesMemory
 class WhoOwesAWait(Exercise):
     """A zombie, and several processes that could be asked to bury it."""
 
-    id = "1.1"
+    id = "1.2"
     title = "The one that owes a wait"
     question = """Among the children and grandchildren of {box} is a zombie: it was `{was}`, and it has ended. One
     process is to blame that it still stands in the list. What number has that process on the host?"""
@@ -242,14 +242,19 @@ def let_settle(scene: Scene) -> None:
 
 def sleepers(scene: Scene) -> list[int]:
     """The processes that were asked for, by their numbers on this machine."""
-    wanted = f"sleep {scene.values['seconds']}"
-    return [pid for pid in scene.below(scene.values["box"]) if command(pid) == wanted]
+    return [pid for pid in scene.below(scene.values["box"]) if is_wanted(scene, pid)]
+
+
+def is_wanted(scene: Scene, pid: int) -> bool:
+    """Whether a process is the sleep that was asked for, by whatever path it was started."""
+    program, _, argument = command(pid).partition(" ")
+    return (os.path.basename(program), argument) == ("sleep", str(scene.values["seconds"]))
 
 
 def strays(scene: Scene) -> list[int]:
     """Those that run in the lab, but not below the container; all of them, where that has ended."""
-    wanted, box = f"sleep {scene.values['seconds']}", scene.values["box"]
-    found = {pid for pid in scene.processes().values() if command(pid) == wanted}
+    box = scene.values["box"]
+    found = {pid for pid in scene.processes().values() if is_wanted(scene, pid)}
     return sorted(found - set(scene.below(box) if scene.pid(box) else ()))
 
 
@@ -294,4 +299,4 @@ def begin(ground: Ground, script: str, *, besides: str = "", stopped: bool = Fal
         until(lambda: any(proc.state(pid) == "T" for pid in offspring(ground.scene())))
 
 
-EXERCISES: tuple[Exercise, ...] = (WhoOwesAWait(), WhoSharesMemory(), AZombieOfYourOwn())
+EXERCISES: tuple[Exercise, ...] = (WhoSharesMemory(), WhoOwesAWait(), AZombieOfYourOwn())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class WhoSharesMemory(Exercise):
     """Five processes and a piece of memory: equal names, equal addresses, equal content, and two that share."""
 
-    id = "1.2"
+    id = "1.1"
     title = "Who shares this memory?"
     question = """Five processes, {all}. Each has to do with a piece of memory called {memory}. Two of them share
     one: what one writes there, the other reads. Which two?"""

@@ -174,7 +174,8 @@ class NobodyElses(Exercise):
             "M1",
             "A mount namespace of one's own keeps mounts in.",
             """The neighbour sees your file system. /mnt is `shared` in both: what is mounted below it in one
-            appears in the other. End that first; then unmount, or start afresh.""",
+            appears in the other. Unmount it first (that passes over, too), then end the sharing, then mount again; or
+            start afresh.""",
             lambda scene, answer: own_mount(scene) is not None and leaked(scene) and own_side(scene),
             lambda ground: ground.box.apply(steps.Tmpfs(ground.values["folder"])) and None,
         ),
