@@ -100,9 +100,7 @@ def make_ready(place: Place, *, whole: bool) -> None:
     for setting in unfurnished(place):
         groups.write(place.base, setting.file, setting.value)
     if whole:
-        if place.base != place.tree.mount:
-            groups.make_room(place.base)
-        groups.pass_on(place.base, place.controllers)
+        groups.share_out(place)
 
 
 def own_world(folders: list[str]) -> int:

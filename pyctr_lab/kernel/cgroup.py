@@ -192,9 +192,16 @@ def flat(text: str) -> dict[str, int]:
 
 
 def nested(text: str) -> dict[str, dict[str, str]]:
-    """A line each: a key and name=value pairs (io.stat, io.max, memory.pressure)."""
-    lines = (line.split() for line in text.splitlines())
-    return {key: dict(pair.split("=", 1) for pair in pairs) for key, *pairs in lines}
+    """A line each: a key and name=value pairs (io.stat, io.max, memory.pressure).
+
+    Of several keys before the pairs the last one counts: io.stat names disks without figures in the same line.
+    """
+    found = {}
+    for words in map(str.split, text.splitlines()):
+        keys = [word for word in words if "=" not in word]
+        if keys:
+            found[keys[-1]] = dict(word.split("=", 1) for word in words if "=" in word)
+    return found
 
 
 def device_of(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from .constants import KINDS
@@ -76,15 +77,32 @@ def nspid(pid: int | str) -> tuple[int, ...]:
 
 
 def children(pid: int | str) -> tuple[int, ...]:
-    """The children of a process (of its main thread), zombies included."""
-    return tuple(map(int, text_of(pid, f"task/{pid}/children").split()))
+    """The children of a process, zombies included: each of its threads has its own."""
+    found: list[int] = []
+    for thread in threads(pid):
+        with suppress(ProcessLookupError):  # it has ended meanwhile, or the process has
+            found += map(int, text_of(pid, f"task/{thread}/children").split())
+    return tuple(found)
+
+
+def threads(pid: int | str) -> list[str]:
+    """The numbers of its threads. Raises ProcessLookupError when it has ended."""
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except FileNotFoundError:
+        raise ProcessLookupError(f"process {pid} has ended") from None
 
 
 def ancestors(pid: int | str) -> tuple[int, ...]:
     """The parent of a process, its parent, and so on, as far as they are seen from here."""
     found: list[int] = []
-    while parent := int(status(found[-1] if found else pid)["PPid"]):
+    parent = int(status(pid)["PPid"])
+    while parent:
         found.append(parent)
+        try:
+            parent = int(status(parent)["PPid"])
+        except (PermissionError, ProcessLookupError):  # /proc hides other people's processes (hidepid)
+            break
     return tuple(found)
 
 

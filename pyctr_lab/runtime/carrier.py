@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
@@ -25,6 +26,18 @@ GRACE = 0.5  # seconds for a call that an interrupted cell did not wait for: mos
 EXECS = ("execve", "execvpe")
 
 
+_all: weakref.WeakSet[Carrier] = weakref.WeakSet()
+
+
+def hang_up() -> None:
+    """In a process that the notebook has forked: else the lab would live as long as that one, too."""
+    for carrier in list(_all):
+        carrier.close()
+
+
+os.register_at_fork(after_in_child=hang_up)
+
+
 class Carrier:
     """One process that obeys. `parent` is the carrier that forked it; the outer world's first has none."""
 
@@ -39,6 +52,7 @@ class Carrier:
         self._lock = threading.RLock()
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        _all.add(self)
 
     # --- the one way of a list
     def ask(

@@ -160,9 +160,20 @@ class Cgroup:
         if any(not os.path.exists(f"{self.folder(place)}/{setting.file}") for place, setting in wanted):
             self._ask_parent()
         before = len(self.written)
-        for place, setting in wanted:
+        for place, setting in self._in_order(wanted):
             self._write(self.folder(place), setting)
         return tuple(self.written[before:])
+
+    def _in_order(self, wanted: list[tuple[Place, Setting]]) -> list[tuple[Place, Setting]]:
+        """Version 1 never lets memory be more than memory and swap together, not for a moment: who raises it, begins
+        with the sum."""
+        both = [index for index, (_, setting) in enumerate(wanted) if setting.file in SWAPPED]
+        if len(both) == 2:
+            first, second = both
+            now, then = self.memory_max, cgroup.number(wanted[first][1].value)
+            if now is not None and (then is None or then > now):
+                wanted[first], wanted[second] = wanted[second], wanted[first]
+        return wanted
 
     def _ask_parent(self) -> None:
         """In version 2 a group has the files of those controllers that its parent passes on."""
@@ -326,7 +337,7 @@ class Cgroup:
         Looked at twice: a child born while its parent, dead now, was looked at stands in the second list only.
         """
         until = time.monotonic() + PATIENCE
-        while pids := self._all_pids() or self._all_pids():
+        while pids := self.all_pids() or self.all_pids():
             if time.monotonic() > until:
                 said = f"{len(pids)} processes of {self.path} had not ended"
                 raise Busy(f"{said} {PATIENCE:.0f} s after they were killed")
@@ -348,7 +359,8 @@ class Cgroup:
             with suppress(OSError):
                 write(folder, "pids.max", before or MAX)
 
-    def _all_pids(self) -> list[int]:
+    def all_pids(self) -> list[int]:
+        """Its processes and those of groups below, without the dead."""
         found = []
         for path, _, _ in os.walk(self.folders[0]):
             with suppress(OSError):  # gone meanwhile: ENOENT, or ENODEV while it is read

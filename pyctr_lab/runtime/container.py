@@ -91,6 +91,8 @@ class Container:
         Nothing guards it: what it changes in a namespace that the process shares, it changes for the lab. After
         `timeout` seconds TimeExpired is raised; the process is still inside the call then, and only `kill` gets it out.
         """
+        if not isinstance(call, Call):
+            raise BadInput(f"{call!r} is no system call", hint="pyctr_lab.kernel has them: unshare(CLONE_NEWUTS)")
         return self.carry([call], timeout=timeout)[0]
 
     def apply(self, step: Step, *, shared: str | None = None) -> StepResult:

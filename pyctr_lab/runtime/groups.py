@@ -9,6 +9,7 @@ import sys
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from errno import EBUSY
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .lab import Lab
 
 HOST = "host"  # the group of the launcher, and of whoever has none of their own
+TRIES = 20  # to divide a group up whose processes fork
 REST = "pyctr-rest"  # where version 2 wants those who were in the group that we divide up
 HANDED = ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "tasks")
 
@@ -52,6 +54,13 @@ class Groups:
         with alone(self.where):
             self._make_all(lab.launcher.host_pid)
         pids = lab.processes()
+        try:
+            self._move_in(lab, pids)
+        except BaseException:  # refused, or interrupted: the next attempt finds all as it was
+            self._move_out(pids)
+            raise
+
+    def _move_in(self, lab: Lab, pids: set[int]) -> None:
         for place in self.where.everywhere:
             enter(self.folder(place), pids)
         first = self.where.places[0]
@@ -60,6 +69,16 @@ class Groups:
             if place.tree.version == 2:
                 self._divide(place, pids)
             self.hand_over(self.folder(place), HANDED)
+
+    def _move_out(self, pids: set[int]) -> None:
+        for place in self.where.everywhere:
+            for folder in (place.base, f"{place.base}/{REST}"):  # the second where the first has been divided up
+                with suppress(OSError):
+                    enter(folder, pids)
+                    break
+        self.guard.kill()
+        self.guard.wait()
+        guard.remove_all([self.folder(place) for place in self.where.everywhere], 1.0)
 
     def hand_over(self, folder: str, files: Iterable[str] = ()) -> None:
         """Root gives a group to the lab, which is nobody in particular outside: as delegation is always done."""
@@ -125,7 +144,7 @@ class Groups:
     def wake(self, host_pid: int) -> None:
         """Before a process is killed: one that version 1 has stopped would not die of it."""
         for group in list(self.frozen):
-            if host_pid in group.pids and not os.path.exists(f"{group.folders[0]}/cgroup.kill"):
+            if host_pid in group.all_pids() and not os.path.exists(f"{group.folders[0]}/cgroup.kill"):
                 group.thaw()
 
     def thaw_all(self) -> None:
@@ -149,14 +168,12 @@ class Groups:
     def _divide(self, place: Place, pids: set[int]) -> None:
         """Passes the controllers on. In version 2 processes are in leaves only: so the lab's own get a leaf too."""
         if self.where.style == "v2":
-            if place.base != place.tree.mount:
-                make_room(place.base)
-            pass_on(place.base, place.controllers)
+            share_out(place)
         host = f"{self.folder(place)}/{HOST}"
         os.mkdir(host)
         self.hand_over(host, HANDED)
         enter(host, pids)
-        pass_on(self.folder(place), place.controllers)
+        divide(self.folder(place), HOST, place.controllers)
 
     def close(self) -> None:
         """Waits until the guard has removed the lab's groups. The lab must have ended."""
@@ -200,14 +217,30 @@ def passed_on(controllers: Iterable[str]) -> str:
     return " ".join(f"+{name}" for name in controllers)
 
 
-def make_room(folder: str) -> None:
-    """Moves a group's own processes to a leaf below it: version 2 gives children no controllers before that."""
-    pids = cgroup.read(folder, "cgroup.procs").split()
-    if not pids:
-        return
-    leaf = f"{folder}/{REST}"
-    Path(leaf).mkdir(exist_ok=True)
-    enter(leaf, map(int, pids))
+def share_out(place: Place) -> None:
+    """Has the group in which we may make others pass its controllers on to them (version 2)."""
+    if os.path.exists(f"{place.base}/cgroup.type"):
+        divide(place.base, REST, place.controllers)
+    else:  # the root of all, which alone may have processes beside groups
+        pass_on(place.base, place.controllers)
+
+
+def divide(folder: str, leaf: str, controllers: tuple[str, ...]) -> None:
+    """Moves a group's own processes to a leaf below it, and passes the controllers on: version 2 does not before that.
+
+    Again and again: who forks meanwhile may leave a child behind.
+    """
+    for attempt in range(TRIES):
+        while pids := cgroup.read(folder, "cgroup.procs").split():
+            Path(f"{folder}/{leaf}").mkdir(exist_ok=True)
+            enter(f"{folder}/{leaf}", map(int, pids))
+        try:
+            pass_on(folder, controllers)
+        except OSError as why:
+            if why.errno != EBUSY or attempt == TRIES - 1:
+                raise
+        else:
+            return
 
 
 def start_guard(launcher: int, folders: list[str]) -> subprocess.Popen[bytes]:

@@ -64,7 +64,8 @@ class Lab:
         except (CallError, Gone, OSError) as why:
             self.close()
             hint = "`pyctr-lab doctor` says what is in the way, and what mends it"
-            raise Unsupported(f"this machine refuses the lab's outer world: {why}", hint=hint) from why
+            said = getattr(why, "message", why)  # without its own hint: the doctor knows better
+            raise Unsupported(f"this machine refuses the lab's outer world: {said}", hint=hint) from why
         self.launcher = self.host.carrier
         assert self.launcher.pids  # asked while it lives
         self.cgroup_root = proc.cgroup(self.launcher.host_pid)
@@ -119,10 +120,11 @@ class Lab:
     @property
     def groups(self) -> Groups:
         """The lab's control groups. Raises Unsupported where none can be made."""
-        if self._groups is None:
-            self._must_be_open()
-            self._groups = Groups(self)
-        return self._groups
+        with self.births:  # two threads may ask for their first group at once
+            if self._groups is None:
+                self._must_be_open()
+                self._groups = Groups(self)
+            return self._groups
 
     def cgroup(self, name: str = "demo", limits: Limits | None = None, /, **words: Any) -> Cgroup:
         """A control group, with limits: `lab.cgroup("web", memory="64M", cpus=0.5)`; see Limits for the words.
@@ -142,8 +144,8 @@ class Lab:
         return {carrier.host_pid for carrier in carriers if not ended(carrier.host_pid, 0)} | set(self._expected)
 
     def stands_still(self, host_pid: int) -> bool:
-        """Whether a process is in a control group that was frozen."""
-        return self._groups is not None and any(host_pid in group.pids for group in self._groups.frozen)
+        """Whether a process is in a control group that was frozen, or in one below it."""
+        return self._groups is not None and any(host_pid in group.all_pids() for group in list(self._groups.frozen))
 
     def wake(self, host_pid: int) -> None:
         """Before a process is killed: where its control group stands still it may have to go on for that."""
@@ -215,9 +217,10 @@ class Lab:
                 command = words(argv)
                 self._must_be_open()
                 recipe = self.recipe() if recipe is None else recipe
+                given = recipe.environment if env is None else env
                 self._bury_now_and_then()
                 group = ControlGroup(limits, self.groups.fresh_name()) if limits is not None else None
-                program = started(self, recipe, group, command, streams, env or recipe.environment, began)
+                program = started(self, recipe, group, command, streams, given, began)
             except BaseException:
                 streams.close()
                 if group is not None:

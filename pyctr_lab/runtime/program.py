@@ -40,7 +40,7 @@ class Run:
     @property
     def signal(self) -> str | None:
         """The name of the signal that ended it, if one did."""
-        return signal.Signals(-self.returncode).name if self.returncode < 0 else None
+        return signal_name(-self.returncode) if self.returncode < 0 else None
 
     @property
     def victim(self) -> str:
@@ -165,11 +165,22 @@ def let_go(streams: Streams, pidfd: int) -> None:
     os.close(pidfd)
 
 
+def signal_name(number: int) -> str:
+    """As signal(7) has it; the real-time ones are counted from the first."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"
+
+
 def words(argv: Iterable[str]) -> tuple[str, ...]:
     """A command as a list of words, refused if it is one text or empty."""
     if isinstance(argv, str):
         raise BadInput(f"a command is a list of words, not one text: {argv!r}", hint=f"write {argv.split()!r}")
-    command = tuple(os.fspath(word) for word in argv)
+    try:
+        command = tuple(os.fspath(word) for word in argv)
+    except TypeError as why:
+        raise BadInput(f"a command is a list of words: {why}", hint='a number is written as text: "1"') from None
     if not command or not command[0]:
         raise BadInput("no program to run: the command is empty")
     return command

@@ -28,9 +28,9 @@ class Spawner:
         at = executable(code)
         self._spawn = ctypes.PYFUNCTYPE(ctypes.c_long, ctypes.c_void_p, ctypes.c_long, ctypes.c_void_p)(at)
         self._ticks = ctypes.PYFUNCTYPE(ctypes.c_long)(at + ticks)
-        self._set = self._ticks(), time.perf_counter_ns()
         self._kept: dict[bytes, Laid] = {}
-        self._begun: dict[int, tuple[int, Laid, int, int]] = {}  # pid, its list, when, in how many folders it looks
+        self._begun: dict[int, tuple[int, Laid, int, int, int]] = {}
+        """Pid, its list, when by the processor's clock and by the system's, in how many folders it looks."""
         self._stories: dict[int, list[bytes]] = {}
 
     def spawn(
@@ -56,7 +56,7 @@ class Spawner:
         fd = os.open(group, os.O_DIRECTORY | os.O_CLOEXEC) if group else 0
         try:
             place = word((flags | SHARING, bytes(WORD), laid.share(), 0, SIGCHLD, 0, 0, 0, 0, 0, fd), {}, memory)
-            began = self._ticks()
+            began, then = self._ticks(), time.perf_counter_ns()
             pid = self._spawn(place, 11 * WORD, laid.start)
         finally:
             if group:
@@ -64,7 +64,7 @@ class Spawner:
         if pid < 0:
             laid.unshare()
             raise OSError(-pid, "clone3")
-        self._begun[number] = pid, laid, began, len(search)
+        self._begun[number] = pid, laid, began, then, len(search)
         return pid, int.from_bytes(memory[0][1][:4], "little")
 
     def _laid(self, kept: bytes, before: int, behind: int) -> Laid:
@@ -77,15 +77,15 @@ class Spawner:
 
     def _note(self) -> None:
         """What those have to tell whose memory is ours alone again; then their lists may be used anew."""
-        for number in [number for number, (_, laid, _, _) in self._begun.items() if not laid.shared]:
+        for number in [number for number, (_, laid, _, _, _) in self._begun.items() if not laid.shared]:
             self._stories[number] = self._told(number)
             del self._begun[number]
             if len(self._stories) > STORIES:
                 del self._stories[next(iter(self._stories))]
 
     def _told(self, number: int) -> list[bytes]:
-        _, laid, began, folders = self._begun[number]
-        ticks, nanoseconds = self._ticks() - self._set[0], time.perf_counter_ns() - self._set[1]
+        _, laid, began, then, folders = self._begun[number]
+        ticks, nanoseconds = self._ticks() - began, time.perf_counter_ns() - then  # not of earlier: it may have slept
         clock = b"".join([each.to_bytes(WORD, "little") for each in (began, ticks, nanoseconds, folders)])
         return [clock, *laid.told()]
 

@@ -108,6 +108,8 @@ def test_files_are_read_as_they_are_written(tmp_path: Path) -> None:
         "8:0": {"rbytes": "1"},
     }
     assert cgroup.flat("") == {} == cgroup.nested("")
+    loops = "8:0 rbytes=5\n7:7 7:6 7:5 rbytes=2\n7:4\n"  # disks without figures stand in one line with the next
+    assert cgroup.nested(loops) == {"8:0": {"rbytes": "5"}, "7:5": {"rbytes": "2"}, "7:4": {}}
     with pytest.raises(FileNotFoundError):
         cgroup.read(str(tmp_path), "memory.max")
 

@@ -6,6 +6,8 @@ import os
 import re
 import resource
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -135,6 +137,36 @@ def test_the_cgroup_is_a_path_that_the_file_has() -> None:
     path = proc.cgroup("self")
     assert path.startswith("/")
     assert re.search(rf":{re.escape(path)}$", Path("/proc/self/cgroup").read_text(), re.M)
+
+
+def test_a_child_of_another_thread_is_one() -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    go_on = threading.Event()
+    thread = threading.Thread(target=lambda: (started.append(subprocess.Popen(["sleep", "1000"])), go_on.wait()))
+    thread.start()
+    try:
+        while not started:
+            time.sleep(0.001)
+        assert started[0].pid in proc.children(os.getpid())
+    finally:
+        go_on.set()
+        thread.join()
+        started[0].kill()
+        started[0].wait()
+
+
+@pytest.mark.parametrize("hidden", [PermissionError, ProcessLookupError])
+def test_ancestors_end_where_proc_hides_them(hidden: type[OSError], monkeypatch: pytest.MonkeyPatch) -> None:
+    """hidepid=1 and 2 of proc(5)."""
+    own, plain = os.getpid(), proc.status
+
+    def status(pid: int | str) -> dict[str, str]:
+        if pid != own:
+            raise hidden("hidden")
+        return plain(pid)
+
+    monkeypatch.setattr(proc, "status", status)
+    assert proc.ancestors(own) == (os.getppid(),)
 
 
 def test_ancestors_end_where_nothing_more_is_seen() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pyctr_lab import Cgroup, Container, Lab, Limits, Program, steps
 from pyctr_lab.errors import BadInput, Busy, CallError, Gone, GroupError, Harm, Unsupported
-from pyctr_lab.kernel import proc
+from pyctr_lab.kernel import getpid, proc
 from pyctr_lab.kernel.delegation import delegation
 
 HOLD = "held = b'x' * ({} << 20); print('held', flush=True); import signal; signal.pause()"
@@ -217,6 +217,24 @@ def test_freeze_and_thaw(lab: Lab, group: Cgroup, box: Container) -> None:
     assert program.wait(10).signal == "SIGKILL", "who stands still can be killed all the same"
 
 
+def test_who_is_below_a_frozen_group_stands_still_too(lab: Lab, group: Cgroup, box: Container) -> None:
+    with group.child("below") as below:
+        below.add(box)
+        group.freeze()
+        with pytest.raises(Busy, match="frozen"):
+            box.call(getpid())
+        group.thaw()
+        assert box.call(getpid()).result == box.pid
+
+
+def test_memory_is_raised_together_with_swap(lab: Lab, delegated: None) -> None:
+    """Version 1 never lets memory be more than the sum, not for a moment between two writes."""
+    with lab.cgroup("raised", memory="64M", memory_swap="0") as group:
+        for size, bytes_ in (("128M", 128 << 20), ("32M", 32 << 20), ("64M", 64 << 20)):
+            group.limit(memory=size, memory_swap="0")
+            assert (group.memory_max, group.memory_swap_max) == (bytes_, 0)
+
+
 def test_a_frozen_container_can_be_killed(lab: Lab, group: Cgroup) -> None:
     box = lab.container("cold")
     group.add(box)
@@ -229,7 +247,7 @@ def test_who_was_born_while_the_dead_were_looked_at_is_waited_for(
     group: Cgroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks, killed = iter([[], [4711], [4711], [], []]), []
-    monkeypatch.setattr(Cgroup, "_all_pids", lambda _: next(looks))
+    monkeypatch.setattr(Cgroup, "all_pids", lambda _: next(looks))
     group._until_empty(killed.append)
     assert not list(looks), "one empty list proves nothing"
     assert killed == [[4711], [4711]], "who is still there is killed again"

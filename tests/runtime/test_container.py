@@ -107,6 +107,11 @@ def test_a_step_out_of_order_says_what_it_needs(box: Container) -> None:
     assert refused.value.hint == "", "its place in the list is not the reason"
 
 
+def test_no_call_is_refused_with_a_way_out(box: Container) -> None:
+    with pytest.raises(BadInput, match="is no system call"):
+        box.call("unshare")  # type: ignore[arg-type]
+
+
 def test_no_step_is_refused_with_a_way_out(box: Container) -> None:
     with pytest.raises(BadInput, match=r"\.call"):
         box.apply(unshare(CLONE_NEWIPC))  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -54,6 +55,51 @@ def test_a_lab_without_limits_has_no_groups_and_no_guard(delegated: None) -> Non
         lab.run(["true"])
         name = f"pyctr-lab-{lab.host.host_pid}"
         assert lab._groups is None and not any(name in path for path in leftovers(delegation()))
+
+
+def test_two_threads_may_ask_for_the_first_group_at_once(delegated: None) -> None:
+    for _ in range(3):
+        with Lab() as lab, ThreadPoolExecutor(4) as threads:
+            made = list(threads.map(lambda number, lab=lab: lab.cgroup(f"g{number}"), range(4)))
+            assert sorted(group.name for group in made) == ["g0", "g1", "g2", "g3"]
+
+
+@pytest.mark.parametrize("broken", [KeyboardInterrupt(), OSError(16, "Device or resource busy")])
+def test_a_first_group_that_fails_leaves_all_as_it_was(
+    broken: BaseException, delegated: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted, or refused for a moment: the next attempt works."""
+
+    def fail(*_: object) -> None:
+        raise broken
+
+    with Lab() as lab:
+        with monkeypatch.context() as patch, pytest.raises((KeyboardInterrupt, LabError)):
+            patch.setattr(lab, "see_groups_from", fail)
+            lab.cgroup("first")
+        assert groups.PREFIX not in Path(f"/proc/{lab.launcher.host_pid}/cgroup").read_text()
+        assert not [path for path in leftovers(delegation()) if str(lab.launcher.host_pid) in path]
+        with lab.cgroup("second", pids=16) as group:
+            assert group.pids_max == 16
+
+
+def test_a_group_whose_processes_fork_is_divided_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in: whoever is moved has left a child behind, twice."""
+    (tmp_path / "cgroup.procs").write_text("7\n")
+    late, refused = ["8\n", ""], [OSError(16, "busy")]
+
+    def moved(folder: str, pids: object) -> None:
+        (tmp_path / "cgroup.procs").write_text(late.pop(0) if late else "")
+
+    def passed(folder: str, controllers: object) -> None:
+        if refused:
+            (tmp_path / "cgroup.procs").write_text("9\n")  # born in between
+            raise refused.pop()
+
+    monkeypatch.setattr(groups, "enter", moved)
+    monkeypatch.setattr(groups, "pass_on", passed)
+    groups.divide(str(tmp_path), "leaf", ("memory",))
+    assert (tmp_path / "cgroup.procs").read_text() == "" and (tmp_path / "leaf").is_dir() and not refused
 
 
 def test_limits_of_a_run_never_meet_a_group_with_a_name(lab: Lab, delegated: None) -> None:

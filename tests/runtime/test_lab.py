@@ -92,6 +92,28 @@ def test_a_launcher_that_was_killed_is_told_clearly() -> None:
         box.kill()
 
 
+FORKED = """
+import os, sys, time
+from pyctr_lab import Lab
+lab = Lab()
+program = lab.start(["sleep", "600"])
+if os.fork() == 0:
+    time.sleep(600)
+print(lab.launcher.host_pid, program.host_pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_process_that_the_holder_has_forked_does_not_keep_the_lab() -> None:
+    """multiprocessing does that, in a notebook."""
+    with subprocess.Popen([sys.executable, "-c", FORKED], stdin=-1, stdout=-1, text=True, process_group=0) as holder:
+        assert holder.stdout
+        pids = list(map(int, holder.stdout.readline().split()))
+        holder.kill()
+        assert len(pids) == 2 and all(ended(pid, 20) for pid in pids)
+        os.killpg(holder.pid, signal.SIGKILL)  # the forked one
+
+
 def test_several_labs_are_strangers() -> None:
     with Lab() as one, Lab() as two:
         one.container("box").apply(steps.NewNamespace("uts"))

@@ -33,6 +33,20 @@ def test_every_signal_is_told(box: Container) -> None:
         assert run.returncode == -number, number
 
 
+def test_a_real_time_signal_has_a_name_too(box: Container) -> None:
+    assert box.run(["sh", "-c", f"kill -{signal.SIGRTMIN + 6} $$"]).signal == "SIGRTMIN+6"
+
+
+@pytest.mark.parametrize("argv", [["sleep", 1], ["echo", None], None, 5])
+def test_what_are_no_words_are_refused(argv: object, box: Container) -> None:
+    with pytest.raises(BadInput, match="a list of words"):
+        box.run(argv)  # type: ignore[arg-type]
+
+
+def test_an_empty_environment_is_one(lab: Lab) -> None:
+    assert lab.run(["/usr/bin/env"], env={}).stdout == ""
+
+
 def test_a_signal_has_its_name(box: Container) -> None:
     assert box.run(["sh", "-c", "kill -TERM $$"]).signal == "SIGTERM"
     program = box.start(["sleep", "1000"])
