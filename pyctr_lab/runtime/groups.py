@@ -72,10 +72,12 @@ class Groups:
 
     def _move_out(self, pids: set[int]) -> None:
         for place in self.where.everywhere:
-            for folder in (place.base, f"{place.base}/{REST}"):  # the second where the first has been divided up
+            try:
+                enter(place.base, pids)
+            except OSError:  # version 2, and it has been divided up: then to a leaf
                 with suppress(OSError):
-                    enter(folder, pids)
-                    break
+                    Path(f"{place.base}/{REST}").mkdir(exist_ok=True)
+                    enter(f"{place.base}/{REST}", pids)
         self.guard.kill()
         self.guard.wait()
         guard.remove_all([self.folder(place) for place in self.where.everywhere], 1.0)
