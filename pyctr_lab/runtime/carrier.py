@@ -26,12 +26,12 @@ GRACE = 0.5  # seconds for a call that an interrupted cell did not wait for: mos
 EXECS = ("execve", "execvpe")
 
 
-_all: weakref.WeakSet[Carrier] = weakref.WeakSet()
+_carriers: weakref.WeakSet[Carrier] = weakref.WeakSet()
 
 
 def hang_up() -> None:
     """In a process that the notebook has forked: else the lab would live as long as that one, too."""
-    for carrier in list(_all):
+    for carrier in list(_carriers):
         carrier.close()
 
 
@@ -52,7 +52,7 @@ class Carrier:
         self._lock = threading.RLock()
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        _all.add(self)
+        _carriers.add(self)
 
     # --- the one way of a list
     def ask(

@@ -230,10 +230,10 @@ def share_out(place: Place) -> None:
 def divide(folder: str, leaf: str, controllers: tuple[str, ...]) -> None:
     """Moves a group's own processes to a leaf below it, and passes the controllers on: version 2 does not before that.
 
-    Again and again: who forks meanwhile may leave a child behind.
+    Again, if need be: who forks meanwhile may leave a child behind.
     """
     for attempt in range(TRIES):
-        while pids := cgroup.read(folder, "cgroup.procs").split():
+        if pids := cgroup.read(folder, "cgroup.procs").split():
             Path(f"{folder}/{leaf}").mkdir(exist_ok=True)
             enter(f"{folder}/{leaf}", map(int, pids))
         try:
