@@ -57,7 +57,7 @@ def check(
     accelerator: str | None,
     timeout: float,
 ) -> Demand:
-    """Raises BadInput for what cannot be, Unsupported where there is no QEMU. Nothing has happened then, or before."""
+    """Raises BadInput for what cannot be, Unsupported where there is no QEMU. Makes nothing: see `open_disk`."""
     if accelerator not in (None, "kvm", "tcg"):
         raise BadInput(f"{accelerator!r} is no accelerator", hint='"kvm" or "tcg"; leave it out, and it is found')
     check_seconds(timeout, "a guest")

@@ -120,11 +120,12 @@ class Lab:
     @property
     def groups(self) -> Groups:
         """The lab's control groups. Raises Unsupported where none can be made."""
-        with self.births:  # two threads may ask for their first group at once
-            if self._groups is None:
-                self._must_be_open()
-                self._groups = Groups(self)
-            return self._groups
+        if self._groups is None:
+            with self.births:  # two threads may ask for their first group at once
+                if self._groups is None:
+                    self._must_be_open()
+                    self._groups = Groups(self)
+        return self._groups
 
     def cgroup(self, name: str = "demo", limits: Limits | None = None, /, **words: Any) -> Cgroup:
         """A control group, with limits: `lab.cgroup("web", memory="64M", cpus=0.5)`; see Limits for the words.
