@@ -127,9 +127,9 @@ def test_killed_at_any_moment_neither_a_daemon_nor_a_machine_is_left(tmp_path: P
                 up = victim.stdout.readline().decode()
                 assert "qemu" in up and "containerd-shim" in up
                 wanted, until = {Hardware(1, 1).program, "dockerd", "containerd", "sleep"}, time.monotonic() + 20
-                while not wanted <= programs(victim.pid, mark) and time.monotonic() < until:
+                while not wanted <= (seen := programs(victim.pid, mark)) and time.monotonic() < until:
                     time.sleep(0.02)  # a container has spoken, and turns into its program now
-                assert wanted <= programs(victim.pid, mark), "else we look in vain"
+                assert wanted <= seen, "else we look in vain"  # one look: they are stopped and started all the time
             else:
                 time.sleep(chance.uniform(0.1, 6.0))  # any moment is the point here
             assert victim.poll() is None
