@@ -13,7 +13,7 @@ from errno import ENOENT
 from types import FrameType
 
 from . import __version__
-from .errors import CallError, LabError
+from .errors import BadInput, CallError, LabError
 from .kernel.calls import Call
 from .kernel.proc import status
 from .runtime import Lab, Program, Run, loop
@@ -122,6 +122,8 @@ def bench_words(made: argparse.ArgumentParser) -> None:
 # --- run
 def run(arguments: argparse.Namespace) -> int:
     """`pyctr-lab run`: exit status, signals, pipes and terminal as users of other runtimes expect."""
+    if not arguments.argv:
+        raise BadInput("no program to run: the command is empty", hint="name one: pyctr-lab run -- hostname")
     limits = limits_of(arguments)
     with Lab() as lab:
         made = lab.recipe(arguments.hostname)

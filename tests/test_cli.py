@@ -60,7 +60,8 @@ def test_pipes() -> None:
     [
         (["run", "--", "no-such-program"], 127, "no-such-program: No such file or directory"),
         (["run", "--", "/etc/passwd"], 126, "Permission denied"),
-        (["run", "--"], 125, "the command is empty"),
+        (["run", "--"], 125, "the command is empty (name one: pyctr-lab run -- hostname)"),
+        (["run"], 125, "the command is empty (name one: pyctr-lab run -- hostname)"),
         (["run", "--hostname", "", "--", "true"], 125, "a host name must not be empty"),
         (["run", "--hostname", "x" * 65, "--", "true"], 125, "at most 64 bytes"),
         (["bench", "startup", "--runs", "0"], 125, "from 1 to 10000"),

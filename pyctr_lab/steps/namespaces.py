@@ -61,7 +61,7 @@ class NewNamespace(Step):
         return [unshare(flag)]
 
     def describe(self) -> str:
-        return f"Give the process a {NAMES[self.kind]} namespace of its own."
+        return f"Give the process {'an' if self.kind == 'ipc' else 'a'} {NAMES[self.kind]} namespace of its own."
 
     def shell(self) -> str:
         return f"unshare {OPTIONS.get(self.kind, f'--{self.kind}')}"

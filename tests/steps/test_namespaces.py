@@ -29,6 +29,11 @@ def test_pid_takes_a_fork_and_time_a_second_call() -> None:
     ]
 
 
+def test_each_kind_is_told_in_a_sentence() -> None:
+    told = {kind: steps.NewNamespace(kind).describe().partition(" namespace")[0] for kind in KINDS}
+    assert told["ipc"] == "Give the process an IPC" and told["uts"] == "Give the process a UTS"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_to_join_is_to_open_and_to_enter(kind: str) -> None:
     names = [call.name for call in steps.JoinNamespace(kind, 42).calls()]
