@@ -197,6 +197,8 @@ class Cgroup:
         try:
             write(folder, setting.file, setting.value)
         except OSError as why:
+            if not os.path.exists(folder):  # removed in between: the lab was killed, and the guard has been here
+                raise self._gone() from None
             raise GroupError(path, setting.value, why.errno or 0, hint=self._hint(setting, why)) from why
         self.written.append(Written(path, setting.value, time.perf_counter() - start))
 
@@ -312,11 +314,12 @@ class Cgroup:
     @property
     def frozen(self) -> bool:
         """Whether its processes stand still."""
-        for folder in self.folders:
-            if os.path.exists(f"{folder}/cgroup.freeze"):
-                return cgroup.flat(cgroup.read(folder, "cgroup.events"))["frozen"] == 1
-            if os.path.exists(f"{folder}/freezer.state"):
-                return cgroup.read(folder, "freezer.state") == "FROZEN"
+        with self.present():
+            for folder in self.folders:
+                if os.path.exists(f"{folder}/cgroup.freeze"):
+                    return cgroup.flat(cgroup.read(folder, "cgroup.events"))["frozen"] == 1
+                if os.path.exists(f"{folder}/freezer.state"):
+                    return cgroup.read(folder, "freezer.state") == "FROZEN"
         return False
 
     def kill(self) -> None:
@@ -324,7 +327,8 @@ class Cgroup:
         folder = self.folders[0]
         if os.path.exists(f"{folder}/cgroup.kill"):
             self._write(folder, Setting("cgroup.kill", "1"))
-            self._until_empty(lambda _: write(folder, "cgroup.kill", "1"))
+            with self.present():
+                self._until_empty(lambda _: write(folder, "cgroup.kill", "1"))
             return
         if self.frozen:  # version 1: who stands still does not die either
             self.thaw()
@@ -371,7 +375,7 @@ class Cgroup:
         """Kills what is in it, and removes it and the groups below. Twice is fine."""
         if not self.is_there:
             return
-        if os.path.exists(self.folders[0]):
+        with suppress(Gone):  # the guard has been here
             self.kill()
         left = guard.remove_all(self.folders)
         if left:

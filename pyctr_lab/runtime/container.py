@@ -350,8 +350,9 @@ def is_init(carrier: Carrier) -> bool:
 
 def send_signal(host_pid: int, number: int) -> None:
     """Sends a signal to a process of the lab; one that has ended is left in peace."""
-    with suppress(ProcessLookupError):
-        os.kill(host_pid, number)
+    if host_pid > 0:  # else kill(2) would take it for many
+        with suppress(ProcessLookupError):
+            os.kill(host_pid, number)
 
 
 def stretches(calls: Sequence[Call]) -> Iterator[list[Call]]:

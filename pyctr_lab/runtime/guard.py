@@ -44,8 +44,9 @@ def kill_all(folders: Iterable[str]) -> None:
         for path, _, _ in os.walk(folder):
             try:
                 with open(f"{path}/cgroup.procs", encoding="ascii") as file:
-                    for pid in file.read().split():
-                        os.kill(int(pid), signal.SIGKILL)
+                    for pid in map(int, file.read().split()):
+                        if pid > 0:  # 0 stands for one that cannot be seen from here; kill(2) takes it for us all
+                            os.kill(pid, signal.SIGKILL)
             except OSError:  # gone meanwhile, or not ours
                 continue
 

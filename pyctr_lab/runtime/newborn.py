@@ -112,8 +112,10 @@ class Newborn:
             old = born.errno in (ENOSYS, EINVAL, E2BIG)
             raise Refused(f"clone3: {os.strerror(born.errno)}", here=old)
         if born is not None:
-            self.carrier.pid_there, self.carrier.host_pid = born.result, pid_of(pidfds[0])
-            os.close(pidfds[0])
+            try:
+                self.carrier.pid_there, self.carrier.host_pid = born.result, pid_of(pidfds[0])
+            finally:
+                os.close(pidfds[0])
             if self.leads:
                 self.carrier.pids = (self.carrier.host_pid, born.result, 1)
         if self.made[-1].failed:
@@ -179,12 +181,18 @@ def numbered(call: Call) -> tuple[Any, ...]:
 
 
 def pid_of(pidfd: int) -> int:
-    """The process that a pidfd stands for, by its number as we see it. See pidfd_open(2); -1 if it was reaped."""
+    """The process that a pidfd stands for, by its number as we see it. See pidfd_open(2).
+
+    Raises Gone for one that was reaped: the kernel says -1 then, which kill(2) takes for everybody.
+    """
     fd = os.open(f"/proc/self/fdinfo/{pidfd}", os.O_RDONLY | os.O_CLOEXEC)  # quicker than a file object
     try:
-        return int(os.read(fd, 4096).partition(b"\nPid:")[2].split()[0])
+        number = int(os.read(fd, 4096).partition(b"\nPid:")[2].split()[0])
     finally:
         os.close(fd)
+    if number <= 0:
+        raise Gone("the process has ended with its lab", hint="lab = Lab() opens a new one")
+    return number
 
 
 def has_become_a_program(pid: int | str) -> bool:

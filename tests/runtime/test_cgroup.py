@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from errno import EBUSY, EINVAL
+from contextlib import suppress
+from errno import EBUSY, EINVAL, ENODEV
 
 import pytest
 
 from pyctr_lab import Cgroup, Container, Lab, Limits, Program, steps
 from pyctr_lab.errors import BadInput, Busy, CallError, Gone, GroupError, Harm, Unsupported
-from pyctr_lab.kernel import getpid, proc
+from pyctr_lab.kernel import cgroup, getpid, proc
 from pyctr_lab.kernel.delegation import delegation
 
 HOLD = "held = b'x' * ({} << 20); print('held', flush=True); import signal; signal.pause()"
@@ -233,6 +234,29 @@ def test_memory_is_raised_together_with_swap(lab: Lab, delegated: None) -> None:
         for size, bytes_ in (("128M", 128 << 20), ("32M", 32 << 20), ("64M", 64 << 20)):
             group.limit(memory=size, memory_swap="0")
             assert (group.memory_max, group.memory_swap_max) == (bytes_, 0)
+
+
+def test_one_that_vanishes_while_it_is_asked(lab: Lab, delegated: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard of a lab that was killed removes it between two looks: ENOENT, or ENODEV for a file that is open."""
+    group = lab.cgroup("vanishing", memory="64M")
+    real = cgroup.read
+
+    def removed(folder: str, file: str) -> str:
+        for each in group.folders:
+            with suppress(FileNotFoundError):
+                os.rmdir(each)
+        with pytest.raises(FileNotFoundError):
+            real(folder, file)
+        raise OSError(ENODEV, os.strerror(ENODEV))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cgroup, "read", removed)
+        with pytest.raises(Gone, match="the control group vanishing is no more"):
+            print(group.frozen)
+    with pytest.raises(Gone, match="no more"):
+        group.kill()
+    group.remove()
+    assert not group.is_there
 
 
 def test_a_frozen_container_can_be_killed(lab: Lab, group: Cgroup) -> None:

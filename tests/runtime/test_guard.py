@@ -39,6 +39,14 @@ def test_who_is_left_in_a_folder_is_killed(tmp_path: Path) -> None:
     assert left.wait(20) == -signal.SIGKILL
 
 
+def test_who_cannot_be_seen_is_not_taken_for_everybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cgroup.procs").write_text("0\n4194305\n0\n")  # version 2 lists a process of another PID namespace as 0
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _: killed.append(pid))
+    guard.kill_all([str(tmp_path)])
+    assert killed == [4194305]
+
+
 def test_whatever_stands_still_is_let_go(tmp_path: Path) -> None:
     (tmp_path / "web/inner").mkdir(parents=True)
     for folder in ("web", "web/inner"):  # a pretended group of version 1

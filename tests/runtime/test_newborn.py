@@ -27,7 +27,7 @@ from pyctr_lab.kernel.constants import FUTEX_WAIT_PRIVATE, PR_SET_DUMPABLE, PR_S
 from pyctr_lab.kernel.spelling import Ref, Struct
 from pyctr_lab.runtime import loop
 from pyctr_lab.runtime.carrier import ended
-from pyctr_lab.runtime.newborn import has_become_a_program, laid_out, unfit
+from pyctr_lab.runtime.newborn import has_become_a_program, laid_out, pid_of, unfit
 from pyctr_lab.steps import Birth, Step
 
 Both: TypeAlias = Callable[[Callable[[Lab], Run]], tuple[object, ...]]
@@ -277,6 +277,19 @@ def test_many_threads_start_at_once(quick: Lab) -> None:
 
 
 # --- sudden ends
+def test_whoever_was_reaped_has_no_number() -> None:
+    child = subprocess.Popen(["sleep", "1000"])
+    pidfd = os.pidfd_open(child.pid)
+    try:
+        assert pid_of(pidfd) == child.pid
+        child.kill()
+        child.wait()
+        with pytest.raises(Gone, match="has ended with its lab"):
+            pid_of(pidfd)
+    finally:
+        os.close(pidfd)
+
+
 def stuck(lab: Lab) -> Recipe:
     """Its process never becomes a program: the last call waits for a word that nobody changes."""
     return with_rest(lab, [*lab.recipe().birth.rest, Call("futex", (Struct(word=0), FUTEX_WAIT_PRIVATE, 0, None))])
