@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -123,6 +124,25 @@ class JupyterLab:
                }""",
             timeout=timeout * 1000,
         )
+
+    def end_kernels(self) -> None:
+        """Ends every notebook's kernel, and with it what its cells have started."""
+        for session in self._ask("GET", "/api/sessions"):
+            self._ask("DELETE", f"/api/sessions/{session['id']}")
+
+    def _ask(self, method: str, path: str) -> Any:
+        headers = {"Authorization": f"token {self.token}"}
+        asked = urllib.request.Request(f"{self.address}{path}", method=method, headers=headers)
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return json.loads(answer.read() or "null")
+
+
+@pytest.fixture(autouse=True)
+def kernels_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test's kernels end with it: else they run on beside the next, and a notebook opened again has its old one."""
+    yield
+    if "jupyterlab" in request.fixturenames:
+        request.getfixturevalue("jupyterlab").end_kernels()
 
 
 @pytest.fixture(scope="session")
