@@ -38,4 +38,5 @@ HINTS["openat", ENOMEM] = HINTS["fork", ENOMEM]
 
 def hint_for(name: str, errno: int) -> str:
     """What the kernel means by `errno` from the system call `name`; empty where the errno says it all."""
+    name = "execve" if name == "execvpe" else name  # libc's: one execve(2) for each folder of PATH
     return HINTS.get((name, errno), "")

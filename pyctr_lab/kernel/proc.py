@@ -80,8 +80,19 @@ def children(pid: int | str) -> tuple[int, ...]:
     """The children of a process, zombies included: each of its threads has its own."""
     found: list[int] = []
     for thread in threads(pid):
-        with suppress(ProcessLookupError):  # it has ended meanwhile, or the process has
-            found += map(int, text_of(pid, f"task/{thread}/children").split())
+        with suppress(ProcessLookupError):  # the thread has ended meanwhile, or the process has
+            found += map(int, text_of(f"{pid}/task/{thread}", "children").split())
+    return tuple(found)
+
+
+def descendants(pid: int) -> tuple[int, ...]:
+    """Children, their children and so on, zombies included."""
+    found: list[int] = []
+    ahead = [pid]
+    while ahead:
+        with suppress(ProcessLookupError):
+            found += (new := children(ahead.pop()))
+            ahead += new
     return tuple(found)
 
 

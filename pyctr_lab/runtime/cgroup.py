@@ -90,6 +90,9 @@ class Cgroup:
         return groups
 
     def _gone(self) -> Gone:
+        groups = self._groups()
+        if groups is None or not groups.lab_lives:
+            return Gone(f"the control group {self.path} has ended with its lab", hint="lab = Lab() opens a new one")
         return Gone(f"the control group {self.path} is no more", hint=f'lab.cgroup("{self.name}") makes a fresh one')
 
     @contextmanager

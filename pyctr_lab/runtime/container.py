@@ -19,6 +19,7 @@ from ..kernel.calls import Answer, Call, pidfd_open, setns, write
 from ..kernel.constants import KIND_FLAGS
 from ..kernel.spelling import Ref
 from ..steps import ENVIRONMENT, NAMES, ControlGroup, Environment, Step, refusals
+from ..steps.step import refuse_no_step
 from .carrier import EXECS, Carrier, ended
 from .program import Program, Run, words
 from .step_result import StepResult
@@ -36,7 +37,7 @@ class Container:
     def __init__(self, lab: Lab, name: str, carrier: Carrier, reaper: Carrier | None) -> None:
         self._lab = weakref.ref(lab)  # a lab that nobody holds any more ends, whatever containers it has
         self.name = name
-        self.again = f'lab.container("{name}")'  # what makes a fresh one, for whoever finds this one ended
+        self.again = f'box = lab.container("{name}")'  # what makes a fresh one, for whoever finds this one ended
         self.history: list[StepResult] = []
         self.environment: dict[str, str] = dict(ENVIRONMENT)
         self.carrier = carrier  # the process; a `pid` step goes on in a child, so it is not always the same one
@@ -124,8 +125,7 @@ class Container:
         return found[-1].advice if found and found[-1].index == len(taken) else ""
 
     def _refuse_harm(self, step: Step, shared: str | None) -> None:
-        if not isinstance(step, Step):
-            raise BadInput(f"{step!r} is no step", hint="for one bare system call there is .call(...)")
+        refuse_no_step(step, "steps one by one; for one bare system call there is .call(...)")
         if isinstance(step, ControlGroup):
             self._still_obeys()
             self.lab.groups.refuse_harm(self.host_pid)
@@ -162,6 +162,9 @@ class Container:
             raise Busy(f"{self.name} stands still: its control group is frozen", hint="`.thaw()` of the group")
 
     def _gone(self) -> Gone:
+        lab = self._lab()
+        if lab is None or not lab.alive:
+            return Gone(f"{self.name} has ended with its lab", hint="lab = Lab() opens a new one")
         return Gone(f"{self.name} has ended", hint=f"{self.again} makes a fresh one")
 
     def _stretch(self, calls: list[Call], descriptors: Mapping[str, int] | None, timeout: float | None) -> list[Answer]:
@@ -274,6 +277,8 @@ class Container:
         lab = self._lab()
         if lab is None or lab.closed:  # then it has ended already
             return
+        if self is lab.host:
+            raise BadInput("the lab's host ends with the lab", hint="lab.close() ends both")
         if self._status is None:
             visitors = lab.visitors(self) if is_init(self.carrier) and self.alive else []
             lab.wake(self.carrier.host_pid)

@@ -135,6 +135,12 @@ class Groups:
                 self.frozen.discard(other)
                 del self.made[path]
 
+    @property
+    def lab_lives(self) -> bool:
+        """Whether the lab that they belong to is open."""
+        lab = self._lab()
+        return lab is not None and lab.alive
+
     def refuse_harm(self, pid: int) -> None:
         """Raises Harm for whoever must not end with a group: this process and those above it, and the lab's host."""
         lab = self._lab()

@@ -30,6 +30,7 @@ from .program import Program, Run, Story, words
 from .starting import started
 from .streams import Input, Streams
 
+ANOTHER = "lab = Lab() opens a new one"
 LAUNCHER = Path(__file__).with_name("launcher.py")
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 _open: list[weakref.ref[Lab]] = []
@@ -222,10 +223,13 @@ class Lab:
                 self._bury_now_and_then()
                 group = ControlGroup(limits, self.groups.fresh_name()) if limits is not None else None
                 program = started(self, recipe, group, command, streams, given, began)
-            except BaseException:
+            except BaseException as why:
                 streams.close()
                 if group is not None:
-                    self.groups.adopt(group).remove()
+                    made = self.groups.adopt(group)
+                    if isinstance(why, Gone) and any(each.file == "memory.max" for each in made.reached()):
+                        why.hint = "the memory limit killed it before it was a program: a start takes up to 1M"
+                    made.remove()
                 raise
             if group is not None:
                 program.cgroup = self.groups.adopt(group)
@@ -309,9 +313,14 @@ class Lab:
         inside = [other for other in list(self._expected.values()) if other is not box and other.is_in(home)]
         return [other for other in inside if not other.is_in(home, parent=True)]
 
+    @property
+    def alive(self) -> bool:
+        """Whether it is open, and its PID 1 lives."""
+        return not self.closed and not ended(self.launcher.host_pid, 0)
+
     def _must_be_open(self) -> None:
-        if self.closed or self._process.poll() is not None:
-            raise Gone("this lab is closed", hint="lab = Lab() opens a new one")
+        if not self.alive:
+            raise Gone("this lab is closed" if self.closed else "this lab has ended", hint=ANOTHER)
 
     # --- its end
     def close(self) -> None:

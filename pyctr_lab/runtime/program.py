@@ -15,8 +15,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import BadInput, Gone, TimeExpired
+from ..kernel import proc
 from ..kernel.calls import Answer
-from .carrier import ended
+from .carrier import ended, readable
 from .streams import Streams
 from .usage import Reached
 
@@ -99,6 +100,11 @@ class Program:
         """What it has complained of so far."""
         return self._streams.text("stderr")
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self.result is None and not readable(self._pidfd, 0)
+
     def poll(self) -> int | None:
         """Its exit status, or None while it runs."""
         return self.wait().returncode if self.result or ended(self.host_pid, 0) else None
@@ -136,14 +142,22 @@ class Program:
         try:
             return self.wait(timeout)
         except TimeExpired as why:
-            self.kill()
+            self._end_all()
             why.run = self.wait()
             why.hint = "it was killed; give a longer timeout"
             raise
         except BaseException:  # an interrupted cell: nothing may go on behind its back
-            self.kill()
+            self._end_all()
             self.wait()
             raise
+
+    def _end_all(self) -> None:
+        """Ends it, and what it has started: a shell's programs would outlive the shell."""
+        below = proc.descendants(self.host_pid)
+        self.kill()
+        for pid in below:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _run(self, returncode: int, seconds: float = 0.0) -> Run:
         run = Run(self.args, returncode, self.stdout, self.stderr, seconds)

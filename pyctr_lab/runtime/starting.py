@@ -7,7 +7,7 @@ from errno import ENOSYS
 from typing import TYPE_CHECKING
 
 from ..kernel.calls import Answer, execve, fork
-from ..steps import Birth, ControlGroup, Recipe
+from ..steps import Birth, ControlGroup, Recipe, Step
 from . import newborn
 from .carrier import Carrier
 from .container import Container, seen_from_outside
@@ -17,6 +17,8 @@ from .streams import Streams
 
 if TYPE_CHECKING:
     from .lab import Lab
+
+TIGHT = 8 << 20  # bytes: more than the words of an execve can take (6 MiB, see execve(2))
 
 
 def started(
@@ -32,6 +34,7 @@ def started(
     birth = birth_of(lab, recipe, group)
     try:
         have_loop(lab)
+        have_room(*recipe.steps, *([group] if group is not None else []))
         return by_loop(
             lab, Newborn(lab.launcher, birth, [*streams.calls(), execve(command, env)]), command, streams, began
         )
@@ -48,6 +51,16 @@ def have_loop(lab: Lab) -> None:
         lab.slow = ""
     if lab.slow:
         raise Refused(lab.slow, here=True)
+
+
+def have_room(*steps: Step) -> None:
+    """Raises Refused where memory is tight: the kernel kills for it whoever shares the memory, the launcher, too.
+
+    Until it is a program, the child takes from its group what the kernel keeps for it, and the words of an execve.
+    """
+    for step in steps:
+        if isinstance(step, ControlGroup) and isinstance(step.limits.memory, int) and step.limits.memory < TIGHT:
+            raise Refused("it may have so little memory that the kernel may kill it while it shares the launcher's")
 
 
 def by_loop(lab: Lab, child: Newborn, command: Sequence[str], streams: Streams, began: float) -> Program:

@@ -24,4 +24,5 @@ def test_a_hint_is_one_line_and_no_sentence_of_its_own(hint: str) -> None:
 
 def test_where_the_errno_says_it_all_there_is_none() -> None:
     assert hint_for("chdir", ENOENT) == ""
+    assert hint_for("execvpe", ENOENT) == hint_for("execve", ENOENT) != ""
     assert hint_for("mount", EPERM) and hint_for("pivot_root", EINVAL)

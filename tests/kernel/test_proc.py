@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import signal
 import subprocess
 import threading
 import time
@@ -98,6 +99,31 @@ def test_limits_are_what_getrlimit_says() -> None:
                          ("Max processes", resource.RLIMIT_NPROC), ("Max cpu time", resource.RLIMIT_CPU)):  # fmt: skip
         meant = tuple(None if value == resource.RLIM_INFINITY else value for value in resource.getrlimit(number))
         assert limits[name] == meant
+
+
+def test_children_while_threads_come_and_go() -> None:
+    over = threading.Event()
+
+    def churn() -> None:
+        while not over.is_set():
+            brief = threading.Thread(target=int)
+            brief.start()
+            brief.join()
+
+    churning = threading.Thread(target=churn)
+    churning.start()
+    child = subprocess.Popen(["sh", "-c", "sleep 1000 & wait"])
+    try:
+        for _ in range(300):
+            assert child.pid in proc.children(os.getpid())
+        below = proc.descendants(os.getpid())
+        assert child.pid in below and set(proc.children(child.pid)) <= set(below)
+    finally:
+        over.set()
+        churning.join()
+        for pid in (*proc.descendants(child.pid), child.pid):
+            os.kill(pid, signal.SIGKILL)
+        child.wait()
 
 
 def test_children_and_their_state() -> None:

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from pyctr_lab import Lab, steps
+from pyctr_lab import Lab, Limits, steps
 from pyctr_lab.errors import BadInput, Busy, Gone
 from pyctr_lab.kernel import Call, proc
 from pyctr_lab.runtime.carrier import ended, readable
@@ -44,6 +45,42 @@ def test_a_name_in_use_ends_the_old_one(lab: Lab, box: Container) -> None:
     box.kill()
     assert lab.containers["box"] is fresh, "killing the old one again is no harm to the new"
     fresh.kill()
+
+
+def test_one_that_was_killed_says_so_and_names_the_way_out(delegated: None) -> None:
+    with Lab() as lab:
+        box, group = lab.container("box"), lab.cgroup("web")
+        os.kill(lab.launcher.host_pid, signal.SIGKILL)
+        assert ended(lab.launcher.host_pid, 10) and ended(box.carrier.host_pid, 10)
+        asks: list[Callable[[], object]] = [
+            lambda: lab.run(["true"]), lambda: lab.container("x"), lambda: lab.cgroup("x"), lambda: box.run(["true"]),
+            box.view, lambda: lab.host.run(["true"]), group.stat,
+        ]  # fmt: skip
+        lab.groups.guard.wait(20)
+        for ask in asks:
+            with pytest.raises(Gone) as why:
+                ask()
+            assert why.value.hint == "lab = Lab() opens a new one", why.value
+
+
+def test_the_host_of_a_lab_ends_with_it_only(lab: Lab) -> None:
+    with pytest.raises(BadInput, match=r"ends with the lab \(lab\.close\(\)"):
+        lab.host.kill()
+    assert lab.host.run(["true"]).returncode == 0
+
+
+def test_a_memory_limit_too_small_for_a_start_harms_nobody_else(delegated: None) -> None:
+    """Who shares the launcher's memory takes it along when the kernel kills for want of memory."""
+    with Lab() as lab:
+        for size in ("4K", "64K"):
+            with pytest.raises(Gone, match="a start takes up to 1M"):
+                lab.run(["true"], limits=Limits(memory=size))
+            assert lab.run(["echo", "on"]).stdout == "on\n"
+        many = ["true", *["x" * 100_000] * 19]
+        for size in ("200K", "1M", "4M", "8M"):
+            with suppress(Gone):
+                lab.run(many, limits=Limits(memory=size))
+            assert lab.run(["echo", "on"]).stdout == "on\n"
 
 
 def test_closed_twice_and_used_afterwards() -> None:

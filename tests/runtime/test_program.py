@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
 from pyctr_lab import Lab
 from pyctr_lab.errors import BadInput, CallError, TimeExpired
 from pyctr_lab.kernel import proc
+from pyctr_lab.runtime.carrier import ended
 from pyctr_lab.runtime.container import Container
 
 pytestmark = pytest.mark.usefixtures("each_way")
@@ -132,6 +134,16 @@ def test_many_threads_wait_for_one_program(box: Container) -> None:
                 threads.submit(program.wait, 0.01).result()
             program.kill()
             assert {each.result().returncode for each in waiting} == {-9} and program.poll() == -9
+
+
+def test_what_a_shell_has_started_ends_with_it_when_time_is_up(lab: Lab, box: Container) -> None:
+    for who in (box, lab.host):
+        with pytest.raises(TimeExpired, match="it was killed") as why:
+            who.run(["sh", "-c", "sleep 4711 & sh -c 'sleep 4711; :'; :"], timeout=0.5)
+        assert why.value.run.signal == "SIGKILL"
+        for pid in proc.descendants(lab.launcher.host_pid):
+            with suppress(ProcessLookupError):  # it is gone already
+                assert proc.text_of(pid, "cmdline") != "sleep\0" + "4711\0" or ended(pid, 10)
 
 
 def test_no_timeout_is_too_long(box: Container) -> None:
