@@ -14,6 +14,7 @@ from ..errors import LabError
 from ..kernel.calls import Answer
 from ..runtime.step_result import folded
 from ..steps import NewNamespace, Step
+from ..steps.step import refuse_no_step
 from .look import STYLE as PICTURES
 from .look import clean, escape
 from .panel_style import STYLE
@@ -35,6 +36,8 @@ def builder(lab: Lab, steps: Sequence[Step] | None = None, at: int | None = None
     opens (default: the last). The process is called `name`; made again under the same name, as when a cell is run
     twice, the earlier panel is closed and its process ended.
     """
+    for step in steps or ():
+        refuse_no_step(step)
     return Builder(lab, default_steps(lab) if steps is None else list(steps), at, name=name)
 
 
@@ -54,13 +57,13 @@ class Builder:
         earlier = _panels.setdefault(lab, {}).pop(name, None)
         if earlier is not None:
             earlier.close()
-        _panels[lab][name] = self
         self.walk = Walk(lab, steps, name=name)
         self._mine = list(self.walk.on)  # the learner's own switches, kept while a preset shows others
         self._quiet = False
         self._make()
         self.go(len(steps) if at is None else at)
         self._listen()
+        _panels[lab][name] = self
 
     # --- what it is made of
     def _make(self) -> None:

@@ -32,7 +32,7 @@ def put(path: str, text: str) -> list[Call]:
 
 def known_kind(kind: str) -> str:
     """A kind of namespace, named as in /proc/PID/ns."""
-    if kind not in KIND_FLAGS:
+    if not isinstance(kind, str) or kind not in KIND_FLAGS:
         raise BadInput(f"there is no namespace kind {kind!r}", hint=f"the kinds are {', '.join(KINDS)}")
     return kind
 

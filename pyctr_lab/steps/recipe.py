@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache, reduce
 from itertools import takewhile
 from operator import or_
 
-from ..errors import BadInput, OrderError
+from ..errors import OrderError
 from ..kernel.calls import Call, execve, fork, unshare
 from ..kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP
 from .control_group import ControlGroup
@@ -17,7 +17,7 @@ from .mounts import ROOT, HostTree, MinimalDev, PivotRoot, PrivatePropagation, P
 from .namespaces import IdMaps, LoopbackUp, NewNamespace, SetHostname
 from .order import refusals
 from .script import script
-from .step import Step
+from .step import Step, refuse_no_step
 
 
 class Recipe(Sequence[Step]):
@@ -31,8 +31,7 @@ class Recipe(Sequence[Step]):
         self.steps = tuple(steps)
         self.shared = tuple(shared)
         for step in self.steps:
-            if not isinstance(step, Step):
-                raise BadInput(f"a recipe is made of steps, and {step!r} is none")
+            refuse_no_step(step)
         for refusal in refusals(self.steps, shared=self.shared):
             raise OrderError(f"this recipe cannot work: {refusal}", step=refusal.step, reason=refusal.reason)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from ..errors import BadInput
 from ..kernel.calls import Call
 
 ShellForm = Literal["command", "wrapper", "outside"]
@@ -36,3 +37,11 @@ class Step:
     def title(self) -> str:
         """A few words, for lists."""
         return type(self).__name__
+
+
+def refuse_no_step(given: object, otherwise: str = "steps.NewNamespace(...) and the others") -> None:
+    """Raises BadInput for whatever is no step, with what was meant, perhaps."""
+    if isinstance(given, type) and issubclass(given, Step):
+        raise BadInput(f"{given.__name__} is a kind of step", hint=f"with brackets: steps.{given.__name__}(...)")
+    if not isinstance(given, Step):
+        raise BadInput(f"{given!r} is no step", hint=otherwise)

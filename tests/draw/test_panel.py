@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("ipywidgets")
 
-from pyctr_lab import Lab, steps
+from pyctr_lab import BadInput, Lab, steps
 from pyctr_lab.draw.panel import builder, default_steps
 
 
@@ -48,6 +48,14 @@ def test_refused_step_says_why(lab):
     panel._switches[3].value = False
     notes = [cost.value for cost in panel._costs if "refused" in cost.value]
     assert notes == ['<div class="note why">refused: needs 4, else it changes the lab&#39;s own host name</div>']
+
+
+def test_a_slip_does_not_stand_in_the_way_of_the_next(lab):
+    with pytest.raises(BadInput, match="with brackets"):
+        builder(lab, [steps.NewNamespace])  # the brackets were forgotten
+    panel = builder(lab, [steps.NewNamespace("user")])
+    assert panel.walk.at == 1
+    panel.close()
 
 
 def test_nothing_is_left_behind(lab):

@@ -197,6 +197,14 @@ def test_what_has_ended_says_so_in_one_line(lab: Lab, box: Container) -> None:
         with pytest.raises(Gone, match="has ended") as why:
             ask()
         assert "\n" not in str(why.value)
+        assert str(why.value) == 'box has ended (box = lab.container("box") makes a fresh one)'
+
+
+def test_what_is_no_step_is_told_with_what_was_meant(box: Container) -> None:
+    with pytest.raises(BadInput, match=r"with brackets: steps\.NewNamespace\(\.\.\.\)"):
+        box.apply(steps.NewNamespace)  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="steps one by one"):
+        box.apply([steps.NewNamespace("uts")])  # type: ignore[arg-type]
 
 
 def test_a_program_that_is_not_there_leaves_nothing(lab: Lab, box: Container) -> None:
