@@ -27,7 +27,7 @@ def cli_check(exercise: str, answer: Sequence[str] = ()) -> int:
     """
     from . import exercises
 
-    verdict = exercises.check(exercise, list(answer) or None)
+    verdict = exercises.check(exercise, list(answer)) if answer else exercises.check(exercise)
     if verdict.next.startswith("ground ="):  # Python, and here is a shell
         where = f"in a cell of lesson {exercise.partition('.')[0].zfill(2)} (./lab opens the course)"
         verdict = replace(verdict, next=f"{verdict.next}, {where}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -48,6 +48,9 @@ class Ground:
         hint = group if name in self.groups else f"there is {', '.join(self.boxes) or 'none'}"
         raise BadInput(f"the ground has no container {name!r}", hint=hint)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.boxes)
+
     @property
     def box(self) -> Container:
         """The only container of the ground, or the first."""
@@ -56,7 +59,7 @@ class Ground:
     def add(self, name: str) -> Container:
         """A new live process with no walls, under this name."""
         self.boxes[name] = self.lab.container(name)
-        self.boxes[name].again = f'exercises.start("{self.exercise.id}", lab)'
+        self.boxes[name].again = f'ground = exercises.start("{self.exercise.id}", lab)'
         return self.boxes[name]
 
     def become(self, fresh: Ground) -> Ground:

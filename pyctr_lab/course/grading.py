@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from . import progress
-from .answers import Answer, NotAnAnswer, missing
+from .answers import Answer, NotAnAnswer
 from .exercise import Exercise
 from .registry import Entry
 from .scene import Unreadable, again
 from .verdict import Requirement, State, Verdict, judge
 
+BEFORE = object()  # in place of an answer: the one that was given before
+
 
 def grade(exercise: Exercise, live: Entry, given: object) -> tuple[Verdict, Entry]:
-    """The verdict, recorded, and the ground's entry with the answer in it. An answer given before stands for none."""
-    if missing(given) and live.answer is not None and given is None:
-        given = live.answer
+    """The verdict, recorded, and the ground's entry with the answer in it."""
+    given = live.answer if given is BEFORE else given
     try:
         answer = exercise.wants.read(given)
     except NotAnAnswer as why:
@@ -32,7 +33,8 @@ def without_ground(exercise: Exercise, *, closed: bool = False) -> Verdict:
     why = "Its lab has been closed" if closed else "No ground of it is live: a restart of the notebook ends its lab"
     if not touched:
         return _plain(exercise, State.NOT_STARTED, "Nothing has been made for it yet.", _start(exercise))
-    return _plain(exercise, State.CANNOT, f"{why}. Recorded so far: {touched['state']}.", _start(exercise))
+    way = f"lab = Lab(); {_start(exercise)}" if closed else _start(exercise)
+    return _plain(exercise, State.CANNOT, f"{why}. Recorded so far: {touched['state']}.", way)
 
 
 def _verdict(exercise: Exercise, live: Entry, answer: Answer) -> Verdict:

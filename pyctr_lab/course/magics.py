@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..runtime import Container, Lab, Run
 
 #: Names that a lesson's first cell makes, and that are gone after a restart of the notebook's kernel.
-LESSON_NAMES = ("lab", "box", "ground", "Lab", "steps", "exercises", "draw")
+LESSON_NAMES = ("lab", "Lab", "steps", "exercises", "draw")
 
 
 def load(shell: Any) -> None:
@@ -91,7 +91,8 @@ def _way_out(error: BaseException) -> list[str]:
     """What to do about a name that is not there: it may be a slip, or come from a cell that was passed over."""
     if type(error) is not NameError:
         return []
-    return [f"If an earlier cell makes {error.name!r}: run this section from its heading."]
+    way = "run the lesson's first cell, then this section from its heading"
+    return [f"If an earlier cell makes {error.name!r}: {way}."]
 
 
 def _refuse_words(line: str, hint: str) -> None:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..kernel import proc
 from .answers import Answer
 from .exercise import Ground
 from .places import live_dir
@@ -42,8 +43,9 @@ class Entry:
         return bool(self.born["host"]) and start_time(self.host) == self.born["host"]
 
     def lost(self) -> list[str]:
-        """The containers that have ended."""
-        return [name for name, pid in self.boxes.items() if not pid or start_time(pid) != self.born[name]]
+        """The containers that have ended, also those that nobody has buried yet."""
+        return [name for name, pid in self.boxes.items()
+                if not pid or start_time(pid) != self.born[name] or proc.state(pid) == "Z"]  # fmt: skip
 
     def scene(self) -> Scene:
         """What the graders read."""

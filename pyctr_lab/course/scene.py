@@ -145,7 +145,8 @@ class Scene:
         command = [sys.executable, "-I", "-S", "-c", _ASK_HOSTNAME, *paths]
         asked = subprocess.run(command, capture_output=True, text=True)
         if asked.returncode:
-            raise PermissionError(asked.stderr.strip())
+            why = asked.stderr.strip().rpartition("\n")[2]  # the last line of a traceback
+            raise ProcessLookupError(why) if "FileNotFoundError" in why else PermissionError(why)
         return asked.stdout.strip()
 
     def _read(self, name: str, read: Callable[[int], T]) -> T:
@@ -167,21 +168,9 @@ def all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def parent_of(pid: int) -> int:
-    """Its parent's number; 0 where the process has gone."""
-    try:
-        return int(proc.status(pid)["PPid"])
-    except (ProcessLookupError, PermissionError):
-        return 0
-
-
 def descendants(top: int) -> list[int]:
     """Children, their children and so on, zombies included."""
-    parents = {pid: parent_of(pid) for pid in all_pids()}
-    found = {top}
-    while more := {pid for pid, parent in parents.items() if parent in found and pid not in found}:
-        found |= more
-    return sorted(found - {top})
+    return sorted(proc.descendants(top))
 
 
 def end_below(top: int) -> list[int]:

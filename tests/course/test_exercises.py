@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +19,9 @@ from pyctr_lab.course.exercise import Exercise, Ground
 from pyctr_lab.course.page import VOLATILE
 from pyctr_lab.course.places import state_dir
 from pyctr_lab.course.verdict import State, Verdict
+from pyctr_lab.kernel import proc
 from pyctr_lab.machines import demands
+from pyctr_lab.runtime.carrier import ended
 
 EACH = [pytest.param(each, id=name) for name, each in exercises.ALL.items()]
 KNOWN = [pytest.param(each, wrong, id=f"{name}-{wrong.code}") for name, each in exercises.ALL.items()
@@ -232,6 +235,55 @@ def test_a_closed_lab_is_said() -> None:
     verdict = exercises.check("3.7", "uts")
     assert verdict.state is State.CANNOT
     assert "closed" in verdict.headline
+    assert verdict.next == 'lab = Lab(); ground = exercises.start("3.7", lab)'
+
+
+@pytest.mark.parametrize("exercise", [each for each in EACH if each.id and each.id[0] in "013"])
+def test_a_container_that_was_killed_and_that_nobody_has_buried_is_lost(exercise: Exercise, lab: Lab) -> None:
+    ground = exercises.start(exercise.id, lab)
+    answer = exercise.misconceptions[0].act(ground)
+    os.kill(ground.box.host_pid, signal.SIGKILL)
+    assert ended(ground.box.carrier.host_pid, 10)
+    verdict = exercises.check(exercise.id, answer)
+    assert verdict.state is State.CANNOT, verdict
+    assert "has ended" in verdict.headline and f'ground = exercises.start("{exercise.id}", lab)' in verdict.next
+
+
+def test_fresh_ground_after_a_killed_container_is_fresh() -> None:
+    with Lab() as lab:
+        ground = exercises.start("1.2", lab)
+        os.kill(ground.box.host_pid, signal.SIGKILL)
+        assert ended(ground.box.carrier.host_pid, 10)
+        ground = exercises.start("1.2", lab)
+        assert exercises.check("1.2", exercises.ALL["1.2"].solution(ground)).passed
+        lab.bury(lab.launcher)
+        below = proc.descendants(lab.launcher.host_pid)
+        assert sum(proc.state(pid) == "Z" for pid in below) == 1, "one zombie is the exercise"
+
+
+def test_no_answer_is_not_the_answer_given_before(lab: Lab) -> None:
+    ground = exercises.start("1.1", lab)
+    assert exercises.check("1.1", exercises.ALL["1.1"].solution(ground)).passed
+    assert exercises.check("1.1").passed, "without any, the one before counts"
+    assert exercises.check("1.1", None).state is State.NOT_STARTED
+
+
+def test_what_is_no_lab_is_said_before_anything_ends(lab: Lab) -> None:
+    ground = exercises.start("3.2", lab)
+    for other in (5, "lab", Lab):
+        with pytest.raises(BadInput, match="is no lab"):
+            exercises.start("3.2", other)  # type: ignore[arg-type]
+    assert ground.box.alive
+
+
+def test_a_notebook_does_not_grade_the_ground_of_another(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    exercises.ALL["3.2"].solution(exercises.start("3.2", lab))
+    assert exercises.check("3.2").passed
+    for kept in ("_entries", "_open"):
+        monkeypatch.setattr(exercises, kept, {})  # another notebook: nothing was started in it
+    assert exercises.check("3.2").passed, "as a terminal sees it"
+    monkeypatch.setattr(exercises, "_shell", object)
+    assert exercises.check("3.2").state is State.CANNOT
 
 
 def test_what_a_machine_lacks_is_said_with_what_to_install(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,8 +335,8 @@ TERMINAL = [sys.executable, "-c", CHECK]
 @pytest.mark.parametrize("exercise", EACH)
 def test_a_terminal_gives_the_verdict_of_the_cell(exercise: Exercise, lab: Lab) -> None:
     ground = exercises.start(exercise.id, lab)
-    for act in (lambda: exercise.misconceptions[-1].act(ground), lambda: None):
-        verdict = exercises.check(exercise.id, act())
+    for given in ([exercise.misconceptions[-1].act(ground)], []):  # none: the one given before counts
+        verdict = exercises.check(exercise.id, *given)
         said = subprocess.run([*TERMINAL, exercise.id], capture_output=True, text=True, env={**os.environ})
         assert (said.stdout.strip(), said.returncode) == (str(verdict), 1), said.stderr
     ground = exercises.start(exercise.id, lab)

@@ -53,7 +53,7 @@ def test_a_name_that_a_restart_took_away_says_what_to_do(shell: Any, capsys: pyt
     assert "Traceback" not in said
     own = run(shell, "something_else", capsys)
     assert "Traceback" in own, "the learner's own mistakes keep their traceback"
-    assert own.rstrip().endswith("If an earlier cell makes 'something_else': run this section from its heading.")
+    assert own.rstrip().endswith("run the lesson's first cell, then this section from its heading.")
     assert "an earlier cell" not in run(shell, "def f():\n    x += 1\nf()", capsys), "an unbound local is a slip"
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from ...errors import BadInput, Unsupported
 from .. import progress
 from ..exercise import Exercise, Ground, Values
-from ..grading import grade, without_ground
+from ..grading import BEFORE, grade, without_ground
 from ..page import Page
 from ..registry import Entry, entry, find, keep, moved
 from ..scene import end_below
@@ -90,7 +90,7 @@ def start(exercise: str, lab: Lab | None = None, *, seed: int | None = None) -> 
     found = named(exercise)
     if missing_here := found.hindrance():
         raise Unsupported(missing_here)
-    lab = lab or _current_lab()
+    lab = _current_lab() if lab is None else _open_lab(lab)
     earlier = _open.get(found.id)
     _end(found.id)
     seed = progress.seed(found.id) if seed is None else seed
@@ -106,12 +106,15 @@ def start(exercise: str, lab: Lab | None = None, *, seed: int | None = None) -> 
     return ground
 
 
-def check(exercise: str, answer: object = None) -> Verdict:
-    """Asks the kernel how it stands with an exercise. An answer is needed only where the question asks for one."""
+def check(exercise: str, answer: object = BEFORE) -> Verdict:
+    """Asks the kernel how it stands with an exercise. An answer is needed only where the question asks for one.
+
+    Without it, the one given before counts. In a notebook the ground is its own; a terminal looks into all of them.
+    """
     found = named(exercise)
     with _patience(found.id):
         _follow(found.id)
-        live = _entries.get(found.id) or find(found.id)
+        live = _entries.get(found.id) or (find(found.id) if _shell() is None else None)
         if live is None:
             return without_ground(found)
         if found.id in _open and _open[found.id].lab.closed:
@@ -173,6 +176,15 @@ def _current_lab() -> Lab:
     return lab
 
 
+def _open_lab(lab: object) -> Lab:
+    """It, if it is one. Raises BadInput for a name that has become something else meanwhile."""
+    from ...runtime import Lab
+
+    if not isinstance(lab, Lab):
+        raise BadInput(f"{str(lab)[:40]!r} is no lab", hint="lab = Lab() opens one")
+    return lab
+
+
 def _end(exercise: str) -> None:
     """Ends the ground that an exercise has in this notebook, if any."""
     ground = _open.pop(exercise, None)
@@ -182,11 +194,20 @@ def _end(exercise: str) -> None:
     ground.exercise.dissolve(ground)
     for box in ground.boxes.values():
         if box.alive:
-            for pid in end_below(box.host_pid):
-                ground.lab.no_longer_expected(pid)  # so that the lab buries it
+            _end_below(ground.lab, box.host_pid)
             box.kill()
+    for program in ground.programs.values():  # those of a container that was killed have outlived it
+        if program.alive:
+            _end_below(ground.lab, program.host_pid)
+            program.kill()
+        ground.lab.no_longer_expected(program.host_pid)
     for group in ground.groups.values():
         group.remove()
+
+
+def _end_below(lab: Lab, top: int) -> None:
+    for pid in end_below(top):
+        lab.no_longer_expected(pid)  # so that the lab buries it
 
 
 def _values(exercise: Exercise) -> Values:

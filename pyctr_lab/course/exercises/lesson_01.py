@@ -235,9 +235,12 @@ class AZombieOfYourOwn(Exercise):
 
 
 def let_settle(scene: Scene) -> None:
-    """A shell that was started in the same cell is on its way to what it becomes: it gets half a second of life."""
-    below = scene.below(scene.values["box"])
-    until(lambda: buried_not(scene) or all(age(pid) > 0.5 for pid in below))
+    """A shell that was started in the same cell is on its way to what it becomes: it gets half a second of life.
+
+    So does an orphan, whom the host has adopted.
+    """
+    watched = {*scene.below(scene.values["box"]), *proc.children(scene.host)}
+    until(lambda: buried_not(scene) or all(age(pid) > 0.5 for pid in watched))
 
 
 def sleepers(scene: Scene) -> list[int]:

@@ -126,7 +126,7 @@ class RenamedInside(Exercise):
             "A new namespace begins with a new name.",
             """The wall stands, but a new UTS namespace begins as a copy: the process reads the old name, now from a
             text of its own. That one it may change.""",
-            lambda scene, answer: scene.walled(scene.values["box"], "uts"),
+            lambda scene, _: walled_only(scene),
             lambda ground: ground.box.apply(steps.NewNamespace("uts")) and None,
         ),
         Misconception(
@@ -192,6 +192,12 @@ class RenamedInside(Exercise):
 def named(answer: Answer) -> set[str]:
     """The names of an answer."""
     return set(answer) if isinstance(answer, tuple) else set()
+
+
+def walled_only(scene: Scene) -> bool:
+    """Whether the container has its own UTS namespace, and in it still the name of the old one."""
+    box = scene.values["box"]
+    return scene.walled(box, "uts") and scene.hostname(box) == scene.hostname("host")
 
 
 def child_behind_wall(scene: Scene) -> bool:
