@@ -111,7 +111,7 @@ class Container:
         try:
             answers = self.carry(calls) if calls else []
         except CallError as why:
-            why.hint = self._out_of_order(step) or why.hint
+            why.hint = self._out_of_order(step) or step.advice(why.errno or 0) or why.hint
             self.history.append(StepResult(step, why.answers))
             raise
         result = StepResult(step, tuple(answers))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from errno import ENOENT
 
 from ..errors import BadInput
 from ..kernel.calls import Call, close, fork, ioctl, number, openat, sethostname, setns, unshare, write
@@ -94,6 +95,9 @@ class JoinNamespace(Step):
 
     def describe(self) -> str:
         return f"Enter the {NAMES[self.kind]} namespace of process {self.pid}."
+
+    def advice(self, errno: int) -> str:
+        return "the lab has no such process: .pid is its number there, .host_pid on your machine" * (errno == ENOENT)
 
     def shell(self) -> str:
         option = {"mnt": "mount"}.get(self.kind, self.kind)

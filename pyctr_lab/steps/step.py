@@ -33,6 +33,10 @@ class Step:
         """The command of util-linux, iproute2 or coreutils that does the same; `outside` ones use $pid."""
         return f": {self.describe()}"
 
+    def advice(self, errno: int) -> str:
+        """What it means when it fails with `errno`, where the call's own hint cannot know; empty otherwise."""
+        return ""
+
     @property
     def title(self) -> str:
         """A few words, for lists."""

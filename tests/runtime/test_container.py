@@ -200,6 +200,12 @@ def test_what_has_ended_says_so_in_one_line(lab: Lab, box: Container) -> None:
         assert str(why.value) == 'box has ended (box = lab.container("box") makes a fresh one)'
 
 
+def test_a_number_of_the_machine_is_no_number_of_the_lab(lab: Lab, box: Container) -> None:
+    with lab.container("other") as other, pytest.raises(CallError) as why:
+        box.apply(steps.JoinNamespace("net", other.host_pid))
+    assert why.value.errno == ENOENT and ".pid is its number there" in why.value.hint
+
+
 def test_what_is_no_step_is_told_with_what_was_meant(box: Container) -> None:
     with pytest.raises(BadInput, match=r"with brackets: steps\.NewNamespace\(\.\.\.\)"):
         box.apply(steps.NewNamespace)  # type: ignore[arg-type]
