@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -227,9 +228,11 @@ class Lab:
                 streams.close()
                 if group is not None:
                     made = self.groups.adopt(group)
-                    if isinstance(why, Gone) and any(each.file == "memory.max" for each in made.reached()):
-                        why.hint = "the memory limit killed it before it was a program: a start takes up to 1M"
+                    killed = isinstance(why, (CallError, Gone)) and self.alive and made.events.oom_kill
                     made.remove()
+                    if killed:
+                        said = f"{shlex.join(command)}: killed by its memory limit before it was a program"
+                        raise Gone(said, hint="a start takes up to 1M") from why
                 raise
             if group is not None:
                 program.cgroup = self.groups.adopt(group)
