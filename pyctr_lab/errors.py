@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .kernel.calls import Answer, Call
 
 
+NEW_LAB = "lab = Lab() opens a new one"  # the way out for whoever has ended with its lab
+
+
 class LabError(Exception):
     """Base of all errors of the package. `hint` says what to do; it may be empty."""
 

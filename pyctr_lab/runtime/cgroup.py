@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from errno import EBUSY, EINVAL, ENODEV
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadInput, Busy, Gone, GroupError, Unsupported
+from ..errors import NEW_LAB, BadInput, Busy, Gone, GroupError, Unsupported
 from ..kernel import cgroup, proc
 from ..kernel.cgroup import MAX, Setting
 from ..kernel.delegation import Place
@@ -92,7 +92,7 @@ class Cgroup:
     def _gone(self) -> Gone:
         groups = self._groups()
         if groups is None or not groups.lab_lives:
-            return Gone(f"the control group {self.path} has ended with its lab", hint="lab = Lab() opens a new one")
+            return Gone(f"the control group {self.path} has ended with its lab", hint=NEW_LAB)
         return Gone(f"the control group {self.path} is no more", hint=f'lab.cgroup("{self.name}") makes a fresh one')
 
     @contextmanager

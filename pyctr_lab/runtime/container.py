@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import or_
 from typing import TYPE_CHECKING
 
-from ..errors import BadInput, Busy, CallError, Gone, Harm
+from ..errors import NEW_LAB, BadInput, Busy, CallError, Gone, Harm
 from ..kernel import proc
 from ..kernel.calls import Answer, Call, pidfd_open, setns, write
 from ..kernel.constants import KIND_FLAGS
@@ -53,7 +53,7 @@ class Container:
         """The lab it lives in."""
         lab = self._lab()
         if lab is None:
-            raise Gone(f"the lab of {self.name} is closed", hint="lab = Lab() opens a new one")
+            raise Gone(f"the lab of {self.name} is closed", hint=NEW_LAB)
         return lab
 
     @property
@@ -164,7 +164,7 @@ class Container:
     def _gone(self) -> Gone:
         lab = self._lab()
         if lab is None or not lab.alive:
-            return Gone(f"{self.name} has ended with its lab", hint="lab = Lab() opens a new one")
+            return Gone(f"{self.name} has ended with its lab", hint=NEW_LAB)
         return Gone(f"{self.name} has ended", hint=f"{self.again} makes a fresh one")
 
     def _stretch(self, calls: list[Call], descriptors: Mapping[str, int] | None, timeout: float | None) -> list[Answer]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadInput, Busy, CallError, Gone, Unsupported
+from ..errors import NEW_LAB, BadInput, Busy, CallError, Gone, Unsupported
 from ..kernel import proc
 from ..kernel.calls import Answer, Call, execve, kill, prctl, setns, unshare, wait4
 from ..kernel.constants import CLONE_NEWCGROUP, PR_SET_NAME, SIGKILL, WNOHANG
@@ -31,7 +31,6 @@ from .program import Program, Run, Story, words
 from .starting import started
 from .streams import Input, Streams
 
-ANOTHER = "lab = Lab() opens a new one"
 LAUNCHER = Path(__file__).with_name("launcher.py")
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 _open: list[weakref.ref[Lab]] = []
@@ -323,7 +322,7 @@ class Lab:
 
     def _must_be_open(self) -> None:
         if not self.alive:
-            raise Gone("this lab is closed" if self.closed else "this lab has ended", hint=ANOTHER)
+            raise Gone("this lab is closed" if self.closed else "this lab has ended", hint=NEW_LAB)
 
     # --- its end
     def close(self) -> None:

@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from itertools import count
 from typing import Any
 
-from ..errors import Busy, Gone
+from ..errors import NEW_LAB, Busy, Gone
 from ..kernel import constants as k
 from ..kernel import numbers
 from ..kernel.calls import Answer, Call, futex_wait, futex_wake
@@ -191,7 +191,7 @@ def pid_of(pidfd: int) -> int:
     finally:
         os.close(fd)
     if number <= 0:
-        raise Gone("the process has ended with its lab", hint="lab = Lab() opens a new one")
+        raise Gone("the process has ended with its lab", hint=NEW_LAB)
     return number
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..errors import BadInput, Gone, TimeExpired
+from ..errors import NEW_LAB, BadInput, Gone, TimeExpired
 from ..kernel import proc
 from ..kernel.calls import Answer
 from .carrier import ended, readable
@@ -82,7 +82,7 @@ class Program:
         try:
             self._pidfd = os.pidfd_open(self.host_pid)
         except ProcessLookupError:  # nobody has reaped it: so its lab has ended, and it too
-            raise Gone(f"{shlex.join(args)} has ended with its lab", hint="lab = Lab() opens a new one") from None
+            raise Gone(f"{shlex.join(args)} has ended with its lab", hint=NEW_LAB) from None
         self._descriptors = weakref.finalize(self, let_go, streams, self._pidfd)  # also of one nobody waits for
 
     @cached_property

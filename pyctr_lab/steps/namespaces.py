@@ -97,7 +97,9 @@ class JoinNamespace(Step):
         return f"Enter the {NAMES[self.kind]} namespace of process {self.pid}."
 
     def advice(self, errno: int) -> str:
-        return "the lab has no such process: .pid is its number there, .host_pid on your machine" * (errno == ENOENT)
+        if errno != ENOENT:
+            return ""
+        return "the lab has no such process: .pid is its number there, .host_pid on your machine"
 
     def shell(self) -> str:
         option = {"mnt": "mount"}.get(self.kind, self.kind)

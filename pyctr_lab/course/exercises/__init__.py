@@ -90,7 +90,7 @@ def start(exercise: str, lab: Lab | None = None, *, seed: int | None = None) -> 
     found = named(exercise)
     if missing_here := found.hindrance():
         raise Unsupported(missing_here)
-    lab = _current_lab() if lab is None else _open_lab(lab)
+    lab = _current_lab() if lab is None else _a_lab(lab)
     earlier = _open.get(found.id)
     _end(found.id)
     seed = progress.seed(found.id) if seed is None else seed
@@ -176,8 +176,8 @@ def _current_lab() -> Lab:
     return lab
 
 
-def _open_lab(lab: object) -> Lab:
-    """It, if it is one. Raises BadInput for a name that has become something else meanwhile."""
+def _a_lab(lab: object) -> Lab:
+    """What was given, if it is a lab. Raises BadInput for a name that has become something else meanwhile."""
     from ...runtime import Lab
 
     if not isinstance(lab, Lab):
