@@ -1,6 +1,6 @@
-"""A test that is marked `alone` has the machine to itself, also when tests run side by side.
+"""The two forms of the tests, and a lock for those that need a quiet machine.
 
-Lessons that measure do so in little: fewer engines, less time.
+The default form is what a change can break; `--all` is the complete form. CONTRIBUTING.md says what each proves.
 """
 
 from __future__ import annotations
@@ -10,26 +10,73 @@ import os
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rotation import LESSONS, rotated, theme_of
+from xdist.scheduler import LoadScopeScheduling
 
+# Lessons that measure do so in little: fewer engines, less time.
 os.environ.setdefault("PYCTR_LAB_QUICK", "exec,ours,unshare,bubblewrap,runc,qemu")
+
+FIRST = ("browser", "notebooks", "course")  # folders whose scopes take longest
+
+
+class Scheduling(LoadScopeScheduling):
+    """As --dist loadscope, but with at most two browsers at once: one for lessons, one for all that is smaller."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = super()._split_scope(nodeid)
+        return scope if "test_lessons" in scope or "/browser/" not in scope else "tests/browser"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", dest="complete", help="complete form: all tests, large numbers")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    if config.option.complete:
+        return "form: complete (--all)"
+    themes = ", ".join(f"{lesson[:2]} {theme_of(lesson)}" for lesson in LESSONS)
+    twice = " ".join(lesson[:2] for lesson in rotated(1))
+    return f"form: default, without tests marked `complete`; in the browser: {themes}; twice in one kernel: {twice}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long scopes first, so that no worker is left with one at the end; deselect what only the complete form runs."""
+    items.sort(key=lambda item: FIRST.index(first) if (first := item.path.parent.name) in FIRST else len(FIRST))
+    left = [] if config.option.complete else [item for item in items if item.get_closest_marker("complete")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+
+
+def lock_file(name: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"pyctr-lab-tests-{name}.lock"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Each test holds a lock that the workers of one run share; one marked `alone` holds it exclusively."""
+    """Hold a lock that the workers of one run share; a test marked `alone` holds it exclusively."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
     if run is None:  # one process, one test at a time
         return (yield)
-    with (Path(tempfile.gettempdir()) / f"pyctr-lab-tests-{run}.lock").open("a") as lock:
+    with lock_file(run).open("a") as lock, lock_file(f"{run}-next").open("a") as following:
+        fcntl.flock(following, fcntl.LOCK_EX)  # a test that waits to be alone keeps those behind it waiting, too
         fcntl.flock(lock, fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH)
+        fcntl.flock(following, fcntl.LOCK_UN)
         return (yield)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """The lock goes with the run."""
+    """Remove the files of the lock."""
     run = getattr(session.config, "workerinput", {}).get("testrunuid")
     if run is None and session.config.pluginmanager.hasplugin("dsession"):
         run = session.config.pluginmanager.getplugin("dsession").nodemanager.testrunuid
-        (Path(tempfile.gettempdir()) / f"pyctr-lab-tests-{run}.lock").unlink(missing_ok=True)
+        for name in (run, f"{run}-next"):
+            lock_file(name).unlink(missing_ok=True)

@@ -34,6 +34,24 @@ def delegated() -> None:
         pytest.skip(found.why(lacking[0]))
 
 
+def number_of(node: Any, config: pytest.Config) -> int:
+    """`few` of a test's mark `repeat(few=..., many=...)`; with --all, `many`."""
+    numbers = node.get_closest_marker("repeat").kwargs
+    return int(numbers["many" if config.getoption("complete", default=False) else "few"])
+
+
+@pytest.fixture
+def repeats(request: pytest.FixtureRequest) -> int:
+    """How often a test repeats what it does."""
+    return number_of(request.node, request.config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes `repetition` is as many tests as its mark says."""
+    if "repetition" in metafunc.fixturenames:
+        metafunc.parametrize("repetition", range(number_of(metafunc.definition, metafunc.config)))
+
+
 PASSED = ("passed", "failed")
 
 

@@ -52,6 +52,7 @@ def test_its_life() -> None:
         lived(list(room))
 
 
+@pytest.mark.complete
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_an_ordinary_user_has_one_too_with_a_kernel_that_can_be_read(readable: Path) -> None:
     more = {}

@@ -36,6 +36,7 @@ def test_a_guest_that_does_not_answer_in_time_is_ended(lab: Lab) -> None:
         Machine(lab=lab, timeout=0.3)
 
 
+@pytest.mark.complete
 def test_one_that_has_nothing_more_to_say_is_ended(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "init").write_text("#!/bin/sh\necho I wait\nread never </dev/console\n")
     monkeypatch.setattr(initramfs, "INIT", tmp_path / "init")

@@ -32,6 +32,7 @@ def has_ended(pid: int) -> bool:
         os.close(pidfd)
 
 
+@pytest.mark.complete
 def test_its_ports_are_found_whatever_number_their_device_has(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is another one on arm64's board, which counts its devices from the other end."""
     plain = Hardware._ports
@@ -129,6 +130,7 @@ def test_interrupted_twice_the_machine_is_ended(lab: Lab, monkeypatch: pytest.Mo
         assert not other.alive
 
 
+@pytest.mark.complete
 def test_a_command_that_takes_all_memory_is_killed_and_the_machine_goes_on(lab: Lab) -> None:
     with Machine(lab=lab, memory="128M") as other:
         greedy = other.run(["sh", "-c", "x=0123456789; while :; do x=$x$x; done"], timeout=60)
@@ -136,6 +138,7 @@ def test_a_command_that_takes_all_memory_is_killed_and_the_machine_goes_on(lab: 
         assert other.run(["echo", "well"]).stdout == "well\n"
 
 
+@pytest.mark.complete
 def test_a_full_run_folder_changes_no_status(lab: Lab) -> None:
     with Machine(lab=lab) as other:
         assert "No space left" in other.run(["dd", "if=/dev/zero", "of=/run/x", "bs=64k"], timeout=60).stderr
@@ -174,6 +177,7 @@ def test_its_hardware_is_another(vm: Machine) -> None:
 
 
 # --- two at once, and their ends
+@pytest.mark.complete
 def test_a_disk_keeps_what_was_synced_when_the_plug_is_pulled(lab: Lab, tmp_path: Path) -> None:
     write = "mke2fs /dev/vda >/dev/null; mount -t ext2 /dev/vda /mnt; echo a >/mnt/kept; sync; echo b >/mnt/lost"
     disk = tmp_path / "disk"
@@ -228,6 +232,7 @@ def test_a_machine_ends_with_its_lab_and_with_an_error(tmp_path: Path) -> None:
     assert not one.alive
 
 
+@pytest.mark.complete
 def test_an_interrupted_power_off_pulls_the_plug(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
@@ -237,6 +242,7 @@ def test_an_interrupted_power_off_pulls_the_plug(lab: Lab, monkeypatch: pytest.M
     assert not one.alive
 
 
+@pytest.mark.complete
 def test_a_command_of_a_machine_that_another_thread_ends(lab: Lab) -> None:
     one = Machine(lab=lab, memory="128M")
     timer = threading.Timer(0.5, one.kill)

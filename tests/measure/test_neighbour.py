@@ -101,8 +101,8 @@ def starved(alone, loose, limited):
 
 @needs_groups
 @pytest.mark.alone
-@pytest.mark.parametrize("time", range(int(os.environ.get("PYCTR_LAB_SCENARIOS", "1"))))
-def test_the_aggregator_starves_the_server_and_a_limit_gives_it_back(time):
+@pytest.mark.repeat(few=1, many=10)
+def test_the_aggregator_starves_the_server_and_a_limit_gives_it_back(repetition):
     """The real one: medians of three interleaved rounds. Where somebody else disturbed the first try, there is another.
 
     Ten of ten runs held it at once, with far wider margins; without a limit the last two acts differ by noise alone.

@@ -33,7 +33,6 @@ from pyctr_lab.steps import Birth, Step
 Both: TypeAlias = Callable[[Callable[[Lab], Run]], tuple[object, ...]]
 WISH = "a test wants it so"
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
-RUNS = int(os.environ.get("PYCTR_LAB_RUNS", "200"))
 LOOK = """hostname; id; pwd; umask; ulimit -n; env | sort; ls -l /proc/self/fd | grep -c pipe
 grep -vE '^(Pid|Tgid|Ngid|PPid|NSpid|NStgid|NSpgid|NSsid|Vm|Rss|voluntary|nonvol|Cpus|Mems|Kthread)' /proc/self/status
 cat /proc/self/uid_map /proc/self/gid_map /proc/self/limits /proc/self/cgroup; cut -d' ' -f4- /proc/self/mountinfo
@@ -216,20 +215,21 @@ def test_an_error_has_what_was_done_before_it(quick: Lab) -> None:
     assert made[0].name == "fork" and sum(each.name == "mount" for each in made) > 5
 
 
-@pytest.mark.alone
-def test_thousands_of_starts_leave_nothing() -> None:
-    """One in ten fails, at a random call. PYCTR_LAB_RUNS says how many."""
+@pytest.mark.repeat(few=100, many=2000)
+@pytest.mark.timeout(600)
+def test_thousands_of_starts_leave_nothing(repeats: int) -> None:
+    """One in ten fails, at a random call."""
     dice = random.Random(7)
     with Lab() as lab:
         lab.run(["true"])
         begun: tuple[object, ...] = ()
-        for number in range(RUNS):
+        for number in range(repeats):
             if dice.random() < 0.1:
                 with pytest.raises(CallError, match=f"/nowhere/{number}"):
                     lab.run(["true"], recipe=with_call(lab, dice.choice(own(lab)), chdir(f"/nowhere/{number}")))
             else:
                 assert lab.run(["true"]).returncode == 0
-            if number == RUNS // 10:
+            if number == repeats // 10:
                 begun = held(lab)
         left = held(lab)
     assert left[:3] == begun[:3]

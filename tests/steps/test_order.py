@@ -15,6 +15,8 @@ from pyctr_lab.runtime.container import Container
 from pyctr_lab.steps import ORDER, Recipe, Step, refusals
 from pyctr_lab.steps.namespaces import NewNamespace
 
+pytestmark = pytest.mark.machine
+
 USER, MNT, UTS, NET, PID = map(NewNamespace, ("user", "mnt", "uts", "net", "pid"))
 PRIVATE, TREE, PIVOT = steps.PrivatePropagation(), steps.HostTree(), steps.PivotRoot()
 MAPS = steps.IdMaps(count=1, setgroups="deny")
@@ -126,9 +128,9 @@ def shuffled(seed: int, lab: Lab) -> list[Step]:
 LATE = [rule.reason for rule in ORDER if "user namespace comes first" in rule.reason or "leaked" in rule.reason]
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_what_is_accepted_works_and_what_is_refused_does_not(seed: int, lab: Lab, alone: Container) -> None:
-    order = shuffled(seed, lab)
+@pytest.mark.repeat(few=20, many=200)
+def test_what_is_accepted_works_and_what_is_refused_does_not(repetition: int, lab: Lab, alone: Container) -> None:
+    order = shuffled(repetition, lab)
     refused = refusals(order)
     last = refused[0].index if refused else len(order)
     for step in order[:last]:
