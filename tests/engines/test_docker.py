@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from traces import mounts, names
 
 from pyctr_lab.engines import Room
 from pyctr_lab.engines.survey import with_kernel
@@ -22,7 +23,6 @@ from pyctr_lab.kernel import proc
 from pyctr_lab.machines.hardware import Hardware
 
 HERE = Path(__file__).parent
-RUNS = int(os.environ.get("PYCTR_LAB_RUNS", "3"))
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("dockerd"), reason="needs root and Debian's package docker.io"
 )
@@ -102,27 +102,29 @@ def worlds_of(pids: set[int]) -> set[str]:
 
 def traces() -> dict[str, set[str]]:
     """What could be left on the machine, apart from processes. Others' labs, which are alive, are not ours."""
-    groups = set(glob("/sys/fs/cgroup/**/pyctr-lab-*", recursive=True))
-    dead = {path for path in groups if not os.path.exists(f"/proc/{path.rpartition('-')[2]}")}
+    labs = set(glob("/sys/fs/cgroup/**/pyctr-lab-*", recursive=True))
+    dead = {path for path in labs if not os.path.exists(f"/proc/{path.rpartition('-')[2]}")}
+    docker = {path for path in glob("/sys/fs/cgroup/**/docker", recursive=True) if "/pyctr-lab-" not in path}
     return {
-        "mounts": set(Path("/proc/self/mountinfo").read_text().splitlines()),
-        "groups": dead | set(glob("/sys/fs/cgroup/**/docker", recursive=True)),
-        "run": set(os.listdir("/run")),
-        "etc": set(os.listdir("/etc/docker")) if os.path.isdir("/etc/docker") else set(),
+        "mounts": mounts(),
+        "groups": dead | docker,
+        "run": names("/run"),
+        "etc": names("/etc/docker"),
         "links": set(os.listdir("/sys/class/net")),
         "forwarding": {Path("/proc/sys/net/ipv4/ip_forward").read_text()},
     }
 
 
-@pytest.mark.alone
 @pytest.mark.skipif(not shutil.which(Hardware(1, 1).program), reason="needs QEMU")
-def test_killed_at_any_moment_neither_a_daemon_nor_a_machine_is_left(tmp_path: Path) -> None:
+@pytest.mark.repeat(few=2, many=20)
+@pytest.mark.timeout(600)
+def test_killed_at_any_moment_neither_a_daemon_nor_a_machine_is_left(tmp_path: Path, repeats: int) -> None:
     with_kernel(["qemu"])
     before, chance, mark = traces(), random.Random(11), f"mark-{uuid4().hex}"
     script = "from pyctr_lab.engines import Room\nfor row in Room('generators:docker_and_machine'): print(row, flush=1)"
     env = {**os.environ, "PYTHONPATH": PATHS, "TMPDIR": str(tmp_path), "MARK": mark}
     worlds: set[str] = set()
-    for number in range(RUNS):
+    for number in range(repeats):
         with subprocess.Popen([sys.executable, "-P", "-c", script], env=env, stdout=subprocess.PIPE) as victim:
             assert victim.stdout
             if number == 0:  # both are up for certain

@@ -12,6 +12,7 @@ from glob import glob
 from pathlib import Path
 
 import pytest
+from traces import mounts
 
 from pyctr_lab.engines import Room
 from pyctr_lab.errors import Gone, LabError
@@ -37,13 +38,13 @@ def groups_of(pid: int) -> list[str]:
 @pytest.fixture
 def left() -> Iterator[list[int]]:
     """Mounts are afterwards what they were, and the rooms that a test puts in this list have no control groups."""
-    mounts, rooms = Path("/proc/self/mountinfo").read_text(), list[int]()
+    before, rooms = mounts(), list[int]()
     yield rooms
     until = time.monotonic() + 20
     while any(map(groups_of, rooms)) and time.monotonic() < until:
         time.sleep(0.01)  # the guard of a killed room is at work
     assert rooms and not any(map(groups_of, rooms))
-    assert Path("/proc/self/mountinfo").read_text() == mounts
+    assert mounts() - before == set()
 
 
 AT_THE_WORST_MOMENT = """
@@ -84,7 +85,6 @@ def has_ended(pid: int) -> bool:
         os.close(pidfd)
 
 
-@pytest.mark.alone
 def test_a_room_is_a_world_of_its_own(left: list[int]) -> None:
     with Room("generators:seen") as room:
         left.append(room.pid)
@@ -97,7 +97,6 @@ def test_a_room_is_a_world_of_its_own(left: list[int]) -> None:
     assert bool(room.groups) == bool(delegation().places)
 
 
-@pytest.mark.alone
 def test_leaving_early_ends_everything_inside(left: list[int]) -> None:
     with Room("generators:sleepers", count=20) as room:
         left.append(room.pid)
@@ -107,7 +106,6 @@ def test_leaving_early_ends_everything_inside(left: list[int]) -> None:
     assert has_ended(room.pid)
 
 
-@pytest.mark.alone
 def test_who_opened_it_may_be_killed(left: list[int]) -> None:
     script = "from pyctr_lab.engines import Room\nroom = Room('generators:sleepers', count=5)\nrows = iter(room)\n"
     script += "next(rows)\nprint(room.pid, flush=True)\nnext(rows)"
@@ -119,7 +117,6 @@ def test_who_opened_it_may_be_killed(left: list[int]) -> None:
     assert has_ended(room)
 
 
-@pytest.mark.alone
 @pytest.mark.skipif(not delegation().places, reason="nobody has given us control groups here")
 def test_its_guard_killed_too_clean_removes_what_is_left_in_every_hierarchy(left: list[int]) -> None:
     room = Room("generators:sleepers", count=1)
@@ -142,7 +139,6 @@ def test_an_error_inside_is_told_with_its_hint() -> None:
     assert why.value.hint == "try again"
 
 
-@pytest.mark.alone
 def test_one_that_dies_says_its_last_words(left: list[int]) -> None:
     with Room("generators:dies") as room, pytest.raises(Gone, match="farewell"):
         left.append(room.pid)

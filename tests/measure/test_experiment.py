@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import pytest
 from fakes import Absent, Fake, Hanging, Moody
+from traces import mounts
 
 from pyctr_lab.errors import BadInput, Gone, LabError
 from pyctr_lab.kernel import proc
@@ -26,7 +27,6 @@ from pyctr_lab.measure.experiment import DENSE, EXPERIMENTS, LEAST, Turns
 from pyctr_lab.measure.samples import UNITS
 
 FEW = ["exec", "ours"] + (["bubblewrap"] if shutil.which("bwrap") else [])
-RUNS = int(os.environ.get("PYCTR_LAB_RUNS", "6"))
 
 
 # --- turns
@@ -254,13 +254,15 @@ def marked(mark: str) -> set[int]:
     return found
 
 
-@pytest.mark.alone
-def test_killed_at_any_moment_nothing_is_left() -> None:
-    mounts, chance, mark = Path("/proc/self/mountinfo").read_text(), random.Random(7), f"PYCTR_LAB_TEST={uuid4()}"
+@pytest.mark.repeat(few=3, many=50)
+def test_killed_at_any_moment_nothing_is_left(repeats: int) -> None:
+    before, chance, mark = mounts(), random.Random(7), f"PYCTR_LAB_TEST={uuid4()}"
     script = f"from pyctr_lab.measure import measure\nmeasure(['startup', 'memory', 'cpu'], engines={FEW!r}, budget=60)"
     words, rooms = ["env", mark, sys.executable, "-P", "-c", script], set()
-    for _ in range(RUNS):
+    for number in range(repeats):
         with subprocess.Popen(words) as victim:
+            while number == 0 and not proc.children(victim.pid) and victim.poll() is None:
+                time.sleep(0.01)  # once, a room is there for certain
             time.sleep(chance.uniform(0.2, 2.0))  # any moment is the point here
             rooms |= set(proc.children(victim.pid))
             victim.kill()
@@ -272,4 +274,4 @@ def test_killed_at_any_moment_nothing_is_left() -> None:
     while any(left()) and time.monotonic() < until:
         time.sleep(0.02)  # guards are at work; of their end nothing is told
     assert rooms and not any(left())
-    assert Path("/proc/self/mountinfo").read_text() == mounts
+    assert mounts() - before == set()

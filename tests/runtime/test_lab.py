@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from traces import mounts, names
 
 from pyctr_lab import Lab, Limits, steps
 from pyctr_lab.errors import BadInput, Busy, Gone
@@ -22,7 +23,6 @@ from pyctr_lab.runtime.container import Container
 
 pytestmark = pytest.mark.usefixtures("each_way")
 
-RUNS = int(os.environ.get("PYCTR_LAB_RUNS", "100"))
 NAMES = [
     *("", "x" * 64, "x" * 2000, "a/b", "../a", ".", "-a", "a b", "a\0b", "a\n", "\u0430bc", "\ufb01le", "é", "host"),
     *(None, 5, b"a"),
@@ -182,15 +182,16 @@ def test_threads_may_use_one_lab_at_once(lab: Lab) -> None:
     assert sorted(found) == sorted(wanted)
 
 
-def test_hundreds_alive_at_once() -> None:
+@pytest.mark.repeat(few=100, many=1000)
+def test_hundreds_alive_at_once(repeats: int) -> None:
     with Lab() as lab:
-        boxes = [lab.container(f"c{number}") for number in range(200)]
+        boxes = [lab.container(f"c{number}") for number in range(repeats)]
         for box in boxes[::10]:
             box.apply(steps.NewNamespace("uts"))
-        assert len(lab.host.view().processes) == 201 and all(box.alive for box in boxes)
-        assert len({box.view().namespaces["uts"] for box in boxes}) == 21
-        boxes[100].kill()
-        assert len(lab.containers) == 199
+        assert len(lab.host.view().processes) == repeats + 1 and all(box.alive for box in boxes)
+        assert len({box.view().namespaces["uts"] for box in boxes}) == repeats // 10 + 1
+        boxes[repeats // 2].kill()
+        assert len(lab.containers) == repeats - 1
     assert not any(box.alive for box in boxes)
 
 
@@ -267,21 +268,21 @@ def everything(lab: Lab) -> dict[str, object]:
         "launcher": descriptors(lab.host.host_pid),
         "processes": seen.processes,
         "lab's mounts": seen.mounts,
-        "our mounts": proc.mountinfo("self"),
+        "our mounts": mounts(),
         "namespaces": lab.host.run(["sh", "-c", "readlink /proc/[0-9]*/ns/* | sort -u | wc -l"]).stdout,
-        "files": [sorted(os.listdir(folder)) for folder in ("/mnt", "/run")],
+        "files": names("/mnt") | names("/run"),
         "children": len(proc.children(os.getpid())),
     }
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(600)
-def test_runs_leave_everything_as_it_was() -> None:
+@pytest.mark.repeat(few=20, many=1000)
+def test_runs_leave_everything_as_it_was(repeats: int) -> None:
     with Lab() as lab, lab.container("box") as box:
         lab.run(["true"])
         box.run(["true"])
         before = everything(lab)
-        for number in range(RUNS):
+        for number in range(repeats):
             assert lab.run(["sh", "-c", f"exit {number % 200}"]).returncode == number % 200
             assert box.run(["true"]).returncode == 0
             with lab.container("other") as other:
@@ -333,11 +334,11 @@ while True:
 """
 
 
-@pytest.mark.parametrize("seed", range(min(15, RUNS)))
-def test_sudden_death_at_any_moment_leaves_no_process(seed: int) -> None:
+@pytest.mark.repeat(few=3, many=200)
+def test_sudden_death_at_any_moment_leaves_no_process(repetition: int) -> None:
     """The keeper is the parent of all that is left over; it must be without children within five seconds."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, "-c", KEEPER, str(seed), BUILDER], timeout=60, env=env)
+    done = subprocess.run([sys.executable, "-c", KEEPER, str(repetition), BUILDER], timeout=60, env=env)
     assert done.returncode == 0, "something was still alive after five seconds"
 
 
