@@ -17,6 +17,8 @@ from pyctr_lab.kernel import cgroup
 from pyctr_lab.kernel.cgroup import Tree
 from pyctr_lab.kernel.delegation import GRANT_V2, LIMITED, Delegation, delegation, look
 
+pytestmark = pytest.mark.machine
+
 UID = 61237
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives something to others")
 

@@ -15,6 +15,8 @@ import pytest
 
 from pyctr_lab.kernel import KINDS, proc
 
+pytestmark = pytest.mark.machine
+
 LINE = "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 shared:7 - ext3 /dev/root rw,errors=continue"
 
 

@@ -13,6 +13,8 @@ from pyctr_lab import BadInput, CallError, Lab
 from pyctr_lab import kernel as k
 from pyctr_lab.kernel import Call, Ref, Spelled
 
+pytestmark = pytest.mark.machine
+
 FD = Ref("fd")
 SPELLINGS = [
     (k.socket(k.AF_INET, k.SOCK_STREAM), "socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_IP) = fd"),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from pyctr_lab import Lab
+
+pytestmark = pytest.mark.machine
 
 SCRIPT = """hostname; id -u; ps ax -o pid= | wc -l; grep -E '^(Cap|NoNew)' /proc/self/status
 cut -d' ' -f5,6 /proc/self/mountinfo"""

@@ -13,6 +13,8 @@ from pyctr_lab.errors import BadInput, Busy, CallError, Gone, GroupError, Harm, 
 from pyctr_lab.kernel import cgroup, getpid, proc
 from pyctr_lab.kernel.delegation import delegation
 
+pytestmark = pytest.mark.machine
+
 HOLD = "held = b'x' * ({} << 20); print('held', flush=True); import signal; signal.pause()"
 BOMB = ["python3", "-c", "x = b'x' * (200 << 20)"]
 FORKS = ["python3", "-c", "import os\nwhile True:\n    try: os.fork()\n    except OSError: os.sched_yield()"]

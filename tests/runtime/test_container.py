@@ -14,6 +14,8 @@ from pyctr_lab.kernel.constants import O_WRONLY
 from pyctr_lab.runtime.carrier import readable
 from pyctr_lab.runtime.container import Container
 
+pytestmark = pytest.mark.machine
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_wall_closes_one_kind_and_no_other(kind: str, lab: Lab, box: Container) -> None:

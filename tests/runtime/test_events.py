@@ -11,6 +11,8 @@ from pyctr_lab import Cgroup, Container, Lab
 from pyctr_lab.errors import Gone
 from pyctr_lab.runtime import Events
 
+pytestmark = pytest.mark.machine
+
 BOMB = ["python3", "-c", "x = b'x' * (200 << 20)"]
 MANY = ["python3", "-c", "import os\nfor _ in range(20): os.fork() or os.read(0, 1)"]
 SPIN = ["sh", "-c", "while :; do :; done"]

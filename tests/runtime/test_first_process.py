@@ -11,7 +11,7 @@ import pytest
 from pyctr_lab import CallError, Lab, steps
 from pyctr_lab.kernel import CLONE_NEWPID, unshare
 
-pytestmark = pytest.mark.usefixtures("each_way")
+pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("each_way")]
 
 
 def test_behind_a_bare_unshare_the_second_child_cannot_be_born() -> None:

@@ -22,7 +22,8 @@ from pyctr_lab.runtime import clean, groups
 from pyctr_lab.runtime.carrier import readable
 from pyctr_lab.runtime.groups import leftovers
 
-RUNS = int(os.environ.get("PYCTR_LAB_RUNS", "20"))
+pytestmark = pytest.mark.machine
+
 SMALL = Limits(memory="32M", cpus=1, pids=16)
 
 
@@ -193,13 +194,14 @@ def test_a_closed_lab_leaves_nothing(delegated: None) -> None:
     assert "removed" in repr(group)
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(600)
-def test_two_hundred_containers_with_limits(delegated: None) -> None:
+@pytest.mark.repeat(few=50, many=200)
+def test_many_containers_with_limits(delegated: None, repeats: int) -> None:
     with Lab() as lab:
-        programs = [lab.start(["sleep", "1000"], limits=SMALL) for _ in range(200)]
+        programs = [lab.start(["sleep", "1000"], limits=SMALL) for _ in range(repeats)]
         made = [program.cgroup for program in programs if program.cgroup]
-        assert len(made) == 200 and all(group.pids == (p.host_pid,) for group, p in zip(made, programs, strict=True))
+        assert len(made) == repeats
+        assert all(group.pids == (p.host_pid,) for group, p in zip(made, programs, strict=True))
         for group in made:
             group.kill()
         assert {program.wait(20).signal for program in programs} == {"SIGKILL"}
@@ -221,9 +223,10 @@ def busy(lab: Lab) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_the_launcher_killed_at_any_moment_leaves_no_group(delegated: None) -> None:
+@pytest.mark.repeat(few=6, many=300)
+def test_the_launcher_killed_at_any_moment_leaves_no_group(delegated: None, repeats: int) -> None:
     dice, folders = random.Random(27), []
-    for _ in range(RUNS):
+    for _ in range(repeats):
         with Lab() as lab:
             folders += own(lab)
             pid, moment = lab.host.host_pid, dice.random() * 0.15

@@ -10,6 +10,8 @@ from pyctr_lab import Cgroup
 from pyctr_lab.runtime import Written
 from pyctr_lab.runtime.limit_files import READERS, READERS_V1
 
+pytestmark = pytest.mark.machine
+
 
 @pytest.mark.parametrize(
     ("kind", "file", "two", "one", "value"),

@@ -9,7 +9,7 @@ from pyctr_lab.kernel.delegation import delegation
 from pyctr_lab.runtime import Events, Reached, Usage
 from pyctr_lab.runtime import usage as module
 
-pytestmark = pytest.mark.usefixtures("each_way")
+pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("each_way")]
 
 HOLD = ["python3", "-c", "held = b'x' * (20 << 20); print('held', flush=True); import signal; signal.pause()"]
 BOMB = ["python3", "-c", "x = b'x' * (200 << 20)"]

@@ -11,6 +11,8 @@ from pyctr_lab.kernel import proc
 from pyctr_lab.runtime import view
 from pyctr_lab.runtime.container import Container
 
+pytestmark = pytest.mark.machine
+
 
 @pytest.fixture(params=["walls", "no walls", "host"])
 def seen(request: pytest.FixtureRequest, lab: Lab, box: Container) -> Container:

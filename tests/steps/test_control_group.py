@@ -15,6 +15,8 @@ from pyctr_lab.kernel.delegation import LIMITED, Delegation, Place
 from pyctr_lab.steps import ControlGroup, Limits, control_group
 from pyctr_lab.steps.control_group import homes, written
 
+pytestmark = pytest.mark.machine
+
 TWO = Place(Tree(2, LIMITED, "/cg", "/"), "/cg/me", LIMITED)
 V2 = Delegation("v2", (TWO,), None, frozenset(LIMITED))
 ONES = tuple(Place(Tree(1, (name,), f"/cg/{name}", "/"), f"/cg/{name}", (name,)) for name in ("memory", "cpu", "pids"))

@@ -11,6 +11,8 @@ from pyctr_lab.kernel.constants import RLIMITS
 from pyctr_lab.runtime.container import Container
 from pyctr_lab.steps.limits import KEPT
 
+pytestmark = pytest.mark.machine
+
 
 @pytest.mark.parametrize(
     ("name", "soft", "hard"),

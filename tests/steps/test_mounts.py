@@ -9,6 +9,8 @@ from pyctr_lab.errors import BadInput, CallError
 from pyctr_lab.kernel import KINDS, O_RDONLY, chroot, fchdir, openat
 from pyctr_lab.runtime.container import Container
 
+pytestmark = pytest.mark.machine
+
 
 def names(step: steps.Step) -> list[str]:
     return [call.name for call in step.calls()]

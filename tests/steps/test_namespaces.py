@@ -8,6 +8,8 @@ from pyctr_lab import steps
 from pyctr_lab.errors import BadInput
 from pyctr_lab.kernel import KINDS
 
+pytestmark = pytest.mark.machine
+
 
 def spelled(step: steps.Step) -> list[str]:
     return [str(call) for call in step.calls()]
