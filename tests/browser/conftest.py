@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "artefacts"
 CHROMIUM = "/usr/bin/chromium"
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -77,41 +78,75 @@ class JupyterLab:
         page.set_default_timeout(60_000)  # a busy machine is no failure
         page.goto(f"{self.address}/lab/workspaces/{secrets.token_hex(4)}/tree/{name}?token={self.token}")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        page.wait_for_selector(f'body[data-jp-theme-light="{str(theme == "light").lower()}"]', state="attached")
+        self._wears(page, theme)
         self.idle(page)
         return page
 
+    def in_themes(self, page: Page) -> Iterator[str]:
+        """Dress an open page in the light theme, then in the dark one; at the end in the light one again."""
+        for theme in THEMES:
+            self.dress(page, theme)
+            yield theme
+        self.dress(page, "light")
+
+    def dress(self, page: Page, theme: str) -> None:
+        """Switch the theme of an open page, and of the system that it believes in."""
+        page.emulate_media(color_scheme=theme)
+        page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", THEMES[theme])
+        self._wears(page, theme)
+        page.locator("#jupyterlab-splash").wait_for(state="detached")
+
+    def _wears(self, page: Page, theme: str) -> None:
+        page.wait_for_selector(f'body[data-jp-theme-light="{str(theme == "light").lower()}"]', state="attached")
+
     def _settings(self, theme: str) -> None:
-        wanted = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[theme]
         folder = Path(self.folder).parent / "home/.jupyter/lab/user-settings/@jupyterlab"
         for plugin, settings in (
-            ("apputils-extension/themes", {"theme": wanted}),
+            ("apputils-extension/themes", {"theme": THEMES[theme]}),
             ("apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False}),
         ):
             path = folder / f"{plugin}.jupyterlab-settings"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(settings))
 
-    def run_all(self, page: Page, *, timeout: float = 120) -> None:
-        """Runs every cell, and waits until none is left and the kernel is idle: after an error the rest is not run.
+    def run_all(self, page: Page, cells: range | None = None, *, timeout: float = 120) -> None:
+        """Run all cells, or a range of them, and wait until none is left and the kernel is idle: an error ends the run.
 
         Args:
+            cells: Neighbours that have not run yet.
             timeout: For each cell, in seconds.
         """
-        page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
+        if cells is None:
+            page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
+        else:
+            page.evaluate(
+                """([first, last]) => {
+                     const book = jupyterapp.shell.currentWidget.content;
+                     book.deselectAll();
+                     book.activeCellIndex = first;
+                     book.extendContiguousSelectionTo(last);
+                     void jupyterapp.commands.execute('notebook:run-cell');
+                   }""",
+                [cells[0], cells[-1]],
+            )
         left = None
         while left != 0:
             # The model is asked: JupyterLab puts a cell into the page only when it comes near the screen.
             left = page.wait_for_function(
-                """left => {
+                """([left, first, last]) => {
                      const cells = jupyterapp.shell.currentWidget.content.model.sharedModel.cells
-                         .filter(cell => cell.cell_type === 'code');
+                         .slice(first, last).filter(cell => cell.cell_type === 'code');
                      const now = cells.filter(cell => cell.executionState === 'running').length;
                      return cells.some(cell => cell.execution_count) && now !== left && {left: now};
                    }""",
-                arg=left,
+                arg=[left, *((0, 1 << 20) if cells is None else (cells.start, cells.stop))],
                 timeout=timeout * 1000,
             ).json_value()["left"]
+        self.idle(page)
+
+    def restart(self, page: Page) -> None:
+        """Restart the notebook's kernel, as a learner does who comes back."""
+        page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()")
         self.idle(page)
 
     def idle(self, page: Page, *, timeout: float = 60) -> None:
@@ -146,7 +181,9 @@ def kernels_end(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def jupyterlab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+def jupyterlab(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[JupyterLab]:
     """A JupyterLab server on loopback, with a home and a token of its own; ended by its own process id."""
     place = tmp_path_factory.mktemp("jupyterlab")
     folder, home, token = place / "course", place / "home", secrets.token_hex(16)
@@ -154,7 +191,8 @@ def jupyterlab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> It
     home.mkdir()
     port = free_port()
     with open(place / "server.log", "w") as log:
-        server = subprocess.Popen(command(folder, port, token), env=environment(home), stdout=log, stderr=log)
+        env = environment(home, pytestconfig)
+        server = subprocess.Popen(command(folder, port, token), env=env, stdout=log, stderr=log)
     try:
         address = f"http://127.0.0.1:{port}"
         wait_until_served(address, token, server, place / "server.log")
@@ -182,10 +220,14 @@ def command(folder: Path, port: int, token: str) -> list[str]:
     return [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
 
 
-def environment(home: Path) -> dict[str, str]:
+def environment(home: Path, config: pytest.Config) -> dict[str, str]:
+    quick = os.environ["PYCTR_LAB_QUICK"]
+    if not config.option.complete:
+        quick = quick.replace(",qemu", "")  # nbval measures a machine, too; here its ten boots would show nothing more
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "XDG", "IPYTHON"))}
     return {
         **kept,
+        "PYCTR_LAB_QUICK": quick,
         "HOME": str(home),
         "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
         "JUPYTER_DATA_DIR": str(home / "data"),

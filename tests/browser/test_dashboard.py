@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from browser.test_draw import faults
+from browser.test_draw import assert_legible
 
 PANEL = ".pcd:not(.jupyter-widgets-disconnected)"
 AWAY = """from pyctr_lab.engines import ALL
@@ -21,10 +16,9 @@ SHOW = "from pyctr_lab import draw\npanel = draw.dashboard()\npanel"
 pytestmark = pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="needs a machine that takes its time")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_points_come_in_and_stop_keeps_them(jupyterlab, screenshot, theme):
+def test_points_come_in_and_stop_keeps_them(jupyterlab, screenshot):
     cells = [AWAY, SHOW]
-    page = jupyterlab.open(jupyterlab.notebook(f"dashboard-{theme}.ipynb", cells), theme=theme, height=1500)
+    page = jupyterlab.open(jupyterlab.notebook("dashboard.ipynb", cells), height=1500)
     jupyterlab.run_all(page)
     panel = page.locator(PANEL)
     assert panel.get_by_label("nspawn (not here)").is_disabled()
@@ -43,22 +37,20 @@ def test_points_come_in_and_stop_keeps_them(jupyterlab, screenshot, theme):
         timeout=60_000,
     )
     panel.get_by_text("to go").wait_for()
-    screenshot(page, f"dashboard-{theme}-running")
-    assert faults(page, PANEL) == []
+    assert_legible(jupyterlab, page, PANEL, screenshot, "dashboard-running")
     panel.get_by_role("button", name="stop").click()
     panel.get_by_text("Stopped: what had been measured is kept.").wait_for(timeout=60_000)
     assert panel.get_by_role("button", name="start").is_enabled()
     assert panel.get_by_role("button", name="stop").is_disabled()
     assert panel.locator("svg text", has_text="bare process").first.is_visible()
-    screenshot(page, f"dashboard-{theme}")
-    assert faults(page, PANEL) == []
+    assert_legible(jupyterlab, page, PANEL, screenshot, "dashboard")
     page.set_viewport_size({"width": 1240, "height": 1500})
     panel.locator(".small svg").wait_for()
-    screenshot(page, f"dashboard-{theme}-narrow")
-    assert shown.is_hidden() and faults(page, PANEL) == []
+    assert shown.is_hidden()
+    assert_legible(jupyterlab, page, PANEL, screenshot, "dashboard-narrow")
 
     page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()")
     page.locator(".pc-still .pc-small").wait_for()  # laid out for this width
     assert page.locator(".pcd").is_hidden() and page.get_by_text("A still: nothing is measured any more").is_visible()
-    screenshot(page, f"dashboard-{theme}-restarted")
+    screenshot(page, "dashboard-restarted")
     page.context.close()

@@ -1,16 +1,22 @@
-"""Each lesson as a learner meets it: opened in JupyterLab, run whole, an exercise solved, in both themes."""
+"""Each lesson as a learner meets it: opened in JupyterLab, run sitting by sitting, an exercise solved.
+
+The themes alternate from lesson to lesson and from run to run; with --all, each lesson is opened in both.
+"""
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
 import pytest
+from rotation import LESSONS, THEMES, theme_of
 
 from pyctr_lab.course import copies, exercises
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+EACH = [pytest.param(lesson, theme, id=f"{lesson}, {theme}", marks=[pytest.mark.complete] * (theme != theme_of(lesson)))
+        for lesson in LESSONS for theme in THEMES]  # fmt: skip
 CELLS = "jupyterapp.shell.currentWidget.content.model.sharedModel.cells"
 
 
@@ -60,14 +66,25 @@ def run_last(jupyterlab, page, source):
     return shown
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("lesson", LESSONS)
+def sittings(page):
+    """The cells of each sitting. A lesson without sittings is one."""
+    begin = page.evaluate(f"{CELLS}.flatMap((cell, at) => /^# Sitting /m.test(cell.source) ? [at] : [])")
+    bounds = [0, *begin[1:], page.evaluate(f"{CELLS}.length")]
+    return [range(first, after) for first, after in itertools.pairwise(bounds)]
+
+
+@pytest.mark.parametrize(("lesson", "theme"), EACH)
 def test_a_lesson_runs_and_an_exercise_is_solved(course, screenshot, lesson, theme):
+    """In the learner's copy, each sitting in a kernel of its own."""
     copies.reset(course.folder, NOTEBOOKS, lesson)  # JupyterLab itself has saved one that was open for two minutes
     page = course.open(f"{lesson}.ipynb", theme=theme)
     assert page.evaluate(f"{CELLS}.every(cell => !(cell.toJSON().outputs || []).length)"), "no answer stands there yet"
-    course.run_all(page)
+    for number, cells in enumerate(sittings(page)):
+        if number:
+            course.restart(page)
+        course.run_all(page, cells)
     assert errors(page) == []
+    assert page.evaluate(f"{CELLS}.every(cell => cell.cell_type !== 'code' || cell.execution_count)")
     pictures = page.locator(".jp-OutputArea img")
     assert all(width > 0 for width in pictures.evaluate_all("all => all.map(image => image.naturalWidth)"))
     screenshot(page, f"lesson-{lesson}-{theme}")

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from browser.test_draw import faults, page_of
+from browser.test_draw import assert_legible, faults, page_of
 from draw import meters
 
 from pyctr_lab.draw import Picture
@@ -48,18 +42,17 @@ def test_pictures_are_legible(browser, screenshot, theme):
 
 
 @needs_groups
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_moves_and_a_slider_moves_the_limit(jupyterlab, screenshot, theme):
-    page = jupyterlab.open(jupyterlab.notebook(f"meter-{theme}.ipynb", [OPEN, BUSY, START]), theme=theme, height=1200)
+def test_it_moves_and_a_slider_moves_the_limit(jupyterlab, screenshot):
+    page = jupyterlab.open(jupyterlab.notebook("meter.ipynb", [OPEN, BUSY, START]), height=1200)
     jupyterlab.run_all(page)
     panel = page.locator(PANEL)
     panel.locator("svg text", has_text="cpu.max 50 %").wait_for()
-    first = screenshot(page, f"meter-{theme}-first").read_bytes()
+    first = screenshot(page, "meter-first").read_bytes()
     for _ in range(10):
         moves(page)
-    assert screenshot(page, f"meter-{theme}").read_bytes() != first
+    assert screenshot(page, "meter").read_bytes() != first
     assert page.locator(".pc-still").is_hidden()
-    assert faults(page, PANEL) == []
+    assert_legible(jupyterlab, page, PANEL, screenshot, "meter")
 
     panel.locator(".widget-hslider", has_text="cpus").locator(".noUi-handle").focus()
     page.keyboard.press("ArrowLeft")
@@ -67,12 +60,10 @@ def test_it_moves_and_a_slider_moves_the_limit(jupyterlab, screenshot, theme):
     panel.locator("svg text", has_text="cpu.max 30 %").wait_for()
     for _ in range(10):
         moves(page)
-    screenshot(page, f"meter-{theme}-lower")
-    assert faults(page, PANEL) == []
+    assert_legible(jupyterlab, page, PANEL, screenshot, "meter-lower")
     page.set_viewport_size({"width": 1000, "height": 1500})
     moves(page)
-    screenshot(page, f"meter-{theme}-narrow")
-    assert faults(page, PANEL) == []
+    assert_legible(jupyterlab, page, PANEL, screenshot, "meter-narrow")
 
     panel.get_by_role("button", name="stop").focus()
     page.keyboard.press("Enter")
@@ -94,10 +85,9 @@ meter.still()"""
 
 
 @needs_groups
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_block_shows_the_kill_and_leaves_a_still(jupyterlab, screenshot, theme):
+def test_a_block_shows_the_kill_and_leaves_a_still(jupyterlab, screenshot):
     (jupyterlab.folder / "go").unlink(missing_ok=True)
-    page = jupyterlab.open(jupyterlab.notebook(f"kill-{theme}.ipynb", [OPEN, BLOCK]), theme=theme, height=1500)
+    page = jupyterlab.open(jupyterlab.notebook("kill.ipynb", [OPEN, BLOCK]), height=1500)
     page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
     panel = page.locator(PANEL)
     panel.locator("svg text", has_text="cpu.max 50 %").wait_for()
@@ -106,13 +96,12 @@ def test_a_block_shows_the_kill_and_leaves_a_still(jupyterlab, screenshot, theme
     panel.locator("svg text", has_text="1 killed").wait_for()
     jupyterlab.idle(page)
     assert "the memory limit killed a process" in panel.locator("h3").text_content()
-    assert faults(page, PANEL) == []
     page.locator(".jp-OutputArea-executeResult .pc-picture").wait_for()
-    screenshot(page, f"meter-{theme}-kill")
+    assert_legible(jupyterlab, page, PANEL, screenshot, "meter-kill")
     page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()")
     page.locator(".pc-still .pc-picture").wait_for()
     assert page.get_by_text("A still: nothing is read any more").is_visible()
-    screenshot(page, f"meter-{theme}-restarted")
+    screenshot(page, "meter-restarted")
     page.context.close()
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import sys
 import time
 import urllib.error
 import urllib.parse
@@ -19,11 +18,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from browser.conftest import browser  # noqa: F401 (a fixture)
+from playwright.sync_api import Browser, Page
 
 TOP = Path(__file__).parents[2]
 LESSON = "00_start_here.ipynb"
