@@ -1,4 +1,7 @@
-"""A lesson in sittings: each runs by itself, from its own first cell, and twice in one kernel."""
+"""A lesson in sittings: each runs by itself, from its own first cell, and twice in one kernel.
+
+By default for the lesson whose turn it is; that each sitting stands alone, the browser's tests show for all of them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from rotation import in_turn
 
 LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 TITLE = "# Sitting "
@@ -31,7 +35,8 @@ def sittings(lesson: Path) -> Iterator[tuple[str, list[NotebookNode]]]:
         yield name, cells
 
 
-ALL = [pytest.param(cells, id=f"{lesson.stem}, {name}") for lesson in LESSONS for name, cells in sittings(lesson)]
+ALL = [pytest.param(cells, id=f"{lesson.stem}, {name}", marks=in_turn(lesson.stem))
+       for lesson in LESSONS for name, cells in sittings(lesson)]  # fmt: skip
 
 
 @pytest.mark.parametrize("cells", ALL)

@@ -1,4 +1,7 @@
-"""A lesson runs twice in one kernel, and each of its sections by itself; as root, and as a user who is not."""
+"""A lesson runs twice in one kernel, and each of its sections by itself; as root, and as a user who is not.
+
+By default this is done with the lesson whose turn it is, with --all with each.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,28 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from rotation import in_turn
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 QUICK = ("00_start_here", "01_kernel_and_processes")
 GROUPS = "04_control_groups"
-NAMES = (*QUICK, "02_virtual_machines", GROUPS)  # 02 boots ten machines; a user who is not root runs it in the guest
+SECTIONED = (*QUICK, "02_virtual_machines", GROUPS)  # 03 has sittings: test_sittings.py
 USER = ["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"]
 SECTION = "## "
+
+
+def each(names: Iterable[str]) -> list[Any]:
+    """Parameters of a test of whole lessons."""
+    return [pytest.param(name, id=name, marks=in_turn(name)) for name in names]
 
 
 def lesson(name: str) -> list[NotebookNode]:
@@ -45,7 +56,7 @@ def run(cells: list[NotebookNode]) -> None:
     for number, cell in enumerate(own):
         cell.id = f"cell-{number}"
     book = nbformat.v4.new_notebook(cells=own)
-    NotebookClient(book, timeout=60, kernel_name="python3").execute()
+    NotebookClient(book, timeout=120, kernel_name="python3").execute()
 
 
 def first(cells: list[NotebookNode]) -> NotebookNode:
@@ -59,19 +70,19 @@ def own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(variable, str(tmp_path))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", each((*SECTIONED, "09_vm_versus_container")))
 @pytest.mark.usefixtures("own_state")
 def test_a_lesson_runs_twice_in_one_kernel(name: str) -> None:
     run(lesson(name) * 2)
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", each(QUICK))
 @pytest.mark.usefixtures("own_state")
 def test_each_cell_runs_twice_in_a_row(name: str) -> None:
     run([cell for cell in lesson(name) for _ in range(2)])
 
 
-ALL = [pytest.param(lesson(name), cells, id=f"{name}, {title}") for name in NAMES
+ALL = [pytest.param(lesson(name), cells, id=f"{name}, {title}", marks=in_turn(name)) for name in SECTIONED
        for title, cells in sections(lesson(name))]  # fmt: skip
 
 
@@ -81,7 +92,8 @@ def test_a_section_runs_after_the_first_cell_alone(whole: list[NotebookNode], se
     run([first(whole), *section])
 
 
-@pytest.mark.parametrize("name", [*QUICK, GROUPS])  # to whom nobody has given a control group
+# Without control groups. 02 boots ten machines: an ordinary user runs it in the course's machine.
+@pytest.mark.parametrize("name", each((*QUICK, GROUPS)))
 def test_a_lesson_runs_twice_for_a_user_who_is_not_root(name: str) -> None:
     if os.getuid() != 0:
         pytest.skip("the tests above have been run by such a user")
@@ -89,7 +101,7 @@ def test_a_lesson_runs_twice_for_a_user_who_is_not_root(name: str) -> None:
         os.chown(home, 61234, 61234)
         places = dict.fromkeys(("HOME", "IPYTHONDIR", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"), home)
         jupyter = dict.fromkeys(("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"), home)
-        code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_twice as t; "
+        code = f"import sys; sys.path[:0] = {[str(HERE), str(HERE.parent)]!r}; import test_twice as t; "
         command = [*USER, sys.executable, "-c", f"{code}t.run(t.lesson({name!r}) * 2)"]
         done = subprocess.run(command, env={**os.environ, **places, **jupyter}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
