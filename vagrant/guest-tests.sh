@@ -15,12 +15,10 @@ inside() { # WORD... : now as student, in a group of its own
     trap 'rm -rf "$HOME"' EXIT
     export HOME LANG=C.UTF-8 PATH="$course/.venv/bin:$PATH"
     export PYCTR_LAB_PATIENCE=600 # a slow machine says no more than a quick one
-    export PYCTR_LAB_SCENARIOS=3  # the noisy neighbour: three of three
-    export PYCTR_LAB_RUNS=6       # of what is done many times elsewhere: another kernel shows at once
     export PYCTR_LAB_QUICK=exec,ours,unshare,bubblewrap,runc # ten boots in this machine would take minutes
     cd "$course"
     # One process: the machine may have one emulated processor, and each test keeps several processes busy.
-    python -m pytest -p no:cacheprovider -o timeout=1200 --durations=30 --nbval-current-env --nbval-cell-timeout 900 \
+    python -m pytest -p no:cacheprovider -o timeout=1200 --durations=0 --durations-min=1 --nbval-current-env --nbval-cell-timeout 900 \
         --nbval-sanitize-with tests/nbval-sanitize.cfg "$@"
 }
 
