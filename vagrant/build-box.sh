@@ -96,6 +96,7 @@ make_root() {
     git_tar
     # shellcheck disable=SC2046,SC2086 # lists of words
     mmdebstrap --quiet --mode=root --variant=minbase --include="$(echo $base | tr ' ' ',')" --aptopt="$place/apt.conf" \
+        --dpkgopt=force-unsafe-io \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*/*.gz' \
         --customize-hook="'$0' --in-root \"\$1\" '$place'" "$suite" "$place/root" $(host_sources)
 }
@@ -143,6 +144,8 @@ settle() { # ROOT
     ln -sf ../run/systemd/resolve/stub-resolv.conf "$1/etc/resolv.conf"
     vagrant_user "$1"
     boot_menu "$1"
+    # A root that is still a folder may be lost and made again; a machine's own dpkg waits for its disk.
+    sed -i '/^force-unsafe-io$/d' "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
     # Each machine makes its own.
     rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/apt/apt.conf.d/99mmdebstrap"
     : >"$1/etc/machine-id"

@@ -135,7 +135,8 @@ packages() {
 }
 
 idle_services() {
-    for unit in containerd docker.socket docker docker-registry redis-server lxc-net lxc nftables; do
+    for unit in containerd docker.socket docker docker-registry redis-server lxc-net lxc lxc-monitord nftables \
+        podman.socket podman podman-restart podman-auto-update podman-auto-update.timer; do
         [ "$(systemctl is-enabled $unit 2>/dev/null || :)" = enabled ] || continue
         systemctl --quiet disable $unit
         changed "$unit does not start by itself"

@@ -131,6 +131,7 @@ def unit(name: str) -> list[str]:
 
 def test_the_service_is_the_students_with_groups_of_its_own() -> None:
     lines = unit("pyctr-lab.service")
+    assert "ConditionPathExists=/etc/pyctr-lab/token" in lines, "else a fresh box starts it again every two seconds"
     assert {"User=student", "Delegate=cpu memory pids io", "KillMode=mixed", "OOMPolicy=continue"} <= set(lines)
     assert "Restart=on-failure" in lines
 
