@@ -6,6 +6,7 @@ The default form is what a change can break; `--all` is the complete form. CONTR
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import tempfile
 from collections.abc import Generator
@@ -19,7 +20,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Lessons that measure do so in little: fewer engines, less time.
 os.environ.setdefault("PYCTR_LAB_QUICK", "exec,ours,unshare,bubblewrap,runc,qemu")
 
-FIRST = ("browser", "notebooks", "course")  # folders whose scopes take longest
+FIRST = ("browser", "notebooks", "course", "tests", "engines", "machines")  # folders whose scopes take longest
 
 
 class Scheduling(LoadScopeScheduling):
@@ -54,6 +55,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Where the time goes: seconds and number of tests by folder, and the longest of each."""
+    seconds: dict[str, dict[str, float]] = {}
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            folder = seconds.setdefault("/".join(report.nodeid.partition("::")[0].split("/")[:2]), {})
+            folder[report.nodeid] = folder.get(report.nodeid, 0) + report.duration
+    terminalreporter.section("seconds by folder")
+    for folder, tests in sorted(seconds.items(), key=lambda each: -sum(each[1].values())):
+        longest = max(tests, key=tests.__getitem__)
+        most = f"{tests[longest]:.1f} s: {longest.rpartition('::')[2]}"
+        terminalreporter.write_line(f"{sum(tests.values()):7.1f}  {len(tests):5}  {folder}  ({most[:80]})")
 
 
 def lock_file(name: str) -> Path:
