@@ -5,6 +5,7 @@ As a script: the lessons that the short form of `./lab test vm` runs in the mach
 
 from __future__ import annotations
 
+import functools
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ THEMES = ("light", "dark")
 RECENT = 30  # commits whose notebooks run in the machine, whatever the rotation
 
 
+@functools.cache
 def git(*words: str) -> str:
     """Output of a git command; nothing where there is no repository or no git, as inside the machine."""
     try:
@@ -52,7 +54,13 @@ def in_turn(name: str, among: Sequence[str] = LESSONS) -> list[pytest.MarkDecora
     return [] if name in rotated(1, among) else [pytest.mark.complete]
 
 
+def in_the_machine() -> list[str]:
+    """Lessons that the short form of `./lab test vm` runs."""
+    new = changed()
+    others = [lesson for lesson in LESSONS if lesson not in new]
+    return sorted({*new, *(rotated(2, others) if others else [])})
+
+
 if __name__ == "__main__":
-    unchanged = [lesson for lesson in LESSONS if lesson not in changed()]
-    for lesson in sorted({*changed(), *(rotated(2, unchanged) if unchanged else [])}):
+    for lesson in in_the_machine():
         print(f"notebooks/{lesson}.ipynb")
