@@ -48,9 +48,13 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"form: default, without tests marked `complete`; in the browser: {themes}; twice in one kernel: {twice}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long scopes first, so that no worker is left with one at the end; deselect what only the complete form runs."""
     items.sort(key=lambda item: FIRST.index(first) if (first := item.path.parent.name) in FIRST else len(FIRST))
+    for item in items:
+        if item.path.suffix == ".ipynb":  # a lesson shows the machine that it runs on
+            item.add_marker("machine")
     left = [] if config.option.complete else [item for item in items if item.get_closest_marker("complete")]
     if left:
         config.hook.pytest_deselected(items=left)

@@ -15,7 +15,7 @@ inside() { # WORD... : now as student, in a group of its own
     trap 'rm -rf "$HOME"' EXIT
     export HOME LANG=C.UTF-8 PATH="$course/.venv/bin:$PATH"
     export PYCTR_LAB_PATIENCE=600 # a slow machine says no more than a quick one
-    export PYCTR_LAB_QUICK=exec,ours,unshare,bubblewrap,runc # ten boots in this machine would take minutes
+    export PYCTR_LAB_QUICK=exec,ours,bubblewrap,runc # ten boots in this machine would take minutes
     cd "$course"
     # One process: the machine may have one emulated processor, and each test keeps several processes busy.
     python -m pytest -p no:cacheprovider -o timeout=1200 --durations=0 --durations-min=1 --nbval-current-env --nbval-cell-timeout 900 \
