@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 # Browsers and temporary folders of other tests, locks and folders of pytest, a box or a machine of `./lab test vm`.
-OTHERS = re.compile(r"chromium|playwright|pytest|pyctr-lab-tests|pyctr-(box|vm)|/tmp/tmp[a-z0-9_]{8}\b|libvirt|vagrant")
+OTHERS = re.compile(r"chromium|playwright|pytest|pyctr-(lab-tests|box|vm)|/tmp/(tmp[a-z0-9_]{8}\b|pip-)|libvirt")
 
 
 def mounts() -> set[str]:

@@ -93,6 +93,7 @@ def hung(engine: Engine) -> list[object]:
         said = "it ended"
     except TimeExpired as why:
         said = str(why)
+    wait_until_gone(processes() - before)  # killed, and on a busy machine not gone yet
     return [said, [pid for pid in processes() - before if alive(pid)]]
 
 

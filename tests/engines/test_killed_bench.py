@@ -17,7 +17,7 @@ from traces import mounts, names
 from pyctr_lab.runtime import clean
 
 LAST = 45.0  # seconds, the latest moment
-FOLDERS = ("/tmp", "/var/tmp", "/run", "/dev/shm", "/etc/netns", "/var/lib", "~/.local/share")  # a cache may grow
+FOLDERS = ("/var/tmp", "/run", "/dev/shm", "/etc/netns", "/var/lib", "~/.local/share")  # a cache may grow
 
 # Whoever loses their parent becomes this one's child: it sees everybody who comes of a measurement, and their end.
 WITNESS = """
