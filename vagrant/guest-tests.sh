@@ -18,7 +18,8 @@ inside() { # WORD... : now as student, in a group of its own
     export PYCTR_LAB_QUICK=exec,ours,bubblewrap,runc # ten boots in this machine would take minutes
     cd "$course"
     # One process: the machine may have one emulated processor, and each test keeps several processes busy.
-    python -m pytest -p no:cacheprovider -o timeout=1200 --durations=0 --durations-min=1 --nbval-current-env --nbval-cell-timeout 900 \
+    python -m pytest -p no:cacheprovider -o timeout=1200 --durations=0 --durations-min=1 \
+        --nbval-current-env --nbval-cell-timeout 900 \
         --nbval-sanitize-with tests/nbval-sanitize.cfg "$@"
 }
 

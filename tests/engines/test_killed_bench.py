@@ -17,6 +17,7 @@ from traces import mounts, names
 from pyctr_lab.runtime import clean
 
 LAST = 45.0  # seconds, the latest moment
+# Not /tmp, where other tests come and go: the bench has a TMPDIR of its own, which is empty afterwards.
 FOLDERS = ("/var/tmp", "/run", "/dev/shm", "/etc/netns", "/var/lib", "~/.local/share")  # a cache may grow
 
 # Whoever loses their parent becomes this one's child: it sees everybody who comes of a measurement, and their end.
