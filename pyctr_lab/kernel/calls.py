@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from ..errors import BadInput, CallError
 from . import constants as k
+from .checks import short
 from .hints import hint_for
 from .spelling import Argument, Ref, Spelled, Struct, octal, spell
 
@@ -98,11 +99,15 @@ class Answer(NamedTuple):
 
 # What is refused before it reaches the kernel: what C could not carry, or what would be cut without a word.
 def text(value: str, what: str) -> str:
-    """Text that C can carry: no NUL inside."""
+    """Text that C can carry: no NUL inside, and no half of a UTF-16 pair."""
     if not isinstance(value, str):
-        raise BadInput(f"{what} is text, not {type(value).__name__}: {value!r}")
+        raise BadInput(f"{what} is text, not {type(value).__name__}: {short(value)}")
     if "\0" in value:
-        raise BadInput(f"{what} must not contain a NUL byte: {value!r}")
+        raise BadInput(f"{what} must not contain a NUL byte: {short(value)}")
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        raise BadInput(f"{what} must not contain half a surrogate pair: {short(value)}") from None
     return value
 
 
@@ -120,10 +125,10 @@ def number(value: int | Ref, what: str, least: int = 0, most: int = (1 << 63) - 
     if isinstance(value, Ref):
         return value
     if not isinstance(value, int) or isinstance(value, bool):
-        raise BadInput(f"{what} is a number, not {value!r}")
+        raise BadInput(f"{what} is a number, not {short(value)}")
     if not least <= value <= most:
         limit = "2^63-1" if most == (1 << 63) - 1 else most
-        raise BadInput(f"{what} is a number from {least} up to {limit}, not {value}")
+        raise BadInput(f"{what} is a number from {least} up to {limit}, not {short(value)}")
     return value
 
 

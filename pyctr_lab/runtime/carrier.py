@@ -17,9 +17,10 @@ from typing import Any
 from ..errors import BadInput, Busy, Gone, TimeExpired
 from ..kernel import proc
 from ..kernel.calls import Answer, Call, fork, getpid, wait4
+from ..kernel.descriptors import open_standard_streams
 from ..kernel.spelling import Argument, Ref
 
-MESSAGE = 150_000  # bytes of one message that a SEQPACKET socket takes with the usual buffers
+MESSAGE = 150_000  # bytes of one message that a SEQPACKET socket takes with the usual buffers; a longer one is a file
 ANSWER = 1 << 20
 ANCILLARY = socket.CMSG_SPACE(12) + socket.CMSG_SPACE(4)  # who it is, and one descriptor
 GRACE = 0.5  # seconds for a call that an interrupted cell did not wait for: most end at once
@@ -50,6 +51,7 @@ class Carrier:
         self._handed: list[int] = []  # descriptors that came with the last answer
         self._number = 0
         self._lock = threading.RLock()
+        open_standard_streams()  # else the control socket would be a program's standard input
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         _carriers.add(self)
@@ -142,14 +144,23 @@ class Carrier:
         refuse_unknown(calls, descriptors)
         self._settle()
         message = marshal.dumps((str(self._number + 1), tuple(descriptors), list(map(on_the_wire, calls))))
-        if len(message) > MESSAGE:
-            raise BadInput(f"this list of calls has {len(message)} bytes; a message takes {MESSAGE}")
         self._number += 1
         self.waiting_for = calls[-1]
         try:
-            socket.send_fds(self._ours, [message], list(descriptors.values()))
+            self._put(message, list(descriptors.values()))
         except (BrokenPipeError, ConnectionResetError):
             raise Gone("the process has ended") from None
+
+    def _put(self, message: bytes, descriptors: list[int]) -> None:
+        if len(message) <= MESSAGE:
+            socket.send_fds(self._ours, [message], descriptors)
+            return
+        file = os.memfd_create("message", os.MFD_CLOEXEC)
+        try:
+            os.write(file, message)
+            socket.send_fds(self._ours, [b""], [file, *descriptors])
+        finally:
+            os.close(file)
 
     def _settle(self) -> None:
         """An interrupted cell may have left an answer unread, or the process inside its call."""
@@ -175,20 +186,27 @@ class Carrier:
                 return []
             if not data:
                 return []
-            self._note(extra)
+            if not self._note(extra):
+                self.waiting_for = asked
+                continue
             number, *lines = data.decode("ascii", "replace").split("\n")
             if number == str(self._number):
                 return lines
             self.waiting_for = asked
 
-    def _note(self, extra: list[Any]) -> None:
+    def _note(self, extra: list[Any]) -> bool:
+        """Keep the descriptors that came, and the sender's pid. False for a message of any other process."""
         while self._handed:  # nobody took these: the cell was interrupted
             os.close(self._handed.pop())
         for _, kind, data in extra:
             if kind == socket.SCM_RIGHTS:
                 self._handed += struct.unpack(f"{len(data) // 4}i", data)
             if kind == socket.SCM_CREDENTIALS:
-                self.host_pid = struct.unpack("3i", data)[0]
+                pid = struct.unpack("3i", data)[0]
+                if self.host_pid not in (0, pid):
+                    return False
+                self.host_pid = pid
+        return True
 
 
 def ended(pid: int, timeout: float | None = None) -> bool:

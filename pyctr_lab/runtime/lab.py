@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import NEW_LAB, BadInput, Busy, CallError, Gone, Unsupported
 from ..kernel import proc
 from ..kernel.calls import Answer, Call, execve, kill, prctl, setns, unshare, wait4
+from ..kernel.checks import short
 from ..kernel.constants import CLONE_NEWCGROUP, PR_SET_NAME, SIGKILL, WNOHANG
 from ..kernel.spelling import Ref
 from ..steps import ENVIRONMENT, ControlGroup, Limits, Recipe, default
@@ -96,8 +97,7 @@ class Lab:
         A name has up to 63 letters, digits, `_`, `.` and `-`.
         """
         if not isinstance(name, str) or not NAME.fullmatch(name) or not name.isascii():
-            shown = repr(name) if len(repr(name)) < 40 else repr(name)[:37] + "..."
-            raise BadInput(f"{shown} is no name for a container", hint="up to 63 letters, digits, _ . and -")
+            raise BadInput(f"{short(name)} is no name for a container", hint="up to 63 letters, digits, _ . and -")
         if name == "host":
             raise BadInput('"host" is the name of the lab\'s host', hint="it is there already: lab.host")
         self._must_be_open()
@@ -263,9 +263,7 @@ class Lab:
                     reaper.ask([kill(carrier.pid_there, SIGKILL), wait4(carrier.pid_there)])
             raise
 
-    def running(
-        self, box: Container, command: Sequence[str], streams: Streams, began: float, story: Story
-    ) -> Program:
+    def running(self, box: Container, command: Sequence[str], streams: Streams, began: float, story: Story) -> Program:
         """What a process has become."""
         streams.hand_over()
         meanwhile = box.bury_visitors if is_init(box.carrier) else None
@@ -355,7 +353,10 @@ def start_launcher(channel: int) -> subprocess.Popen[bytes]:
     """The one new interpreter: as small as it goes, away from the terminal's signals and from our environment."""
     environment = {"PATH": ENVIRONMENT["PATH"], "LANG": "C.UTF-8"}
     command = [sys.executable, "-I", "-S", str(LAUNCHER), str(channel)]
-    return subprocess.Popen(command, pass_fds=[channel], start_new_session=True, cwd="/", env=environment)
+    null = subprocess.DEVNULL  # the terminal of the notebook's process is none of a container's business
+    return subprocess.Popen(
+        command, pass_fds=[channel], start_new_session=True, cwd="/", env=environment, stdin=null, stdout=null
+    )
 
 
 def let_end(carrier: Carrier, parent: Carrier) -> None:

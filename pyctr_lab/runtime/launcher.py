@@ -2,9 +2,14 @@
 
 Started as `python -I -S launcher.py FD`, where FD is one end of a SEQPACKET socket pair. It knows no steps and no
 containers. A message is marshal's form of (number, names of the descriptors sent along, calls); a call is (name,
-arguments, errnos that are fine, name for its result); arguments are as `kernel/calls.py` says. A list ends at its
-first failure. An answer is text: the message's number, then a line a call: result, errno, nanoseconds, and in
+arguments, errnos that are fine, name for its result); arguments are as `kernel/calls.py` says. A message that is too
+long for the socket is empty there, and lies in its first descriptor. A list ends at its first failure.
+
+An answer is text: the message's number, then a line a call: result, errno, nanoseconds, and in
 hexadecimal each buffer that the kernel wrote to.
+
+The kernel stamps the sender's pid on each message: one from any process but the peer is dropped, so that a process
+in a container that gets hold of the socket can do nothing with it. See SCM_CREDENTIALS in unix(7).
 
 Whatever it needs is imported here, at once: after it has let root go, its own library may be unreadable.
 """
@@ -17,14 +22,24 @@ import marshal
 import os
 import sys
 import time
-from _signal import SIG_DFL, SIGINT, SIGPIPE, SIGXFSZ, signal  # type: ignore[import-not-found]
-from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, SCM_RIGHTS, SOL_SOCKET, socket  # not `socket`: 8 ms and 1 MB more
+from _signal import SIG_DFL, SIG_SETMASK, pthread_sigmask, signal, valid_signals  # type: ignore[import-not-found]
+from _socket import (  # not `socket`: 8 ms and 1 MB more
+    CMSG_SPACE,
+    MSG_CMSG_CLOEXEC,
+    SCM_CREDENTIALS,
+    SCM_RIGHTS,
+    SO_PASSCRED,
+    SOL_SOCKET,
+    socket,
+)
 
 sys.path.append(os.path.dirname(__file__))  # where these two are, and nothing of Python's own
 from layout import changed, word  # type: ignore[import-not-found]
 from spawner import Spawner  # type: ignore[import-not-found]
 
 MESSAGE = 1 << 18  # bytes; the sender keeps below it
+ANCILLARY = CMSG_SPACE(12) + CMSG_SPACE(4 * 16)  # who the sender is, and descriptors
+EINVAL = 22
 libc = ctypes.CDLL(None, use_errno=True)
 python = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter still during a call
 NUMBERS = {
@@ -37,13 +52,25 @@ SPECIAL = ("fork", "load", "spawn", "gate", "results", "abandon")
 spawners: list[Spawner] = []  # one, once it is asked for
 
 
-def receive(channel: socket) -> tuple[bytes, list[int]]:
-    """The next message, and its descriptors; no message when nobody holds the other end any more."""
+def receive(channel: socket) -> tuple[bytes, list[int], int | None]:
+    """The next message, its descriptors, and the pid of its sender: None when nothing can come any more."""
     try:
-        message, extra, _, _ = channel.recvmsg(MESSAGE, CMSG_SPACE(4 * 16), MSG_CMSG_CLOEXEC)
+        message, extra, _, _ = channel.recvmsg(MESSAGE, ANCILLARY, MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
-        return b"", []
-    return message, [fd for _, _, data in extra for fd in memoryview(data).cast("i")]
+        return b"", [], None
+    words = {kind: memoryview(data).cast("i").tolist() for _, kind, data in extra}
+    return message, words.get(SCM_RIGHTS, []), words[SCM_CREDENTIALS][0] if SCM_CREDENTIALS in words else None
+
+
+def whole(message: bytes, descriptors: list[int]) -> bytes:
+    """A message that is too long for the socket lies in a file."""
+    if message or not descriptors:
+        return message
+    fd = descriptors.pop(0)
+    try:
+        return os.pread(fd, os.fstat(fd).st_size, 0)
+    finally:
+        os.close(fd)
 
 
 def function_of(name: str) -> tuple[ctypes._NamedFuncPointer, list[ctypes.c_long]]:
@@ -115,12 +142,18 @@ def clone3_into(flags: int, fd: int) -> int:
     return int(result)
 
 
-def obey(channel: socket) -> socket:
-    """Carries out one list. Returns the channel that this process obeys next: a forked child has one of its own."""
-    message, descriptors = receive(channel)
-    if not message:
+def obey(channel: socket, peer: int) -> tuple[socket, int]:
+    """Carry out one list of the peer. Return the channel to obey next: a forked child has one of its own."""
+    message, descriptors, sender = receive(channel)
+    if sender is None:
         os._exit(0)
-    number, names, calls = marshal.loads(message)
+    try:
+        number, names, calls = marshal.loads(whole(message, descriptors)) if sender == peer else ("", (), ())
+    except (EOFError, ValueError, TypeError):
+        number = ""
+    if not number:
+        close(descriptors)
+        return channel, peer
     known = dict(zip(names, descriptors))  # noqa: B905  as many, or the kernel cut them
     lines = [number]
     handed: list[int] = []
@@ -128,20 +161,33 @@ def obey(channel: socket) -> socket:
         if name in ("execve", "execvpe"):  # which does not come back when all is well
             answer(channel, lines)
             lines = [number]
-        if name in SPECIAL:
-            result, errno, line = special(name, args, known, handed)
-        else:
-            result, errno, line = make(name, seen(args, known["pid"]) if "pid" in known else args, known)
+        result, errno, line = carried_out(name, args, known, handed)
         if name == "fork" and result == 0:
-            return become(channel, known["channel"], descriptors)  # the child answers for nothing before it
+            # the child answers for nothing before it; it sees no process outside its PID namespace: that is pid 0
+            return become(channel, known["channel"], descriptors), 0 if os.getpid() == 1 else peer
         lines.append(line)
         known[result_name] = result
         if errno and errno not in fine:
             break
+    close(descriptors)
+    answer(channel, lines, tuple(handed))
+    return channel, peer
+
+
+def carried_out(name: str, args: tuple, known: dict[str, int], handed: list[int]) -> tuple[int, int, str]:  # type: ignore[type-arg]
+    """One call, or what is told as one. What cannot be a call at all fails as the kernel would have it fail: EINVAL."""
+    try:
+        if name in SPECIAL:
+            return special(name, args, known, handed)
+        return make(name, seen(args, known["pid"]) if "pid" in known else args, known)
+    except (TypeError, ValueError, LookupError, OverflowError, AttributeError):
+        return -1, EINVAL, f"-1 {EINVAL} 0"
+
+
+def close(descriptors: list[int]) -> None:
+    """Close what came with a message."""
     for fd in descriptors:
         os.close(fd)
-    answer(channel, lines, tuple(handed))
-    return channel
 
 
 def seen(args: tuple[object, ...], pid: int) -> tuple[object, ...]:
@@ -152,10 +198,10 @@ def seen(args: tuple[object, ...], pid: int) -> tuple[object, ...]:
 def become(old: socket, new: int, descriptors: list[int]) -> socket:
     """A forked child lets go of all that is its parent's, or the lab would live as long as the child does."""
     old.close()
-    for fd in descriptors:
-        if fd != new:
-            os.close(fd)
-    return socket(fileno=new)
+    close([fd for fd in descriptors if fd != new])
+    channel = socket(fileno=new)
+    channel.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
+    return channel
 
 
 def answer(channel: socket, lines: list[str], handed: tuple[int, ...] = ()) -> None:
@@ -177,12 +223,24 @@ def rename(name: str) -> None:
     ctypes.memmove(start, name.encode(), min(len(name), end - start - 1))
 
 
+def default_signals() -> None:
+    """Undo what Python and whoever started us have done to signals: a program would inherit ignored and blocked ones,
+    and with SIGCHLD ignored the kernel reaps children itself, and their status is lost.
+    """
+    for number in valid_signals():
+        try:
+            signal(number, SIG_DFL)
+        except OSError:  # SIGKILL and SIGSTOP have no other
+            continue
+    pthread_sigmask(SIG_SETMASK, ())
+
+
 if __name__ == "__main__":
-    channel = socket(fileno=int(sys.argv[1]))
+    channel, peer = socket(fileno=int(sys.argv[1])), os.getppid()
+    channel.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
     os.set_inheritable(channel.fileno(), False)  # a spawned program must not hold it
-    for number in (SIGINT, SIGPIPE, SIGXFSZ):  # Python changes these three, and an exec'd program would inherit it
-        signal(number, SIG_DFL)
+    default_signals()
     rename("carrier")
     gc.disable()  # no cycles are made here, and a collection would touch every page that a child shares
     while True:
-        channel = obey(channel)
+        channel, peer = obey(channel, peer)

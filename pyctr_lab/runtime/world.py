@@ -10,7 +10,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..kernel import proc
-from ..kernel.calls import Call, fork, mount, prctl, setgroups, sethostname, setresgid, setresuid, unshare
+from ..kernel.calls import (
+    Call,
+    close,
+    dup3,
+    fork,
+    mount,
+    openat,
+    prctl,
+    setgroups,
+    sethostname,
+    setresgid,
+    setresuid,
+    unshare,
+)
 from ..kernel.constants import (
     CLONE_NEWCGROUP,
     CLONE_NEWIPC,
@@ -25,15 +38,17 @@ from ..kernel.constants import (
     MS_PRIVATE,
     MS_REC,
     MS_SHARED,
+    O_RDWR,
     PR_SET_DUMPABLE,
     PR_SET_NAME,
     PR_SET_PDEATHSIG,
     SIGKILL,
     SUID_DUMP_USER,
 )
+from ..kernel.spelling import Ref
 from ..steps import LoopbackUp
 
-IDS = 65536
+IDS = 65536  # of a container of a lab that root has opened
 FIRST_FOR_ROOT = 200_000_000  # far from what useradd hands out; moved up where somebody owns it
 OUTER = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
 
@@ -69,6 +84,9 @@ def furnish() -> list[Call]:
     return [
         prctl(PR_SET_PDEATHSIG, SIGKILL),
         prctl(PR_SET_NAME, "launcher"),
+        openat("/dev/null", O_RDWR).named("null"),
+        dup3(Ref("null"), 2),  # until here it may complain to the notebook; containers inherit what it has
+        close(Ref("null")),
         mount(None, "/", None, MS_REC | MS_PRIVATE),
         mount(None, "/", None, MS_REC | MS_SHARED),  # as systemd does on a real host
         mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC),
@@ -78,13 +96,16 @@ def furnish() -> list[Call]:
 
 
 def map_ids(pid: int) -> int:
-    """Writes the id maps of the outer world; returns how many ids it has. Raises OSError as the kernel says."""
+    """Write the id maps of the outer world; return how many ids a container may have. Raises OSError.
+
+    Root maps one more, the last: control groups belong to it, so no process in a container owns their files.
+    """
     if os.getuid() == 0:
         first = free_range(Path("/etc/subuid"), Path("/etc/subgid"))
-        if not is_ours(first, IDS):  # in a container, a lab say: root there is nobody in particular already
+        if not is_ours(first, IDS + 1):  # in a container, a lab say: root there is nobody in particular already
             return map_one(pid)
         for name in ("uid_map", "gid_map"):
-            Path(f"/proc/{pid}/{name}").write_text(f"0 {first} {IDS}")
+            Path(f"/proc/{pid}/{name}").write_text(f"0 {first} {IDS + 1}")
         return IDS
     return map_with_range(pid) or map_one(pid)
 
@@ -140,6 +161,6 @@ def ranges(file: Path) -> Iterable[tuple[str, int, int]]:
 def free_range(*files: Path, first: int = FIRST_FOR_ROOT) -> int:
     """The first id, from `first` on, of a range that belongs to nobody: shared identities would share files."""
     for _, start, count in sorted(line for file in files for line in ranges(file)):
-        if start < first + IDS and first < start + count:
+        if start < first + IDS + 1 and first < start + count:
             first = start + count
     return first

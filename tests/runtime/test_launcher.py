@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import marshal
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from pyctr_lab.runtime.lab import LAUNCHER, start_launcher
 
 
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Our end, on whose messages the kernel stamps our pid, and the launcher's."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    return ours, theirs
+
+
 class Talk:
     """Its other end: sends lists, reads answers."""
 
     def __init__(self) -> None:
-        self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.ours, theirs = pair()
         with theirs:
             self.process = start_launcher(theirs.fileno())
 
@@ -75,7 +85,7 @@ def test_what_it_did_not_write_to_does_not(talk: Talk) -> None:
 
 
 def test_a_child_obeys_a_channel_of_its_own(talk: Talk) -> None:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = pair()
     with ours, theirs:
         message = marshal.dumps(("7", ("channel",), [("fork", (0,), (), "child")]))
         socket.send_fds(talk.ours, [message], [theirs.fileno()])
@@ -86,6 +96,60 @@ def test_a_child_obeys_a_channel_of_its_own(talk: Talk) -> None:
         assert number == "8" and int(line.split()[0]) == talk.process.pid
     ((reaped, _, _),) = talk.ask(("wait4", (int(child), bytes(4), 0, None)))
     assert reaped == child, "its channel is closed: the child has ended, with status 0, which is what the buffer held"
+
+
+def test_another_process_may_say_what_it_likes(talk: Talk) -> None:
+    """A container that gets hold of the socket, say: the launcher neither obeys it nor ends."""
+    message = marshal.dumps(("7", (), [("getpid", (), (), "")]))
+    for said in (message, b"", b"hello", os.urandom(100), marshal.dumps(None)):
+        pid = os.fork()
+        if not pid:
+            talk.ours.send(said)
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+    talk.ours.settimeout(0.1)
+    with pytest.raises(TimeoutError):
+        talk.ours.recv(1 << 16)
+    talk.ours.settimeout(None)
+    assert talk.ask(("getpid", ()))[0][0] == str(talk.process.pid)
+
+
+@pytest.mark.parametrize("said", [b"", b"hello", b"\xff" * 50, marshal.dumps(None), marshal.dumps(("7",))])
+def test_what_is_no_message_does_not_end_it(talk: Talk, said: bytes) -> None:
+    talk.ours.send(said)
+    assert talk.ask(("getpid", ()))[0][0] == str(talk.process.pid)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [("no_such_call", ()), ("write", (1, ["nothing"], 1)), ("write", (1, "\ud800", 1)), ("fork", ()), ("spawn", (1,)),
+     ("write", ({}, 1))],
+)  # fmt: skip
+def test_what_is_no_call_fails_and_does_not_end_it(talk: Talk, call: tuple[str, tuple[object, ...]]) -> None:
+    assert int(talk.ask(call)[0][0]) == -1
+    assert talk.ask(("getpid", ()))[0][0] == str(talk.process.pid)
+
+
+def test_a_message_may_be_longer_than_a_socket_takes(talk: Talk) -> None:
+    file = os.memfd_create("message")
+    os.write(file, marshal.dumps(("7", (), [("access", ("x" * 1_000_000, 0), (), "")])))
+    socket.send_fds(talk.ours, [b""], [file])
+    os.close(file)
+    assert talk.listen()[0][:2] == ["-1", str(errno.ENAMETOOLONG)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGCHLD, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1])
+def test_signals_that_its_parent_ignores_it_does_not(number: signal.Signals) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        talk = Talk()
+    finally:
+        signal.signal(number, before)
+    talk.ask(("getpid", ()))
+    status = dict(line.split(":\t") for line in Path(f"/proc/{talk.process.pid}/status").read_text().splitlines())
+    talk.ours.close()
+    talk.process.wait()
+    assert (status["SigIgn"], status["SigBlk"]) == ("0" * 16, "0" * 16)
 
 
 def test_it_is_small_and_has_nothing_of_ours() -> None:
