@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 import time
 from collections.abc import Callable
 from typing import TypeAlias
@@ -11,19 +12,23 @@ from typing import TypeAlias
 from ..errors import BadInput
 from ..kernel.calls import Call, dup3, ioctl, setsid
 from ..kernel.constants import TIOCSCTTY
+from ..kernel.descriptors import open_standard_streams
 from ..kernel.spelling import Ref
 from .carrier import milliseconds
+from .output import CHUNK, Output, drain
 
 Input: TypeAlias = str | bytes | int | None  # what to feed, or a descriptor, or nothing at all
-CHUNK = 1 << 16
+PIPE = 1 << 20  # bytes that a pipe holds at most, see pipe(7)
 PAUSE = 0.25  # seconds between two looks at what nobody announces
 
 
 class Streams:
     """The three descriptors that a program gets, and our ends of them.
 
-    `theirs` is closed once the program has them. Output that has no descriptor of its own is collected. A `terminal`
-    is a descriptor that becomes all three, and the program's controlling terminal.
+    `theirs` is closed once the program has them. Output that has no descriptor of its own is kept: with `collect` it
+    is read by whoever waits for the program, else by a thread. A `terminal` is a descriptor that becomes all three, and
+    the program's controlling terminal. An output that is a terminal is not given away, but written to by us: it can be
+    read, and a program that had it would read what the user types.
     """
 
     def __init__(
@@ -35,12 +40,15 @@ class Streams:
         *,
         collect: bool = True,
     ) -> None:
+        open_standard_streams()  # else a pipe of ours would be some program's standard input
         self.theirs: dict[str, int] = {}
-        self.collected: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+        self.kept = {"stdout": Output(), "stderr": Output()}
         self._ours: dict[int, str] = {}  # descriptor -> what comes from it
+        self._copied: dict[int, int] = {}  # descriptor -> the terminal that is told what comes from it
+        self._reading = threading.Lock()
         self._feed = memoryview(b"")
         self._stdin = -1
-        self._kept: dict[str, int] = {}  # memory files of a program that nobody drains
+        self._drained = not collect
         self.terminal = terminal is not None
         try:
             if terminal is not None:
@@ -48,7 +56,7 @@ class Streams:
                 return
             self._open_input(stdin)
             for name, given in (("stdout", stdout), ("stderr", stderr)):
-                self._open_output(name, given, collect)
+                self._open_output(name, given)
         except BaseException:
             self.close()
             raise
@@ -65,16 +73,17 @@ class Streams:
         else:
             raise BadInput(f"stdin is text, bytes or a descriptor, not {type(stdin).__name__}")
 
-    def _open_output(self, name: str, given: int | None, collect: bool) -> None:
-        if given is not None:
+    def _open_output(self, name: str, given: int | None) -> None:
+        if given is not None and not os.isatty(given):
             self.theirs[name] = os.dup(given)
-        elif collect:
-            ours, self.theirs[name] = os.pipe()
-            os.set_blocking(ours, False)
-            self._ours[ours] = name
-        else:
-            self._kept[name] = os.memfd_create(name, os.MFD_CLOEXEC)
-            self.theirs[name] = os.dup(self._kept[name])
+            return
+        ours, self.theirs[name] = os.pipe()
+        os.set_blocking(ours, False)
+        self._ours[ours] = name
+        if given is not None:
+            self._copied[ours] = given
+        elif self._drained:
+            drain().add(ours, self._read)
 
     def calls(self) -> list[Call]:
         """The calls with which a process makes these its own 0, 1 and 2."""
@@ -108,7 +117,7 @@ class Streams:
     def _ready(self, pidfd: int, until: float | None) -> set[int]:
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
-        for fd in self._ours:
+        for fd in list(self._ours):
             poll.register(fd, select.POLLIN)
         if self._stdin >= 0:
             poll.register(self._stdin, select.POLLOUT)
@@ -126,37 +135,56 @@ class Streams:
             self._stdin = -1
 
     def _read(self, fd: int) -> bool:
-        try:
-            data = os.read(fd, CHUNK)
-        except BlockingIOError:
-            return False
-        self.collected[self._ours[fd]] += data
-        if not data:
-            del self._ours[fd]
-            os.close(fd)
-        return bool(data)
+        """One chunk; False when there is nothing to read now. The thread that drains may have been here first."""
+        with self._reading:
+            if fd not in self._ours:
+                return False
+            try:
+                data = os.read(fd, CHUNK)
+            except BlockingIOError:
+                return False
+            if not data:
+                self._close_ours(fd)
+            elif fd in self._copied:
+                write_all(self._copied[fd], data)
+            else:
+                self.kept[self._ours[fd]].add(data)
+            return bool(data)
+
+    def _close_ours(self, fd: int) -> None:
+        del self._ours[fd]
+        if self._drained:
+            drain().remove(fd)
+        os.close(fd)
 
     def _finish(self) -> None:
+        """What is in the pipes. No more than they hold: somebody in the background may write on and on."""
         for fd in list(self._ours):
-            while fd in self._ours and self._read(fd):
-                pass
+            for _ in range(PIPE // CHUNK):
+                if not self._read(fd):
+                    break
 
     def text(self, name: str) -> str:
-        """What has been said so far on stdout or stderr."""
-        if name in self._kept:
-            size = os.fstat(self._kept[name]).st_size
-            return os.pread(self._kept[name], size, 0).decode(errors="replace")
-        return self.collected[name].decode(errors="replace")
+        """What has been said so far on stdout or stderr, up to a bound: see `Output`."""
+        if self._drained:
+            self._finish()
+        return self.kept[name].text
 
     def close(self) -> None:
-        """Closes all that is still ours; what was collected stays."""
-        for name in list(self._kept):
-            self.collected[name] = bytearray(self.text(name).encode())
-            os.close(self._kept.pop(name))
+        """Closes all that is still ours; what was kept stays."""
         self.hand_over()
-        for fd in [*self._ours, *([self._stdin] if self._stdin >= 0 else [])]:
-            os.close(fd)
-        self._ours, self._stdin = {}, -1
+        with self._reading:
+            for fd in list(self._ours):
+                self._close_ours(fd)
+        if self._stdin >= 0:
+            os.close(self._stdin)
+        self._stdin = -1
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """All of it, as long as that takes."""
+    while data:
+        data = data[os.write(fd, data) :]
 
 
 def next_look(until: float | None) -> float:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from errno import E2BIG
 
 import pytest
 
-from pyctr_lab import Lab
+from pyctr_lab import Lab, Limits
 from pyctr_lab.errors import BadInput, CallError, TimeExpired
 from pyctr_lab.kernel import proc
 from pyctr_lab.runtime.carrier import ended
@@ -177,3 +179,42 @@ def test_the_environment_is_only_what_is_given(lab: Lab, box: Container) -> None
 
 def test_a_run_prints_without_times(lab: Lab) -> None:
     assert repr(lab.run(["echo", "a b"])) == "Run(\"echo 'a b'\", returncode=0, stdout='a b\\n', stderr='')"
+
+
+def test_endless_output_does_not_fill_our_memory(lab: Lab) -> None:
+    for started in (False, True):
+        if started:
+            program = lab.start(["yes"])
+            while len(program.stdout) < MIB:
+                time.sleep(0.01)
+            program.kill()
+            run = program.wait(20)
+        else:
+            with pytest.raises(TimeExpired) as late:
+                lab.run(["yes"], timeout=1.0)
+            run = late.value.run
+        assert run.stdout.startswith("y\n") and len(run.stdout) <= 64 * MIB + 100
+
+
+def test_a_started_program_is_not_held_up_and_its_output_is_none_of_its_own_memory(lab: Lab, delegated: None) -> None:
+    """It was kept in a file in memory, which the kernel put on the program's own bill."""
+    program = lab.start(["head", "-c", "48M", "/dev/zero"], limits=Limits(memory="16M", memory_swap="0"))
+    assert (program.wait(60).returncode, len(program.stdout)) == (0, 48 * MIB)
+
+
+@pytest.mark.parametrize("argv", [["echo", "\ud800"], ["true"]])
+def test_half_a_surrogate_pair_is_refused_and_the_lab_lives_on(argv: list[str], lab: Lab) -> None:
+    with pytest.raises(BadInput, match="surrogate"):
+        lab.run(argv, env={"A": "\udfff\ud800"})
+    with pytest.raises(BadInput, match="surrogate"):
+        lab.start([*argv, "\ud800"])
+    assert lab.run(["echo", "\udcff"]).stdout == "\ufffd\n", "a byte that is no text may be one"
+
+
+def test_arguments_may_be_as_long_as_linux_takes_them(lab: Lab, box: Container) -> None:
+    long = ["x" * 100_000] * 15
+    assert lab.run(["sh", "-c", 'echo "$@" | wc -c', "sh", *long]).stdout == "1500015\n"
+    assert box.run(["sh", "-c", 'echo "$@" | wc -c', "sh", *long]).stdout == "1500015\n"
+    with pytest.raises(CallError) as refused:
+        lab.run(["true", "x" * 140_000])
+    assert refused.value.errno == E2BIG

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from pyctr_lab import BadInput
+from pyctr_lab.runtime.output import HALF, Output, drain
 from pyctr_lab.runtime.streams import Streams
 
 
@@ -34,6 +35,7 @@ def pumped(streams: Streams, code: str, timeout: float | None = None) -> bool:
 
 @pytest.fixture(autouse=True)
 def no_descriptor_is_left() -> Iterator[None]:
+    drain()  # which stays
     before = os.listdir("/proc/self/fd")
     yield
     assert os.listdir("/proc/self/fd") == before
@@ -66,6 +68,42 @@ def test_what_nobody_drains_is_kept_and_does_not_block() -> None:
     assert len(streams.text("stdout")) == (1 << 20) + 1
     streams.close()
     assert len(streams.text("stdout")) == (1 << 20) + 1, "and stays when all is closed"
+
+
+def test_of_much_output_the_beginning_and_the_end_are_kept() -> None:
+    output = Output()
+    for piece in (b"first", b"x" * HALF, b"y" * HALF, b"z" * HALF, b"last"):
+        output.add(piece)
+    assert len(output.text) < 2 * HALF + 100
+    beginning, said, end = output.text.split("\n")
+    assert beginning.startswith("first") and end.endswith("zlast") and len(beginning) == len(end) == HALF
+    assert said == f"[{3 * HALF + 9 - 2 * HALF} bytes cut here: 64 MiB of an output are kept]"
+
+
+def test_output_within_the_bound_is_whole() -> None:
+    output = Output()
+    output.add(b"x" * HALF)
+    output.add(b"y" * HALF)
+    assert output.text == "x" * HALF + "y" * HALF
+
+
+def test_a_program_in_the_background_that_writes_on_does_not_hold_us_up() -> None:
+    streams = Streams()
+    try:
+        assert pumped(streams, "import subprocess; subprocess.Popen(['timeout', '20', 'yes'])", timeout=10)
+    finally:
+        streams.close()  # which ends it: nobody reads any more
+
+
+def test_a_terminal_is_not_given_away() -> None:
+    """A program that had it could read what the user types."""
+    ours, theirs = os.openpty()
+    streams = Streams(stdout=theirs, stderr=theirs)
+    assert pumped(streams, "import sys, os; print(os.isatty(1), os.isatty(2)); print('oh', file=sys.stderr)")
+    assert sorted(os.read(ours, 100).split()) == [b"False", b"False", b"oh"]
+    streams.close()
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_a_descriptor_is_used_as_it_is() -> None:
