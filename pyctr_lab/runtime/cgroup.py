@@ -79,7 +79,7 @@ class Cgroup:
         os.mkdir(folder)
         for setting in inherited(place, os.path.dirname(folder)):
             write(folder, setting.file, setting.value)
-        self.groups.hand_over(folder)  # all of it: a step may put a container there, with limits
+        self.groups.protect(folder)
 
     @property
     def groups(self) -> Groups:
@@ -145,6 +145,15 @@ class Cgroup:
         for place in homes(limits, self.groups.where):
             self._join(place)
         return Cgroup.make(self.groups, path, limits)
+
+    def delegate(self) -> Cgroup:
+        """Let containers in it make groups of their own below it: whoever is root there. They keep its limits.
+
+        Without it no program in a container can write to a group, its own included.
+        """
+        for folder in self.folders:
+            self.groups.delegate(folder)
+        return self
 
     def pass_on(self) -> None:
         """Gives its children the controllers that it has itself. In version 1 they have them anyway."""

@@ -107,9 +107,8 @@ class Container:
             self.environment = dict(step.variables)
         if isinstance(step, ControlGroup):
             self.cgroup = self.lab.groups.adopt(step)
-        calls = step.calls()
         try:
-            answers = self.carry(calls) if calls else []
+            answers = self._carry_step(step)
         except CallError as why:
             why.hint = self._out_of_order(step) or step.advice(why.errno or 0) or why.hint
             self.history.append(StepResult(step, why.answers))
@@ -117,6 +116,18 @@ class Container:
         result = StepResult(step, tuple(answers))
         self.history.append(result)
         return result
+
+    def _carry_step(self, step: Step) -> list[Answer]:
+        calls = step.calls()
+        if not isinstance(step, ControlGroup):
+            return self.carry(calls) if calls else []
+        made = self.carry(calls[: -len(step.entering())])
+        self.lab.groups.protect_made(made)
+        try:
+            return made + self.carry(calls[-len(step.entering()) :])
+        except CallError as why:
+            why.answers = (*made, *why.answers)
+            raise
 
     def _out_of_order(self, step: Step) -> str:
         """Why the step cannot work behind those that the process has taken; nothing if they are not the reason."""
@@ -383,6 +394,12 @@ def seen_from_outside(call: Call, lab: Lab, box: Container | None = None) -> Cal
 
 
 def _seen(arg: str, lab: Lab, box: Container | None) -> str:
-    if "/LAB/" in arg and any(arg.startswith(f"{place.base}/LAB/") for place in lab.groups.where.everywhere):
-        return arg.replace("/LAB/", f"/{lab.groups.name}/", 1)
-    return arg.replace("/proc/PID", f"/proc/{lab.pid_outside(box)}") if box and "/proc/PID" in arg else arg
+    path = path_outside(arg, lab)
+    return path.replace("/proc/PID", f"/proc/{lab.pid_outside(box)}") if box and "/proc/PID" in path else path
+
+
+def path_outside(path: str, lab: Lab) -> str:
+    """A file of a control group of this lab, which steps call LAB."""
+    if "/LAB/" in path and any(path.startswith(f"{place.base}/LAB/") for place in lab.groups.where.everywhere):
+        return path.replace("/LAB/", f"/{lab.groups.name}/", 1)
+    return path

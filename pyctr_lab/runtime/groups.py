@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from errno import EBUSY
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Harm, Unsupported
 from ..kernel import cgroup, proc
+from ..kernel.calls import Answer
 from ..kernel.delegation import LIMITED, PREFIX, Delegation, Place, delegation
 from ..steps.control_group import ControlGroup, homes, inherited, unfurnished
 from . import guard
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 HOST = "host"  # the group of the launcher, and of whoever has none of their own
 TRIES = 20  # to divide a group up whose processes fork
 REST = "pyctr-rest"  # where version 2 wants those who were in the group that we divide up
-HANDED = ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "tasks")
+DELEGATED = ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "tasks")
+"""What one who may make groups below a group writes in it. See cgroup-v2.rst, "Delegation"."""
 
 
 class Groups:
@@ -66,9 +68,8 @@ class Groups:
         first = self.where.places[0]
         lab.see_groups_from("/" + os.path.relpath(self.folder(first), first.tree.mount))
         for place in self.where.everywhere:
-            if place.tree.version == 2:
-                self._divide(place, pids)
-            self.hand_over(self.folder(place), HANDED)
+            self.protect(self.folder(place))
+            self._divide(place, pids)
 
     def _move_out(self, pids: set[int]) -> None:
         for place in self.where.everywhere:
@@ -82,16 +83,33 @@ class Groups:
         self.guard.wait()
         guard.remove_all([self.folder(place) for place in self.where.everywhere], 1.0)
 
-    def hand_over(self, folder: str, files: Iterable[str] = ()) -> None:
-        """Root gives a group to the lab, which is nobody in particular outside: as delegation is always done."""
+    def protect(self, folder: str) -> None:
+        """Give a group to the lab's reserved id, which no container has: no program in one can lift its limits.
+
+        The launcher, which is root over all ids of the lab, may still write to it. An ordinary user cannot give files
+        away: there only version 2's `nsdelegate` protects a group from the processes in it.
+        """
         lab = self._lab()
-        if os.getuid() == 0 and lab is not None:
-            uid, gid = (
-                ids[0].outside for ids in (proc.uid_map(lab.launcher.host_pid), proc.gid_map(lab.launcher.host_pid))
-            )
-            for path in (folder, *(f"{folder}/{file}" for file in files or os.listdir(folder))):
-                if os.path.exists(path):
-                    os.chown(path, uid, gid)
+        if os.getuid() == 0 and lab is not None and lab.ids > 1:
+            self._give(folder, lab.ids, [entry.path for entry in os.scandir(folder) if entry.is_file()])
+
+    def protect_made(self, answers: Iterable[Answer]) -> None:
+        """The folders that the launcher has just made, before a process is in one of them."""
+        for answer in answers:
+            if answer.name == "mkdirat":
+                self.protect(str(answer.call.args[1]))
+
+    def delegate(self, folder: str) -> None:
+        """Let the root of the lab's containers make groups below this one, and move its processes to them."""
+        if os.getuid() == 0 and self._lab() is not None:
+            self._give(folder, 0, [f"{folder}/{file}" for file in DELEGATED if os.path.exists(f"{folder}/{file}")])
+
+    def _give(self, folder: str, owner: int, files: Iterable[str]) -> None:
+        lab = self._lab()
+        assert lab is not None
+        uid, gid = (ids[0].outside + owner for ids in map_of(lab.launcher.host_pid))
+        for path in (folder, *files):
+            os.chown(path, uid, gid)
 
     def _make_all(self, launcher: int) -> None:
         folders = [self.folder(place) for place in self.where.everywhere]
@@ -174,18 +192,31 @@ class Groups:
             write(self.folder(place), setting.file, setting.value)
 
     def _divide(self, place: Place, pids: set[int]) -> None:
-        """Passes the controllers on. In version 2 processes are in leaves only: so the lab's own get a leaf too."""
+        """Move the lab's own processes to a leaf, and pass the controllers on.
+
+        Version 2 has processes in leaves only; and who is in a group may show himself, by a cgroup namespace, what is
+        below it: no other group shall be there.
+        """
         if self.where.style == "v2":
             share_out(place)
         host = f"{self.folder(place)}/{HOST}"
         os.mkdir(host)
-        self.hand_over(host, HANDED)
+        for setting in inherited(place, self.folder(place)):
+            write(host, setting.file, setting.value)
+        self.protect(host)
         enter(host, pids)
-        divide(self.folder(place), HOST, place.controllers)
+        if place.tree.version == 2:
+            divide(self.folder(place), HOST, place.controllers)
+            self.protect(self.folder(place))
 
     def close(self) -> None:
         """Waits until the guard has removed the lab's groups. The lab must have ended."""
         self.guard.wait()
+
+
+def map_of(pid: int) -> tuple[Sequence[proc.IdRange], ...]:
+    """The id maps of a process's user namespace, as we see them: of users, and of groups."""
+    return proc.uid_map(pid), proc.gid_map(pid)
 
 
 @contextmanager

@@ -46,9 +46,13 @@ class Refused(Exception):
 class Newborn:
     """A process on its way from its birth to its program."""
 
-    def __init__(self, launcher: Carrier, birth: Birth, last: Sequence[Call]) -> None:
-        """`last` are the calls after the birth's own; the very last is an execve. Raises Refused for an unfit list."""
+    def __init__(self, launcher: Carrier, birth: Birth, last: Sequence[Call], made: Sequence[Answer] = ()) -> None:
+        """`last` are the calls after the birth's own; the very last is an execve. Raises Refused for an unfit list.
+
+        `made` is what the launcher has done for it before.
+        """
         self.launcher = launcher
+        self.before = tuple(made)
         flags, *group = birth.fork.args
         assert isinstance(flags, int)
         self.clone3 = birth.fork._replace(args=(flags | SHARING, *group))
@@ -63,8 +67,7 @@ class Newborn:
         around = (tuple(map(numbered, calls)) for calls in (first, last))
         words = (self.number, int(flags), *(group or [""]), *around, kept)
         opened = [Call("gate", (self.number,), result="gate"), futex_wake(GATE).from_outside()] if outside else []
-        before = (call.from_outside() for call in birth.before)
-        self.asked = [*before, Call("spawn", words, result="pid"), *outside, *opened]
+        self.asked = [Call("spawn", words, result="pid"), *outside, *opened]
         self.made: list[Answer] = []  # by the launcher
         self.carrier = Carrier(launcher)
         self.carrier.close()  # nobody will ever talk to it: it stands for the process
@@ -93,6 +96,7 @@ class Newborn:
         process = tuple(answered(self.inside, self.told.lines()[1:]))  # the first is that of clone3, as it saw it
         left = self.inside[len(process) :] if not (process and process[-1].failed) else ()
         return (
+            *self.before,
             *(answer._replace(call=self.clone3) if answer.name == "spawn" else answer for answer in launcher),
             *process,
             *(Answer(call, 0) for call in left),  # an execve that succeeds says nothing

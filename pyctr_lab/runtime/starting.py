@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from errno import ENOSYS
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from ..kernel.calls import Answer, execve, fork
 from ..steps import Birth, ControlGroup, Recipe, Step
 from . import newborn
 from .carrier import Carrier
-from .container import Container, seen_from_outside
+from .container import Container, path_outside, seen_from_outside
 from .newborn import Newborn, Refused
 from .program import Program
 from .streams import Streams
@@ -31,17 +33,34 @@ def started(
     began: float,
 ) -> Program:
     """A program in a container of its own. Which way it was started shows in its story, and in nothing else."""
+    made = make_groups(lab, birth_of(lab, recipe, group))
+    streams.theirs |= doors(lab, birth_of(lab, recipe, group))
     birth = birth_of(lab, recipe, group)
     try:
         have_loop(lab)
         have_room(*recipe.steps, *([group] if group is not None else []))
-        return by_loop(
-            lab, Newborn(lab.launcher, birth, [*streams.calls(), execve(command, env)]), command, streams, began
-        )
+        newborn = Newborn(lab.launcher, birth, [*streams.calls(), execve(command, env)], made)
+        return by_loop(lab, newborn, command, streams, began)
     except Refused as why:
         lab.slow = str(why) if why.here else lab.slow
-        birth, carrier, story = born(lab, recipe, group)
-        return lab.become(carrier, lab.launcher, command, streams, birth.calls, env, began, story)
+        birth, carrier, answers = born(lab, recipe, group)
+        return lab.become(carrier, lab.launcher, command, streams, birth.calls, env, began, (*made, *answers))
+
+
+def make_groups(lab: Lab, birth: Birth) -> list[Answer]:
+    """Has the launcher make the control groups of a start, and protects them before anything is born there."""
+    if not birth.before:
+        return []
+    answers = lab.outside([seen_from_outside(call, lab) for call in birth.before])
+    if answers[-1].failed:
+        raise answers[-1].error(answers)
+    lab.groups.protect_made(answers)
+    return answers
+
+
+def doors(lab: Lab, birth: Birth) -> dict[str, int]:
+    """A descriptor for each file by which the process goes into version 1's groups. The program has none of them."""
+    return {name: os.open(path_outside(name, lab), os.O_WRONLY | os.O_CLOEXEC) for name in birth.doors}
 
 
 def have_loop(lab: Lab) -> None:
@@ -78,16 +97,14 @@ def by_loop(lab: Lab, child: Newborn, command: Sequence[str], streams: Streams, 
 def birth_of(lab: Lab, recipe: Recipe, group: ControlGroup | None) -> Birth:
     """The list of a start, as the launcher can carry it out. Without clone3 (in Docker, say) it is born plainly."""
     birth = recipe.birth if lab.clone3 else Birth(fork(), recipe.calls())
-    if group is not None:
-        birth = birth.into(group)
-    before, joining = (tuple(seen_from_outside(call, lab) for call in calls) for calls in (birth.before, birth.joining))
-    return Birth(seen_from_outside(birth.fork, lab), birth.rest, before, joining)
+    birth = birth.into(group) if group is not None else birth
+    return replace(birth, fork=seen_from_outside(birth.fork, lab))
 
 
 def born(lab: Lab, recipe: Recipe, group: ControlGroup | None) -> tuple[Birth, Carrier, list[Answer]]:
     """A Python child, with what is still to be done, and what was."""
     birth = birth_of(lab, recipe, group)
-    answers, carrier = lab.launcher.fork([*birth.before, birth.fork])
+    answers, carrier = lab.launcher.fork([birth.fork])
     if answers[-1].errno == ENOSYS and lab.clone3:
         lab.clone3 = False
         return born(lab, recipe, group)

@@ -12,9 +12,11 @@ from typing import Any
 
 from ..errors import BadInput, Unsupported
 from ..kernel import cgroup, size
-from ..kernel.calls import Call, mkdirat
+from ..kernel.calls import Call, mkdirat, write
 from ..kernel.cgroup import MAX, Setting
+from ..kernel.checks import short
 from ..kernel.delegation import Delegation, Place, delegation
+from ..kernel.spelling import Ref
 from .namespaces import put
 from .step import Step
 
@@ -107,29 +109,27 @@ def whole(value: object, what: str, least: int, most: int) -> int:
     """A whole number within bounds, as a number or as its digits. Raises BadInput."""
     number = int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value, re.ASCII) else value
     if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
-        said = repr(value) if len(repr(value)) < 40 else repr(value)[:37] + "..."
-        raise BadInput(f"{what} cannot be {said}", hint=f"it is a whole number from {least} to {most}")
+        raise BadInput(f"{what} cannot be {short(value)}", hint=f"it is a whole number from {least} to {most}")
     return number
 
 
 def processors(value: object) -> str:
     """A list of processors as the kernel writes it: "0-1" or "0,2". Raises BadInput."""
     if not isinstance(value, str) or not CPUS.fullmatch(value):
-        raise BadInput(f"cpuset cannot be {value!r:.40}", hint='it names processors: "0-1" or "0,2"')
+        raise BadInput(f"cpuset cannot be {short(value)}", hint='it names processors: "0-1" or "0,2"')
     spans = [list(map(int, span.split("-"))) for span in value.split(",")]
     if any(span != sorted(span) for span in spans):
-        raise BadInput(f"cpuset cannot be {value!r}: a span goes upwards", hint='"0-1" or "0,2"')
+        raise BadInput(f"cpuset cannot be {short(value)}: a span goes upwards", hint='"0-1" or "0,2"')
     here = os.sysconf("SC_NPROCESSORS_CONF")
     if max(map(max, spans)) >= here:
-        raise BadInput(f"cpuset cannot be {value!r}: the processors here are 0 to {here - 1}")
+        raise BadInput(f"cpuset cannot be {short(value)}: the processors here are 0 to {here - 1}")
     return value
 
 
 def group_name(name: object) -> str:
     """A name that can be a group's. Raises BadInput."""
     if not isinstance(name, str) or not GROUP.fullmatch(name):
-        said = repr(name) if len(repr(name)) < 40 else repr(name)[:37] + "..."
-        raise BadInput(f"{said} is no name for a control group", hint="up to 63 letters, digits, _ and -")
+        raise BadInput(f"{short(name)} is no name for a control group", hint="up to 63 letters, digits, _ and -")
     if name == "host":
         raise BadInput('"host" is the control group of the lab\'s own processes', hint="take another name")
     return name
@@ -250,11 +250,12 @@ class ControlGroup(Step):
     def joining(self) -> list[Call]:
         """What is left to do for a process born in `birthplace`: to version 1's trees it goes by itself.
 
-        For a process that moves another, the kernel stops all forks and exits, and waits (an RCU grace period: 5 to
-        15 ms). A thread that writes 0 for itself to `tasks` cannot fork or end meanwhile: nobody has to wait.
+        It is given each `tasks` file as a descriptor, named by its path: a process that could open the file itself
+        could leave the group as well. For a process that moves another, the kernel stops all forks and exits, and
+        waits (an RCU grace period: 5 to 15 ms). A thread that writes 0 for itself cannot fork or end meanwhile.
         """
         folders = [folder for folder in self.folders() if folder != self.birthplace()]
-        return [call for folder in folders for call in put(f"{folder}/tasks", "0")]
+        return [write(Ref(f"{folder}/tasks"), "0") for folder in folders]
 
     def describe(self) -> str:
         said = repr(self.limits).removeprefix("Limits(").removesuffix(")")

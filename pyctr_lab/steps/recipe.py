@@ -11,6 +11,7 @@ from operator import or_
 from ..errors import OrderError
 from ..kernel.calls import Call, execve, fork, unshare
 from ..kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP
+from ..kernel.spelling import Ref
 from .control_group import ControlGroup
 from .limits import ENVIRONMENT, DropCapabilities, Environment, NoNewPrivileges, ResourceLimit
 from .mounts import ROOT, HostTree, MinimalDev, PivotRoot, PrivatePropagation, Proc, ReadOnlyRoot
@@ -114,6 +115,11 @@ class Birth:
     rest: list[Call]
     before: tuple[Call, ...] = ()  # made by the launcher for itself
     joining: tuple[Call, ...] = ()  # made by the process, as soon as it may go on: it may be waiting for the launcher
+
+    @property
+    def doors(self) -> list[str]:
+        """The files that the process is given as descriptors, named by their paths: it may not open them itself."""
+        return [arg.name for call in self.joining for arg in call.args if isinstance(arg, Ref)]
 
     @property
     def outside(self) -> int:

@@ -12,12 +12,11 @@ import pytest
 
 from pyctr_lab import steps
 from pyctr_lab.errors import BadInput, OrderError
-from pyctr_lab.kernel import Call, fork, getpid, sethostname, unshare
+from pyctr_lab.kernel import Call, Ref, fork, getpid, sethostname, unshare, write
 from pyctr_lab.kernel.cgroup import Tree
 from pyctr_lab.kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER
 from pyctr_lab.kernel.delegation import LIMITED, Delegation, Place
 from pyctr_lab.steps import ControlGroup, Limits, Recipe, born_with, control_group
-from pyctr_lab.steps.namespaces import put
 
 
 def test_a_recipe_is_a_sequence_of_its_steps() -> None:
@@ -112,7 +111,8 @@ def test_a_process_is_born_in_its_group_or_enters_it_first_of_all(birth: steps.B
         assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID | CLONE_INTO_CGROUP, folders.pop(0))
     else:
         assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID)
-    entering = [call for folder in folders for call in put(f"{folder}/tasks", "0")]
+    assert birth.doors == [f"{folder}/tasks" for folder in folders], "which it is given as descriptors"
+    entering = [write(Ref(door), "0") for door in birth.doors]
     assert birth.calls == [*entering, own], "its cgroup namespace shows the group where it was made as /"
     assert not any(call.outside for call in birth.calls), "in version 1 nobody else moves it: that would wait"
 
