@@ -219,6 +219,20 @@ def map_of(pid: int) -> tuple[Sequence[proc.IdRange], ...]:
     return proc.uid_map(pid), proc.gid_map(pid)
 
 
+def thaw(pid: int) -> None:
+    """Let a process of a lab run that is frozen, by its group or one above: version 1 kills none before that.
+
+    Who has frozen it is asked of the kernel: a container may have, in a group that was delegated to it.
+    """
+    with suppress(OSError):  # gone meanwhile
+        for tree in cgroup.trees(pid):
+            file, value = ("cgroup.freeze", "0") if tree.version == 2 else ("freezer.state", "THAWED")
+            folder = tree.folder
+            while PREFIX in folder and os.path.exists(f"{folder}/{file}"):
+                write(folder, file, value)
+                folder = os.path.dirname(folder)
+
+
 @contextmanager
 def alone(where: Delegation) -> Iterator[None]:
     """Nobody else makes or cleans labs' groups meanwhile: one just made and not yet locked looks like one left."""

@@ -147,7 +147,8 @@ class Lab:
 
     def stands_still(self, host_pid: int) -> bool:
         """Whether a process is in a control group that was frozen, or in one below it."""
-        return self._groups is not None and any(host_pid in group.all_pids() for group in list(self._groups.frozen))
+        frozen = list(self._groups.frozen) if self._groups is not None else []
+        return any(group.frozen and host_pid in group.all_pids() for group in frozen)
 
     def wake(self, host_pid: int) -> None:
         """Before a process is killed: where its control group stands still it may have to go on for that."""

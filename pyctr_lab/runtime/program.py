@@ -18,6 +18,7 @@ from ..errors import NEW_LAB, BadInput, Gone, TimeExpired
 from ..kernel import proc
 from ..kernel.calls import Answer
 from .carrier import ended, readable
+from .groups import thaw
 from .streams import Streams
 from .usage import Reached
 
@@ -155,7 +156,9 @@ class Program:
         """Ends it, and what it has started: a shell's programs would outlive the shell."""
         below = proc.descendants(self.host_pid)
         self.kill()
+        thaw(self.host_pid)
         for pid in below:
+            thaw(pid)
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 

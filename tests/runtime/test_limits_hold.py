@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from pyctr_lab import Lab, Limits
+from pyctr_lab import Lab, Limits, TimeExpired
 from pyctr_lab.kernel import cgroup
 from pyctr_lab.steps import ControlGroup
 
@@ -135,3 +135,40 @@ def test_who_is_delegated_a_group_may_make_others_below_it(lab: Lab) -> None:
         assert any(each.startswith("mkdir") for each in worked)
         assert not [each for each in worked if each.startswith("write")], "but lifts nothing"
         assert group.pids_max == 20
+
+
+FREEZE = """
+import ctypes, os, time
+libc = ctypes.CDLL(None)
+os.mkdir("/tmp/c")
+FILES = (b"cgroup2", None, "cgroup.freeze", "1"), (b"cgroup", b"freezer", "freezer.state", "FROZEN")
+for kind, words, file, value in FILES:
+    if libc.mount(b"x", b"/tmp/c", kind, 0, words) == 0 and os.access("/tmp/c", os.W_OK):
+        os.mkdir("/tmp/c/own")
+        if os.path.exists(f"/tmp/c/own/{file}"):
+            open("/tmp/c/own/cgroup.procs", "w").write("0")
+            print("frozen", flush=True)
+            open(f"/tmp/c/own/{file}", "w").write(value)
+time.sleep(1000)
+"""
+
+
+def test_a_time_out_holds_against_who_has_frozen_himself(lab: Lab) -> None:
+    with lab.cgroup("sleepy") as group, lab.container("sleepy") as box:
+        group.add(box)
+        for step in lab.recipe():
+            box.apply(step)
+        group.delegate()
+        with pytest.raises(TimeExpired) as late:
+            box.run(["unshare", "-UrmC", "python3", "-c", FREEZE], timeout=2)
+        assert late.value.run.stdout == "frozen\n" and late.value.run.signal == "SIGKILL"
+
+
+def test_a_time_out_holds_against_a_frozen_group(lab: Lab) -> None:
+    with lab.cgroup("stopped") as group, lab.container("stopped") as box:
+        group.add(box)
+        program = box.start(["sleep", "1000"])
+        group.freeze()
+        with pytest.raises(TimeExpired):
+            program.finish(timeout=0.2)
+        assert program.poll() == -9
