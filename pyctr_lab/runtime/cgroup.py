@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import NEW_LAB, BadInput, Busy, Gone, GroupError, Unsupported
 from ..kernel import cgroup, proc
 from ..kernel.cgroup import MAX, Setting
+from ..kernel.checks import short
 from ..kernel.delegation import Place
 from ..steps.control_group import Limits, asked, group_name, homes, inherited, written
 from . import guard
@@ -248,12 +249,13 @@ class Cgroup:
             return tuple(map(int, cgroup.read(self.folders[0], "cgroup.procs").split()))
 
     def add(self, *processes: Any) -> Cgroup:
-        """Moves processes here: containers, programs, or numbers as the notebook sees them. Children to come follow.
+        """Move processes of the lab here: containers, programs, or numbers as the notebook sees them.
 
-        What they use already stays on the bill of their old group. They end with the group at the latest: so the
-        notebook itself and the lab's host are refused with Harm. Raises Gone for a process that has ended.
+        Children to come follow. What they use already stays on the bill of their old group. They end with the group at
+        the latest: so the lab's host, and a process that is not of the lab, are refused with Harm. Raises Gone for a
+        process that has ended.
         """
-        pids = [process if isinstance(process, int) else process.host_pid for process in processes]
+        pids = list(map(number_of, processes))
         for pid in pids:
             self.groups.refuse_harm(pid)
         for folder in self.folders:
@@ -413,6 +415,14 @@ class Cgroup:
 
     def __repr__(self) -> str:
         return f"Cgroup({self.path!r}, {self.limits!r})" if self.is_there else f"Cgroup({self.path!r}, removed)"
+
+
+def number_of(process: object) -> int:
+    """The number of a process as the notebook sees it. Raises BadInput for what stands for no process."""
+    number = getattr(process, "host_pid", process)
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 1 << 31:
+        raise BadInput(f"{short(process)} is no process", hint="a container, a program, or the number of a process")
+    return number
 
 
 def kill_each(pids: Iterable[int]) -> None:

@@ -160,12 +160,16 @@ class Groups:
         return lab is not None and lab.alive
 
     def refuse_harm(self, pid: int) -> None:
-        """Raises Harm for whoever must not end with a group: this process and those above it, and the lab's host."""
+        """Raise Harm for a process that must not end with a group: the lab's host, and what is not of the lab."""
         lab = self._lab()
-        if pid in (os.getpid(), *proc.ancestors(os.getpid())):
-            raise Harm(f"process {pid} is this notebook itself, which would end with the group")
-        if lab is not None and pid in (lab.launcher.host_pid, lab.host.carrier.host_pid):
+        if lab is None:
+            return
+        if pid in (lab.launcher.host_pid, lab.host.carrier.host_pid):
             raise Harm("the lab's host would end with the group, and the lab with it", hint="make a container for it")
+        with suppress(ProcessLookupError):  # whoever moves it says that it has ended
+            if lab.launcher.host_pid not in proc.ancestors(pid):
+                who = "this notebook itself" if pid == os.getpid() else "not of this lab"
+                raise Harm(f"process {pid} is {who}, and would end with the group", hint="make a container for it")
 
     def wake(self, host_pid: int) -> None:
         """Before a process is killed: one that version 1 has stopped would not die of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from contextlib import suppress
 from errno import EBUSY, EINVAL, ENODEV
 
@@ -178,6 +179,23 @@ def test_one_that_has_ended_cannot_enter(lab: Lab, group: Cgroup) -> None:
     gone.kill()
     with pytest.raises(Gone):
         group.add(gone)
+
+
+@pytest.mark.parametrize("who", [0, -1, True, 1 << 31, "5", None, 5.0, [5], object()])
+def test_what_is_no_process_is_refused(who: object, group: Cgroup) -> None:
+    with pytest.raises(BadInput, match="is no process"):
+        group.add(who)
+    assert group.pids == ()
+
+
+def test_a_process_that_is_not_of_the_lab_is_refused(lab: Lab, group: Cgroup) -> None:
+    """It would be killed with the group."""
+    with subprocess.Popen(["sleep", "1000"]) as stranger, Lab() as other:
+        for who in (stranger.pid, 1, other.container("theirs")):
+            with pytest.raises(Harm, match="not of this lab"):
+                group.add(who)
+        stranger.kill()
+    assert group.pids == ()
 
 
 def test_who_must_not_end_with_a_group_is_refused(lab: Lab, group: Cgroup) -> None:
