@@ -19,6 +19,7 @@ from ..kernel import proc
 from ..kernel.calls import Answer, Call, fork, getpid, wait4
 from ..kernel.descriptors import open_standard_streams
 from ..kernel.spelling import Argument, Ref
+from .interrupts import uninterrupted, waiting
 
 MESSAGE = 150_000  # bytes of one message that a SEQPACKET socket takes with the usual buffers; a longer one is a file
 ANSWER = 1 << 20
@@ -48,6 +49,7 @@ class Carrier:
         self.host_pid = 0  # as we see it: the kernel stamps it on each answer, translated
         self.waiting_for: Call | None = None  # the list whose answer nobody has read yet ends with this call
         self.closed = False
+        self.prompt = False  # it never stays long in a call: no interrupt while it is asked something
         self._handed: list[int] = []  # descriptors that came with the last answer
         self._number = 0
         self._lock = threading.RLock()
@@ -65,7 +67,7 @@ class Carrier:
         Raises Gone when the process has ended, Busy when it is still inside an earlier call, TimeExpired when no
         answer came in `timeout` seconds: the process is inside the call then, and stays there.
         """
-        with self._lock:
+        with self._lock, uninterrupted(firm=self.prompt):
             self._send(calls, descriptors or {})
             answers = list(answered(calls, self._receive(timeout)))
             execs = bool(calls) and calls[-1].name in EXECS and len(answers) == len(calls) - 1
@@ -77,6 +79,7 @@ class Carrier:
                 raise Gone(f"the process ended inside {calls[len(answers)].bare()}")
             return answers
 
+    @uninterrupted()
     def fork(self, calls: Sequence[Call] = (fork(),)) -> tuple[list[Answer], Carrier]:
         """Has a list carried out whose last call is a fork; returns the child too, on a channel of its own."""
         child = Carrier(self)
@@ -92,6 +95,7 @@ class Carrier:
             child.close()
         return answers, child
 
+    @uninterrupted()
     def spawn(self, calls: Sequence[Call], descriptors: Mapping[str, int]) -> tuple[list[Answer], list[int]]:
         """Has a list carried out in which the launcher spawns a process; returns its pidfd too, if there is one."""
         with self._lock:  # else another thread's answer lets go of it
@@ -119,6 +123,7 @@ class Carrier:
         return self.pid_there if self.parent is other else self.pids[len(other.pids) - 1]
 
     # --- its end
+    @uninterrupted()
     def wait(self, reaper: Carrier, timeout: float | None = None) -> int:
         """Waits for its end; its exit status as wait4(2) gives it. The reaper itself never blocks.
 
@@ -225,7 +230,10 @@ def readable(fd: int, timeout: float | None = None) -> bool:
     """Waits until a descriptor has something to say; False after `timeout` seconds. poll(2) takes any number."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    return bool(poll.poll(None if timeout is None else milliseconds(timeout)))
+    if timeout == 0:
+        return bool(poll.poll(0))
+    with waiting():
+        return bool(poll.poll(None if timeout is None else milliseconds(timeout)))
 
 
 def milliseconds(seconds: float) -> float:

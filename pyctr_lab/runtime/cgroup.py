@@ -25,6 +25,7 @@ from . import guard
 from .container import Container
 from .events import Events, Watch
 from .groups import enter, passed_on, write
+from .interrupts import uninterrupted, waiting
 from .limit_files import EVERYBODYS, LimitFile, Written, io_max
 from .usage import Reached, Usage, reached, usage
 
@@ -132,6 +133,7 @@ class Cgroup:
         """Its folder in each tree. Version 2 has one tree."""
         return tuple(map(self.folder, self.places))
 
+    @uninterrupted()
     def child(self, name: str, limits: Limits | None = None, /, **words: Any) -> Cgroup:
         """A group in this one: its processes have the limits of both.
 
@@ -164,6 +166,7 @@ class Cgroup:
                 self._write(self.folder(place), Setting("cgroup.subtree_control", passed_on(names)))
 
     # --- limits
+    @uninterrupted()
     def limit(self, limits: Limits | None = None, /, **words: Any) -> tuple[Written, ...]:
         """Writes limits, those that are said: `group.limit(memory="64M", cpus=0.5)`. Returns what was written where."""
         limits = asked(limits, words)
@@ -248,6 +251,7 @@ class Cgroup:
         with self.present():
             return tuple(map(int, cgroup.read(self.folders[0], "cgroup.procs").split()))
 
+    @uninterrupted()
     def add(self, *processes: Any) -> Cgroup:
         """Move processes of the lab here: containers, programs, or numbers as the notebook sees them.
 
@@ -302,6 +306,7 @@ class Cgroup:
         return reached(self, victim)
 
     # --- stopped and ended
+    @uninterrupted()
     def freeze(self, timeout: float = 5.0) -> None:
         """Stops all of its processes where they are, until `thaw`. They do not notice. Waits until all stand still."""
         self.groups.frozen.add(self)
@@ -323,7 +328,8 @@ class Cgroup:
         while self.frozen != frozen:
             if time.monotonic() > until:
                 raise Busy(f"{self.path} had not come to rest after {timeout} s")
-            time.sleep(0.001)
+            with waiting():
+                time.sleep(0.001)
 
     @property
     def frozen(self) -> bool:
@@ -336,6 +342,7 @@ class Cgroup:
                     return cgroup.read(folder, "freezer.state") == "FROZEN"
         return False
 
+    @uninterrupted(firm=True)
     def kill(self) -> None:
         """Kills all processes here and in groups below, those being born meanwhile too. Waits for their end."""
         folder = self.folders[0]
@@ -385,6 +392,7 @@ class Cgroup:
                 found += cgroup.read(path, "cgroup.procs").split()
         return [pid for pid in map(int, found) if proc.state(pid) not in "-Z"]
 
+    @uninterrupted(firm=True)
     def remove(self) -> None:
         """Kills what is in it, and removes it and the groups below. Twice is fine."""
         if not self.is_there:
@@ -396,6 +404,7 @@ class Cgroup:
             raise Busy(f"{left[0]} is still in use")
         self.groups.forget(self)
 
+    @uninterrupted(firm=True)
     def leave(self) -> None:
         """Removes it if it need not stay, and nobody else is in it."""
         if not self.stays and self.is_there and all(map(guard.remove, self.folders)):

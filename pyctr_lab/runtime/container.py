@@ -21,6 +21,7 @@ from ..kernel.spelling import Ref
 from ..steps import ENVIRONMENT, NAMES, ControlGroup, Environment, Step, refusals
 from ..steps.step import refuse_no_step
 from .carrier import EXECS, Carrier, ended
+from .interrupts import interrupted, uninterrupted
 from .program import Program, Run, words
 from .step_result import StepResult
 from .streams import Input, Streams, next_look
@@ -96,6 +97,7 @@ class Container:
             raise BadInput(f"{call!r} is no system call", hint="pyctr_lab.kernel has them: unshare(CLONE_NEWUTS)")
         return self.carry([call], timeout=timeout)[0]
 
+    @uninterrupted()
     def apply(self, step: Step, *, shared: str | None = None) -> StepResult:
         """Takes the process one step on. Raises CallError as the kernel says; what was done before stands.
 
@@ -147,6 +149,7 @@ class Container:
                 hint=f'apply NewNamespace("{kind}") first, or say shared="{kind}" if you mean it',
             )
 
+    @uninterrupted()
     def carry(
         self, calls: Sequence[Call], descriptors: Mapping[str, int] | None = None, timeout: float | None = None
     ) -> list[Answer]:
@@ -189,6 +192,12 @@ class Container:
         answers, child = self.carrier.fork(calls)
         if answers[-1].failed:
             return answers
+        with uninterrupted(firm=True):
+            self._have_gone_on(child)
+        return answers
+
+    def _have_gone_on(self, child: Carrier) -> None:
+        """Take note that the process goes on in its child."""
         parent, self.carrier = self.carrier, child
         child.find_host_pid()
         if self._reaper is not None and not self._waiters and not is_init(parent):
@@ -200,9 +209,9 @@ class Container:
             self._reaper = parent
         if self is not self.lab.host:
             self.lab.expect(self)
-        return answers
 
     # --- programs
+    @uninterrupted()
     def run(
         self,
         argv: Iterable[str],
@@ -218,10 +227,12 @@ class Container:
         """
         return self.launch(argv, Streams(stdin), env=env).finish(timeout)
 
+    @uninterrupted()
     def start(self, argv: Iterable[str], *, stdin: Input = None, env: Mapping[str, str] | None = None) -> Program:
         """Starts a program as a child of the live process, and does not wait for it."""
         return self.launch(argv, Streams(stdin, collect=False), env=env)
 
+    @uninterrupted()
     def launch(self, argv: Iterable[str], streams: Streams, *, env: Mapping[str, str] | None = None) -> Program:
         """A program as a child of the live process, with these streams."""
         began, env = time.monotonic(), self.environment if env is None else env
@@ -232,7 +243,10 @@ class Container:
             except BaseException:
                 streams.close()
                 raise
-            return self.lab.become(child, reaper, command, streams, [], env, began)
+            program = self.lab.become(child, reaper, command, streams, [], env, began)
+            if interrupted():  # by whom it is not returned to
+                program.end()
+            return program
 
     def _newborn(self) -> tuple[Carrier, Carrier]:
         """A child with the view of the process: its own, or once it is a program, one that entered its namespaces."""
@@ -267,6 +281,7 @@ class Container:
         return child, launcher
 
     # --- seen
+    @uninterrupted()
     def view(self) -> View:
         """What the process sees, as data. Takes about half a millisecond."""
         if not self.became:
@@ -283,6 +298,7 @@ class Container:
                 asked.wait(reaper)
 
     # --- its end
+    @uninterrupted(firm=True)
     def kill(self) -> None:
         """Ends the process, wherever it is, and all that lives in its PID namespace. Twice is fine."""
         lab = self._lab()
@@ -303,6 +319,7 @@ class Container:
         """Waits for the process to end; its return code, negative for a signal. Raises TimeExpired."""
         return os.waitstatus_to_exitcode(self.wait_status(timeout))
 
+    @uninterrupted()
     def wait_status(self, timeout: float | None = None) -> int:
         """As `wait`, but the status as wait4(2) gives it."""
         if self._status is None:

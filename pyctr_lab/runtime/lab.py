@@ -28,6 +28,7 @@ from .carrier import Carrier, ended
 from .cgroup import Cgroup
 from .container import Container, is_init
 from .groups import Groups
+from .interrupts import interrupted, uninterrupted
 from .program import Program, Run, Story, words
 from .starting import started
 from .streams import Input, Streams
@@ -54,7 +55,8 @@ class Lab:
         self.slow: str | None = None  # why starts are not done by the loop of machine code; "" if they are
         self.births = threading.RLock()  # held from a birth until it is known who waits for it: else another buries it
         self._groups: Groups | None = None
-        self._expected: dict[int, Container] = {}  # processes that somebody waits for, by their numbers as we see them
+        self._expected: dict[int, Container] = {}  # processes that have a waiter, by their numbers as we see them
+        self._unwaited: set[int] = set()  # those of them whose program was let go of: nobody can wait for it any more
         first = Carrier(None)
         self._process = start_launcher(first._theirs.fileno())
         first._theirs.close()
@@ -69,6 +71,7 @@ class Lab:
             said = getattr(why, "message", why)  # without its own hint: the doctor knows better
             raise Unsupported(f"this machine refuses the lab's outer world: {said}", hint=hint) from why
         self.launcher = self.host.carrier
+        self.launcher.prompt = True
         assert self.launcher.pids  # asked while it lives
         self.cgroup_root = proc.cgroup(self.launcher.host_pid)
         if not private:
@@ -91,6 +94,7 @@ class Lab:
         return next((lab for lab in labs if lab is not None and not lab.closed), None)
 
     # --- containers
+    @uninterrupted()
     def container(self, name: str = "demo") -> Container:
         """A live process with no walls yet. One that has this name already is ended first.
 
@@ -110,6 +114,8 @@ class Lab:
             carrier.ask([prctl(PR_SET_NAME, name[:15])])
             self.expect(box)
             self.containers[name] = box
+        if interrupted():
+            box.kill()
         return box
 
     def forget(self, box: Container) -> None:
@@ -128,6 +134,7 @@ class Lab:
                     self._groups = Groups(self)
         return self._groups
 
+    @uninterrupted()
     def cgroup(self, name: str = "demo", limits: Limits | None = None, /, **words: Any) -> Cgroup:
         """A control group, with limits: `lab.cgroup("web", memory="64M", cpus=0.5)`; see Limits for the words.
 
@@ -137,8 +144,10 @@ class Lab:
         wanted = asked(limits, words)
         if group_name(name) in self.groups.made:
             self.groups.made[name].remove()
-        self.groups.made[name] = Cgroup.make(self.groups, name, wanted)
-        return self.groups.made[name]
+        made = Cgroup.make(self.groups, name, wanted)
+        if interrupted():
+            made.remove()
+        return made
 
     def processes(self) -> set[int]:
         """The lab's own processes, by their numbers as the notebook sees them."""
@@ -175,6 +184,7 @@ class Lab:
         return default(hostname, ids=self.ids)
 
     # --- the fast path
+    @uninterrupted()
     def run(
         self,
         argv: Iterable[str],
@@ -191,6 +201,7 @@ class Lab:
         """
         return self.launch(argv, Streams(stdin), recipe=recipe, limits=limits, env=env).finish(timeout)
 
+    @uninterrupted()
     def start(
         self,
         argv: Iterable[str],
@@ -203,6 +214,7 @@ class Lab:
         """As `run`, but does not wait. Its control group, if it has limits, is `Program.cgroup` until `wait`."""
         return self.launch(argv, Streams(stdin, collect=False), recipe=recipe, limits=limits, env=env)
 
+    @uninterrupted()
     def launch(
         self,
         argv: Iterable[str],
@@ -236,6 +248,8 @@ class Lab:
                 raise
             if group is not None:
                 program.cgroup = self.groups.adopt(group)
+            if interrupted():  # by whom it is not returned to
+                program.end()
             return program
 
     def become(
@@ -271,6 +285,7 @@ class Lab:
         program = Program(tuple(command), box.host_pid, box.pid, box.wait_status, streams, began, meanwhile)
         program.told = story
         self.expect(box)
+        weakref.finalize(program, nobody_waits, box, self._expected, self._unwaited)
         return program
 
     # --- the launcher's duties
@@ -282,14 +297,16 @@ class Lab:
         """A container's number as the launcher sees it."""
         return box.pid
 
+    @uninterrupted()
     def bury(self, init: Carrier) -> None:
         """Reaps the dead whom nobody waits for: orphans that a PID 1 inherited. See wait(2), init's duty."""
         depth = len(init.pids) - 1
         try:
             with self.births:
                 for pid in proc.children(init.find_host_pid()):
-                    if pid not in self._expected and proc.state(pid) == "Z":
+                    if (pid not in self._expected or pid in self._unwaited) and proc.state(pid) == "Z":
                         init.ask([wait4(proc.nspid(pid)[depth], WNOHANG)])
+                        self.no_longer_expected(pid)
         except ProcessLookupError:  # the kernel buries them with it
             raise Gone("the process has ended") from None
 
@@ -307,6 +324,7 @@ class Lab:
     def no_longer_expected(self, host_pid: int) -> None:
         """Somebody has waited for this process."""
         self._expected.pop(host_pid, None)
+        self._unwaited.discard(host_pid)
 
     def visitors(self, box: Container) -> list[Container]:
         """Who entered the PID namespace of `box` from outside: it cannot end before they are reaped."""
@@ -324,6 +342,7 @@ class Lab:
             raise Gone("this lab is closed" if self.closed else "this lab has ended", hint=NEW_LAB)
 
     # --- its end
+    @uninterrupted(firm=True)
     def close(self) -> None:
         """Without its PID 1 the outer world ends, and with it all that is inside. Twice is fine."""
         if self._groups is not None:
@@ -348,6 +367,13 @@ class Lab:
 
     def __repr__(self) -> str:
         return f"Lab({'closed' if self.closed else ', '.join(self.containers) or 'no container yet'})"
+
+
+def nobody_waits(box: Container, expected: Mapping[int, Container], unwaited: set[int]) -> None:
+    """A program was let go of without a wait: its process may be reaped when it has ended."""
+    pid = box.carrier.host_pid
+    if expected.get(pid) is box:
+        unwaited.add(pid)
 
 
 def start_launcher(channel: int) -> subprocess.Popen[bytes]:

@@ -19,6 +19,7 @@ from ..kernel import proc
 from ..kernel.calls import Answer
 from .carrier import ended, readable
 from .groups import thaw
+from .interrupts import uninterrupted
 from .streams import Streams
 from .usage import Reached
 
@@ -110,6 +111,7 @@ class Program:
         """Its exit status, or None while it runs."""
         return self.wait().returncode if self.result or ended(self.host_pid, 0) else None
 
+    @uninterrupted()
     def wait(self, timeout: float | None = None) -> Run:
         """Waits for its end. Raises TimeExpired after `timeout` seconds; the program goes on then."""
         until = None if timeout is None else time.monotonic() + timeout
@@ -138,22 +140,22 @@ class Program:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal_number)
 
+    @uninterrupted()
     def finish(self, timeout: float | None = None) -> Run:
         """Waits for its end and, should the time run out or the cell be interrupted, makes it end."""
         try:
             return self.wait(timeout)
         except TimeExpired as why:
-            self._end_all()
-            why.run = self.wait()
+            why.run = self.end()
             why.hint = "it was killed; give a longer timeout"
             raise
         except BaseException:  # an interrupted cell: nothing may go on behind its back
-            self._end_all()
-            self.wait()
+            self.end()
             raise
 
-    def _end_all(self) -> None:
-        """Ends it, and what it has started: a shell's programs would outlive the shell."""
+    @uninterrupted(firm=True)
+    def end(self) -> Run:
+        """End it, and what it has started: a shell's programs would outlive the shell. Wait for its end."""
         below = proc.descendants(self.host_pid)
         self.kill()
         thaw(self.host_pid)
@@ -161,6 +163,7 @@ class Program:
             thaw(pid)
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        return self.wait()
 
     def _run(self, returncode: int, seconds: float = 0.0) -> Run:
         run = Run(self.args, returncode, self.stdout, self.stderr, seconds)
@@ -176,6 +179,7 @@ class Program:
         return f"Program({shlex.join(self.args)!r})"
 
 
+@uninterrupted(firm=True)
 def let_go(streams: Streams, pidfd: int) -> None:
     """Closes what a program is held by."""
     streams.close()

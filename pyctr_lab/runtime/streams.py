@@ -15,6 +15,7 @@ from ..kernel.constants import TIOCSCTTY
 from ..kernel.descriptors import open_standard_streams
 from ..kernel.spelling import Ref
 from .carrier import milliseconds
+from .interrupts import waiting
 from .output import CHUNK, Output, drain
 
 Input: TypeAlias = str | bytes | int | None  # what to feed, or a descriptor, or nothing at all
@@ -121,7 +122,8 @@ class Streams:
             poll.register(fd, select.POLLIN)
         if self._stdin >= 0:
             poll.register(self._stdin, select.POLLOUT)
-        return {fd for fd, _ in poll.poll(None if until is None else milliseconds(until - time.monotonic()))}
+        with waiting():
+            return {fd for fd, _ in poll.poll(None if until is None else milliseconds(until - time.monotonic()))}
 
     def _write(self) -> None:
         try:

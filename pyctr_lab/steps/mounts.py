@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from errno import EEXIST, ENOENT
+from errno import EEXIST, EINVAL, ENOENT
 from posixpath import normpath
 
 from ..errors import BadInput
@@ -55,6 +55,8 @@ ETC = {
     "hosts": "127.0.0.1 localhost\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 }
+FOLDERS = ("etc", "root", "run", "proc", "sys", "dev", "tmp", "mnt")  # the last for containers within
+READ_ONLY = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV
 ETC_SHARED = ("alternatives", "ld.so.cache")  # without these, awk is not found, and every start searches for libraries
 
 
@@ -127,8 +129,7 @@ class Bind(MountStep):
 
     def calls(self) -> list[Call]:
         made = [mkdirat(self.target).accepting(EEXIST), mount(self.source, self.target, None, MS_BIND | MS_REC)]
-        flags = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV
-        return [*made, mount_setattr(self.target, AT_RECURSIVE, flags)] if self.readonly else made
+        return [*made, mount_setattr(self.target, AT_RECURSIVE, READ_ONLY)] if self.readonly else made
 
     def describe(self) -> str:
         return f"Show {self.source} at {self.target}" + (", for reading only." if self.readonly else ".")
@@ -257,7 +258,7 @@ class HostTree(MountStep):
         root = self.target
         made = [*Tmpfs(root, mode="755").calls(), *Bind("/usr", f"{root}/usr").calls()]
         made += [symlinkat(f"usr/{name}", f"{root}/{name}") for name in USR_LINKS]
-        made += [mkdirat(f"{root}/{name}", 0o755) for name in ("etc", "root", "run", "proc", "sys", "dev", "tmp")]
+        made += [mkdirat(f"{root}/{name}", 0o755) for name in FOLDERS]
         made += [call for name, text in ETC.items() for call in new_file(f"{root}/etc/{name}", text)]
         made += [*shown(f"{root}/etc/{ETC_SHARED[0]}", "/etc/" + ETC_SHARED[0], folder=True)]
         made += [*shown(f"{root}/etc/{ETC_SHARED[1]}", "/etc/" + ETC_SHARED[1], folder=False)]
@@ -266,14 +267,14 @@ class HostTree(MountStep):
     def shell(self) -> str:
         root = shlex.quote(self.target)
         links = " && ".join(f"ln -s usr/{name} {root}/{name}" for name in USR_LINKS)
-        folders = " ".join(f"{root}/{name}" for name in ("etc", "root", "run", "proc", "sys", "dev", "tmp"))
+        folders = " ".join(f"{root}/{name}" for name in FOLDERS)
         texts = " && ".join(f"printf %s {shlex.quote(text)} > {root}/etc/{name}" for name, text in ETC.items())
         alternatives, cache = (f"{root}/etc/{name}" for name in ETC_SHARED)
         return (
             f"{Tmpfs(self.target, mode='755').shell()} && {Bind('/usr', f'{self.target}/usr').shell()} && {links}"
             f" && mkdir {folders} && {texts}"
-            f" && mkdir {alternatives} && {{ mount --bind /etc/{ETC_SHARED[0]} {alternatives} 2>/dev/null || :; }}"
-            f" && : > {cache} && {{ mount --bind /etc/{ETC_SHARED[1]} {cache} 2>/dev/null || :; }}"
+            f" && mkdir {alternatives} && {bound_if_there(ETC_SHARED[0], alternatives)}"
+            f" && : > {cache} && {bound_if_there(ETC_SHARED[1], cache)}"
             f" && {Tmpfs(f'{self.target}/tmp', mode='1777').shell()}"
         )
 
@@ -353,10 +354,17 @@ def new_file(place: str, content: str = "") -> list[Call]:
     return [openat(place, O_WRONLY | O_CREAT, 0o644), *([write(fd, content)] if content else []), close(fd)]
 
 
+def bound_if_there(name: str, place: str) -> str:
+    """The shell form of `shown`."""
+    remounted = f"mount -o remount,bind,ro,nosuid,nodev {place}"
+    return f"{{ mount --bind /etc/{name} {place} 2>/dev/null && {remounted} || :; }}"
+
+
 def shown(place: str, source: str, *, folder: bool) -> list[Call]:
-    """Binds what this host may not have: then an empty one is shown."""
+    """Bind for reading only what this host may not have: then an empty one is shown, which is no mount (EINVAL)."""
     made = [mkdirat(place)] if folder else new_file(place)
-    return [*made, mount(source, place, None, MS_BIND).accepting(ENOENT)]
+    bound = mount(source, place, None, MS_BIND).accepting(ENOENT)
+    return [*made, bound, mount_setattr(place, 0, READ_ONLY).accepting(EINVAL)]
 
 
 __all__ = [

@@ -342,6 +342,23 @@ def test_sudden_death_at_any_moment_leaves_no_process(repetition: int) -> None:
     assert done.returncode == 0, "something was still alive after five seconds"
 
 
+def test_what_is_the_machines_is_shown_for_reading_only(lab: Lab) -> None:
+    shown = [line.split() for line in lab.run(["cat", "/proc/self/mountinfo"]).stdout.splitlines()]
+    of_disks = {line[4]: line[5] for line in shown if line[3] != "/" and line[line.index("-") + 1] != "devtmpfs"}
+    assert "/usr" in of_disks
+    assert all({"ro", "nosuid", "nodev"} <= set(flags.split(",")) for flags in of_disks.values()), of_disks
+
+
+def test_a_lab_inside_a_whole_container(lab: Lab) -> None:
+    """The package goes in by standard input; there is nothing else that it needs."""
+    package = Path(__file__).parents[2] / "pyctr_lab"
+    packed = subprocess.run(["tar", "-C", str(package.parent), "-c", package.name], capture_output=True, check=True)
+    code = "from pyctr_lab import Lab\nlab = Lab()\nprint(lab.run(['id', '-u']).stdout, lab.container().run(['hostname']).stdout)"
+    inside = ["sh", "-c", f'cd /tmp; tar -x; exec /usr/bin/python3 -c "{code}"']
+    run = lab.run(inside, stdin=packed.stdout, timeout=60)
+    assert run.stdout.split() == ["0", "lab"], run.stderr
+
+
 def test_a_lab_inside_a_lab(lab: Lab) -> None:
     if not os.access(Path(sys.executable).resolve(), os.X_OK):
         pytest.skip("no interpreter")
