@@ -48,6 +48,7 @@ NUMBERS = {
 }  # libc 2.36 wraps both; an older one may not. Alike on x86-64 and arm64
 NUMBERS["futex"] = 98 if os.uname().machine == "aarch64" else 202
 CLONE3 = 435
+OPENING = ("openat", "pidfd_open", "socket", "memfd_create")
 SPECIAL = ("fork", "load", "spawn", "gate", "results", "abandon")
 spawners: list[Spawner] = []  # one, once it is asked for
 
@@ -157,6 +158,7 @@ def obey(channel: socket, peer: int) -> tuple[socket, int]:
     known = dict(zip(names, descriptors))  # noqa: B905  as many, or the kernel cut them
     lines = [number]
     handed: list[int] = []
+    opened: set[int] = set()
     for name, args, fine, result_name in calls:
         if name in ("execve", "execvpe"):  # which does not come back when all is well
             answer(channel, lines)
@@ -168,7 +170,12 @@ def obey(channel: socket, peer: int) -> tuple[socket, int]:
         lines.append(line)
         known[result_name] = result
         if errno and errno not in fine:
+            close(opened)  # no later list knows their names
             break
+        if name in OPENING and not errno:
+            opened.add(result)
+        elif name == "close":
+            opened.discard(known.get(args[0][0], -1) if isinstance(args[0], list) else args[0])
     close(descriptors)
     answer(channel, lines, tuple(handed))
     return channel, peer
@@ -184,8 +191,8 @@ def carried_out(name: str, args: tuple, known: dict[str, int], handed: list[int]
         return -1, EINVAL, f"-1 {EINVAL} 0"
 
 
-def close(descriptors: list[int]) -> None:
-    """Close what came with a message."""
+def close(descriptors: list[int] | set[int]) -> None:
+    """Close what came with a message, or was opened for one."""
     for fd in descriptors:
         os.close(fd)
 

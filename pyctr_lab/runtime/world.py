@@ -15,6 +15,7 @@ from ..kernel.calls import (
     close,
     dup3,
     fork,
+    mkdirat,
     mount,
     openat,
     prctl,
@@ -22,6 +23,7 @@ from ..kernel.calls import (
     sethostname,
     setresgid,
     setresuid,
+    symlinkat,
     unshare,
 )
 from ..kernel.constants import (
@@ -32,6 +34,7 @@ from ..kernel.constants import (
     CLONE_NEWPID,
     CLONE_NEWUSER,
     CLONE_NEWUTS,
+    MS_BIND,
     MS_NODEV,
     MS_NOEXEC,
     MS_NOSUID,
@@ -46,7 +49,8 @@ from ..kernel.constants import (
     SUID_DUMP_USER,
 )
 from ..kernel.spelling import Ref
-from ..steps import LoopbackUp
+from ..steps import LoopbackUp, PivotRoot
+from ..steps.mounts import ROOT
 
 IDS = 65536  # of a container of a lab that root has opened
 FIRST_FOR_ROOT = 200_000_000  # far from what useradd hands out; moved up where somebody owns it
@@ -88,11 +92,27 @@ def furnish() -> list[Call]:
         dup3(Ref("null"), 2),  # until here it may complain to the notebook; containers inherit what it has
         close(Ref("null")),
         mount(None, "/", None, MS_REC | MS_PRIVATE),
+        *([] if os.path.isdir(ROOT) else with_new_root()),
         mount(None, "/", None, MS_REC | MS_SHARED),  # as systemd does on a real host
         mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC),
         sethostname("lab"),
         *LoopbackUp().calls(),
     ]
+
+
+def with_new_root() -> list[Call]:
+    """A root that has all of this one, and the folder at which containers put theirs together: ours lacks it.
+
+    So it is in a container, whose root is read-only as well. What lies in /run is not to be seen.
+    """
+    new = "/run"
+    calls = [mount("tmpfs", new, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"), mkdirat(new + ROOT), mkdirat(new + "/run")]
+    for entry in sorted(os.scandir("/"), key=lambda entry: entry.name):
+        if entry.is_symlink():
+            calls.append(symlinkat(os.readlink(entry.path), new + entry.path))
+        elif entry.is_dir() and entry.path != new:
+            calls += [mkdirat(new + entry.path), mount(entry.path, new + entry.path, None, MS_BIND | MS_REC)]
+    return [*calls, *PivotRoot(new).calls()]
 
 
 def map_ids(pid: int) -> int:

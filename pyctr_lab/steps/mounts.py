@@ -55,7 +55,7 @@ ETC = {
     "hosts": "127.0.0.1 localhost\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 }
-FOLDERS = ("etc", "root", "run", "proc", "sys", "dev", "tmp", "mnt")  # the last for containers within
+FOLDERS = ("etc", "root", "run", "proc", "sys", "dev", "tmp")
 READ_ONLY = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV
 ETC_SHARED = ("alternatives", "ld.so.cache")  # without these, awk is not found, and every start searches for libraries
 

@@ -352,11 +352,11 @@ def test_what_is_the_machines_is_shown_for_reading_only(lab: Lab) -> None:
 def test_a_lab_inside_a_whole_container(lab: Lab) -> None:
     """The package goes in by standard input; there is nothing else that it needs."""
     package = Path(__file__).parents[2] / "pyctr_lab"
-    packed = subprocess.run(["tar", "-C", str(package.parent), "-c", package.name], capture_output=True, check=True)
-    code = "from pyctr_lab import Lab\nlab = Lab()\nprint(lab.run(['id', '-u']).stdout, lab.container().run(['hostname']).stdout)"
-    inside = ["sh", "-c", f'cd /tmp; tar -x; exec /usr/bin/python3 -c "{code}"']
+    packed = subprocess.run(["tar", "-C", str(package), "-c", "."], capture_output=True)
+    code = "from pyctr_lab import Lab; lab = Lab(); print(*(who.run(['hostname']).stdout for who in (lab, lab.host)))"
+    inside = ["sh", "-c", f'mkdir /tmp/pyctr_lab; tar -C /tmp/pyctr_lab -x; cd /tmp; exec /usr/bin/python3 -c "{code}"']
     run = lab.run(inside, stdin=packed.stdout, timeout=60)
-    assert run.stdout.split() == ["0", "lab"], run.stderr
+    assert run.stdout.split() == ["demo", "lab"], run.stderr
 
 
 def test_a_lab_inside_a_lab(lab: Lab) -> None:

@@ -161,3 +161,13 @@ def test_it_is_small_and_has_nothing_of_ours() -> None:
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "ctypes" in imported
     assert not {"re", "socket", "threading", "pyctr_lab"} & imported
+
+
+def test_a_list_that_fails_leaves_nothing_open(talk: Talk) -> None:
+    held = f"/proc/{talk.process.pid}/fd"
+    talk.ask(("getpid", ()))
+    before = os.listdir(held)
+    for path, last in (("/proc/self/uid_map", ("write", (["first"], "nonsense", 8))), ("/dev/null", ("close", (999,)))):
+        assert talk.ask(("openat", (-100, path, os.O_RDWR)), last)[1][0] == "-1"
+    assert os.listdir(held) == before
+    assert talk.ask(("openat", (-100, "/dev/null", 0)))[0][1] == "0" and len(os.listdir(held)) == len(before) + 1
