@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import subprocess
 from collections.abc import Iterable
+from operator import itemgetter
 from pathlib import Path
 
 from ..kernel import proc
@@ -127,7 +127,8 @@ def map_ids(pid: int) -> int:
         for name in ("uid_map", "gid_map"):
             Path(f"/proc/{pid}/{name}").write_text(f"0 {first} {IDS + 1}")
         return IDS
-    return map_with_range(pid) or map_one(pid)
+    ids, _ = map_ranges(pid)
+    return ids or map_one(pid)
 
 
 def is_ours(first: int, count: int) -> bool:
@@ -136,34 +137,83 @@ def is_ours(first: int, count: int) -> bool:
 
 
 def map_one(pid: int) -> int:
-    """A user alone: one id. Without privilege over groups, setgroups must be given up first."""
-    Path(f"/proc/{pid}/setgroups").write_text("deny")
+    """A user alone: one id. Without privilege over groups, setgroups must be given up first.
+
+    Where newgidmap has written its map and newuidmap has not, that map stays: each is written once.
+    """
+    if not proc.gid_map(pid):
+        Path(f"/proc/{pid}/setgroups").write_text("deny")
+        Path(f"/proc/{pid}/gid_map").write_text(f"0 {os.getgid()} 1")
     Path(f"/proc/{pid}/uid_map").write_text(f"0 {os.getuid()} 1")
-    Path(f"/proc/{pid}/gid_map").write_text(f"0 {os.getgid()} 1")
     return 1
 
 
-def map_with_range(pid: int) -> int:
-    """A user with subordinate ids: newuidmap(1) and newgidmap(1) may write more. 0 where that cannot be."""
-    uids, gids = (subordinate(Path(f"/etc/{name}")) for name in ("subuid", "subgid"))
-    if not (uids and gids and shutil.which("newuidmap") and shutil.which("newgidmap")):
-        return 0
-    count = min(uids[1], gids[1], IDS - 1)
-    for program, own, (first, _) in (("newgidmap", os.getgid(), gids), ("newuidmap", os.getuid(), uids)):
-        command = [program, *map(str, (pid, 0, own, 1, 1, first, count))]
-        if subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode:
-            return 0
-    return 1 + count
+def map_ranges(pid: int) -> tuple[int, str]:
+    """A user with subordinate ids: newuidmap(1) and newgidmap(1) may write more than one.
+
+    Return how many of them a container may have, in one stretch (a range of its map may not straddle two of ours), or
+    0 and the reason.
+    """
+    uids, gids = subordinate(Path("/etc/subuid"), os.getuid()), subordinate(Path("/etc/subgid"), os.getgid())
+    found = stretches(uids, gids)
+    if not found:
+        return 0, "no range of subordinate ids"
+    lines = [(os.getuid(), os.getgid(), 1), *found]
+    why = written("newgidmap", pid, [(gid, count) for _, gid, count in lines])
+    why = why or written("newuidmap", pid, [(uid, count) for uid, _, count in lines])
+    return (0, why) if why else (1 + found[0][2], "")
 
 
-def subordinate(file: Path) -> tuple[int, int] | None:
-    """The first range of ids that belongs to the user: (first, count). See subuid(5)."""
+def written(program: str, pid: int, outside: Iterable[tuple[int, int]]) -> str:
+    """Have a map written that has these ranges (first, count) one behind the other. Return why it cannot be."""
+    words, inside = [program, str(pid)], 0
+    for first, count in outside:
+        words += map(str, (inside, first, count))
+        inside += count
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+    except OSError as why:
+        return f"{program}: {why.strerror}"
+    return (done.stderr.strip() or f"{program} ended with {done.returncode}") if done.returncode else ""
+
+
+def subordinate(file: Path, own: int) -> list[tuple[int, int]]:
+    """The ranges (first, count) that belong to the user, each id once, and without `own`. See subuid(5)."""
     uid = os.getuid()
     try:
         names = {str(uid), pwd.getpwuid(uid).pw_name}
     except KeyError:
         names = {str(uid)}
-    return next(((first, count) for owner, first, count in ranges(file) if owner in names), None)
+    found, taken = [], [(own, 1)]
+    for first, count in ((first, count) for owner, first, count in ranges(file) if owner in names):
+        pieces = [(first, count)]
+        for hole in taken:
+            pieces = [rest for piece in pieces for rest in around(piece, hole)]
+        found += pieces
+        taken.append((first, count))
+    return found
+
+
+def around(piece: tuple[int, int], hole: tuple[int, int]) -> list[tuple[int, int]]:
+    """What another range leaves of a range, on both sides."""
+    (first, count), (start, length) = piece, hole
+    behind = max(first, start + length)
+    sides = ((first, min(first + count, start) - first), (behind, first + count - behind))
+    return [(at, left) for at, left in sides if left > 0]
+
+
+def stretches(uids: Iterable[tuple[int, int]], gids: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Ids that lie one behind the other in both: (first uid, first gid, count), longest first, up to IDS - 1."""
+    users, groups, found = sorted(uids, key=itemgetter(1)), sorted(gids, key=itemgetter(1)), []
+    while users and groups:
+        (uid, some), (gid, others) = users.pop(), groups.pop()
+        count = min(some, others)
+        found.append((uid, gid, count))
+        users += around((uid, some), (uid, count))
+        groups += around((gid, others), (gid, count))
+    found.sort(key=itemgetter(2), reverse=True)
+    left = [IDS - 1 - sum(count for _, _, count in found[:place]) for place in range(len(found))]
+    return [(uid, gid, min(count, most)) for (uid, gid, count), most in zip(found, left, strict=True) if most > 0]
 
 
 def ranges(file: Path) -> Iterable[tuple[str, int, int]]:

@@ -54,12 +54,32 @@ def test_roots_range_belongs_to_nobody_else(text: str, first: int, tmp_path: Pat
     assert world.free_range(tmp_path / "subuid", tmp_path / "missing") == first
 
 
-def test_a_users_own_range(tmp_path: Path) -> None:
-    file = tmp_path / "subuid"
-    file.write_text(f"somebody:1:2\n{os.getuid()}:300000:65536\n")
-    assert world.subordinate(file) == (300000, 65536)
-    file.write_text("somebody:1:2\n")
-    assert world.subordinate(file) is None
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [(["me:300000:65536"], [(300000, 65536)]), (["me:1000:10", "me:1005:10"], [(1000, 10), (1010, 5)]),
+     (["me:65000:100"], [(65000, 34), (65035, 65)]), (["me:65034:1"], []), (["you:1:2"], []),
+     (["me:65034:2", "me:65030:5", "me:7:0"], [(65035, 1), (65030, 4)])],
+)  # fmt: skip
+def test_a_users_own_ranges(lines: list[str], found: list[tuple[int, int]], tmp_path: Path) -> None:
+    """Each id once, and without the user's own, 65034 here: the kernel refuses a map that names one twice."""
+    (tmp_path / "subuid").write_text("\n".join(lines).replace("me", str(os.getuid())) + "\n")
+    assert world.subordinate(tmp_path / "subuid", 65034) == found
+
+
+@pytest.mark.parametrize(
+    ("uids", "gids", "found"),
+    [
+        ([(100, 10)], [(200, 10)], [(100, 200, 10)]),
+        ([(100, 10)], [(200, 4)], [(100, 200, 4)]),
+        ([(100, 10), (300, 2)], [(200, 12)], [(100, 200, 10), (300, 210, 2)]),
+        ([(1, 60000), (70000, 60000)], [(1, 200000)], [(70000, 1, 60000), (1, 60001, 5535)]),
+        ([], [(200, 10)], []),
+    ],
+)
+def test_both_maps_are_cut_at_the_same_places(
+    uids: list[tuple[int, int]], gids: list[tuple[int, int]], found: list[tuple[int, int, int]]
+) -> None:
+    assert world.stretches(uids, gids) == found
 
 
 def test_ids_that_we_do_not_have() -> None:
@@ -160,31 +180,64 @@ def test_groups_of_version_1_alone(readable: Path, given: None) -> None:
 WITH_RANGE = """
 from pyctr_lab import Lab
 with Lab() as lab:
-    print(lab.ids, lab.run(["sh", "-c", "hostname; chown 1000:1000 /tmp && stat -c %u:%g /tmp"]).stdout)
+    print(lab.ids, lab.run(["sh", "-c", "hostname; id -u; chown 1000:1000 /tmp; stat -c %u:%g /tmp"]).stdout)
     print([(one.inside, one.outside, one.count) for one in lab.host.view().uid_map])
-    print(lab.host.run(["cat", "/proc/self/uid_map"]).stdout)
 """
-
-
 IN_PRIVATE_ETC = 'for name in passwd group subuid subgid; do mount --bind "$0/$name" "/etc/$name"; done; exec "$@"'
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-@pytest.mark.skipif(
-    not shutil.which("newuidmap") or not os.path.exists("/etc/subuid"), reason="uidmap is not installed"
+needs_range = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("newuidmap") or not os.path.exists("/etc/subuid"),
+    reason="only root can become another user, and uidmap maps its ids",
 )
-def test_a_user_with_subordinate_ids(readable: Path, tmp_path: Path) -> None:
-    uid = 61236
-    lines = {"passwd": f"ranger:x:{uid}:{uid}::/:/bin/sh", "group": f"ranger:x:{uid}:"}
-    for name in ("passwd", "group", "subuid", "subgid"):  # seen in a mount namespace of the test only
-        added = lines.get(name, "ranger:321000000:65536") + "\n"
-        (tmp_path / name).write_text(Path("/etc", name).read_text().rstrip("\n") + "\n" + added)
-        (tmp_path / name).chmod(0o644)
-    become = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "/usr/bin/python3", "-c", WITH_RANGE]
-    argv = ["unshare", "--mount", "sh", "-c", IN_PRIVATE_ETC, str(tmp_path), *become]
-    env = {**os.environ, "PYTHONPATH": str(readable)}
-    done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=readable, timeout=60)
-    words = done.stdout.split()
-    assert words[:1] == ["65536"], done.stdout + done.stderr
-    assert words[1:3] == ["demo", "1000:1000"]
-    assert f"(0, {uid}, 1), (1, 321000000, 65535)" in done.stdout
+
+
+def ranger(folder: Path, etc: Path, *before: str, uid: int, gid: int, ranges: str, **more: str) -> list[str]:
+    """Words of what a user with subordinate ids finds in a lab; only the test's mount namespace has the user."""
+    lines = {"passwd": f"jane.doe:x:{uid}:{gid}::/:/bin/sh", "group": f"jane.doe:x:{gid}:", "subuid": ranges,
+             "subgid": ranges}  # fmt: skip
+    for name, added in lines.items():
+        (etc / name).write_text(Path("/etc", name).read_text().rstrip("\n") + f"\n{added}\n")
+        (etc / name).chmod(0o644)
+    become = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *before, "/usr/bin/python3", "-c"]
+    argv = ["unshare", "--mount", "sh", "-c", IN_PRIVATE_ETC, str(etc), *become, WITH_RANGE]
+    env = {**os.environ, "PYTHONPATH": str(folder), **more}
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=folder, timeout=60)
+    assert done.returncode == 0, done.stderr
+    ids, hostname, root, owner, uid_map = done.stdout.split(maxsplit=4)
+    assert (hostname, root) == ("demo", "0")
+    return [ids, owner, uid_map.strip()]
+
+
+RANGES = [
+    (61236, 61236, "jane.doe:321000000:65536", 65536, [(0, 61236, 1), (1, 321000000, 65535)]),
+    (131000, 1001, "jane.doe:100000:65536", 34536,  # the range holds the user's own id
+     [(0, 131000, 1), (1, 131001, 34535), (34536, 100000, 31000)]),
+    (61236, 61236, "jane.doe:321000000:1000\n61236:321000000:1000\njane.doe:322000000:4000", 4001,
+     [(0, 61236, 1), (1, 322000000, 4000), (4001, 321000000, 1000)]),
+]  # fmt: skip
+
+
+@needs_range
+@pytest.mark.parametrize(("uid", "gid", "given", "ids", "uid_map"), RANGES)
+def test_a_user_with_subordinate_ids(
+    uid: int, gid: int, given: str, ids: int, uid_map: list[tuple[int, int, int]], readable: Path, tmp_path: Path
+) -> None:
+    assert ranger(readable, tmp_path, uid=uid, gid=gid, ranges=given) == [str(ids), "1000:1000", str(uid_map)]
+
+
+@needs_range
+def test_without_setuid_programs_a_user_has_one_id(readable: Path, tmp_path: Path) -> None:
+    found = ranger(readable, tmp_path, "--no-new-privs", uid=61236, gid=61236, ranges="jane.doe:321000000:65536")
+    assert found[0] == "1" and found[2] == "[(0, 61236, 1)]"
+
+
+@needs_range
+@pytest.mark.parametrize("broken", ["newuidmap", "newgidmap"])
+def test_a_program_that_maps_no_range_leaves_one_id(broken: str, readable: Path, tmp_path: Path) -> None:
+    """Where one of both maps is written already, the other can still have one line."""
+    program = readable / "tmp" / broken
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    path = f"{program.parent}:{os.environ['PATH']}"
+    found = ranger(readable, tmp_path, uid=61236, gid=61236, ranges="jane.doe:321000000:65536", PATH=path)
+    program.unlink()
+    assert found[0] == "1" and found[2] == "[(0, 61236, 1)]"
