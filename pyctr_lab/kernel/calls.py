@@ -94,7 +94,9 @@ class Answer(NamedTuple):
 
     def error(self, answers: Iterable[Answer] = ()) -> CallError:
         """The failure as an exception, with a hint where the errno misleads."""
-        return CallError(self.call, self.errno, hint=hint_for(self.call.name, self.errno), answers=tuple(answers))
+        all_of_them = tuple(answers)
+        hint = hint_for(self.call, self.errno, all_of_them)
+        return CallError(self.call, self.errno, hint=hint, answers=all_of_them)
 
 
 # What is refused before it reaches the kernel: what C could not carry, or what would be cut without a word.

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from errno import EAGAIN, EBUSY, EINVAL, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENXIO, EPERM
+from typing import TYPE_CHECKING
+
+from .constants import CLONE_NEWPID, CLONE_NEWUSER, KIND_FLAGS, MS_REMOUNT
+
+if TYPE_CHECKING:
+    from .calls import Answer, Call
 
 HINTS: dict[tuple[str, int], str] = {
     ("unshare", EPERM): "a new namespace needs CAP_SYS_ADMIN: take a user namespace first, which needs nothing",
@@ -12,11 +19,9 @@ HINTS: dict[tuple[str, int], str] = {
     ): "one pid namespace a fork, a user namespace not after chroot and not from a process with threads",
     ("unshare", ENOSPC): "a limit of /proc/sys/user/max_*_namespaces is reached, or namespaces are nested 32 deep",
     ("setns", EPERM): "to enter it, CAP_SYS_ADMIN is needed in the user namespace that owns it",
-    ("setns", EINVAL): "one's own user namespace cannot be entered again",
     ("sethostname", EPERM): "CAP_SYS_ADMIN is needed in the user namespace that owns this UTS namespace",
-    ("mount", EPERM): "/proc belongs after a pid namespace of its own, /sys after a network namespace; a file system "
-    "on a disk cannot be mounted from a user namespace; where parts of /proc are covered none can; "
-    "flags inherited from outside cannot be cleared",
+    ("mount", EPERM): "CAP_SYS_ADMIN is needed in the user namespace that owns this mount namespace; a file system on "
+    "a disk cannot be mounted from a user namespace",
     ("mount", EINVAL): "a tree with mounts below it must be bound recursively, and a shared mount cannot be moved",
     ("mount", ENOSPC): "a limit on the number of mounts (fs.mount-max) is reached",
     ("mount", EBUSY): "it is mounted there already, or still in use",
@@ -36,7 +41,45 @@ HINTS: dict[tuple[str, int], str] = {
 HINTS["openat", ENOMEM] = HINTS["fork", ENOMEM]
 
 
-def hint_for(name: str, errno: int) -> str:
-    """What the kernel means by `errno` from the system call `name`; empty where the errno says it all."""
-    name = "execve" if name == "execvpe" else name  # libc's: one execve(2) for each folder of PATH
-    return HINTS.get((name, errno), "")
+MOUNTS = {
+    "proc": "/proc belongs after a pid namespace of its own; where the old one is covered in part, none may be mounted",
+    "sysfs": "/sys belongs after a network namespace of its own",
+}
+REMOUNT = "flags inherited from outside cannot be cleared"
+OWN_USER = "one's own user namespace cannot be entered again"
+ABOVE = "only one's own PID namespace can be entered, and those below one's own"
+UNMAPPED = "the ids of the user namespace that it is made in must be mapped first; a process in a chroot can make none"
+
+
+def hint_for(call: Call, errno: int, before: Iterable[Answer] = ()) -> str:
+    """What the kernel means by `errno` from this call; empty where the errno says it all.
+
+    `before` are the answers to the calls of the same list: what a descriptor is, say.
+    """
+    name = "execve" if call.name == "execvpe" else call.name  # libc's: one execve(2) for each folder of PATH
+    return _by_arguments(call, errno, before) or HINTS.get((name, errno), "")
+
+
+def _by_arguments(call: Call, errno: int, before: Iterable[Answer]) -> str:
+    """Where the arguments decide between the reasons for one errno."""
+    match call.args:
+        case (int(flags), *_) if call.name in ("unshare", "fork") and errno == EPERM and flags & CLONE_NEWUSER:
+            return UNMAPPED
+        case (_, _, _, int(flags), _) if (call.name, errno) == ("mount", EPERM) and flags & MS_REMOUNT:
+            return REMOUNT
+        case (_, _, str(kind), *_) if (call.name, errno) == ("mount", EPERM):
+            return MOUNTS.get(kind, "")
+        case (int(fd), int(nstype)) if (call.name, errno) == ("setns", EINVAL):
+            return _wrong_kind(fd, nstype, before)
+    return ""
+
+
+def _wrong_kind(fd: int, nstype: int, before: Iterable[Answer]) -> str:
+    """Why setns(2) says EINVAL: another kind than it was told, or one that may not be entered."""
+    opened = [str(answer.call.args[1]) for answer in before if answer.name == "openat" and answer.result == fd]
+    kind = opened[-1].rpartition("/ns/")[2] if opened else ""
+    if kind in KIND_FLAGS and KIND_FLAGS[kind] != nstype:
+        return f"the descriptor is a {kind} namespace; {nstype!r} stands for another kind"
+    wrong = "" if kind in KIND_FLAGS else f"the descriptor is no namespace of the kind that {nstype!r} stands for"
+    inside = OWN_USER if nstype == CLONE_NEWUSER else ABOVE if nstype == CLONE_NEWPID else ""
+    return "; or ".join(filter(None, (wrong, inside)))
