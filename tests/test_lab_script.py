@@ -212,6 +212,12 @@ def test_two_at_once_set_up_once(clone: Path) -> None:
     assert sum("waiting for it" in text for text in said) == 1
 
 
+def test_a_folder_without_locks_is_named_with_the_way_out(clone: Path) -> None:
+    done = lab(clone, "setup", by=(sys.executable, str(TOP / "tests/refusing.py"), "flock=ENOLCK", "--"))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert ".venv.lock cannot be locked (No locks available)" in done.stderr and "PYCTR_LAB_VENV=DIR" in done.stderr
+
+
 def test_a_user_is_told_the_one_command_and_nothing_is_installed(clone: Path, stubs: Path) -> None:
     for name in ("apt-get", "sudo"):
         stub(stubs, name, f"touch {clone}/called")

@@ -17,7 +17,6 @@ that nobody has touched. Files are put in place whole, by rename: a reader sees 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import hashlib
 import json
 import os
@@ -31,6 +30,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pyctr_lab.course.places import locked, trouble
 from pyctr_lab.errors import BadInput, LabError
 
 OWN = ".pyctr-lab"
@@ -260,8 +260,7 @@ def opened(course: Path) -> Iterator[Manifest]:
     """Open the course's memory, alone: a second update waits. What was done is remembered also when the rest fails."""
     own = course / OWN
     own.mkdir(parents=True, exist_ok=True)
-    with (own / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(own / "lock"):
         manifest = Manifest.read(own / "delivered.json")
         try:
             yield manifest
@@ -280,7 +279,10 @@ def main() -> int:
     try:
         for line in tell(words.what, words.course, words.source, words.lesson):
             print(f"lab: {line}", file=sys.stderr)
-    except (LabError, OSError) as error:
+    except OSError as error:
+        print(f"lab: {trouble(error, words.course, '--course DIR names another place')}", file=sys.stderr)
+        return 1
+    except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
     return 0

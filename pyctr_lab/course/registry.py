@@ -15,10 +15,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import Unsupported
 from ..kernel import proc
 from .answers import Answer
 from .exercise import Ground
-from .places import live_dir
+from .places import live_dir, trouble
 from .scene import Scene, start_time
 from .store import write_atomically
 
@@ -70,14 +71,15 @@ def moved(old: Entry, pids: dict[str, int]) -> Entry:
 def keep(entries: dict[str, Entry]) -> None:
     """Writes this notebook's live ground."""
     own = live_dir() / _own_name()
-    if not entries:
-        own.unlink(missing_ok=True)
-        return
     try:
-        live_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not entries:
+            own.unlink(missing_ok=True)
+            return
+        own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_atomically(own, {name: asdict(each) for name, each in entries.items()})
     except OSError as why:  # a full disk, say: the notebook itself does without
-        print(f"{own} could not be written, so no terminal can check this: {why.strerror}", file=sys.stderr)
+        said = trouble(why, own)
+        print(f"{own.name} could not be written, so no terminal can check this: {said}", file=sys.stderr)
 
 
 def find(exercise: str) -> Entry | None:
@@ -88,13 +90,16 @@ def find(exercise: str) -> Entry | None:
 
 def _living() -> list[Path]:
     """The files of notebooks that run; those of the others are removed."""
-    living = []
-    for path in live_dir().glob("*.json") if live_dir().is_dir() else ():
-        pid, _, born = path.stem.partition("-")
-        if pid.isdigit() and start_time(int(pid)) == born:
-            living.append(path)
-        else:
-            path.unlink(missing_ok=True)
+    living, folder = [], live_dir()
+    try:
+        for path in folder.glob("*.json") if folder.is_dir() else ():
+            pid, _, born = path.stem.partition("-")
+            if pid.isdigit() and start_time(int(pid)) == born:
+                living.append(path)
+            else:
+                path.unlink(missing_ok=True)
+    except OSError as why:  # where root ran a notebook with this home, say
+        raise Unsupported(f"no live exercise can be found: {trouble(why, folder)}") from None
     return living
 
 

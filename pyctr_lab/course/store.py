@@ -6,14 +6,15 @@ read, or that a newer version of the course wrote, is kept aside and said in a l
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from .places import locked, trouble
 
 VERSION = 1
 
@@ -25,6 +26,7 @@ class Store:
 
     def __init__(self, path: Callable[[], Path]) -> None:
         self._path = path
+        self._said: set[str] = set()
 
     @property
     def path(self) -> Path:
@@ -32,9 +34,12 @@ class Store:
         return self._path()
 
     def read(self) -> Data:
-        """What is kept; empty if nothing is, or if it cannot be reached. A file that is no use is set aside."""
-        with suppress(OSError), self._locked():
-            return self._load()
+        """What is kept; empty if nothing is, or, with a line, if it cannot be read. A useless file is set aside."""
+        try:
+            with self._locked():
+                return self._load()
+        except OSError as why:
+            self._say(f"{self.path.name} cannot be read: {trouble(why, self.path)}")
         return {}
 
     def change(self, change: Callable[[Data], None]) -> Data:
@@ -46,13 +51,19 @@ class Store:
                 change(data)
                 write_atomically(self.path, {"version": VERSION, **data})
         except OSError as why:  # a full disk, say: what was asked of the kernel is to be heard all the same
-            print(f"{self.path.name} could not be written, and this is not kept: {why.strerror}", file=sys.stderr)
+            self._say(f"{self.path.name} could not be written, and this is not kept: {trouble(why, self.path)}")
         return data
 
     def aside(self, mark: str = "old") -> Path | None:
         """Keeps a copy of the file beside it; None if there is no file."""
         with self._locked():
             return self._copy_aside(mark)
+
+    def _say(self, line: str) -> None:
+        """Once: a lesson reads what is kept many times."""
+        if line not in self._said:
+            self._said.add(line)
+            print(line, file=sys.stderr)
 
     def _load(self) -> Data:
         try:
@@ -83,8 +94,7 @@ class Store:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(self.path.with_name(f".{self.path.name}.lock"), "w", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.path.with_name(f".{self.path.name}.lock")):
             yield
 
 

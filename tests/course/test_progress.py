@@ -88,8 +88,8 @@ def test_a_full_disk_leaves_the_old_file_and_is_said(
     monkeypatch.setattr("os.fsync", lambda fd: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     progress.hinted("3.1", 2)
     assert progress.record("3.1")["hints"] == 1
-    said = "progress.json could not be written, and this is not kept: No space left on device\n"
-    assert capsys.readouterr().err == said
+    said = f"progress.json could not be written, and this is not kept: {progress.STORE.path}: No space left on device"
+    assert capsys.readouterr().err == f"{said}; XDG_STATE_HOME=DIR names another place\n"
     assert not list(progress.STORE.path.parent.glob(".progress.json.[0-9]*")), "nothing half-written stays"
 
 
