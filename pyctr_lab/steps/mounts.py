@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from errno import EEXIST, EINVAL, ENOENT
+from pathlib import PurePath
 from posixpath import normpath
 
 from ..errors import BadInput
@@ -42,6 +43,8 @@ from ..kernel.constants import (
     O_CREAT,
     O_WRONLY,
 )
+from ..kernel.numbers import is_there
+from ..kernel.proc import mountinfo
 from ..kernel.spelling import Ref
 from .step import Step
 
@@ -129,7 +132,7 @@ class Bind(MountStep):
 
     def calls(self) -> list[Call]:
         made = [mkdirat(self.target).accepting(EEXIST), mount(self.source, self.target, None, MS_BIND | MS_REC)]
-        return [*made, mount_setattr(self.target, AT_RECURSIVE, READ_ONLY)] if self.readonly else made
+        return [*made, *protected(self.source, self.target)] if self.readonly else made
 
     def describe(self) -> str:
         return f"Show {self.source} at {self.target}" + (", for reading only." if self.readonly else ".")
@@ -348,6 +351,23 @@ class Chroot(Step):
         return f"chroot to {self.new}"
 
 
+def protected(source: str, target: str, *, recursive: bool = True) -> list[Call]:
+    """Let nothing be written below a bind of `source`, and no setuid program or device count there.
+
+    Without mount_setattr (Linux 5.12) each mount is remounted, with the noexec that it has and that may not be cleared.
+    What a container has mounted there by itself is not known here, and stays writable.
+    """
+    if is_there("mount_setattr"):
+        return [mount_setattr(target, AT_RECURSIVE if recursive else 0, READ_ONLY)]
+    mounts = {mounted.target: MS_NOEXEC if "noexec" in mounted.options else 0 for mounted in mountinfo("self")}
+    above = (mounts[folder] for folder in (source, *map(str, PurePath(source).parents)) if folder in mounts)
+    start = source.rstrip("/")
+    inside = [place for place in mounts if place.startswith(f"{start}/")] if recursive else []
+    below = {target + place[len(start) :]: mounts[place] for place in inside}
+    flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV
+    return [mount(None, place, None, flags | noexec) for place, noexec in {target: next(above, 0), **below}.items()]
+
+
 def new_file(place: str, content: str = "") -> list[Call]:
     """Makes a small file."""
     fd = Ref("fd")
@@ -364,7 +384,7 @@ def shown(place: str, source: str, *, folder: bool) -> list[Call]:
     """Bind for reading only what this host may not have: then an empty one is shown, which is no mount (EINVAL)."""
     made = [mkdirat(place)] if folder else new_file(place)
     bound = mount(source, place, None, MS_BIND).accepting(ENOENT)
-    return [*made, bound, mount_setattr(place, 0, READ_ONLY).accepting(EINVAL)]
+    return [*made, bound, *(call.accepting(EINVAL) for call in protected(source, place, recursive=False))]
 
 
 __all__ = [
