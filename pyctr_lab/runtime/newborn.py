@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from errno import E2BIG, EINVAL, ENOEXEC, ENOSYS
+from errno import E2BIG, EINVAL, ENOEXEC, ENOSYS, EPERM
 from functools import cached_property, lru_cache
 from itertools import count
 from typing import Any
@@ -113,7 +113,7 @@ class Newborn:
     def _is_born(self, pidfds: list[int]) -> None:
         born = next((answer for answer in self.made if answer.name == "spawn"), None)
         if born is not None and born.failed:
-            old = born.errno in (ENOSYS, EINVAL, E2BIG)
+            old = born.errno in (ENOSYS, EPERM, EINVAL, E2BIG)  # EPERM: a policy refuses it
             raise Refused(f"clone3: {os.strerror(born.errno)}", here=old)
         if born is not None:
             try:

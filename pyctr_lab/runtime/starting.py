@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from errno import ENOSYS
+from errno import ENOSYS, EPERM
 from typing import TYPE_CHECKING
 
 from ..kernel.calls import Answer, execve, fork
@@ -95,9 +95,14 @@ def by_loop(lab: Lab, child: Newborn, command: Sequence[str], streams: Streams, 
 
 
 def birth_of(lab: Lab, recipe: Recipe, group: ControlGroup | None) -> Birth:
-    """The list of a start, as the launcher can carry it out. Without clone3 (in Docker, say) it is born plainly."""
-    birth = recipe.birth if lab.clone3 else Birth(fork(), recipe.calls())
-    birth = birth.into(group) if group is not None else birth
+    """The list of a start, as the launcher can carry it out.
+
+    Without clone3 (in Docker, say) it is a plain fork, and the launcher moves the process to its group.
+    """
+    if not lab.clone3:
+        making, entering = (group.making(), group.entering()) if group is not None else ([], [])
+        return Birth(fork(), [*(call.from_outside() for call in entering), *recipe.calls()], tuple(making))
+    birth = recipe.birth.into(group) if group is not None else recipe.birth
     return replace(birth, fork=seen_from_outside(birth.fork, lab))
 
 
@@ -105,7 +110,7 @@ def born(lab: Lab, recipe: Recipe, group: ControlGroup | None) -> tuple[Birth, C
     """A Python child, with what is still to be done, and what was."""
     birth = birth_of(lab, recipe, group)
     answers, carrier = lab.launcher.fork([birth.fork])
-    if answers[-1].errno == ENOSYS and lab.clone3:
+    if answers[-1].errno in (ENOSYS, EPERM) and lab.clone3:
         lab.clone3 = False
         return born(lab, recipe, group)
     if answers[-1].failed:
