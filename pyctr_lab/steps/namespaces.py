@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from errno import ENOENT
 
@@ -159,6 +160,22 @@ class IdMaps(Step):
             return f"echo deny > /proc/$pid/setgroups && {own[0]} > /proc/$pid/uid_map && {own[1]} > /proc/$pid/gid_map"
         lines = self.text.replace("\n", "\\n")
         return " && ".join(f"printf '{lines}' > /proc/$pid/{name}" for name in ("uid_map", "gid_map"))
+
+    def shell_of_user(self) -> str:
+        """What a user without privilege does instead: setuid programs write ids of the first range in /etc/subuid."""
+        first = """first=$(grep -m 1 "^$(id -un):" /etc/sub{0}id | cut -d : -f 2)"""
+        return " && ".join(
+            f"{first.format(letter)} && new{letter}idmap $pid {' '.join(self._delegated(letter))}" for letter in "ug"
+        )
+
+    def _delegated(self, letter: str) -> Iterator[str]:
+        """The ranges as words; the first id outside is the user's own."""
+        for inside, outside, count in self.ranges:
+            if outside == 0:
+                yield f"{inside} $(id -{letter}) 1"
+                inside, outside, count = inside + 1, 1, count - 1
+            if count:
+                yield f"{inside} $((first + {outside - 1})) {count}"
 
     @property
     def title(self) -> str:

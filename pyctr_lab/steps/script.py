@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .limits import Environment, Exec
+from .namespaces import IdMaps
 from .step import Step
 
 HEAD = """#!/bin/sh
@@ -22,6 +23,10 @@ stage=${CONTAINER_STAGE:-0}
 """
 
 
+REFUSED = (
+    "these id maps are refused: root may write them, or a user with as many ids in /etc/subuid and /etc/subgid;"
+    " ./lab recipe --shell --ids 1 needs none"
+)
 AWAIT_MAPS = 'until [ -n "$(cat /proc/self/gid_map)" ]; do sleep 0.01; done  # the last thing written from outside'
 
 
@@ -50,18 +55,36 @@ def cut(steps: Sequence[Step]) -> list[Stage]:
     for step in steps:
         now = stages[-1]
         if step.shell_form == "outside":
-            now.outside.append(step.shell())
+            now.outside += written(step)
         elif step.shell_form == "wrapper" and not now.outside:
             now.wrappers.append(step.shell())
         elif step.shell_form == "command" and not now.wrappers:
-            now.commands.append(step.shell())
+            now.commands.append(command(step))
         else:
             fresh = Stage([AWAIT_MAPS] if now.outside else [])
-            (fresh.wrappers if step.shell_form == "wrapper" else fresh.commands).append(step.shell())
+            if step.shell_form == "wrapper":
+                fresh.wrappers.append(step.shell())
+            else:
+                fresh.commands.append(command(step))
             stages.append(fresh)
     if stages[-1].outside:
         stages.append(Stage([AWAIT_MAPS]))
     return stages
+
+
+def command(step: Step) -> str:
+    """A step's commands. The failure of a command before the last && does not end a script, for all its set -e."""
+    text = step.shell()
+    return f"{text} || exit" if "&&" in text else text
+
+
+def written(step: Step) -> list[str]:
+    """What is written from outside, or the end of the script."""
+    refused = f"2>/dev/null || {{ echo {shlex.quote(REFUSED)} >&2; exit 1; }}"
+    if not isinstance(step, IdMaps) or step.setgroups == "deny":
+        return [f"{{ {step.shell()}; }} {refused}"]
+    ways = (f"    {step.shell()}", "else", f"    {step.shell_of_user()}")
+    return ['if [ "$(id -u)" = 0 ]; then', *ways, f"fi {refused}"]
 
 
 def block(number: int, stage: Stage) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ranges import as_user_with, needs_range
 
 from pyctr_lab import Lab
 from pyctr_lab.kernel import proc
@@ -102,7 +103,7 @@ def readable() -> Iterator[Path]:
                 shutil.copytree(Path(found.origin).parent, folder / module)
             else:
                 shutil.copy(found.origin, folder)
-        for file in ("conftest.py", "traces.py"):
+        for file in ("conftest.py", "ranges.py", "traces.py"):
             shutil.copy(HERE / file, folder)
         marks = ("alone", "complete", "machine", "repeat", "timeout")
         (folder / "pytest.ini").write_text("\n    ".join(["[pytest]\nmarkers =", *(f"{mark}: x" for mark in marks)]))
@@ -183,22 +184,13 @@ with Lab() as lab:
     print(lab.ids, lab.run(["sh", "-c", "hostname; id -u; chown 1000:1000 /tmp; stat -c %u:%g /tmp"]).stdout)
     print([(one.inside, one.outside, one.count) for one in lab.host.view().uid_map])
 """
-IN_PRIVATE_ETC = 'for name in passwd group subuid subgid; do mount --bind "$0/$name" "/etc/$name"; done; exec "$@"'
-needs_range = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("newuidmap") or not os.path.exists("/etc/subuid"),
-    reason="only root can become another user, and uidmap maps its ids",
-)
 
 
-def ranger(folder: Path, etc: Path, *before: str, uid: int, gid: int, ranges: str, **more: str) -> list[str]:
-    """Words of what a user with subordinate ids finds in a lab; only the test's mount namespace has the user."""
-    lines = {"passwd": f"jane.doe:x:{uid}:{gid}::/:/bin/sh", "group": f"jane.doe:x:{gid}:", "subuid": ranges,
-             "subgid": ranges}  # fmt: skip
-    for name, added in lines.items():
-        (etc / name).write_text(Path("/etc", name).read_text().rstrip("\n") + f"\n{added}\n")
-        (etc / name).chmod(0o644)
-    become = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *before, "/usr/bin/python3", "-c"]
-    argv = ["unshare", "--mount", "sh", "-c", IN_PRIVATE_ETC, str(etc), *become, WITH_RANGE]
+def ranger(
+    folder: Path, etc: Path, *before: str, ranges: str, uid: int = 61236, gid: int = 61236, **more: str
+) -> list[str]:
+    """Words of what a user with subordinate ids finds in a lab."""
+    argv = [*as_user_with(ranges, etc, *before, uid=uid, gid=gid), "/usr/bin/python3", "-c", WITH_RANGE]
     env = {**os.environ, "PYTHONPATH": str(folder), **more}
     done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=folder, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -226,7 +218,7 @@ def test_a_user_with_subordinate_ids(
 
 @needs_range
 def test_without_setuid_programs_a_user_has_one_id(readable: Path, tmp_path: Path) -> None:
-    found = ranger(readable, tmp_path, "--no-new-privs", uid=61236, gid=61236, ranges="jane.doe:321000000:65536")
+    found = ranger(readable, tmp_path, "--no-new-privs", ranges="jane.doe:321000000:65536")
     assert found[0] == "1" and found[2] == "[(0, 61236, 1)]"
 
 
@@ -238,6 +230,6 @@ def test_a_program_that_maps_no_range_leaves_one_id(broken: str, readable: Path,
     program.write_text("#!/bin/sh\nexit 1\n")
     program.chmod(0o755)
     path = f"{program.parent}:{os.environ['PATH']}"
-    found = ranger(readable, tmp_path, uid=61236, gid=61236, ranges="jane.doe:321000000:65536", PATH=path)
+    found = ranger(readable, tmp_path, ranges="jane.doe:321000000:65536", PATH=path)
     program.unlink()
     assert found[0] == "1" and found[2] == "[(0, 61236, 1)]"

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ranges import as_user_with, needs_range
 
-from pyctr_lab import Lab, steps
+from pyctr_lab import Lab, kernel, steps
 from pyctr_lab.kernel import KINDS, proc
 from pyctr_lab.runtime.container import Container
 from pyctr_lab.steps import Recipe, Step
@@ -193,6 +194,44 @@ def test_a_whole_recipe_as_a_script_of_an_ordinary_user(lab: Lab, readable: Path
     ours_seen = without_outside_ids(read(ours.stdout, proc.namespaces(lab.host.host_pid)))
     theirs_seen = without_outside_ids(read(theirs.stdout, proc.namespaces("self")))
     assert ours_seen == theirs_seen
+
+
+@needs_range
+@pytest.mark.parametrize(
+    ("ranges", "status", "said"),
+    [
+        ("jane.doe:321000000:65536", 0, "0 61236 1 1 321000000 65535 " * 2),
+        ("jane.doe:321000000:100", 1, ""),
+        ("john.doe:321000000:65536", 1, ""),
+    ],
+)
+def test_a_user_with_a_range_of_ids_maps_them_or_is_told(
+    ranges: str, status: int, said: str, readable: Path, tmp_path: Path
+) -> None:
+    file = readable / "container.sh"
+    file.write_text(steps.default(ids=65536).shell(["cat", "/proc/self/uid_map", "/proc/self/gid_map"]))
+    argv = [*as_user_with(ranges, tmp_path), "timeout", "20", "sh", str(file)]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd="/", stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout.split()) == (status, said.split()), done.stderr
+    assert ("these id maps are refused" in done.stderr, done.stderr.count("\n")) == (status == 1, status)
+
+
+def test_a_command_that_fails_in_the_midst_of_a_step_ends_the_script(lab: Lab, readable: Path) -> None:
+    """`a && b` alone is no failure for set -e."""
+
+    class Broken(Step):
+        """Fail, and go on."""
+
+        def calls(self) -> list[kernel.Call]:
+            return []
+
+        def shell(self) -> str:
+            return "false && true"
+
+    file = readable / "container.sh"
+    file.write_text(Recipe([*lab.recipe()[:2], Broken()]).shell(["echo", "reached"]))
+    done = lab.host.run(["sh", str(file)], timeout=20)
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 @pytest.mark.parametrize("status", [0, 7, 143])
