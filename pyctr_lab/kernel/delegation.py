@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from shutil import which
 
 from .cgroup import V1_CONTROLLER, Tree, read, style, trees
 
@@ -35,7 +36,7 @@ class Delegation:
     places: tuple[Place, ...]
     cpuset: Place | None = None  # on version 1: a group is in that tree only when it is asked for
     offered: frozenset[str] = field(default=frozenset())  # what the kernel would have, if we might
-    mounts: tuple[str, ...] = ()  # of version 1: where one would be given a folder
+    mounts: tuple[str, ...] = ()  # where one would be given a folder: all of version 1's, or version 2's alone
 
     @property
     def controllers(self) -> frozenset[str]:
@@ -69,12 +70,37 @@ class Delegation:
     @property
     def grant(self) -> str:
         """The command that gives us what is missing, for whoever may."""
-        if self.style == "v2":
+        if self.style == "v2" and has_user_manager():
             return GRANT_V2
+        return as_root(self._granting(), os.getuid(), sudo=bool(which("sudo")))
+
+    def _granting(self) -> str:
+        """What root does where no systemd runs for the user. `$$` is the shell in which the course is started then."""
+        uid = os.getuid()
         if self.style == "none":
-            return "sudo mount -t cgroup2 none /sys/fs/cgroup"
-        folders = " ".join(f"{mount}/{os.getuid()}" for mount in self.mounts)
-        return f"sudo mkdir -p {folders}; sudo chown -R {os.getuid()} {folders}"
+            return "mount -t cgroup2 none /sys/fs/cgroup"
+        folders = " ".join(f"{mount}/{uid}" for mount in self.mounts)
+        given = f"mkdir -p {folders} && chown -R {uid} {folders}"
+        if self.style != "v2":
+            return given
+        (mount,) = self.mounts
+        passed_on = " ".join(f"+{name}" for name in sorted(self.offered & set(LIMITED)))
+        return f"echo {passed_on} >{mount}/cgroup.subtree_control && {given} && echo $$ >{folders}/cgroup.procs"
+
+
+def as_root(command: str, uid: int, *, sudo: bool) -> str:
+    """A command that only root may give, as a user gives it where there is sudo, and where there is none."""
+    if uid == 0:
+        return command
+    if not sudo:
+        return f'su -c "{command}"'
+    return f'sudo sh -c "{command}"' if "&&" in command else f"sudo {command}"
+
+
+def has_user_manager() -> bool:
+    """Whether systemd runs for this user, and makes scopes on demand."""
+    folder = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    return bool(which("systemd-run")) and os.path.exists(f"{folder}/systemd/private")
 
 
 @lru_cache(maxsize=1)
@@ -90,8 +116,9 @@ def look(found: Sequence[Tree]) -> Delegation:
     plain = [place for place in places if place.tree.version == 2 or set(place.controllers) & wanted]
     cpuset = next((place for place in places if place.tree.version == 1 and _has_processors(place)), None)
     offered = {name for tree in found for name in tree.controllers} | ({"io"} if _has_blkio(found) else set())
-    granted = {*ACCOUNTED, "cpuset"}
-    mounts = tuple(tree.mount for tree in found if tree.version == 1 and granted & set(tree.controllers))
+    granted = {*ACCOUNTED, *LIMITED}
+    version = 2 if style(found) == "v2" else 1
+    mounts = tuple(tree.mount for tree in found if tree.version == version and granted & set(tree.controllers))
     return Delegation(style(found), tuple(plain), cpuset if cpuset not in plain else None, frozenset(offered), mounts)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from pyctr_lab.kernel import cgroup
 from pyctr_lab.kernel.cgroup import Tree
-from pyctr_lab.kernel.delegation import GRANT_V2, LIMITED, Delegation, delegation, look
+from pyctr_lab.kernel.delegation import GRANT_V2, LIMITED, Delegation, as_root, delegation, look
 
 pytestmark = pytest.mark.machine
 
@@ -36,7 +36,6 @@ def test_version_2_has_one_place_for_all(tmp_path: Path) -> None:
     found = look([tree(tmp_path / "cg", 2, "cpuset cpu io memory pids")])
     assert (found.style, found.missing, found.cpuset) == ("v2", (), None)
     assert {found.place(name) for name in LIMITED} == set(found.places)
-    assert found.grant == GRANT_V2
 
 
 def test_what_a_group_was_not_given_is_missing(tmp_path: Path) -> None:
@@ -68,10 +67,36 @@ def test_both_side_by_side(tmp_path: Path) -> None:
     assert [place.tree.version for place in found.places] == [2, 1], "the tree of version 2 stops and kills"
 
 
+def test_version_2_is_granted_by_systemd_where_it_runs_for_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = look([tree(tmp_path / "cg", 2, "cpu memory rdma")])
+    assert found.mounts == (f"{tmp_path}/cg",)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("pyctr_lab.kernel.delegation.which", lambda name: name)
+    monkeypatch.setattr("os.getuid", lambda: 1000)
+    folder = f"{tmp_path}/cg/1000"
+    assert found.grant == (
+        f'sudo sh -c "echo +cpu +memory >{tmp_path}/cg/cgroup.subtree_control && mkdir -p {folder}'
+        f' && chown -R 1000 {folder} && echo $$ >{folder}/cgroup.procs"'
+    )
+    (tmp_path / "systemd").mkdir()
+    (tmp_path / "systemd/private").touch()
+    assert found.grant == GRANT_V2
+
+
+@pytest.mark.parametrize(
+    ("uid", "sudo", "command"),
+    [(0, True, "mount x"), (1, True, "sudo mount x"), (1, False, 'su -c "mount x"')],
+)
+def test_who_is_not_root_is_told_how_to_ask_root(uid: int, sudo: bool, command: str) -> None:
+    assert as_root("mount x", uid, sudo=sudo) == command
+
+
 def test_a_machine_without_any() -> None:
     found = look([])
     assert (found.style, found.places, found.missing) == ("none", (), LIMITED)
-    assert found.grant == "sudo mount -t cgroup2 none /sys/fs/cgroup"
+    assert "mount -t cgroup2 none /sys/fs/cgroup" in found.grant
     assert all(found.why(name) == f"this kernel offers no {name} controller" for name in LIMITED)
 
 
