@@ -6,49 +6,20 @@ A `Machine` is a root folder to read from and ways to ask; a test hands in one m
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from ..errors import LabError
 from ..kernel.cgroup import trees
-from ..kernel.delegation import LIMITED, Delegation, look
-from ..runtime import Lab
+from ..kernel.delegation import LIMITED, Delegation, as_root, look
 from ..runtime.world import free_range, ranges
+from .places import user_name
+from .trials import NEWER, WORLD, Start, enter_groups, lacking, map_ids, open_files, run, start
 
 ALL_LESSONS = ("00", "01", "02", "03", "04", "09")
-
-#: What an unprivileged process tries, to see whether it may have a world of its own. Says the call that failed.
-_TRIAL = """
-import ctypes, os, sys
-libc = ctypes.CDLL(None, use_errno=True)
-def call(name, *args):
-    if getattr(libc, name)(*args):
-        print(name, args[0], ctypes.get_errno()); sys.exit(1)
-uid, gid = os.getuid(), os.getgid()
-call("unshare", 0x10000000)
-for file, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
-    try:
-        with open(f"/proc/self/{file}", "w") as it:
-            it.write(text)
-    except OSError as why:
-        print("write", file, why.errno); sys.exit(1)
-for flag in (0x04000000, 0x00020000, 0x08000000, 0x40000000, 0x02000000, 0x20000000):
-    call("unshare", flag)
-call("sethostname", b"trial", 5)
-pid = os.fork()
-if pid == 0:
-    libc.mount(b"none", b"/", None, 0x44000, None)
-    if libc.mount(b"proc", b"/proc", b"proc", 0xe, None):
-        print("mount", "proc", ctypes.get_errno(), flush=True); os._exit(1)
-    os._exit(0)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-"""
 
 
 @dataclass(frozen=True)
@@ -72,17 +43,6 @@ def fine(name: str, why: str) -> list[Finding]:
     return [Finding(name, "fine", why)]
 
 
-def run(argv: Sequence[str]) -> tuple[int, str]:
-    """Runs a command; its status and what it said. 127 where there is no such command, 124 if it takes too long."""
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
-    except OSError as why:
-        return 127, str(why)
-    except subprocess.TimeoutExpired:
-        return 124, "no answer within 10 s"
-    return done.returncode, done.stdout + done.stderr
-
-
 @dataclass(frozen=True)
 class Machine:
     """What is examined: files below `root`, commands by `ask`, programs by `which`."""
@@ -91,13 +51,17 @@ class Machine:
     ask: Callable[[Sequence[str]], tuple[int, str]] = run
     which: Callable[[str], str | None] = shutil.which
     uid: int = field(default_factory=os.getuid)
-    user: str = field(default_factory=lambda: user_name())
+    user: str = field(default_factory=lambda: user_name(os.getuid()))  # the number where it has no passwd entry
     system: str = sys.platform
     python: str = sys.executable
     readable: Callable[[str], bool] | None = None
     delegation: Callable[[], Delegation] = lambda: look(trees())
     free_bytes: Callable[[], int] = lambda: shutil.disk_usage(Path.home()).free
-    slow: Callable[[], str] = lambda: slow_starts()
+    started: Callable[[], Start] = start
+    mapped: Callable[[], tuple[int, str]] = map_ids
+    entered: Callable[[Delegation], str] = enter_groups
+    lacking: Callable[[], tuple[str, ...]] = lacking
+    open_files: Callable[[], tuple[int, int]] = open_files
 
     def read(self, path: str) -> str:
         """The text of a file; empty where it cannot be read."""
@@ -123,20 +87,17 @@ class Machine:
 
     def sudo(self, command: str) -> str:
         """A command that only root may give, as this user would give it."""
-        return command if self.uid == 0 else f"sudo {command}"
+        return as_root(command, self.uid, sudo=bool(self.which("sudo")))
 
-
-def user_name() -> str:
-    """The user's name, or the number where it has none. $USER may be missing, or somebody else's."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
+    @cached_property
+    def start(self) -> Start:
+        """A container that was started, once for all diagnoses."""
+        return self.started()
 
 
 # --- the kernel
 def linux(machine: Machine) -> list[Finding]:
-    """Linux, and new enough: time namespaces came with 5.6, the last of the eight kinds."""
+    """Linux, and new enough: Debian 11 has 5.10."""
     if machine.system != "linux":
         cure = "run the course in a Linux virtual machine"
         return [
@@ -144,12 +105,29 @@ def linux(machine: Machine) -> list[Finding]:
         ]
     release = machine.read("/proc/sys/kernel/osrelease").strip()
     version = tuple(int(word) for word in release.split("-")[0].split(".")[:2] if word.isdigit())
-    if version and version < (5, 6):
-        why = f"{release} has no time namespaces (5.6)"
-        return [
-            Finding("Linux", "limited", why, ("03",), machine.sudo("apt-get install --only-upgrade linux-image-amd64"))
-        ]
+    if version and version < (5, 8):
+        why = f"{release} is older than 5.8: no time namespace (5.6), no way into several namespaces at once (5.8)"
+        cure = machine.sudo("apt-get install --only-upgrade linux-image-amd64")
+        return [Finding("Linux", "limited", why, ("03",), cure)]
     return fine("Linux", release or "release unknown")
+
+
+WITHOUT = {
+    "clone3": "containers are made by fork and unshare",
+    "mount_setattr": "read-only folders are remounted mount by mount, and what a container itself mounts below stays "
+    "writable",
+}
+
+
+def newer_calls(machine: Machine) -> list[Finding]:
+    """Calls that an older kernel does not have, and that a policy may refuse."""
+    if machine.system != "linux":
+        return []
+    gone = machine.lacking()
+    if not gone:
+        return fine("newer calls", f"tried: {', '.join(f'{name} (Linux {since})' for name, since in NEWER.items())}")
+    ways = "; ".join(f"no {name} (Linux {NEWER[name]}): {WITHOUT[name]}" for name in gone)
+    return [Finding("newer calls", "limited", f"tried, and refused by the kernel or a policy: {ways}")]
 
 
 def wsl(machine: Machine) -> list[Finding]:
@@ -168,7 +146,7 @@ def user_namespaces(machine: Machine) -> list[Finding]:
     name = "user namespaces"
     if machine.system != "linux":
         return []
-    status, said = machine.ask([machine.python, "-I", "-S", "-c", _TRIAL])
+    status, said = machine.ask([machine.python, "-I", "-S", "-c", WORLD])
     if status == 0:
         return fine(name, "tried: all kinds can be made, /proc can be mounted")
     return [next(iter(culprits(machine, said)), unknown(said))]
@@ -203,14 +181,14 @@ def unknown(said: str) -> Finding:
 
 def apparmor_cure(machine: Machine) -> str:
     """A profile for the course's own interpreter alone: nothing else on the machine is loosened."""
-    load = machine.sudo("apparmor_parser -r /etc/apparmor.d/pyctr-lab")
-    return machine.sudo(f"""tee /etc/apparmor.d/pyctr-lab <<'END' && {load}
+    return machine.sudo(f"""tee /etc/apparmor.d/pyctr-lab <<'END' && apparmor_parser -r /etc/apparmor.d/pyctr-lab
 abi <abi/4.0>,
 include <tunables/global>
 profile pyctr-lab {os.path.realpath(machine.python)} flags=(unconfined) {{
   userns,
 }}
-END""")
+END
+""")
 
 
 def in_container(machine: Machine) -> bool:
@@ -229,7 +207,7 @@ def masked_proc(machine: Machine) -> list[Finding]:
     if not masked:
         return fine("/proc", f"{inside}nothing is mounted over it")
     places = f"{len(masked)} place{'s' * (len(masked) != 1)} of it covered ({', '.join(masked[:2])})"
-    if machine.uid and machine.ask([machine.python, "-I", "-S", "-c", _TRIAL])[0] == 0:  # an NFS server's, say
+    if machine.uid and machine.ask([machine.python, "-I", "-S", "-c", WORLD])[0] == 0:  # an NFS server's, say
         return fine("/proc", f"{inside}{places}; a fresh one can be mounted all the same")
     why = f"{inside}{places}, so that no fresh one can be mounted"
     if machine.uid == 0:
@@ -238,23 +216,43 @@ def masked_proc(machine: Machine) -> list[Finding]:
 
 
 # --- ids and cgroups
+ONE_ID = "one id alone works; files of several owners do not"
+
+
 def subordinate_ids(machine: Machine) -> list[Finding]:
-    """More than one id for a user's containers: a range in /etc/subuid, and the setuid programs that map it."""
+    """More than one id for a user's containers: ranges in /etc/subuid, and the setuid programs that map them."""
+    name = "user ids"
+    if machine.system != "linux":
+        return []
     if machine.uid == 0:
-        return fine("user ids", "root gives the lab a range of its own")
-    name, needs = "user ids", "one id alone works; files of several owners do not"
+        ids = machine.start.ids
+        root = f"tried: root gives a container {ids} ids of a range of its own"
+        return fine(name, root) if ids > 1 else [Finding(name, "limited", f"root has no range to give: {ONE_ID}")]
+    ids, refused = machine.mapped()
+    if ids > 1:
+        return fine(name, f"tried: newuidmap and newgidmap map a container's {ids} ids")
+    return [Finding(name, "limited", f"{why}: {ONE_ID}", (), cure) for why, cure in [unmapped(machine, refused)]]
+
+
+def unmapped(machine: Machine, refused: str) -> tuple[str, str]:
+    """Why a user has no more than one id, and what mends it."""
     files = [machine.root / f"etc/{file}" for file in ("subuid", "subgid")]
     owners = [{owner for owner, _, _ in ranges(file)} for file in files]
+    if machine.user == str(machine.uid):
+        return "a user without a passwd entry has no subordinate range", ""
     if not all({machine.user, str(machine.uid)} & own for own in owners):
         first = free_range(*files, first=100000)
         span = f"{first}-{first + 65535}"
         command = f"usermod --add-subuids {span} --add-subgids {span} {machine.user}"
-        return [Finding(name, "limited", f"no subordinate range: {needs}", (), machine.sudo(command))]
-    if not machine.which("newuidmap"):
-        return [Finding(name, "limited", f"no newuidmap: {needs}", (), machine.install("uidmap"))]
-    return fine(name, "a subordinate range, and newuidmap to map it")
+        return "no subordinate range", machine.sudo(command)
+    if not (machine.which("newuidmap") and machine.which("newgidmap")):
+        return "no newuidmap", machine.install("uidmap")
+    if "NoNewPrivs:\t1" in machine.read("/proc/self/status"):
+        return "this shell has no_new_privs, so newuidmap gets no privilege", ""
+    return f"tried, and refused ({' '.join(refused.split())[:120]})", ""
 
 
+FILES = 1024
 VERSIONS = {"v2": "version 2", "v1": "version 1", "hybrid": "versions 1 and 2, side by side"}
 
 
@@ -266,7 +264,11 @@ def cgroups(machine: Machine) -> list[Finding]:
     if found.style == "none":
         return [Finding("cgroups", "limited", "none is mounted: nothing can be limited", (), found.grant)]
     able = [name for name in LIMITED if name in found.controllers]
-    said = f"{VERSIONS[found.style]}; can be limited: {', '.join(able) or 'nothing'}"
+    if why := machine.entered(found) if able else "":
+        said = f"{VERSIONS[found.style]}; tried, and no process enters a group of ours: {why}"
+        return [Finding("cgroups", "limited", f"{said}; lesson 04 leaves out what it needs them for")]
+    tried = "tried: " if able else ""
+    said = f"{VERSIONS[found.style]}; {tried}can be limited: {', '.join(able) or 'nothing'}"
     if not found.missing:
         return fine("cgroups", said)
     ungiven = [name for name in found.missing if name in found.offered]
@@ -305,9 +307,7 @@ def programs(machine: Machine) -> list[Finding]:
     packages = " ".join(sorted({PROGRAMS[name][0] for name in gone}))
     blocks = tuple(sorted({lesson for name in gone for lesson in PROGRAMS[name][1]}))
     state = "missing" if blocks else "limited"
-    return [
-        Finding("programs", state, f"not there: {', '.join(gone)}", blocks, machine.install(packages))
-    ]
+    return [Finding("programs", state, f"not there: {', '.join(gone)}", blocks, machine.install(packages))]
 
 
 def interpreter(machine: Machine) -> list[Finding]:
@@ -328,19 +328,25 @@ def _open_to_all(machine: Machine, folder: Path) -> bool:
 
 
 def starts(machine: Machine) -> list[Finding]:
-    """Whether containers are started by a loop of machine code, or more slowly by a Python child: found by trying."""
-    why = machine.slow() if machine.system == "linux" else ""
-    if why:
-        return [Finding("starts", "limited", f"twice as slow as they could be, but otherwise the same: {why}")]
-    return fine("starts", "as quick as they can be")
+    """Whether a container starts, by a loop of machine code or more slowly by a Python child: found by trying."""
+    if machine.system != "linux":
+        return []
+    if machine.start.refused:
+        return [Finding("starts", "missing", f"tried, and no container starts: {machine.start.refused}", ALL_LESSONS)]
+    if machine.start.slow:
+        why = f"tried: twice as slow as they could be, but otherwise the same: {machine.start.slow}"
+        return [Finding("starts", "limited", why)]
+    return fine("starts", "tried: as quick as they can be")
 
 
-def slow_starts() -> str:
-    """Why a lab's starts are slow here; nothing if they are not, or if there can be no lab at all."""
-    with suppress(LabError, OSError), Lab() as lab:
-        lab.run(["/bin/true"])
-        return lab.slow or ""
-    return ""
+def open_file_limit(machine: Machine) -> list[Finding]:
+    """Descriptors: each running program of a lab takes a few, and Jupyter about a hundred."""
+    soft, hard = machine.open_files()
+    if soft >= FILES:
+        return fine("open files", f"up to {soft} in each process")
+    why = f"up to {soft} in each process: {FILES} are enough for any lesson"
+    cure = f"ulimit -n {FILES}" if hard >= FILES else machine.sudo(f"prlimit --pid $$ --nofile={FILES}")
+    return [Finding("open files", "limited", why, (), f"{cure}   # in the shell in which you start ./lab then")]
 
 
 def kvm(machine: Machine) -> list[Finding]:
@@ -351,7 +357,9 @@ def kvm(machine: Machine) -> list[Finding]:
     if machine.uid == 0 and device.stat().st_mode & 0o006 != 0o006:
         return [Finding("/dev/kvm", "limited", "a lab of root's is not root outside: lesson 02 emulates, more slowly")]
     if not os.access(device, os.R_OK | os.W_OK):
-        cure = f"sudo usermod --append --groups kvm {machine.user}  # and log in again"
+        named = machine.user != str(machine.uid)  # without a passwd entry no group has it as a member
+        command = machine.sudo(f"usermod --append --groups kvm {machine.user}")
+        cure = f"{command}   # and log in again" if named else ""
         return [Finding("/dev/kvm", "limited", "not yours to use: lesson 02 emulates, many times slower", cure=cure)]
     return fine("/dev/kvm", "there; lesson 02 finds out whether a guest really starts")
 
@@ -382,6 +390,6 @@ def disk(machine: Machine) -> list[Finding]:
 
 
 DIAGNOSES: tuple[Callable[[Machine], list[Finding]], ...] = (
-    linux, wsl, user_namespaces, masked_proc, subordinate_ids, cgroups, starts, programs, interpreter, kvm, memory,
-    disk,
+    linux, wsl, newer_calls, user_namespaces, masked_proc, subordinate_ids, cgroups, starts, open_file_limit, programs,
+    interpreter, kvm, memory, disk,
 )  # fmt: skip

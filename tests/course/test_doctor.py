@@ -12,9 +12,10 @@ import pytest
 
 from pyctr_lab.course import cli_doctor, diagnoses, doctor
 from pyctr_lab.course.diagnoses import PROGRAMS, Finding, Machine
+from pyctr_lab.course.trials import Start
+from pyctr_lab.kernel import delegation
 from pyctr_lab.kernel.cgroup import Tree
 from pyctr_lab.kernel.delegation import GRANT_V2, LIMITED, Delegation, Place
-from pyctr_lab.runtime import newborn
 
 PROC = "22 1 0:21 / /proc rw,relatime - proc proc rw\n"
 GROUPS = "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
@@ -50,7 +51,9 @@ def machine(tmp_path: Path, files: dict[str, str] | None = None, **differences: 
         place.write_text(text)
     made = Machine(root=tmp_path, ask=allowed, which=lambda name: f"/usr/bin/{name}", uid=1000, user="learner",
                    system="linux", python="/usr/bin/python3", free_bytes=lambda: 50 << 30,
-                   delegation=lambda: given("v2", LIMITED), slow=lambda: "")  # fmt: skip
+                   delegation=lambda: given("v2", LIMITED), started=lambda: Start(ids=65536),
+                   mapped=lambda: (65536, ""), entered=lambda found: "", lacking=lambda: (),
+                   open_files=lambda: (1024, 4096))  # fmt: skip
     return replace(made, **differences)
 
 
@@ -72,7 +75,7 @@ def test_a_healthy_machine_blocks_nothing(tmp_path: Path) -> None:
         ({"/proc/sys/kernel/unprivileged_userns_clone": "0\n"}, "unshare 268435456 1", "unprivileged_userns_clone",
          "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
         ({"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n"}, "unshare 67108864 1", "AppArmor",
-         "sudo tee /etc/apparmor.d/pyctr-lab"),
+         'sudo sh -c "tee /etc/apparmor.d/pyctr-lab'),
         ({"/.dockerenv": ""}, "unshare 268435456 1", "seccomp", "docker run --security-opt seccomp=unconfined"),
         ({}, "unshare 268435456 1", "refused by the kernel or a security module", "dmesg | tail"),
     ],
@@ -128,16 +131,69 @@ def test_off_linux_and_old_linux(tmp_path: Path) -> None:
     assert (old.state, old.blocks) == ("limited", ("03",))
 
 
+def one_id(why: str = "newuidmap ended with 1") -> Any:
+    return lambda: (0, why)
+
+
 def test_subordinate_ids(tmp_path: Path) -> None:
-    none = troubles(machine(tmp_path, {"/etc/subuid": ""}))["user ids"]
+    none = troubles(machine(tmp_path, {"/etc/subuid": ""}, mapped=one_id()))["user ids"]
     span = "165536-231071"  # behind the one that /etc/subgid gives away already
     assert none.cure == f"sudo usermod --add-subuids {span} --add-subgids {span} learner"
     both = "learner:100000:65536\nlearner:300000:65536\n"
-    assert troubles(machine(tmp_path, {"/etc/subuid": both, "/etc/subgid": ""}))["user ids"].state == "limited"
-    no_program = machine(
-        tmp_path, {"/etc/subuid": HEALTHY["/etc/subuid"]}, which=lambda name: None if name == "newuidmap" else name
+    empty = machine(tmp_path, {"/etc/subuid": both, "/etc/subgid": ""}, mapped=one_id())
+    assert troubles(empty)["user ids"].state == "limited"
+    ranges = {"/etc/subuid": HEALTHY["/etc/subuid"]}
+    lacks = lambda name: None if name == "newuidmap" else name  # noqa: E731
+    assert troubles(machine(tmp_path, ranges, which=lacks, mapped=one_id()))["user ids"].cure == (
+        "sudo apt-get install uidmap"
     )
-    assert troubles(no_program)["user ids"].cure == "sudo apt-get install uidmap"
+
+
+def test_a_range_that_is_not_mapped_when_it_is_tried_is_not_fine(tmp_path: Path) -> None:
+    refused = troubles(machine(tmp_path, mapped=one_id("newuidmap: write failed")))["user ids"]
+    assert "tried, and refused (newuidmap: write failed)" in refused.why and refused.cure == ""
+    bound = {"/proc/self/status": "Name:\tpython3\nNoNewPrivs:\t1\n"}
+    assert "no_new_privs" in troubles(machine(tmp_path, bound, mapped=one_id()))["user ids"].why
+
+
+def test_a_user_without_an_entry_is_told_no_command_that_wants_one(tmp_path: Path, monkeypatch: Any) -> None:
+    unknown = machine(tmp_path, {"/etc/subuid": ""}, uid=1234567, user="1234567", mapped=one_id())
+    assert "without a passwd entry" in troubles(unknown)["user ids"].why
+    monkeypatch.setattr("os.access", lambda path, mode: not str(path).endswith("dev/kvm"))
+    assert {troubles(unknown)[name].cure for name in ("user ids", "/dev/kvm")} == {""}
+
+
+def test_where_there_is_no_sudo_root_is_asked_by_su(tmp_path: Path) -> None:
+    lacks = lambda name: None if name in ("sudo", "strace") else name  # noqa: E731
+    restricted = {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n"}
+    found = troubles(machine(tmp_path, restricted, which=lacks, ask=refused("unshare 67108864 1")))
+    assert found["programs"].cure == 'su -c "apt-get install strace"'
+    cure = found["user namespaces"].cure
+    assert cure.startswith('su -c "tee /etc/apparmor.d/pyctr-lab')
+    assert subprocess.run(["sh", "-n"], input=cure, text=True).returncode == 0
+    assert troubles(machine(tmp_path, which=lacks, uid=0))["programs"].cure == "apt-get install strace"
+
+
+@pytest.mark.parametrize(
+    ("limits", "cure"),
+    [((64, 4096), "ulimit -n 1024"), ((64, 100), "sudo prlimit --pid $$ --nofile=1024"), ((1024, 1024), None)],
+)
+def test_few_open_files_are_named(limits: tuple[int, int], cure: str | None, tmp_path: Path) -> None:
+    found = troubles(machine(tmp_path, open_files=lambda: limits)).get("open files")
+    assert (found and found.cure.partition("   #")[0]) == cure
+    assert not found or (f"up to {limits[0]}" in found.why and not found.blocks)
+
+
+def test_newer_calls_that_are_refused_are_named_with_what_is_done_instead(tmp_path: Path) -> None:
+    found = troubles(machine(tmp_path, lacking=lambda: ("clone3", "mount_setattr")))["newer calls"]
+    assert (found.state, found.blocks) == ("limited", ())
+    assert "no clone3 (Linux 5.3): containers are made by fork and unshare" in found.why
+    assert "no mount_setattr (Linux 5.12): read-only folders are remounted" in found.why
+
+
+def test_a_group_that_no_process_enters_is_named(tmp_path: Path) -> None:
+    found = groups(tmp_path, given("v2", LIMITED), entered=lambda found: "/cg/x: Permission denied")
+    assert found.state == "limited" and "no process enters a group of ours: /cg/x: Permission denied" in found.why
 
 
 def test_elsewhere_than_on_debian_a_package_manager_is_asked_for(tmp_path: Path) -> None:
@@ -154,23 +210,18 @@ def test_a_home_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_slow_starts_are_named_and_block_nothing(tmp_path: Path) -> None:
-    examined = doctor.examine(machine(tmp_path, slow=lambda: "memory may not be executable: Operation not permitted"))
-    found = next(each for each in examined if each.name == "starts")
+    slow = Start(ids=65536, slow="memory may not be executable: Operation not permitted")
+    found = troubles(machine(tmp_path, started=lambda: slow))["starts"]
     assert (found.state, found.blocks) == ("limited", ()) and "memory may not be executable" in found.why
 
 
-def test_starts_are_really_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert diagnoses.slow_starts() == ""
-
-    def refused(launcher: object) -> None:
-        raise newborn.Refused("nobody has written the loop for this", here=True)
-
-    monkeypatch.setattr(newborn, "load", refused)
-    assert diagnoses.slow_starts() == "nobody has written the loop for this"
+def test_a_container_that_does_not_start_blocks_all(tmp_path: Path) -> None:
+    found = troubles(machine(tmp_path, started=lambda: Start(refused="mount = -1 EPERM")))["starts"]
+    assert (found.state, found.blocks) == ("missing", diagnoses.ALL_LESSONS) and "mount = -1 EPERM" in found.why
 
 
-def groups(tmp_path: Path, found: Delegation) -> Finding:
-    examined = doctor.examine(machine(tmp_path, delegation=lambda: found))
+def groups(tmp_path: Path, found: Delegation, **differences: Any) -> Finding:
+    examined = doctor.examine(machine(tmp_path, delegation=lambda: found, **differences))
     return next(each for each in examined if each.name == "cgroups")
 
 
@@ -180,22 +231,25 @@ def groups(tmp_path: Path, found: Delegation) -> Finding:
 def test_all_that_can_be_limited_is_named(tmp_path: Path, style: str, version: str) -> None:
     found = groups(tmp_path, given(style, LIMITED))
     assert (found.state, found.cure) == ("fine", "")
-    assert found.why == f"{version}; can be limited: cpu, memory, pids, io, cpuset"
+    assert found.why == f"{version}; tried: can be limited: cpu, memory, pids, io, cpuset"
 
 
-def test_what_cannot_be_limited_is_named_with_its_reason_and_the_command(tmp_path: Path) -> None:
+def test_what_cannot_be_limited_is_named_with_its_reason_and_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delegation, "has_user_manager", lambda: True)
     some = groups(tmp_path, given("v2", ["memory", "pids"], ["memory", "pids", "cpu", "cpuset"]))
     assert (some.state, some.cure) == ("limited", GRANT_V2)
     assert "can be limited: memory, pids; not cpu, cpuset (nobody has given us a group" in some.why
     assert "not io (this kernel does not offer it)" in some.why
     nothing = groups(tmp_path, given("hybrid", []))
-    assert "can be limited: nothing" in nothing.why and nothing.cure.startswith("sudo mkdir -p /cg/memory/")
+    assert "can be limited: nothing" in nothing.why and nothing.cure == given("hybrid", []).grant
     old = groups(tmp_path, given("v2", ["cpu", "memory", "pids"], ["cpu", "memory", "pids"]))
     assert old.cure == "", "no command makes a kernel offer more"
 
 
 def test_without_any_mounted_the_command_mounts_them(tmp_path: Path) -> None:
-    assert groups(tmp_path, given("none", [], [])).cure == "sudo mount -t cgroup2 none /sys/fs/cgroup"
+    assert groups(tmp_path, given("none", [], [])).cure == given("none", [], []).grant
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
