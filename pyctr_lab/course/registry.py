@@ -83,23 +83,23 @@ def keep(entries: dict[str, Entry]) -> None:
 
 
 def find(exercise: str) -> Entry | None:
-    """The newest live ground of an exercise, whichever notebook has it."""
-    found = [entries[exercise] for entries in map(_load, _living()) if exercise in entries]
+    """The newest live ground of an exercise, whichever notebook has it. Raises Unsupported where none can be read."""
+    try:
+        found = [entries[exercise] for entries in map(_load, _living()) if exercise in entries]
+    except OSError as why:  # root ran a notebook with this home, say
+        raise Unsupported(f"no live exercise can be found: {trouble(why, live_dir())}") from None
     return max((each for each in found if each.alive), key=lambda each: each.started, default=None)
 
 
 def _living() -> list[Path]:
     """The files of notebooks that run; those of the others are removed."""
-    living, folder = [], live_dir()
-    try:
-        for path in folder.glob("*.json") if folder.is_dir() else ():
-            pid, _, born = path.stem.partition("-")
-            if pid.isdigit() and start_time(int(pid)) == born:
-                living.append(path)
-            else:
-                path.unlink(missing_ok=True)
-    except OSError as why:  # where root ran a notebook with this home, say
-        raise Unsupported(f"no live exercise can be found: {trouble(why, folder)}") from None
+    living = []
+    for path in live_dir().glob("*.json") if live_dir().is_dir() else ():
+        pid, _, born = path.stem.partition("-")
+        if pid.isdigit() and start_time(int(pid)) == born:
+            living.append(path)
+        else:
+            path.unlink(missing_ok=True)
     return living
 
 
