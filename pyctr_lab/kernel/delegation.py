@@ -70,7 +70,7 @@ class Delegation:
     @property
     def grant(self) -> str:
         """The command that gives us what is missing, for whoever may."""
-        if self.style == "v2" and has_user_manager():
+        if self.style == "v2" and (has_user_manager() or not self.mounts):
             return GRANT_V2
         return as_root(self._granting(), os.getuid(), sudo=bool(which("sudo")))
 
@@ -83,9 +83,9 @@ class Delegation:
         given = f"mkdir -p {folders} && chown -R {uid} {folders}"
         if self.style != "v2":
             return given
-        (mount,) = self.mounts
-        passed_on = " ".join(f"+{name}" for name in sorted(self.offered & set(LIMITED)))
-        return f"echo {passed_on} >{mount}/cgroup.subtree_control && {given} && echo $$ >{folders}/cgroup.procs"
+        names = " ".join(f"+{name}" for name in sorted(self.offered & set(LIMITED)))
+        passed_on = f"echo {names} >{self.mounts[0]}/cgroup.subtree_control"
+        return f"{passed_on} && {given} && echo $$ >{folders}/cgroup.procs"
 
 
 def as_root(command: str, uid: int, *, sudo: bool) -> str:
