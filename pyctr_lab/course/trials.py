@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import LabError
-from ..kernel.delegation import Delegation
+from ..kernel.delegation import Delegation, Place
 from ..kernel.numbers import is_there
 from ..runtime import Lab, guard
 from ..runtime.world import map_ranges
@@ -81,30 +81,38 @@ def start() -> Start:
 def map_ids() -> tuple[int, str]:
     """Has a user's ranges mapped; how many ids a container would have, or 0 and the reason."""
     command = [sys.executable, "-I", "-S", "-c", UNMAPPED]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        if not child.stdout.readline():
-            return 0, "no user namespace can be made"
-        return map_ranges(child.pid)
+    try:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            there = child.stdout.readline()
+            return map_ranges(child.pid) if there else (0, "no user namespace can be made")
+    except OSError as why:  # no descriptors left, say
+        return 0, str(why)
 
 
 def enter_groups(found: Delegation) -> str:
     """Makes a control group in each place, has a process enter it, and removes it."""
     folders = [f"{place.base}/pyctr-trial-{os.getpid()}" for place in found.places]
-    with subprocess.Popen(["sleep", "60"]) as visitor:
-        try:
-            for place, folder in zip(found.places, folders, strict=True):
-                os.mkdir(folder)
-                for setting in inherited(place):
-                    Path(folder, setting.file).write_text(setting.value)
-                Path(folder, "cgroup.procs").write_text(str(visitor.pid))
-        except OSError as why:
-            return f"{why.filename}: {why.strerror}" if why.filename else str(why)
-        finally:
-            visitor.kill()
-            visitor.wait()
-            guard.remove_all(folders, 1.0)
+    try:
+        with subprocess.Popen(["sleep", "60"]) as visitor:
+            try:
+                for place, folder in zip(found.places, folders, strict=True):
+                    enter(place, folder, visitor.pid)
+            finally:
+                visitor.kill()
+    except OSError as why:
+        return f"{why.filename}: {why.strerror}" if why.filename else str(why)
+    finally:
+        guard.remove_all(folders, 1.0)
     return ""
+
+
+def enter(place: Place, folder: str, pid: int) -> None:
+    """Makes one group, and moves a process to it."""
+    os.mkdir(folder)
+    for setting in inherited(place):
+        Path(folder, setting.file).write_text(setting.value)
+    Path(folder, "cgroup.procs").write_text(str(pid))
 
 
 def lacking() -> tuple[str, ...]:
