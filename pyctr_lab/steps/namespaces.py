@@ -163,7 +163,7 @@ class IdMaps(Step):
 
     def shell_of_user(self) -> str:
         """What a user without privilege does instead: setuid programs write ids of the first range in /etc/subuid."""
-        first = """first=$(grep -m 1 "^$(id -un):" /etc/sub{0}id | cut -d : -f 2)"""
+        first = """first=$(grep -Em 1 "^($(id -un)|$(id -u)):" /etc/sub{0}id | cut -d : -f 2)"""
         return " && ".join(
             f"{first.format(letter)} && new{letter}idmap $pid {' '.join(self._delegated(letter))}" for letter in "ug"
         )

@@ -79,9 +79,11 @@ def command(step: Step) -> str:
 
 
 def written(step: Step) -> list[str]:
-    """What is written from outside, or the end of the script."""
+    """What is written from outside; maps that are refused end the script, with a line."""
+    if not isinstance(step, IdMaps):
+        return [command(step)]
     refused = f"2>/dev/null || {{ echo {shlex.quote(REFUSED)} >&2; exit 1; }}"
-    if not isinstance(step, IdMaps) or step.setgroups == "deny":
+    if step.setgroups == "deny":
         return [f"{{ {step.shell()}; }} {refused}"]
     ways = (f"    {step.shell()}", "else", f"    {step.shell_of_user()}")
     return ['if [ "$(id -u)" = 0 ]; then', *ways, f"fi {refused}"]

@@ -201,6 +201,7 @@ def test_a_whole_recipe_as_a_script_of_an_ordinary_user(lab: Lab, readable: Path
     ("ranges", "status", "said"),
     [
         ("jane.doe:321000000:65536", 0, "0 61236 1 1 321000000 65535 " * 2),
+        ("61236:321000000:65536", 0, "0 61236 1 1 321000000 65535 " * 2),
         ("jane.doe:321000000:100", 1, ""),
         ("john.doe:321000000:65536", 1, ""),
     ],
