@@ -48,7 +48,8 @@ class Lab:
 
     def __init__(self, *, private: bool = False) -> None:
         self.containers: dict[str, Container] = {}
-        self.ids = 0  # how many user ids the outer world has
+        self.ids = 0  # how many user ids a container may have
+        self.cuts: tuple[int, ...] = ()  # where a range of the outer world's map ends and the next begins
         self.closed = False
         self._unburied = 0  # starts since the dead were last looked for
         self.clone3 = True  # whether a process can be born into its namespaces here; found by trying
@@ -84,6 +85,7 @@ class Lab:
             self.host.carry(world.unmask())
         self.host.carry(world.leave())
         self.ids = world.map_ids(self.host.host_pid)
+        self.cuts = tuple(line.inside for line in proc.uid_map(self.host.host_pid)[2:])  # behind the user's own id
         self.host.carry(world.let_go(root=root and self.ids > 1))
         self.host.carry(world.furnish())
 
@@ -181,7 +183,7 @@ class Lab:
 
     def recipe(self, hostname: str = "demo") -> Recipe:
         """The default recipe, with as many ids as this lab has."""
-        return default(hostname, ids=self.ids)
+        return default(hostname, ids=self.ids, cuts=self.cuts)
 
     # --- the fast path
     @uninterrupted()

@@ -151,8 +151,7 @@ def map_one(pid: int) -> int:
 def map_ranges(pid: int) -> tuple[int, str]:
     """A user with subordinate ids: newuidmap(1) and newgidmap(1) may write more than one.
 
-    Return how many of them a container may have, in one stretch (a range of its map may not straddle two of ours), or
-    0 and the reason.
+    Return how many there are, or 0 and the reason.
     """
     uids, gids = subordinate(Path("/etc/subuid"), os.getuid()), subordinate(Path("/etc/subgid"), os.getgid())
     found = stretches(uids, gids)
@@ -161,7 +160,7 @@ def map_ranges(pid: int) -> tuple[int, str]:
     lines = [(os.getuid(), os.getgid(), 1), *found]
     why = written("newgidmap", pid, [(gid, count) for _, gid, count in lines])
     why = why or written("newuidmap", pid, [(uid, count) for uid, _, count in lines])
-    return (0, why) if why else (1 + found[0][2], "")
+    return (0, why) if why else (sum(count for _, _, count in lines), "")
 
 
 def written(program: str, pid: int, outside: Iterable[tuple[int, int]]) -> str:

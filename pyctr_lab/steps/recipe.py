@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from operator import or_
 
 from ..errors import OrderError
@@ -159,15 +159,17 @@ def born_with(calls: Sequence[Call]) -> Birth:
 
 
 @lru_cache(maxsize=16)
-def default(hostname: str = "demo", *, ids: int = 65536) -> Recipe:
+def default(hostname: str = "demo", *, ids: int = 65536, cuts: tuple[int, ...] = ()) -> Recipe:
     """The recipe of `lab.run`: every wall, a read-only view of the host's programs, few powers.
 
-    `ids` is how many ids the container may have: as many as the outer world has (`lab.ids`).
+    `ids` is how many ids the container may have: as many as the outer world has (`lab.ids`). At the ids `cuts` a range
+    of the outer world's map ends and the next begins: no range of a container's map may straddle two.
     """
+    more = tuple((first, first, behind - first) for first, behind in pairwise((1, *cuts, ids)))
     return Recipe(
         (
             NewNamespace("user"),
-            IdMaps(count=1, setgroups="deny") if ids == 1 else IdMaps(count=1, more=((1, 1, ids - 1),)),
+            IdMaps(count=1, setgroups="deny") if ids == 1 else IdMaps(count=1, more=more),
             *(NewNamespace(kind) for kind in ("mnt", "uts", "ipc", "net", "cgroup", "pid")),
             PrivatePropagation(),
             SetHostname(hostname),

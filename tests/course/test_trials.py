@@ -92,7 +92,7 @@ RANGE = "jane.doe:100000:65536"
     ("uid", "before", "sign", "said"),
     [
         (61236, (), "✓ fine", "tried: newuidmap and newgidmap map a container's 65536 ids"),
-        (131000, (), "✓ fine", "tried: newuidmap and newgidmap map a container's 34536 ids"),
+        (131000, (), "✓ fine", "tried: newuidmap and newgidmap map a container's 65536 ids"),
         (61236, ("--no-new-privs",), "◐ limited", "this shell has no_new_privs"),
         (61236, ("env", "PATH=/stub:/usr/bin:/bin"), "◐ limited", "tried, and refused (newuidmap ended with 1)"),
     ],

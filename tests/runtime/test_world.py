@@ -181,7 +181,7 @@ def test_groups_of_version_1_alone(readable: Path, given: None) -> None:
 WITH_RANGE = """
 from pyctr_lab import Lab
 with Lab() as lab:
-    print(lab.ids, lab.run(["sh", "-c", "hostname; id -u; chown 1000:1000 /tmp; stat -c %u:%g /tmp"]).stdout)
+    print(lab.ids, lab.run(["sh", "-c", "hostname; id -u; chown 4500:4500 /tmp; stat -c %u:%g /tmp"]).stdout)
     print([(one.inside, one.outside, one.count) for one in lab.host.view().uid_map])
 """
 
@@ -201,9 +201,9 @@ def ranger(
 
 RANGES = [
     (61236, 61236, "jane.doe:321000000:65536", 65536, [(0, 61236, 1), (1, 321000000, 65535)]),
-    (131000, 1001, "jane.doe:100000:65536", 34536,  # the range holds the user's own id
+    (131000, 1001, "jane.doe:100000:65536", 65536,  # the range holds the user's own id
      [(0, 131000, 1), (1, 131001, 34535), (34536, 100000, 31000)]),
-    (61236, 61236, "jane.doe:321000000:1000\n61236:321000000:1000\njane.doe:322000000:4000", 4001,
+    (61236, 61236, "jane.doe:321000000:1000\n61236:321000000:1000\njane.doe:322000000:4000", 5001,
      [(0, 61236, 1), (1, 322000000, 4000), (4001, 321000000, 1000)]),
 ]  # fmt: skip
 
@@ -213,7 +213,7 @@ RANGES = [
 def test_a_user_with_subordinate_ids(
     uid: int, gid: int, given: str, ids: int, uid_map: list[tuple[int, int, int]], readable: Path, tmp_path: Path
 ) -> None:
-    assert ranger(readable, tmp_path, uid=uid, gid=gid, ranges=given) == [str(ids), "1000:1000", str(uid_map)]
+    assert ranger(readable, tmp_path, uid=uid, gid=gid, ranges=given) == [str(ids), "4500:4500", str(uid_map)]
 
 
 @needs_range
