@@ -7,6 +7,11 @@ each program that it starts: see execve(2). A program's standard input would be 
 from __future__ import annotations
 
 import os
+import resource
+from contextlib import ContextDecorator
+from errno import EMFILE, ENFILE
+
+from ..errors import LabError, Unsupported
 
 STANDARD = (0, 1, 2)
 
@@ -21,3 +26,17 @@ def open_standard_streams() -> None:
         os.set_inheritable(fd, True)
         fd = os.open(os.devnull, os.O_RDWR)
     os.close(fd)
+
+
+class enough_descriptors(ContextDecorator):
+    """A function in which EMFILE is an error with a way out: this process has as many files open as it may."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, why: BaseException | None, __: object) -> None:
+        if isinstance(why, OSError) and why.errno in (EMFILE, ENFILE) and not isinstance(why, LabError):
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            more = f"ulimit -n {hard} in the shell that starts it" if soft < hard else "`pyctr-lab doctor` says more"
+            hint = f"wait for programs that have ended, which frees three each; {more}"
+            raise Unsupported(f"this process has {soft} files open, and may have no more", hint=hint) from why

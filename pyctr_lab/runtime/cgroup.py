@@ -24,7 +24,7 @@ from ..steps.control_group import Limits, asked, group_name, homes, inherited, w
 from . import guard
 from .container import Container
 from .events import Events, Watch
-from .groups import enter, passed_on, write
+from .groups import enter, make, passed_on, write
 from .interrupts import uninterrupted, waiting
 from .limit_files import EVERYBODYS, LimitFile, Written, io_max
 from .usage import Reached, Usage, reached, usage
@@ -78,7 +78,7 @@ class Cgroup:
 
     def _make_in(self, place: Place) -> None:
         folder = self._folder(place)
-        os.mkdir(folder)
+        make(folder)
         for setting in inherited(place, os.path.dirname(folder)):
             write(folder, setting.file, setting.value)
         self.groups.protect(folder)

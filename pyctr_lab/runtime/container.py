@@ -17,6 +17,7 @@ from ..errors import NEW_LAB, BadInput, Busy, CallError, Gone, Harm
 from ..kernel import proc
 from ..kernel.calls import Answer, Call, pidfd_open, setns, write
 from ..kernel.constants import KIND_FLAGS
+from ..kernel.descriptors import enough_descriptors
 from ..kernel.spelling import Ref
 from ..steps import ENVIRONMENT, NAMES, ControlGroup, Environment, Step, refusals
 from ..steps.step import refuse_no_step
@@ -97,6 +98,7 @@ class Container:
             raise BadInput(f"{call!r} is no system call", hint="pyctr_lab.kernel has them: unshare(CLONE_NEWUTS)")
         return self.carry([call], timeout=timeout)[0]
 
+    @enough_descriptors()
     @uninterrupted()
     def apply(self, step: Step, *, shared: str | None = None) -> StepResult:
         """Takes the process one step on. Raises CallError as the kernel says; what was done before stands.
@@ -211,6 +213,7 @@ class Container:
             self.lab.expect(self)
 
     # --- programs
+    @enough_descriptors()
     @uninterrupted()
     def run(
         self,
@@ -227,6 +230,7 @@ class Container:
         """
         return self.launch(argv, Streams(stdin), env=env).finish(timeout)
 
+    @enough_descriptors()
     @uninterrupted()
     def start(self, argv: Iterable[str], *, stdin: Input = None, env: Mapping[str, str] | None = None) -> Program:
         """Starts a program as a child of the live process, and does not wait for it."""
@@ -281,6 +285,7 @@ class Container:
         return child, launcher
 
     # --- seen
+    @enough_descriptors()
     @uninterrupted()
     def view(self) -> View:
         """What the process sees, as data. Takes about half a millisecond."""

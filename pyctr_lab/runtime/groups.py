@@ -191,7 +191,7 @@ class Groups:
     def _make(self, place: Place) -> None:
         for setting in unfurnished(place):
             write(place.base, setting.file, setting.value)
-        os.mkdir(self.folder(place))
+        make(self.folder(place))
         for setting in inherited(place):
             write(self.folder(place), setting.file, setting.value)
 
@@ -204,7 +204,7 @@ class Groups:
         if self.where.style == "v2":
             share_out(place)
         host = f"{self.folder(place)}/{HOST}"
-        os.mkdir(host)
+        make(host)
         for setting in inherited(place, self.folder(place)):
             write(host, setting.file, setting.value)
         self.protect(host)
@@ -247,6 +247,12 @@ def alone(where: Delegation) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def make(folder: str) -> None:
+    """A folder of a group. Whatever umask we were started with, its owner may remove what is below it."""
+    os.mkdir(folder)
+    os.chmod(folder, 0o755)
 
 
 def write(folder: str, file: str, value: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shlex
 import subprocess
 import sys
@@ -20,9 +21,11 @@ from ..kernel import proc
 from ..kernel.calls import Answer, Call, execve, kill, prctl, setns, unshare, wait4
 from ..kernel.checks import short
 from ..kernel.constants import CLONE_NEWCGROUP, PR_SET_NAME, SIGKILL, WNOHANG
+from ..kernel.descriptors import enough_descriptors
 from ..kernel.spelling import Ref
 from ..steps import ENVIRONMENT, ControlGroup, Limits, Recipe, default
 from ..steps.control_group import asked, group_name
+from ..steps.recipe import FILES
 from . import world
 from .carrier import Carrier, ended
 from .cgroup import Cgroup
@@ -46,6 +49,7 @@ class Lab:
     the `current` one: it ends with whoever has made it for himself.
     """
 
+    @enough_descriptors()
     def __init__(self, *, private: bool = False) -> None:
         self.containers: dict[str, Container] = {}
         self.ids = 0  # how many user ids a container may have
@@ -96,6 +100,7 @@ class Lab:
         return next((lab for lab in labs if lab is not None and not lab.closed), None)
 
     # --- containers
+    @enough_descriptors()
     @uninterrupted()
     def container(self, name: str = "demo") -> Container:
         """A live process with no walls yet. One that has this name already is ended first.
@@ -136,6 +141,7 @@ class Lab:
                     self._groups = Groups(self)
         return self._groups
 
+    @enough_descriptors()
     @uninterrupted()
     def cgroup(self, name: str = "demo", limits: Limits | None = None, /, **words: Any) -> Cgroup:
         """A control group, with limits: `lab.cgroup("web", memory="64M", cpus=0.5)`; see Limits for the words.
@@ -182,10 +188,12 @@ class Lab:
         self.cgroup_root = path
 
     def recipe(self, hostname: str = "demo") -> Recipe:
-        """The default recipe, with as many ids as this lab has."""
-        return default(hostname, ids=self.ids, cuts=self.cuts)
+        """The default recipe, with as many ids and open files as this lab has."""
+        files = min(FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        return default(hostname, ids=self.ids, cuts=self.cuts, files=files)
 
     # --- the fast path
+    @enough_descriptors()
     @uninterrupted()
     def run(
         self,
@@ -203,6 +211,7 @@ class Lab:
         """
         return self.launch(argv, Streams(stdin), recipe=recipe, limits=limits, env=env).finish(timeout)
 
+    @enough_descriptors()
     @uninterrupted()
     def start(
         self,

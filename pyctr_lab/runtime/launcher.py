@@ -247,6 +247,7 @@ if __name__ == "__main__":
     channel.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
     os.set_inheritable(channel.fileno(), False)  # a spawned program must not hold it
     default_signals()
+    os.umask(0o022)  # else a container's root would be closed to its own users
     rename("carrier")
     gc.disable()  # no cycles are made here, and a collection would touch every page that a child shares
     while True:

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from errno import E2BIG, EINVAL, ENOEXEC, ENOSYS, EPERM
+from errno import E2BIG, EINVAL, EMFILE, ENOEXEC, ENOSYS, EPERM
 from functools import cached_property, lru_cache
 from itertools import count
 from typing import Any
@@ -115,6 +115,8 @@ class Newborn:
         if born is not None and born.failed:
             old = born.errno in (ENOSYS, EPERM, EINVAL, E2BIG)  # EPERM: a policy refuses it
             raise Refused(f"clone3: {os.strerror(born.errno)}", here=old)
+        if born is not None and not born.failed and not pidfds:  # the kernel had no number to put it at
+            raise OSError(EMFILE, os.strerror(EMFILE))
         if born is not None:
             try:
                 self.carrier.pid_there, self.carrier.host_pid = born.result, pid_of(pidfds[0])

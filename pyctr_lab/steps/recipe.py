@@ -158,12 +158,16 @@ def born_with(calls: Sequence[Call]) -> Birth:
     return Birth(fork(flags), [call for call in before if call not in unshared] + list(calls[forks[0] + 1 :]))
 
 
+FILES = 1024
+
+
 @lru_cache(maxsize=16)
-def default(hostname: str = "demo", *, ids: int = 65536, cuts: tuple[int, ...] = ()) -> Recipe:
+def default(hostname: str = "demo", *, ids: int = 65536, cuts: tuple[int, ...] = (), files: int = FILES) -> Recipe:
     """The recipe of `lab.run`: every wall, a read-only view of the host's programs, few powers.
 
     `ids` is how many ids the container may have: as many as the outer world has (`lab.ids`). At the ids `cuts` a range
-    of the outer world's map ends and the next begins: no range of a container's map may straddle two.
+    of the outer world's map ends and the next begins: no range of a container's map may straddle two. `files` is how
+    many descriptors a program may have open: no more than the lab itself may.
     """
     more = tuple((first, first, behind - first) for first, behind in pairwise((1, *cuts, ids)))
     return Recipe(
@@ -179,7 +183,7 @@ def default(hostname: str = "demo", *, ids: int = 65536, cuts: tuple[int, ...] =
             Proc(f"{ROOT}/proc"),
             ReadOnlyRoot(ROOT),
             PivotRoot(ROOT),
-            ResourceLimit("nofile", 1024),
+            ResourceLimit("nofile", files),
             DropCapabilities(),
             NoNewPrivileges(),
         )
