@@ -20,9 +20,11 @@ from typing import NamedTuple
 
 from ..errors import BadInput, CallError
 from . import constants as k
-from .checks import short
+from .checks import argument, identity, number, path, several, text, variables
 from .hints import hint_for
 from .spelling import Argument, Ref, Spelled, Struct, octal, spell
+
+MOST_READ = 1 << 18  # bytes: an answer carries so much
 
 
 class Call(NamedTuple):
@@ -99,47 +101,6 @@ class Answer(NamedTuple):
         return CallError(self.call, self.errno, hint=hint, answers=all_of_them)
 
 
-# What is refused before it reaches the kernel: what C could not carry, or what would be cut without a word.
-def text(value: str, what: str) -> str:
-    """Text that C can carry: no NUL inside, and no half of a UTF-16 pair."""
-    if not isinstance(value, str):
-        raise BadInput(f"{what} is text, not {type(value).__name__}: {short(value)}")
-    if "\0" in value:
-        raise BadInput(f"{what} must not contain a NUL byte: {short(value)}")
-    try:
-        os.fsencode(value)
-    except UnicodeEncodeError:
-        raise BadInput(f"{what} must not contain half a surrogate pair: {short(value)}") from None
-    return value
-
-
-def path(value: str, what: str = "a path") -> str:
-    """A file name as the kernel takes it: not empty, at most 4,095 bytes."""
-    if not text(value, what):
-        raise BadInput(f"{what} must not be empty")
-    if len(os.fsencode(value)) > 4095:
-        raise BadInput(f"{what} is {len(os.fsencode(value))} bytes long; the kernel takes 4095 (PATH_MAX)")
-    return value
-
-
-def number(value: int | Ref, what: str, least: int = 0, most: int = (1 << 63) - 1) -> int | Ref:
-    """A number that fits into a machine word, or a reference to one."""
-    if isinstance(value, Ref):
-        return value
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise BadInput(f"{what} is a number, not {short(value)}")
-    if not least <= value <= most:
-        limit = "2^63-1" if most == (1 << 63) - 1 else most
-        raise BadInput(f"{what} is a number from {least} up to {limit}, not {short(value)}")
-    return value
-
-
-def identity(value: int, what: str) -> int:
-    """A user or group id: 32 bits, and the last of them means "none"."""
-    number(value, what, most=(1 << 32) - 2)
-    return value
-
-
 # --- processes and namespaces
 def unshare(flags: int) -> Call:
     """unshare(2): leave what is shared with others for a new one of its own."""
@@ -161,7 +122,7 @@ def sethostname(name: str) -> Call:
 
 def prctl(option: int, *args: Argument) -> Call:
     """prctl(2): one of many settings of the calling process."""
-    return Call("prctl", (option, *args))
+    return Call("prctl", (number(option, "an option"), *map(argument, args)))
 
 
 def kill(pid: int, signal: int) -> Call:
@@ -171,12 +132,13 @@ def kill(pid: int, signal: int) -> Call:
 
 def wait4(pid: int, options: int = 0) -> Call:
     """wait4(2): wait for a child; its status (four bytes) comes back as a buffer."""
-    return Call("wait4", (pid, bytes(4), options, None))
+    child = number(pid, "a process id", least=-(1 << 31))
+    return Call("wait4", (child, bytes(4), number(options, "options"), None))
 
 
 def pidfd_open(pid: int) -> Call:
     """pidfd_open(2): a descriptor that stands for a process."""
-    return Call("pidfd_open", (pid, 0), result="pidfd")
+    return Call("pidfd_open", (number(pid, "a process id"), 0), result="pidfd")
 
 
 def setsid() -> Call:
@@ -186,7 +148,7 @@ def setsid() -> Call:
 
 def setgroups(groups: Iterable[int]) -> Call:
     """setgroups(2): the supplementary group ids."""
-    ids = tuple(identity(group, "a group id") for group in groups)
+    ids = tuple(identity(group, "a group id") for group in several(groups, "group ids"))
     raw = struct.pack(f"{len(ids)}I", *ids)
     return Call("setgroups", (len(ids), Spelled(raw, f"[{', '.join(map(str, ids))}]")))
 
@@ -203,7 +165,8 @@ def setresgid(gid: int) -> Call:
 
 def prlimit64(resource: int, soft: int, hard: int) -> Call:
     """prlimit64(2) on the caller itself: a resource limit, soft and hard."""
-    return Call("prlimit64", (0, resource, Struct(rlim_cur=soft, rlim_max=hard), None))
+    low, high = (number(value, "a limit", least=-1, most=(1 << 64) - 1) for value in (soft, hard))
+    return Call("prlimit64", (0, number(resource, "a resource"), Struct(rlim_cur=low, rlim_max=high), None))
 
 
 def fork(flags: int = 0, group: str = "") -> Call:
@@ -226,10 +189,11 @@ def futex_wake(word: Ref) -> Call:
 
 def execve(argv: Iterable[str], env: Mapping[str, str], path: str = "") -> Call:
     """execve(2): become another program. `path` is argv[0] where not given."""
-    words = tuple(text(word, "an argument") for word in argv)
+    words = tuple(text(word, "an argument") for word in several(argv, "a command"))
+    text(path, "a path")
     if not words or not (path or words[0]):
         raise BadInput("no program to run: the command is empty")
-    pairs = tuple(f"{text(key, 'a variable')}={text(value, key)}" for key, value in env.items())
+    pairs = tuple(f"{name}={value}" for name, value in variables(env).items())
     # a bare name is looked up along PATH: libc's execvpe(3) makes one execve(2) a folder
     name = "execve" if "/" in (path or words[0]) else "execvpe"
     return Call(name, (path or words[0], (*words, None), (*pairs, None)))
@@ -237,7 +201,7 @@ def execve(argv: Iterable[str], env: Mapping[str, str], path: str = "") -> Call:
 
 def capset(capabilities: Iterable[int]) -> Call:
     """capset(2): make these the effective and the permitted capabilities; none is inherited by exec."""
-    kept = tuple(capabilities)
+    kept = tuple(number(each, "a capability", most=63) for each in several(capabilities, "capabilities"))
     mask = sum(1 << int(number) for number in kept)
     names = "|".join(f"1<<{name!r}" for name in kept) or "0"
     header = Spelled(
@@ -253,37 +217,41 @@ def capset(capabilities: Iterable[int]) -> Call:
 # --- files
 def openat(path_: str, flags: int = k.O_RDONLY, mode: int = 0) -> Call:
     """openat(2); the descriptor is named `fd` for the calls that follow, and is closed at exec."""
-    return Call("openat", (k.AT_FDCWD, path(path_), flags | k.O_CLOEXEC, *([octal(mode)] if mode else [])), result="fd")
+    how = number(flags, "flags") | k.O_CLOEXEC
+    rights = [octal(number(mode, "a mode"))] if mode else []
+    return Call("openat", (k.AT_FDCWD, path(path_), how, *rights), result="fd")
 
 
 def read(fd: int | Ref, size: int) -> Call:
     """read(2): up to `size` bytes, which come back as a buffer."""
-    return Call("read", (fd, bytes(size), size))
+    number(size, "a size", most=MOST_READ)
+    return Call("read", (number(fd, "a descriptor"), bytes(size), size))
 
 
 def write(fd: int | Ref, data: str) -> Call:
     """write(2) of a text."""
-    return Call("write", (fd, data, len(os.fsencode(data))))
+    size = len(os.fsencode(text(data, "what is written")))
+    return Call("write", (number(fd, "a descriptor"), data, size))
 
 
 def close(fd: int | Ref) -> Call:
     """close(2)."""
-    return Call("close", (fd,))
+    return Call("close", (number(fd, "a descriptor"),))
 
 
 def dup3(old: int | Ref, new: int) -> Call:
     """dup3(2): make the descriptor `new` a copy of `old`."""
-    return Call("dup3", (old, new, 0))
+    return Call("dup3", (number(old, "a descriptor"), number(new, "a descriptor"), 0))
 
 
 def ioctl(fd: int | Ref, request: int, arg: Argument) -> Call:
     """ioctl(2): a request to a device or a socket."""
-    return Call("ioctl", (fd, request, arg))
+    return Call("ioctl", (number(fd, "a descriptor"), number(request, "a request"), argument(arg)))
 
 
 def mkdirat(path_: str, mode: int = 0o755) -> Call:
     """mkdirat(2): make a directory."""
-    return Call("mkdirat", (k.AT_FDCWD, path(path_), octal(mode)))
+    return Call("mkdirat", (k.AT_FDCWD, path(path_), octal(number(mode, "a mode"))))
 
 
 def symlinkat(target: str, path_: str) -> Call:
@@ -298,7 +266,7 @@ def chdir(path_: str) -> Call:
 
 def fchdir(fd: int | Ref) -> Call:
     """fchdir(2): change the working directory to an open one."""
-    return Call("fchdir", (fd,))
+    return Call("fchdir", (number(fd, "a descriptor"),))
 
 
 def chroot(path_: str) -> Call:
@@ -314,12 +282,12 @@ def mount(source: str | None, target: str, fstype: str | None = None, flags: int
             text(value, what)
     if data is not None and len(os.fsencode(data)) > 4095:
         raise BadInput("mount options are at most 4095 bytes long: the kernel copies one page")
-    return Call("mount", (source, path(target, "a mount point"), fstype, flags, data))
+    return Call("mount", (source, path(target, "a mount point"), fstype, number(flags, "flags"), data))
 
 
 def umount2(target: str, flags: int = 0) -> Call:
     """umount2(2): take a mount away; with MNT_DETACH at once, whoever still uses it."""
-    return Call("umount2", (path(target), flags))
+    return Call("umount2", (path(target), number(flags, "flags")))
 
 
 def pivot_root(new_root: str, put_old: str) -> Call:
@@ -329,8 +297,8 @@ def pivot_root(new_root: str, put_old: str) -> Call:
 
 def mount_setattr(path_: str, flags: int, attr_set: int) -> Call:
     """mount_setattr(2): set attributes of a mount, with AT_RECURSIVE of all below it too."""
-    attributes = Struct(attr_set=attr_set, attr_clr=0, propagation=0, userns_fd=0)
-    return Call("mount_setattr", (k.AT_FDCWD, path(path_), flags, attributes, 32))
+    attributes = Struct(attr_set=number(attr_set, "attributes"), attr_clr=0, propagation=0, userns_fd=0)
+    return Call("mount_setattr", (k.AT_FDCWD, path(path_), number(flags, "flags"), attributes, 32))
 
 
 # --- asking
@@ -341,7 +309,7 @@ def uname() -> Call:
 
 def clock_gettime(clock: int) -> Call:
     """clock_gettime(2): seconds and nanoseconds come back as a buffer of two words."""
-    return Call("clock_gettime", (clock, bytes(16)))
+    return Call("clock_gettime", (number(clock, "a clock"), bytes(16)))
 
 
 def getpid() -> Call:

@@ -8,13 +8,15 @@ from ipaddress import AddressValueError, IPv4Address
 
 from ..errors import BadInput
 from . import constants as k
-from .calls import Call, number, text
+from .calls import Call
+from .checks import number, short, text
 from .spelling import Ref, Spelled
 
 
 def socket(domain: int, type_: int) -> Call:
     """socket(2); the descriptor is named `fd` for the calls that follow, and is closed at exec."""
-    return Call("socket", (domain, type_ | k.SOCK_CLOEXEC, k.IPPROTO_IP), result="fd")
+    kind = number(type_, "a type") | k.SOCK_CLOEXEC
+    return Call("socket", (number(domain, "a domain"), kind, k.IPPROTO_IP), result="fd")
 
 
 def bind(fd: int | Ref, address: str, port: int) -> Call:
@@ -35,10 +37,11 @@ def connect(fd: int | Ref, address: str, port: int) -> Call:
 def sockaddr_in(address: str, port: int) -> Spelled:
     """`struct sockaddr_in` of ip(7): an IPv4 address and a port, both in network byte order."""
     try:
-        raw = IPv4Address(address).packed
+        raw = IPv4Address(text(address, "an address")).packed
     except AddressValueError as why:
-        raise BadInput(f"{address!r} is no IPv4 address", hint="such as 127.0.0.1") from why
-    number(port, "a port", most=65535)
+        raise BadInput(f"{short(address)} is no IPv4 address", hint="such as 127.0.0.1") from why
+    if isinstance(number(port, "a port", most=65535), Ref):
+        raise BadInput("a port is a number, not a reference")
     words = f'{{sa_family=AF_INET, sin_port=htons({port}), sin_addr=inet_addr("{address}")}}'
     return Spelled(struct.pack("=H2s4s8x", k.AF_INET, port.to_bytes(2, "big"), raw), words)
 
@@ -48,6 +51,7 @@ def ifreq(name: str, flags: int | None = None) -> Spelled:
     raw = os.fsencode(text(name, "an interface name"))
     if not 0 < len(raw) < 16:
         raise BadInput(f"an interface name has 1 to 15 bytes, not {len(raw)}")
+    number(0 if flags is None else flags, "flags", most=65535)
     if flags is None:
         return Spelled(struct.pack("16s24x", raw), f'{{ifr_name="{name}"}}')
     return Spelled(struct.pack("16sH22x", raw, flags), f'{{ifr_name="{name}", ifr_flags={flags!r}}}')

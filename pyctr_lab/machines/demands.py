@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from ..errors import BadInput, Unsupported
 from ..kernel import size
-from ..kernel.calls import path
+from ..kernel.checks import path
 from . import guest_kernel
 from .guest_kernel import GuestKernel
 from .hardware import QEMU

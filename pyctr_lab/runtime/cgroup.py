@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import NEW_LAB, BadInput, Busy, Gone, GroupError, Unsupported
 from ..kernel import cgroup, proc
 from ..kernel.cgroup import MAX, Setting
-from ..kernel.checks import short
-from ..kernel.delegation import Place
+from ..kernel.checks import short, time_limit
+from ..kernel.delegation import ACCOUNTED, LIMITED, Place
 from ..steps.control_group import Limits, asked, group_name, homes, inherited, written
 from . import guard
 from .container import Container
@@ -118,6 +118,8 @@ class Cgroup:
         """Its folder: in one tree, or in the tree that has a controller ("memory")."""
         if isinstance(where, Place):
             return self._folder(where)
+        if not isinstance(where, str) or where not in {*LIMITED, *ACCOUNTED}:
+            raise BadInput(f"there is no controller {short(where)}", hint=f"there are {', '.join(LIMITED)}")
         place = self.groups.where.place(where)
         if place is None or place not in self.places:
             raise Unsupported(
@@ -307,26 +309,27 @@ class Cgroup:
 
     # --- stopped and ended
     @uninterrupted()
-    def freeze(self, timeout: float = 5.0) -> None:
+    def freeze(self, timeout: float | None = 5.0) -> None:
         """Stops all of its processes where they are, until `thaw`. They do not notice. Waits until all stand still."""
+        within = time_limit(timeout)
         self.groups.frozen.add(self)
-        self._set_frozen(True, timeout)
+        self._set_frozen(True, within)
 
-    def thaw(self, timeout: float = 5.0) -> None:
+    def thaw(self, timeout: float | None = 5.0) -> None:
         """Lets them go on."""
-        self._set_frozen(False, timeout)
+        self._set_frozen(False, time_limit(timeout))
         self.groups.frozen.discard(self)
 
-    def _set_frozen(self, frozen: bool, timeout: float) -> None:
+    def _set_frozen(self, frozen: bool, timeout: float | None) -> None:
         folder = self.folders[0]
         if os.path.exists(f"{folder}/cgroup.freeze"):
             self._write(folder, Setting("cgroup.freeze", str(int(frozen))))
         else:
             folder = next(f for f in self.folders if os.path.exists(f"{f}/freezer.state"))
             self._write(folder, Setting("freezer.state", "FROZEN" if frozen else "THAWED"))
-        until = time.monotonic() + timeout
+        until = None if timeout is None else time.monotonic() + timeout
         while self.frozen != frozen:
-            if time.monotonic() > until:
+            if until is not None and time.monotonic() > until:
                 raise Busy(f"{self.path} had not come to rest after {timeout} s")
             with waiting():
                 time.sleep(0.001)

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 from ..errors import NEW_LAB, BadInput, Busy, CallError, Gone, Harm
 from ..kernel import proc
 from ..kernel.calls import Answer, Call, pidfd_open, setns, write
+from ..kernel.checks import several, short, time_limit, variables
 from ..kernel.constants import KIND_FLAGS
 from ..kernel.descriptors import enough_descriptors
 from ..kernel.spelling import Ref
 from ..steps import ENVIRONMENT, NAMES, ControlGroup, Environment, Step, refusals
+from ..steps.namespaces import known_kind
 from ..steps.step import refuse_no_step
 from .carrier import EXECS, Carrier, ended
 from .interrupts import interrupted, uninterrupted
@@ -77,6 +79,7 @@ class Container:
 
     def shares(self, kind: str) -> bool:
         """Whether its namespace of this kind is the lab's own."""
+        known_kind(kind)
         return proc.namespace(self.host_pid, kind) == proc.namespace(self.lab.launcher.host_pid, kind)
 
     def is_in(self, pid_namespace: int | None, *, parent: bool = False) -> bool:
@@ -94,8 +97,6 @@ class Container:
         Nothing guards it: what it changes in a namespace that the process shares, it changes for the lab. After
         `timeout` seconds TimeExpired is raised; the process is still inside the call then, and only `kill` gets it out.
         """
-        if not isinstance(call, Call):
-            raise BadInput(f"{call!r} is no system call", hint="pyctr_lab.kernel has them: unshare(CLONE_NEWUTS)")
         return self.carry([call], timeout=timeout)[0]
 
     @enough_descriptors()
@@ -156,6 +157,12 @@ class Container:
         self, calls: Sequence[Call], descriptors: Mapping[str, int] | None = None, timeout: float | None = None
     ) -> list[Answer]:
         """Has each call made by whoever is to make it, one message a stretch; a failure raises."""
+        for call in several(calls, "calls"):
+            if not isinstance(call, Call):
+                raise BadInput(
+                    f"{short(call)} is no system call", hint="pyctr_lab.kernel has them: unshare(CLONE_NEWUTS)"
+                )
+        timeout = time_limit(timeout)
         self._still_obeys()
         answers: list[Answer] = []
         for stretch in stretches(calls):
@@ -228,6 +235,7 @@ class Container:
         Waits for its end. After `timeout` seconds it is killed, and TimeExpired raised; interrupting the cell kills
         it too. Raises CallError when there is no such program.
         """
+        timeout = time_limit(timeout)
         return self.launch(argv, Streams(stdin), env=env).finish(timeout)
 
     @enough_descriptors()
@@ -239,10 +247,10 @@ class Container:
     @uninterrupted()
     def launch(self, argv: Iterable[str], streams: Streams, *, env: Mapping[str, str] | None = None) -> Program:
         """A program as a child of the live process, with these streams."""
-        began, env = time.monotonic(), self.environment if env is None else env
+        began = time.monotonic()
         with self.lab.births:
             try:
-                command = words(argv)
+                command, env = words(argv), self.environment if env is None else variables(env)
                 child, reaper = self._newborn()
             except BaseException:
                 streams.close()
@@ -322,7 +330,7 @@ class Container:
 
     def wait(self, timeout: float | None = None) -> int:
         """Waits for the process to end; its return code, negative for a signal. Raises TimeExpired."""
-        return os.waitstatus_to_exitcode(self.wait_status(timeout))
+        return os.waitstatus_to_exitcode(self.wait_status(time_limit(timeout)))
 
     @uninterrupted()
     def wait_status(self, timeout: float | None = None) -> int:

@@ -19,7 +19,7 @@ from typing import Any
 from ..errors import NEW_LAB, BadInput, Busy, CallError, Gone, Unsupported
 from ..kernel import proc
 from ..kernel.calls import Answer, Call, execve, kill, prctl, setns, unshare, wait4
-from ..kernel.checks import short
+from ..kernel.checks import short, time_limit, variables
 from ..kernel.constants import CLONE_NEWCGROUP, PR_SET_NAME, SIGKILL, WNOHANG
 from ..kernel.descriptors import enough_descriptors
 from ..kernel.spelling import Ref
@@ -209,6 +209,7 @@ class Lab:
 
         With `limits` it has a control group of its own; `Run.reached` names those that have acted.
         """
+        timeout = time_limit(timeout)
         return self.launch(argv, Streams(stdin), recipe=recipe, limits=limits, env=env).finish(timeout)
 
     @enough_descriptors()
@@ -243,7 +244,9 @@ class Lab:
                 command = words(argv)
                 self._must_be_open()
                 recipe = self.recipe() if recipe is None else recipe
-                given = recipe.environment if env is None else env
+                if not isinstance(recipe, Recipe):
+                    raise BadInput(f"{short(recipe)} is no recipe", hint="lab.recipe() is the default one")
+                given = recipe.environment if env is None else variables(env)
                 self._bury_now_and_then()
                 group = ControlGroup(limits, self.groups.fresh_name()) if limits is not None else None
                 program = started(self, recipe, group, command, streams, given, began)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from ..errors import NEW_LAB, BadInput, Gone, TimeExpired
 from ..kernel import proc
 from ..kernel.calls import Answer
+from ..kernel.checks import number, short, text, time_limit
 from .carrier import ended, readable
 from .groups import thaw
 from .interrupts import uninterrupted
@@ -114,6 +115,7 @@ class Program:
     @uninterrupted()
     def wait(self, timeout: float | None = None) -> Run:
         """Waits for its end. Raises TimeExpired after `timeout` seconds; the program goes on then."""
+        timeout = time_limit(timeout)
         until = None if timeout is None else time.monotonic() + timeout
         if not self._waiting.acquire(timeout=-1 if timeout is None else min(max(0.0, timeout), threading.TIMEOUT_MAX)):
             raise self._late(timeout)
@@ -136,6 +138,7 @@ class Program:
 
     def kill(self, signal_number: int = signal.SIGKILL) -> None:
         """Sends a signal; SIGKILL unless told otherwise. Nothing happens to a program that has ended."""
+        number(signal_number, "a signal", most=signal.SIGRTMAX)
         if not self.result:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal_number)
@@ -197,11 +200,15 @@ def signal_name(number: int) -> str:
 def words(argv: Iterable[str]) -> tuple[str, ...]:
     """A command as a list of words, refused if it is one text or empty."""
     if isinstance(argv, str):
-        raise BadInput(f"a command is a list of words, not one text: {argv!r}", hint=f"write {argv.split()!r}")
+        raise BadInput(
+            f"a command is a list of words, not one text: {short(argv)}", hint=f"write {short(argv.split())}"
+        )
     try:
         command = tuple(os.fspath(word) for word in argv)
     except TypeError as why:
         raise BadInput(f"a command is a list of words: {why}", hint='a number is written as text: "1"') from None
+    for word in command:
+        text(word, "a word of a command")
     if not command or not command[0]:
         raise BadInput("no program to run: the command is empty")
     return command

@@ -7,10 +7,12 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from errno import EBADF
 from typing import TypeAlias
 
 from ..errors import BadInput
 from ..kernel.calls import Call, dup3, ioctl, setsid
+from ..kernel.checks import short
 from ..kernel.constants import TIOCSCTTY
 from ..kernel.descriptors import open_standard_streams
 from ..kernel.spelling import Ref
@@ -65,12 +67,12 @@ class Streams:
     def _open_input(self, stdin: Input) -> None:
         if stdin is None:
             self.theirs["stdin"] = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        elif isinstance(stdin, int):
-            self.theirs["stdin"] = os.dup(stdin)
+        elif isinstance(stdin, int) and not isinstance(stdin, bool):
+            self.theirs["stdin"] = copy_of(stdin)
         elif isinstance(stdin, str | bytes):
+            self._feed = memoryview(encoded(stdin) if isinstance(stdin, str) else stdin)
             self.theirs["stdin"], self._stdin = os.pipe()
             os.set_blocking(self._stdin, False)
-            self._feed = memoryview(stdin.encode() if isinstance(stdin, str) else stdin)
         else:
             raise BadInput(f"stdin is text, bytes or a descriptor, not {type(stdin).__name__}")
 
@@ -181,6 +183,24 @@ class Streams:
         if self._stdin >= 0:
             os.close(self._stdin)
         self._stdin = -1
+
+
+def copy_of(fd: int) -> int:
+    """A copy of a descriptor. Raises BadInput where there is none."""
+    try:
+        return os.dup(fd)
+    except (OSError, OverflowError) as why:
+        if isinstance(why, OSError) and why.errno != EBADF:
+            raise
+        raise BadInput(f"stdin cannot be {short(fd)}: no descriptor of this process has that number") from None
+
+
+def encoded(text: str) -> bytes:
+    """Text as UTF-8; a byte that was no UTF-8 when it was read is that byte again. See PEP 383."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        raise BadInput(f"stdin must not contain half a surrogate pair: {short(text)}") from None
 
 
 def write_all(fd: int, data: bytes) -> None:

@@ -57,7 +57,7 @@ class Limits:
         if self.cpu_weight is not None:
             object.__setattr__(self, "cpu_weight", whole(self.cpu_weight, "cpu_weight", 1, 10_000))
         if not isinstance(self.disk, str) or not ("/" in self.disk or DISK.fullmatch(self.disk)):
-            raise BadInput(f"disk cannot be {self.disk!r:.40}", hint='it is a path on it, or its numbers: "254:0"')
+            raise BadInput(f"disk cannot be {short(self.disk)}", hint='it is a path on it, or its numbers: "254:0"')
 
     def _keep(self, name: str, parse) -> None:  # type: ignore[no-untyped-def]
         value = getattr(self, name)
@@ -138,10 +138,12 @@ def group_name(name: object) -> str:
 def asked(limits: Limits | None, words: dict[str, Any]) -> Limits:
     """Limits as an object, as words, or as both. Raises BadInput for a word that is none."""
     if limits is not None and not isinstance(limits, Limits):
-        raise BadInput(f"{limits!r} are no limits", hint='write memory="64M", cpus=0.5, pids=32')
+        raise BadInput(f"{short(limits)} are no limits", hint='write memory="64M", cpus=0.5, pids=32')
     unknown = sorted(set(words) - set(Limits.__dataclass_fields__))
     if unknown:
-        raise BadInput(f"there is no limit {unknown[0]!r}", hint=f"there are {', '.join(Limits.__dataclass_fields__)}")
+        raise BadInput(
+            f"there is no limit {short(unknown[0])}", hint=f"there are {', '.join(Limits.__dataclass_fields__)}"
+        )
     return replace(limits or Limits(), **words)
 
 
@@ -209,7 +211,7 @@ class ControlGroup(Step):
     def __post_init__(self) -> None:
         group_name(self.name)
         if not isinstance(self.limits, Limits):
-            raise BadInput(f"{self.limits!r} are no limits", hint='write Limits(memory="64M", cpus=0.5, pids=32)')
+            raise BadInput(f"{short(self.limits)} are no limits", hint='write Limits(memory="64M", cpus=0.5, pids=32)')
 
     def calls(self) -> list[Call]:
         return [call.from_outside() for call in (*self.making(), *self.entering())]

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from errno import EINVAL  # an older kernel does not know the newest capabilities
 
 from ..errors import BadInput
-from ..kernel.calls import Call, capset, chdir, execve, path, prctl, prlimit64, setresgid, setresuid, text
+from ..kernel import checks
+from ..kernel.calls import Call, capset, chdir, execve, prctl, prlimit64, setresgid, setresuid
+from ..kernel.checks import path, several, short, text
 from ..kernel.constants import (
     CAP_NAMES,
     CAPABILITIES,
@@ -55,13 +57,13 @@ class ResourceLimit(Step):
     shell_form = "wrapper"
 
     def __post_init__(self) -> None:
-        if self.name not in RLIMITS:
-            raise BadInput(f"there is no resource limit {self.name!r}", hint=f"there are {', '.join(RLIMITS)}")
+        if not isinstance(self.name, str) or self.name not in RLIMITS:
+            raise BadInput(f"there is no resource limit {short(self.name)}", hint=f"there are {', '.join(RLIMITS)}")
         if self.hard == -1:
             object.__setattr__(self, "hard", self.soft)
         for value in (self.soft, self.hard):
             if value is not None and (type(value) is not int or not 0 <= value < 1 << 63):
-                raise BadInput(f"a limit is a number from 0 up, or None for no limit; not {value!r}")
+                raise BadInput(f"a limit is a number from 0 up, or None for no limit; not {short(value)}")
         if self.hard is not None and (self.soft is None or self.soft > self.hard):
             raise BadInput(f"the soft limit on {self.name} may not be above the hard one, {self.hard}")
 
@@ -106,9 +108,11 @@ class DropCapabilities(Step):
     shell_form = "wrapper"
 
     def __post_init__(self) -> None:
-        for name in self.keep:
+        for name in several(self.keep, "what is kept"):
             if f"CAP_{name}" not in CAP_NAMES:
-                raise BadInput(f"there is no capability {name!r}", hint="names are as in capabilities(7), without CAP_")
+                raise BadInput(
+                    f"there is no capability {short(name)}", hint="names are as in capabilities(7), without CAP_"
+                )
 
     def calls(self) -> list[Call]:
         kept = [CAP_NAMES[f"CAP_{name}"] for name in self.keep]
@@ -179,11 +183,8 @@ class Environment(Step):
     shell_form = "wrapper"
 
     def __init__(self, variables: Mapping[str, str] | None = None, /, **more: str) -> None:
-        self.variables: tuple[tuple[str, str], ...] = tuple({**(variables or {}), **more}.items())
-        for name, value in self.variables:
-            text(value, f"the variable {name}")
-            if not text(name, "a variable's name") or "=" in name:
-                raise BadInput(f"a variable's name is not empty and has no '=': {name!r}")
+        given = {**checks.variables({} if variables is None else variables), **more}
+        self.variables: tuple[tuple[str, str], ...] = tuple(checks.variables(given).items())
 
     def calls(self) -> list[Call]:
         return []
@@ -212,9 +213,9 @@ class Exec(Step):
 
     def __init__(self, argv: Iterable[str], env: Mapping[str, str] | None = None) -> None:
         if isinstance(argv, str):
-            raise BadInput(f"a command is a list of words, not one text: {argv!r}", hint=f"write {argv.split()!r}")
-        self.argv = tuple(argv)
-        self.env = tuple((ENVIRONMENT if env is None else env).items())
+            raise BadInput(f"a command is a list of words, not one text: {short(argv)}", hint='["ls", "-l"]')
+        self.argv = tuple(text(word, "an argument") for word in several(argv, "a command"))
+        self.env = tuple(checks.variables(ENVIRONMENT if env is None else env).items())
         self.calls()
 
     def calls(self) -> list[Call]:

@@ -19,13 +19,12 @@ from ..kernel.calls import (
     mount,
     mount_setattr,
     openat,
-    path,
     pivot_root,
     symlinkat,
-    text,
     umount2,
     write,
 )
+from ..kernel.checks import path, short, text
 from ..kernel.constants import (
     AT_RECURSIVE,
     MNT_DETACH,
@@ -201,7 +200,7 @@ class MinimalDev(MountStep):
     def __post_init__(self) -> None:
         path(self.target, "a mount point")
         if self.console and not text(self.console, "a terminal").startswith("/dev/"):
-            raise BadInput(f"a terminal is a file below /dev, not {self.console!r}")
+            raise BadInput(f"a terminal is a file below /dev, not {short(self.console)}")
 
     @property
     def devices(self) -> dict[str, str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from errno import ENOENT
 
 from ..errors import BadInput
-from ..kernel.calls import Call, close, fork, ioctl, number, openat, sethostname, setns, unshare, write
+from ..kernel.calls import Call, close, fork, ioctl, openat, sethostname, setns, unshare, write
+from ..kernel.checks import number, several, short
 from ..kernel.constants import AF_INET, IFF_UP, KIND_FLAGS, KINDS, O_WRONLY, SIOCSIFFLAGS, SOCK_DGRAM
 from ..kernel.sockets import ifreq, socket
 from ..kernel.spelling import Ref
@@ -35,7 +36,7 @@ def put(path: str, text: str) -> list[Call]:
 def known_kind(kind: str) -> str:
     """A kind of namespace, named as in /proc/PID/ns."""
     if not isinstance(kind, str) or kind not in KIND_FLAGS:
-        raise BadInput(f"there is no namespace kind {kind!r}", hint=f"the kinds are {', '.join(KINDS)}")
+        raise BadInput(f"there is no namespace kind {short(kind)}", hint=f"the kinds are {', '.join(KINDS)}")
     return kind
 
 
@@ -125,6 +126,11 @@ class IdMaps(Step):
     touches = ("user",)
 
     def __post_init__(self) -> None:
+        for line in several(self.more, "more ranges"):
+            if len(several(line, "a range")) != 3:
+                raise BadInput(
+                    f"a range is three numbers, not {short(line)}", hint="first inside, first outside, count"
+                )
         for inside, outside, count in self.ranges:
             number(inside, "an id")
             number(outside, "an id")
@@ -132,7 +138,7 @@ class IdMaps(Step):
             if max(inside, outside) + count > 1 << 32:
                 raise BadInput("ids go up to 4294967295")
         if self.setgroups not in ("allow", "deny"):
-            raise BadInput(f'setgroups is "allow" or "deny", not {self.setgroups!r}')
+            raise BadInput(f'setgroups is "allow" or "deny", not {short(self.setgroups)}')
 
     @property
     def ranges(self) -> tuple[tuple[int, int, int], ...]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..kernel.checks import several
 from .limits import DropCapabilities, Exec, SetIds
 from .mounts import (
     ROOT,
@@ -23,7 +24,7 @@ from .mounts import (
     Sysfs,
 )
 from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, NewNamespace
-from .step import Step
+from .step import Step, refuse_no_step
 
 
 @dataclass(frozen=True)
@@ -277,7 +278,9 @@ def refusals(steps: Iterable[Step], *, shared: Iterable[str] = ()) -> tuple[Refu
 
     `shared` names kinds that the learner means to share with the lab, whatever a step changes there.
     """
-    sequence, meant, found = tuple(steps), tuple(shared), []
+    sequence, meant, found = several(steps, "a recipe"), several(shared, "what is shared"), []
+    for step in sequence:
+        refuse_no_step(step)
     own_user = False
     for index, step in enumerate(sequence):
         for rule in ORDER:

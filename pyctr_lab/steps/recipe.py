@@ -10,6 +10,7 @@ from operator import or_
 
 from ..errors import OrderError
 from ..kernel.calls import Call, execve, fork, unshare
+from ..kernel.checks import number, several, text
 from ..kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP
 from ..kernel.spelling import Ref
 from .control_group import ControlGroup
@@ -29,8 +30,8 @@ class Recipe(Sequence[Step]):
     """
 
     def __init__(self, steps: Iterable[Step], *, shared: Iterable[str] = ()) -> None:
-        self.steps = tuple(steps)
-        self.shared = tuple(shared)
+        self.steps = tuple(several(steps, "a recipe"))
+        self.shared = tuple(several(shared, "what is shared"))
         for step in self.steps:
             refuse_no_step(step)
         for refusal in refusals(self.steps, shared=self.shared):
@@ -161,7 +162,6 @@ def born_with(calls: Sequence[Call]) -> Birth:
 FILES = 1024
 
 
-@lru_cache(maxsize=16)
 def default(hostname: str = "demo", *, ids: int = 65536, cuts: tuple[int, ...] = (), files: int = FILES) -> Recipe:
     """The recipe of `lab.run`: every wall, a read-only view of the host's programs, few powers.
 
@@ -169,6 +169,14 @@ def default(hostname: str = "demo", *, ids: int = 65536, cuts: tuple[int, ...] =
     of the outer world's map ends and the next begins: no range of a container's map may straddle two. `files` is how
     many descriptors a program may have open: no more than the lab itself may.
     """
+    number(ids, "how many ids", least=1, most=1 << 32)
+    number(files, "how many files", least=1, most=1 << 20)
+    places = tuple(number(cut, "a cut", least=2) for cut in several(cuts, "cuts"))
+    return _default(text(hostname, "a host name"), ids, places, files)
+
+
+@lru_cache(maxsize=16)
+def _default(hostname: str, ids: int, cuts: tuple[int, ...], files: int) -> Recipe:
     more = tuple((first, first, behind - first) for first, behind in pairwise((1, *cuts, ids)))
     return Recipe(
         (

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from ..errors import BadInput
 from ..kernel.calls import Call
+from ..kernel.checks import short
 
 ShellForm = Literal["command", "wrapper", "outside"]
 
@@ -48,4 +49,4 @@ def refuse_no_step(given: object, otherwise: str = "steps.NewNamespace(...) and 
     if isinstance(given, type) and issubclass(given, Step):
         raise BadInput(f"{given.__name__} is a kind of step", hint=f"with brackets: steps.{given.__name__}(...)")
     if not isinstance(given, Step):
-        raise BadInput(f"{given!r} is no step", hint=otherwise)
+        raise BadInput(f"{short(given)} is no step", hint=otherwise)

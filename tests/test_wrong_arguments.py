@@ -1,0 +1,193 @@
+"""The public face refuses what cannot be right: one line, before anything happens. Never an error from within.
+
+The table is made from the face itself: each public function, method and step, each of its parameters, each wrong value.
+What is added later is in it, or the test says that it lacks a right value for a parameter.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pyctr_lab import Cgroup, Container, Lab, Limits, Program, Recipe, kernel, steps
+from pyctr_lab.errors import LabError
+
+WRONG: list[Any] = [
+    None, True, False, 0, -1, 7, 1 << 31, 1 << 64, -(1 << 70), 1.5, -0.5, float("nan"), float("inf"),
+    "", " ", "x", "\0", "a\0b", "\ud800", "\n", "../..", "x" * 2000, "-1", "64M", "nan", b"", b"x",
+    [], [None], [""], ["\ud800"], ["x", 5], {},
+    {"a": None}, {5: "x"}, {"\0": "x"}, (), (1, 2), {1}, object(), object, len, range(3), Limits(), ValueError("x"), 1j,
+]  # fmt: skip
+
+
+def ways(parameters: list[str], right: dict[str, Any], wrong: list[Any]) -> Iterator[dict[str, Any]]:
+    """Each parameter wrong alone, and each two of them together."""
+    for name, value in itertools.product(parameters, wrong):
+        yield {**right, name: value}
+    for one, other in itertools.combinations(parameters, 2):
+        for place, value in enumerate(wrong):
+            yield {**right, one: value, other: wrong[(place * 7 + 3) % len(wrong)]}
+
+
+def tried(function: Callable[..., Any], arguments: dict[str, Any], then: Callable[[Any], Any]) -> str:
+    """What is wrong with how it took them; nothing if it refused them well, or they were fine."""
+    signature = inspect.signature(function)
+    try:
+        bound = [arguments.pop(each.name) for each in signature.parameters.values()
+                 if each.kind is each.POSITIONAL_ONLY and each.name in arguments]  # fmt: skip
+        spread = next((each.name for each in signature.parameters.values() if each.kind is each.VAR_POSITIONAL), None)
+        if spread in arguments:
+            before = [each for each in arguments if each in signature.parameters and each != spread]
+            bound += [arguments.pop(each) for each in [*before, spread]]
+        then(function(*bound, **arguments))
+    except LabError as why:
+        said = str(why)
+        return "" if "\n" not in said and len(said) < 400 else f"{len(said)} characters: {said[:300]!r}"
+    except Exception as why:  # noqa: BLE001  that is what is looked for
+        return f"{type(why).__name__}: {str(why)[:200]}"
+    return ""
+
+
+def checked(face: dict[str, Callable[..., Any]], right: dict[str, Any], wrong: list[Any],
+            then: Callable[[Any], Any] = lambda made: None) -> tuple[int, dict[str, str]]:  # fmt: skip
+    """How many calls were tried, and what went wrong: the first of each kind for each function and parameter."""
+    count, found = 0, {}
+    for name, function in face.items():
+        parameters = [each for each in inspect.signature(function).parameters.values() if each.name != "self"]
+        named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        needed = [each.name for each in parameters if each.default is each.empty and each.kind in named]
+        missing = [each for each in needed if each not in right]
+        assert not missing, f"{name} takes {missing}: say what is right for it"
+        own = {each: right[each] for each in needed}
+        for arguments in ways([each.name for each in parameters if each.kind is not each.VAR_KEYWORD], own, wrong):
+            count += 1
+            said = tried(function, dict(arguments), then)
+            if said:
+                found.setdefault(f"{name} {said.partition(':')[0]}", f"{name}({short(arguments)}): {said}")
+    return count, found
+
+
+def short(arguments: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r:.40}" for name, value in arguments.items())
+
+
+CALLS = {name: each for name in kernel.__all__ if inspect.isfunction(each := getattr(kernel, name))
+         and each.__module__ == kernel.calls.__name__}  # fmt: skip
+CALLS |= {name: getattr(kernel, name) for name in ("bind", "connect", "listen", "socket", "sockaddr_in", "ifreq")}
+STEPS = {name: each for name in steps.__all__ if inspect.isclass(each := getattr(steps, name))
+         and issubclass(each, steps.Step) and each is not steps.Step}  # fmt: skip
+STEPS |= {"Limits": Limits, "Recipe": Recipe, "default": steps.default, "refusals": steps.refusals}
+RIGHT = {
+    "flags": 0, "fd": 3, "nstype": 0, "name": "x", "option": 1, "pid": 1, "signal": 9, "groups": [0], "uid": 0,
+    "gid": 0, "resource": 7, "soft": 1, "hard": 1, "argv": ["true"], "env": {}, "capabilities": [1], "size": 8,
+    "path_": "/x", "data": "x", "old": 3, "new": 4, "request": 1, "arg": 0, "target": "/x", "source": "/x",
+    "new_root": "/x", "put_old": "/x", "attr_set": 1, "clock": 1, "port": 80, "address": "127.0.0.1", "domain": 2, "type_": 1,
+    "kind": "uts", "seconds": 5, "steps": (), "path": "/x",
+}  # fmt: skip
+
+
+def used(step: Any) -> None:
+    """What everybody does with a step: none of it fails later."""
+    if isinstance(step, steps.Step) and not isinstance(step, steps.ControlGroup):
+        step.calls(), step.describe(), step.shell(), step.title, repr(step)
+
+
+def test_system_calls() -> None:
+    count, found = checked(CALLS, RIGHT, WRONG, str)
+    assert not found, "\n".join(found.values())
+    assert count > 3000
+
+
+def test_steps() -> None:
+    count, found = checked(STEPS, RIGHT, WRONG, used)
+    assert not found, "\n".join(found.values())
+    assert count > 2000
+
+
+QUICK = [value for place, value in enumerate(WRONG) if place % 2 == 0]  # each of these may start a program
+METHODS = {
+    Lab: ("container", "cgroup", "recipe", "run", "start"),
+    Container: ("call", "apply", "carry", "run", "start", "shares", "wait"),
+    Program: ("wait", "kill", "finish"),
+    Cgroup: ("folder", "child", "limit", "add", "reached", "freeze", "thaw"),
+}
+LEFT_OUT = {
+    Lab: "current close forget processes stands_still wake see_groups_from launch become running outside pid_outside "
+    "bury expect no_longer_expected visitors",
+    Container: "is_in launch view kill wait_status bury_visitors",
+    Program: "poll end",
+    Cgroup: "make present delegate pass_on stat watch kill all_pids remove leave",
+}
+"""What takes nothing, and what the rooms use among themselves."""
+
+
+@pytest.mark.parametrize("kind", METHODS, ids=lambda kind: kind.__name__)
+def test_every_method_is_in_the_table(kind: type) -> None:
+    public = {name for name, each in vars(kind).items() if not name.startswith("_")
+              and (inspect.isfunction(each) or isinstance(each, classmethod | staticmethod))}  # fmt: skip
+    assert public == {*METHODS[kind], *LEFT_OUT[kind].split()}
+
+
+@pytest.fixture
+def other() -> Iterator[Lab]:
+    with Lab(private=True) as made:
+        yield made
+
+
+def end(made: Any) -> None:
+    """What wrong arguments have started after all is not left."""
+    if isinstance(made, Program):
+        made.end()
+    elif isinstance(made, Container):
+        made.kill()
+    elif isinstance(made, Cgroup) and made.name != "kept":
+        made.remove()
+
+
+def test_methods_of_a_lab_and_its_containers(lab: Lab, other: Lab) -> None:
+    strange = [lab, other, other.host, other.container("theirs"), steps.SetHostname, steps.default()]
+    right = {"argv": ["true"], "call": kernel.getpid(), "step": steps.Tmpfs("/tmp"), "calls": [], "kind": "uts"}
+    count, found = checked({name: getattr(lab, name) for name in METHODS[Lab] if name != "cgroup"}, right,
+                           [*QUICK, *strange], end)  # fmt: skip
+    assert lab.run(["echo", "on"]).stdout == "on\n", "the lab lives on"
+    box = lab.container("kept")
+    more, others = checked({name: getattr(box, name) for name in METHODS[Container] if name != "wait"}, right,
+                           [*QUICK, *strange], end)  # fmt: skip
+    found |= others
+    assert not found, "\n".join(found.values())
+    assert count + more > 1000 and box.run(["echo", "on"]).stdout == "on\n"
+
+
+@pytest.mark.parametrize("wrong", [value for value in WRONG if value is not None], ids=lambda value: f"{value!r:.20}")
+def test_a_time_or_a_signal_that_is_none(wrong: Any, lab: Lab) -> None:
+    """Of what has ended, so that nothing has to be waited for."""
+    program, box = lab.start(["true"]), lab.container("ended")
+    program.wait()
+    box.kill()
+    for wait in (program.wait, program.finish, box.wait):
+        said = tried(wait, {"timeout": wrong}, end)
+        assert not said, said
+    said = tried(program.kill, {"signal_number": wrong}, end)
+    assert not said, said
+
+
+def test_methods_of_a_group(lab: Lab, delegated: None, other: Lab) -> None:
+    group, box = lab.cgroup("kept"), lab.container("member")
+    face = {name: getattr(group, name) for name in METHODS[Cgroup]} | {"cgroup": lab.cgroup}
+    count, found = checked(face, {"where": "memory", "name": "x", "processes": box}, [*WRONG, lab, other.host], end)
+    for word, value in itertools.product(Limits.__dataclass_fields__, WRONG):
+        for function, name in ((lab.cgroup, ["x"]), (group.child, ["x"]), (group.limit, [])):
+            count += 1
+
+            def use(function: Any = function, name: Any = name, word: str = word, value: Any = value) -> Any:
+                return function(*name, **{word: value})
+
+            if said := tried(use, {}, end):
+                found.setdefault(f"{function.__name__} {word}", f"{function.__name__}({word}={value!r:.40}): {said}")
+    assert not found, "\n".join(found.values())
+    assert count > 1500
+    group.remove()
