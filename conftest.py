@@ -1,4 +1,4 @@
-"""The two forms of the tests, and a lock for those that need a quiet machine.
+"""The two forms of the tests, a lock for those that need a quiet machine, and that the machine is left as it was.
 
 The default form is what a change can break; `--all` is the complete form. CONTRIBUTING.md says what each proves.
 """
@@ -14,6 +14,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import machine_state
 import pytest
 from rotation import LESSONS, rotated, theme_of
 from xdist.scheduler import LoadScopeScheduling
@@ -21,6 +22,8 @@ from xdist.scheduler import LoadScopeScheduling
 # Lessons that measure do so in little: fewer engines, less time.
 os.environ.setdefault("PYCTR_LAB_QUICK", "exec,ours,unshare,bubblewrap,runc,qemu")
 
+BEFORE: pytest.StashKey[machine_state.State] = pytest.StashKey()
+CHANGED: pytest.StashKey[list[str]] = pytest.StashKey()
 FIRST = ("browser", "notebooks", "course", "tests", "engines", "machines")  # folders whose scopes take longest
 
 
@@ -68,8 +71,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left]
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Where the time goes: seconds and number of tests by folder, and the longest of each."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remember the machine as it is: once, in the process that hands the tests to the workers."""
+    if not hasattr(session.config, "workerinput"):
+        session.config.stash[BEFORE] = machine_state.snapshot()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """What has changed on the machine; seconds and number of tests by folder, and the longest of each."""
+    if changed := config.stash.get(CHANGED, []):
+        terminalreporter.section("failed: the machine is not what it was before these tests", red=True)
+        for line in changed:
+            terminalreporter.write_line(line)
     seconds: dict[str, dict[str, float]] = {}
     for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
         if isinstance(report, pytest.TestReport):
@@ -99,8 +112,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
+@pytest.hookimpl(trylast=True)  # workers have ended
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Remove the files of the lock."""
+    """Fail when the machine is not what it was; remove the files of the lock."""
+    if BEFORE in session.config.stash:
+        session.config.stash[CHANGED] = machine_state.settled(session.config.stash[BEFORE])
+        if session.config.stash[CHANGED] and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
     run = getattr(session.config, "workerinput", {}).get("testrunuid")
     if run is None and session.config.pluginmanager.hasplugin("dsession"):
         run = session.config.pluginmanager.getplugin("dsession").nodemanager.testrunuid

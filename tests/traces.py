@@ -6,8 +6,12 @@ import os
 import re
 from pathlib import Path
 
-# Browsers and temporary folders of other tests, locks and folders of pytest, a box or a machine of `./lab test vm`.
-OTHERS = re.compile(r"chromium|playwright|pytest|pyctr-(lab-tests|box|vm)|/tmp/(tmp[a-z0-9_]{8}\b|pip-)|libvirt")
+# Browsers and temporary folders of other tests, locks and folders of pytest, a box or a machine of `./lab test vm`;
+# what systemd mounts when somebody logs in or a service starts; what useradd(8) keeps of the tables of accounts.
+OTHERS = re.compile(
+    r"chromium|playwright|pytest|pyctr-(lab-tests|box|vm)|/tmp/(tmp[a-z0-9_]{8}\b|pip-)|libvirt"
+    r"|/run/(user|credentials)/|binfmt_misc|/etc/(\w+-|\.pwd\.lock)$"
+)
 
 
 def mounts() -> set[str]:

@@ -1,0 +1,140 @@
+"""What labs, rooms of engines and tests must leave as it is on the machine: `differences(snapshot(), snapshot())`.
+
+What other programs change meanwhile is left out: times of ordinary files, terminals, control groups of other services,
+and what `traces.OTHERS` matches.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from glob import glob
+
+from traces import OTHERS, mounts, names
+
+from pyctr_lab.kernel import cgroup
+
+State = dict[str, dict[str, str]]
+"""Kind of thing -> its name -> what is known of it, in words."""
+
+FOLDERS = (
+    *("/", "/etc", "/etc/alternatives", "/etc/containers", "/etc/docker", "/etc/lxc", "/etc/netns", "/etc/systemd"),
+    *("/opt", "/opt/containerd", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/sbin", "/usr/share", "/dev"),
+    *("/var", "/var/cache", "/var/lib", "/var/lib/lxc", "/var/lib/machines"),
+)
+BOUND = ("/etc/ld.so.cache",)  # files that a container sees
+SYSCTLS = (
+    *("kernel/core_pattern", "kernel/domainname", "kernel/hostname", "kernel/keys/*", "kernel/msgm??"),
+    *("kernel/pid_max", "kernel/printk", "kernel/sem", "kernel/shm*", "kernel/threads-max", "kernel/yama/*"),
+    *("fs/inotify/*", "fs/mqueue/*", "fs/nr_open", "fs/protected_*", "fs/suid_dumpable", "user/max_*"),
+    *("net/bridge/*", "net/ipv4/ip_forward", "net/ipv4/ip_unprivileged_port_start", "net/ipv4/ping_group_range"),
+    *("net/ipv?/conf/all/forwarding", "vm/max_map_count", "vm/overcommit_*", "vm/panic_on_oom", "vm/swappiness"),
+    *("kernel/apparmor*", "kernel/unprivileged*"),
+)
+GROUP_FILES = (  # not cgroup.subtree_control: a lab passes controllers on
+    *("cgroup.clone_children", "cpu.cfs_quota_us", "cpu.shares", "cpuset.cpus", "cpuset.mems", "devices.list"),
+    *("memory.limit_in_bytes", "memory.swappiness", "memory.use_hierarchy", "notify_on_release", "release_agent"),
+)
+# Devices of which logins, udev or other programs change owners and times.
+BUSY = re.compile(r"/dev/(pts|shm|mqueue|hugepages|bus|input|snd|dri|char|block|console|(tty|vcs)\w+)$")
+OTHER_LINKS = re.compile(r"(veth|vnet|virbr|tap)")  # of the machine's own Docker and libvirt
+ENGINES = re.compile(r"(docker|libpod_parent|machine|lxc\..*|pyctr\d+|pyctr-lab-(?P<owner>\d+))$")
+
+
+def snapshot() -> State:
+    """The machine as it is now."""
+    return {
+        "device": {path: facts(path) for path in devices("/dev")},
+        "file": {path: facts(path) for folder in FOLDERS if os.access(folder, os.R_OK)
+                 for path in names(folder) if not is_device(path)},
+        "mount": dict.fromkeys(mounts(), ""),
+        "network link": {name: "" for name in os.listdir("/sys/class/net") if not OTHER_LINKS.match(name)},
+        "loop device": {text: "" for path in glob("/sys/block/loop*/loop/backing_file")
+                        if not OTHERS.search(text := content(path))},
+        "sysctl": {path: content(path) for name in SYSCTLS for path in glob(f"/proc/sys/{name}")},
+        "control group": dict.fromkeys(groups(), ""),
+        "setting of a control group": {path: content(path) for each in cgroup.hierarchies() for name in GROUP_FILES
+                                       if os.path.exists(path := f"{each.mount}/{name}")},
+    }  # fmt: skip
+
+
+def differences(before: State, after: State) -> list[str]:
+    """A line for each thing that is new, gone, or different. A device that is new was plugged in."""
+    found = []
+    for kind, known in before.items():
+        now = after[kind]
+        found += [f"{kind} {name}: gone" for name in known.keys() - now.keys()]
+        found += [f"{kind} {name}: new" for name in now.keys() - known.keys() if kind != "device"]
+        both = known.keys() & now.keys()
+        found += [f"{kind} {name}: {known[name]} -> {now[name]}" for name in both if known[name] != now[name]]
+    return sorted(found)
+
+
+def settled(before: State, patience: float = 10.0) -> list[str]:
+    """The differences from now that stay: guards of labs that have ended may still remove control groups."""
+    until = time.monotonic() + patience
+    while True:
+        found = differences(before, snapshot())
+        if not any(line.startswith("control group") for line in found) or time.monotonic() > until:
+            return found
+        time.sleep(0.1)
+
+
+def facts(path: str) -> str:
+    """Kind, mode, owner and extended attributes; of a device its numbers and, for a character device, its ctime."""
+    try:
+        found = os.lstat(path)
+        words = [stat.filemode(found.st_mode), f"{found.st_uid}:{found.st_gid}"]
+        if is_device(path):
+            words.append(f"device {os.major(found.st_rdev)},{os.minor(found.st_rdev)}")
+        if stat.S_ISCHR(found.st_mode) or path in BOUND:  # udev renews the times of disks
+            words.append(f"changed {found.st_ctime_ns}")
+        if stat.S_ISLNK(found.st_mode):
+            words.append(f"to {os.readlink(path)}")
+        words += [f"{name}={os.getxattr(path, name, follow_symlinks=False)!r}" for name in attributes(path)]
+    except FileNotFoundError:
+        return "gone"
+    return " ".join(words)
+
+
+def attributes(path: str) -> list[str]:
+    """Names of extended attributes; none where the file system has none."""
+    try:
+        return os.listxattr(path, follow_symlinks=False)
+    except OSError:
+        return []
+
+
+def is_device(path: str) -> bool:
+    """Whether it is a device node."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+
+
+def devices(folder: str) -> Iterator[str]:
+    """All device nodes below a folder."""
+    for place, below, files in os.walk(folder):
+        below[:] = [name for name in below if not BUSY.match(f"{place}/{name}")]
+        yield from (path for name in files if is_device(path := f"{place}/{name}") and not BUSY.match(path))
+
+
+def groups() -> Iterator[str]:
+    """Control groups of engines, and of labs and rooms that have ended."""
+    for path in glob("/sys/fs/cgroup/**/", recursive=True):
+        found = ENGINES.search(path.rstrip("/"))
+        if found and "/pyctr-lab-" not in path[: found.start()] and not os.path.exists(f"/proc/{found['owner']}"):
+            yield path
+
+
+def content(path: str) -> str:
+    """The text of a small file; empty where it cannot be read."""
+    with suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+        return file.read().strip()
+    return ""
