@@ -13,16 +13,21 @@ import json
 import os
 import select
 import signal
+import stat
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 from ..errors import LabError
 from ..kernel import cgroup
 from ..kernel.cgroup import Hierarchy
 from ..kernel.constants import (
+    AT_FDCWD,
+    AT_RECURSIVE,
     CLONE_NEWCGROUP,
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -31,6 +36,9 @@ from ..kernel.constants import (
     CLONE_NEWUSER,
     CLONE_NEWUTS,
     MNT_DETACH,
+    MOUNT_ATTR_RDONLY,
+    MS_BIND,
+    MS_MOVE,
     MS_NODEV,
     MS_NOEXEC,
     MS_NOSUID,
@@ -42,12 +50,16 @@ from ..kernel.constants import (
     SUID_DUMP_USER,
 )
 from ..kernel.delegation import PREFIX, Place, delegation
+from ..machines import cache
 from ..runtime import groups, world
 from ..steps.control_group import inherited, unfurnished
+from ..steps.mounts import DEVICE_LINKS, DEVICES
 
 WORK = "/run/pyctr-lab"  # a tmpfs of the room: engines keep all that is theirs below it
 HOME, SCRATCH = f"{WORK}/home", f"{WORK}/tmp"
 ROOM = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
+NODES = (*DEVICES, "fuse", "kmsg", "kvm", "net/tun")  # what programs and engines open, where the machine has it
+MOUNT_SETATTR = 442  # on all architectures; glibc has it since 2.36 only
 HARMLESS = MS_NOSUID | MS_NODEV | MS_NOEXEC
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -153,23 +165,70 @@ def leave_to_children(folder: str) -> None:
 
 # ------------------------------------------------------------------------------------------------------ its PID 1
 def furnish(all_: list[Hierarchy]) -> None:
-    """A /proc, a /run and control groups of the room's own; the machine's files otherwise, but no mount gets out."""
+    """A /dev, /proc, /run and control groups of the room's own; of the machine's files only our cache can be changed.
+
+    Engines may be really root: whatever they can change, one of them changes. No mount gets out.
+    """
     call("mount", None, "/", None, MS_REC | MS_PRIVATE, None)
+    os.environ.setdefault("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
+    with suppress(OSError):  # ENOSYS before Linux 5.12
+        make_read_only(str(cache.folder()))
     with suppress(OSError):  # in a container that covers parts of /proc a user may mount none
         call("mount", "proc", "/proc", "proc", HARMLESS, None)
     for each in all_:
         show_own(each)
     call("mount", "tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
-    call("mount", "tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")  # Podman keeps its locks there
     for folder in (WORK, HOME, SCRATCH):
         os.mkdir(folder)
     os.chmod(SCRATCH, 0o1777)
-    os.environ.setdefault("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))  # the guests' kernel is kept there
+    make_devices(Path(WORK, "dev"))
     os.environ.update(HOME=HOME, XDG_RUNTIME_DIR=HOME, TMPDIR=SCRATCH)  # what a killed compiler leaves goes with it
     with suppress(FileNotFoundError):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=False, stderr=subprocess.DEVNULL)
     call("sethostname", "room", 4)
     delegation.cache_clear()  # what may be limited is another thing here
+
+
+def make_read_only(but: str) -> None:
+    """Make all mounts read-only, but for one folder if it is there; devices can still be used. See mount_setattr(2)."""
+    set_attributes("/", AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0)
+    if os.path.isdir(but):
+        call("mount", but, but, None, MS_BIND, None)
+        set_attributes(but, 0, 0, MOUNT_ATTR_RDONLY)
+
+
+def set_attributes(path: str, flags: int, on: int, off: int) -> None:
+    """mount_setattr(2)."""
+    attributes = struct.pack("4Q", on, off, 0, 0)
+    call("syscall", MOUNT_SETATTR, AT_FDCWD, path, flags, attributes, len(attributes))
+
+
+def make_devices(place: Path) -> None:
+    """Put a /dev together at `place`, move it over the machine's, and take its null as standard input."""
+    place.mkdir()
+    call("mount", "tmpfs", str(place), "tmpfs", MS_NOSUID, "mode=755")
+    for name in ("net", "pts", "shm"):
+        (place / name).mkdir()
+    for name in filter(os.path.exists, (f"/dev/{name}" for name in NODES)):
+        make_device(name, place / os.path.relpath(name, "/dev"))
+    for name, target in DEVICE_LINKS.items():
+        (place / name).symlink_to(target)
+    call("mount", "tmpfs", f"{place}/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")  # Podman keeps its locks there
+    call("mount", "devpts", f"{place}/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620")
+    call("mount", str(place), "/dev", None, MS_MOVE, None)
+    os.dup2(null := os.open("/dev/null", os.O_RDWR), 0)
+    os.close(null)
+
+
+def make_device(original: str, node: Path) -> None:
+    """Make a device anew: runtimes change the owner of their standard streams. A user may not, and binds it."""
+    found = os.stat(original)
+    try:
+        os.mknod(node, found.st_mode, found.st_rdev)
+        node.chmod(stat.S_IMODE(found.st_mode))
+    except PermissionError:
+        node.touch()
+        call("mount", original, str(node), None, MS_BIND, None)
 
 
 def show_own(each: Hierarchy) -> None:

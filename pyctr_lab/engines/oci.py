@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import Unsupported
 from .engine import Engine, has_range
+from .nspawn import root_outside
 
 KINDS = ("pid", "network", "ipc", "uts", "mount", "cgroup")
 
@@ -65,12 +66,10 @@ class Crun(Oci):
         line = super().command(argv)
         if not os.path.ismount("/sys/fs/cgroup/unified"):
             return line
-        # it refuses a hybrid of both versions: so it does not see the second tree, or (a user may not unmount it) none
-        script = (
-            "umount -l /sys/fs/cgroup/unified 2>/dev/null ||"
-            ' { mount -t tmpfs tmpfs /sys/fs/cgroup; set -- --cgroup-manager=disabled "$@"; }; exec crun "$@"'
-        )
-        return ["unshare", "-m", "sh", "-c", script, "sh", *line[1:]]
+        # it refuses a hybrid of both versions: the second tree is covered, for a user (who may write to none) all are
+        covered, less = ("/unified", []) if root_outside() else ("", ["--cgroup-manager=disabled"])
+        script = f'mount -t tmpfs tmpfs /sys/fs/cgroup{covered}; exec "$@"'
+        return ["unshare", "-m", "sh", "-c", script, "sh", "crun", *less, *line[1:]]
 
 
 class Gvisor(Oci):

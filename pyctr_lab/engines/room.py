@@ -2,8 +2,9 @@
 
 Engines need root's own rights, daemons, bridges, folders in /run and control groups of their own: too much for a lab,
 and nothing of it may be left on the learner's machine. So they work in a room: a process with a mount, network, PID,
-IPC, UTS and cgroup namespace of its own, whose PID 1 dies with whoever opened it. A room is no wall against root: it
-keeps things together. What is done in it is a generator of plain data, which comes out line by line:
+IPC, UTS and cgroup namespace of its own, whose PID 1 dies with whoever opened it. The machine's files are read-only in
+it, and /dev is its own, so that no engine changes them by mistake; against a root who wants to, a room is no wall. What
+is done in it is a generator of plain data, which comes out line by line:
 
     with Room("pyctr_lab.engines.survey:work", names=["runc"]) as room:
         for row in room:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput, LabError
-from ..machines import guest_kernel
+from ..machines import cache, guest_kernel
 from . import ALL, rootfs
 from .inside import WORK
 from .record import Record, record
@@ -101,10 +101,15 @@ def known(names: Iterable[str] | None) -> list[str]:
 
 
 def with_kernel(names: Iterable[str]) -> None:
-    """A guest's kernel is fetched out here if need be: in a room is no network. Without one that is said there."""
+    """A guest's kernel is fetched out here if need be: in a room is no network. Without one that is said there.
+
+    A room can write to the cache, where a finding about KVM is kept, when its folder is there.
+    """
     if "qemu" in names:
         with suppress(LabError):
             guest_kernel.find()
+        with suppress(LabError, OSError):
+            cache.folder().mkdir(parents=True, exist_ok=True)
 
 
 def work(names: Sequence[str]) -> Iterator[dict[str, Any]]:

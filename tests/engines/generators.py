@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -95,6 +96,74 @@ def hung(engine: Engine) -> list[object]:
         said = str(why)
     wait_until_gone(processes() - before)  # killed, and on a busy machine not gone yet
     return [said, [pid for pid in processes() - before if alive(pid)]]
+
+
+def used(name: str) -> Iterator[object]:
+    """Use an engine, and look at the standard streams and descriptors of its program; None where it is not here."""
+    engine = ALL[name](Path(WORK) / name, rootfs.make(Path(WORK) / "rootfs", files=1))
+    if not engine.available():
+        yield None
+        return
+    with engine:
+        if engine.kind != "machine":  # which is booted for each
+            engine.run(["/bin/sh", "-c", "read word; echo said; echo complained >&2"])
+        made = engine.start()
+        yield descriptors(made.pid) if made.pid else {}
+        made.stop()
+
+
+def descriptors(pid: int | str = "self") -> dict[str, tuple[str, int, int]]:
+    """What each descriptor of a process leads to: its name, and the numbers of file system and inode."""
+    found = {}
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with suppress(FileNotFoundError):  # that of the listing itself
+            seen = os.stat(path := f"/proc/{pid}/fd/{number}")
+            found[number] = (os.readlink(path), seen.st_dev, seen.st_ino)
+    return found
+
+
+def own_descriptors() -> Iterator[object]:
+    """Those of the room's worker, and of a command that it starts."""
+    yield descriptors()
+    yield subprocess.run(["ls", "/proc/self/fd"], check=True, capture_output=True, text=True).stdout.split()
+
+
+def tried_to_change(paths: Sequence[str]) -> Iterator[object]:
+    """What comes of changing owner, mode and times of what lies at these paths, and making a file there.
+
+    All are set to what they are: where that is not refused, nothing changes but the ctime.
+    """
+    for path in paths:
+        done = []
+        for change in (same_owner, same_mode, same_times, file_in):
+            try:
+                change(path)
+                done.append("changed")
+            except OSError as why:
+                done.append(errno.errorcode[why.errno or 0])
+        yield path, done
+
+
+def same_owner(path: str) -> None:
+    """Set the owner to what it is."""
+    os.chown(path, -1, -1)
+
+
+def same_mode(path: str) -> None:
+    """Set the mode to what it is."""
+    os.chmod(path, os.stat(path).st_mode)
+
+
+def same_times(path: str) -> None:
+    """Set the times to what they are."""
+    was = os.stat(path)
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+def file_in(folder: str) -> None:
+    """Make a file, and take it away."""
+    (file := Path(folder, "pyctr-lab-was-here")).touch()
+    file.unlink()
 
 
 def sleepers(count: int) -> Iterator[object]:

@@ -1,0 +1,75 @@
+"""Engines change nothing of the machine, though as root they could: no inode of it is shown to them for writing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import machine_state
+import pytest
+
+from pyctr_lab.engines import ALL, Room
+from pyctr_lab.measure.samples import Results
+
+HERE = Path(__file__).parent
+ROOT = os.getuid() == 0
+BENCH = [sys.executable, "-P", "-m", "pyctr_lab.cli", "bench"]
+
+
+@pytest.fixture(autouse=True)
+def generators(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parents[1])]))
+
+
+@pytest.fixture
+def untouched() -> Iterator[None]:
+    """Compare the machine before and after. A device that is different is mended at once."""
+    before = machine_state.snapshot()
+    nodes = {path: os.lstat(path) for path in before["device"]}
+    yield
+    changed = machine_state.settled(before)
+    for path, was in nodes.items():
+        if (now := os.lstat(path)) and (was.st_uid, was.st_gid, was.st_mode) != (now.st_uid, now.st_gid, now.st_mode):
+            os.chown(path, was.st_uid, was.st_gid)
+            os.chmod(path, was.st_mode & 0o7777)
+    assert changed == []
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.usefixtures("untouched")
+def test_an_engine_changes_nothing_and_its_program_has_three_descriptors(name: str) -> None:
+    with Room("generators:used", name=name) as room:
+        (streams,) = list(room)
+    if streams is None:
+        pytest.skip("it is not here")
+    assert set(streams) in ({"0", "1", "2"}, set()), "none of a program that is no process of the host"
+    if ROOT and streams:
+        shown = {(dev, inode) for _, dev, inode in streams.values()}
+        assert not shown & {(at.st_dev, at.st_ino) for at in map(os.stat, machine_state.devices("/dev"))}
+
+
+REFUSED = ("/", "/etc", "/etc/passwd", "/opt", "/usr", "/usr/bin", "/var/lib", "/sys/kernel", str(HERE))
+
+
+@pytest.mark.skipif(not ROOT, reason="nobody else could change them")
+@pytest.mark.usefixtures("untouched")
+def test_the_machine_is_read_only_and_devices_are_the_rooms_own() -> None:
+    own = ["/run", "/dev", "/dev/shm", "/dev/null"]
+    with Room("generators:tried_to_change", paths=[*REFUSED, *own]) as room:
+        found = dict(list(room))
+    for path in REFUSED:
+        assert found[path] == ["EROFS"] * 3 + ["EROFS" if os.path.isdir(path) else "ENOTDIR"], path
+    assert {path: found[path][:3] for path in own} == {path: ["changed"] * 3 for path in own}
+
+
+@pytest.mark.complete
+@pytest.mark.timeout(1200)
+@pytest.mark.usefixtures("untouched")
+def test_all_experiments_with_all_engines_change_nothing() -> None:
+    done = subprocess.run([*BENCH, "all", "--quick", "--engines", ",".join(ALL)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
