@@ -50,6 +50,7 @@ from ..kernel.constants import (
     SUID_DUMP_USER,
 )
 from ..kernel.delegation import PREFIX, Place, delegation
+from ..kernel.descriptors import open_standard_streams
 from ..machines import cache
 from ..runtime import groups, world
 from ..steps.control_group import inherited, unfurnished
@@ -131,6 +132,7 @@ def own_world(folders: list[str]) -> int:
     die_with(0)  # which is its parent's number, seen from the new namespace
     if select.select([alive], [], [], 0)[0]:  # that may have ended before we asked
         os._exit(1)
+    os.close(alive)
     return 0
 
 
@@ -272,6 +274,7 @@ def work(target: str, arguments: dict[str, Any]) -> None:
 
 def main(target: str, arguments: dict[str, Any]) -> int:
     """The room, from its first process on. Who is ended between a control group and its guard would leave the group."""
+    open_standard_streams()
     opener = os.getppid()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     all_ = cgroup.hierarchies()

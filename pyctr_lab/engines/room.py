@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import Gone, LabError
+from ..kernel.descriptors import open_standard_streams
 
 PATIENCE = 15.0  # seconds until a room's control groups are gone after its end
 
@@ -36,6 +37,7 @@ class Room:
     """
 
     def __init__(self, target: str, **arguments: Any) -> None:
+        open_standard_streams()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "pyctr_lab.engines.inside", target, json.dumps(arguments)],

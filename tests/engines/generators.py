@@ -99,10 +99,10 @@ def hung(engine: Engine) -> list[object]:
 
 
 def used(name: str) -> Iterator[object]:
-    """Use an engine, and look at the standard streams and descriptors of its program; None where it is not here."""
+    """Use an engine, and look at the descriptors of its program; or say why it is not here."""
     engine = ALL[name](Path(WORK) / name, rootfs.make(Path(WORK) / "rootfs", files=1))
-    if not engine.available():
-        yield None
+    if not (found := engine.available()):
+        yield found.why
         return
     with engine:
         if engine.kind != "machine":  # which is booted for each

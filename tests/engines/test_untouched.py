@@ -14,6 +14,7 @@ import machine_state
 import pytest
 
 from pyctr_lab.engines import ALL, Room
+from pyctr_lab.engines.survey import with_kernel
 from pyctr_lab.measure.samples import Results
 
 HERE = Path(__file__).parent
@@ -40,13 +41,16 @@ def untouched() -> Iterator[None]:
     assert changed == []
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.complete) if name == "qemu" else name for name in ALL]
+)
 @pytest.mark.usefixtures("untouched")
 def test_an_engine_changes_nothing_and_its_program_has_three_descriptors(name: str) -> None:
+    with_kernel([name])
     with Room("generators:used", name=name) as room:
         (streams,) = list(room)
-    if streams is None:
-        pytest.skip("it is not here")
+    if isinstance(streams, str):
+        pytest.skip(streams)
     assert set(streams) in ({"0", "1", "2"}, set()), "none of a program that is no process of the host"
     if ROOT and streams:
         shown = {(dev, inode) for _, dev, inode in streams.values()}
@@ -65,6 +69,35 @@ def test_the_machine_is_read_only_and_devices_are_the_rooms_own() -> None:
     for path in REFUSED:
         assert found[path] == ["EROFS"] * 3 + ["EROFS" if os.path.isdir(path) else "ENOTDIR"], path
     assert {path: found[path][:3] for path in own} == {path: ["changed"] * 3 for path in own}
+
+
+LOOK = """
+import json, sys
+from pyctr_lab.engines import Room
+with Room("generators:own_descriptors") as room:
+    rows = list(room)
+json.dump(rows, open(sys.argv[1], "w"))
+"""
+
+
+@pytest.mark.parametrize("closed", ["", "0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_room_has_the_descriptors_that_it_was_given(closed: str, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    words = shlex.join([sys.executable, "-P", "-c", LOOK, str(told)])
+    done = subprocess.run(["sh", "-c", f"exec {words} {closed}"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    worker, command = json.loads(told.read_text())
+    assert set(worker) == {"0", "1", "2"} and command == ["0", "1", "2", "3"], "the last is that of the folder it lists"
+    assert worker["0"][0] == "/dev/null" and worker["1"][0].startswith("pipe:")
+    at = os.stat("/dev/null")
+    assert not ROOT or worker["0"][1:] != [at.st_dev, at.st_ino], "the room's own"
+
+
+def test_a_bench_does_without_standard_input_and_output(tmp_path: Path) -> None:
+    words = shlex.join([*BENCH, "startup", "--engines", "exec", "--runs", "2", "--report", str(tmp_path)])
+    done = subprocess.run(["sh", "-c", f"exec {words} 0<&- 1>&-"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert len(Results.load(tmp_path / "results.csv").samples) == 3, "one to warm up"
 
 
 @pytest.mark.complete
