@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from glob import glob
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import machine_state
 import pytest
-from traces import mounts, names
+from traces import names
 
 from pyctr_lab.engines import Room
 from pyctr_lab.engines.survey import with_kernel
@@ -100,27 +100,12 @@ def worlds_of(pids: set[int]) -> set[str]:
     return found - {os.readlink("/proc/self/ns/pid")}
 
 
-def traces() -> dict[str, set[str]]:
-    """What could be left on the machine, apart from processes. Others' labs, which are alive, are not ours."""
-    labs = set(glob("/sys/fs/cgroup/**/pyctr-lab-*", recursive=True))
-    dead = {path for path in labs if not os.path.exists(f"/proc/{path.rpartition('-')[2]}")}
-    docker = {path for path in glob("/sys/fs/cgroup/**/docker", recursive=True) if "/pyctr-lab-" not in path}
-    return {
-        "mounts": mounts(),
-        "groups": dead | docker,
-        "run": names("/run"),
-        "etc": names("/etc/docker"),
-        "links": set(os.listdir("/sys/class/net")),
-        "forwarding": {Path("/proc/sys/net/ipv4/ip_forward").read_text()},
-    }
-
-
 @pytest.mark.skipif(not shutil.which(Hardware(1, 1).program), reason="needs QEMU")
 @pytest.mark.repeat(few=2, many=20)
 @pytest.mark.timeout(600)
 def test_killed_at_any_moment_neither_a_daemon_nor_a_machine_is_left(tmp_path: Path, repeats: int) -> None:
     with_kernel(["qemu"])
-    before, chance, mark = traces(), random.Random(11), f"mark-{uuid4().hex}"
+    before, run, chance, mark = machine_state.snapshot(), names("/run"), random.Random(11), f"mark-{uuid4().hex}"
     script = "from pyctr_lab.engines import Room\nfor row in Room('generators:docker_and_machine'): print(row, flush=1)"
     env = {**os.environ, "PYTHONPATH": PATHS, "TMPDIR": str(tmp_path), "MARK": mark}
     worlds: set[str] = set()
@@ -141,12 +126,10 @@ def test_killed_at_any_moment_neither_a_daemon_nor_a_machine_is_left(tmp_path: P
             victim.kill()
     assert worlds
 
-    def left() -> dict[str, set[Any]]:
-        now = {"processes": ours(mark, worlds), "files": os.listdir(tmp_path), **traces()}
-        new = {what: set(now[what]) - before.get(what, set()) for what in now}
-        return {what: some for what, some in new.items() if some}
+    def left() -> list[object]:
+        return [*ours(mark, worlds), *os.listdir(tmp_path), *(names("/run") - run)]
 
     until = time.monotonic() + 30
     while left() and time.monotonic() < until:
         time.sleep(0.02)  # guards are at work; of their end nothing is told
-    assert left() == {}
+    assert left() == [] and machine_state.settled(before) == []

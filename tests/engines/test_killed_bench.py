@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from glob import glob
 from pathlib import Path
 
+import machine_state
 import pytest
-from traces import mounts, names
+from traces import names
 
 from pyctr_lab.runtime import clean
 
 LAST = 45.0  # seconds, the latest moment
 # Not /tmp, where other tests come and go: the bench has a TMPDIR of its own, which is empty afterwards.
-FOLDERS = ("/var/tmp", "/run", "/dev/shm", "/etc/netns", "/var/lib", "~/.local/share")  # a cache may grow
+FOLDERS = ("/var/tmp", "/run", "/dev/shm", "~/.local/share")  # a cache may grow
 
 # Whoever loses their parent becomes this one's child: it sees everybody who comes of a measurement, and their end.
 WITNESS = """
@@ -63,30 +62,20 @@ sys.exit(f"killed: {name}; still there after a minute: {names}")
 
 
 def things() -> dict[str, set[str]]:
-    """What of this machine a measurement could leave changed."""
-    found = {folder: names(folder) for folder in FOLDERS}
-    found["mounts"] = mounts()
-    found["network"] = set(os.listdir("/sys/class/net"))
-    found["loops"] = set(glob("/sys/block/loop*/loop/backing_file"))
-    found["shared memory"] = set(Path("/proc/sysvipc/shm").read_text().splitlines())
-    found["control groups"] = {path for path in glob("/sys/fs/cgroup/**/", recursive=True) if not of_a_living_lab(path)}
-    return found
-
-
-def of_a_living_lab(path: str) -> bool:
-    """Whether a control group is that of a lab or a room of another test: their names end with a process's number."""
-    owner = re.search(r"/pyctr-lab-(\d+)(/|$)", path)
-    return bool(owner and os.path.exists(f"/proc/{owner[1]}"))
+    """What a measurement could leave behind, beyond what is compared around every run of the tests."""
+    shared = set(Path("/proc/sysvipc/shm").read_text().splitlines())
+    return {"shared memory": shared, **{folder: names(folder) for folder in FOLDERS}}
 
 
 @pytest.fixture
 def nothing_left() -> Iterator[None]:
-    """Afterwards, and after one `clean`, there is nothing new on the machine."""
-    before = things()
+    """Afterwards, and after one `clean`, there is nothing new on the machine, and nothing different."""
+    before, machine = things(), machine_state.snapshot()
     yield
     clean(patience=10)
     after = things()
     assert {name: new for name in before if (new := after[name] - before[name])} == {}
+    assert machine_state.settled(machine) == []
 
 
 @pytest.mark.repeat(few=2, many=50)
