@@ -70,6 +70,7 @@ def own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(variable, str(tmp_path))
 
 
+@pytest.mark.timeout(900)  # with --all it measures at length, twice
 @pytest.mark.parametrize("name", each((*SECTIONED, "09_vm_versus_container")))
 @pytest.mark.usefixtures("own_state")
 def test_a_lesson_runs_twice_in_one_kernel(name: str) -> None:
