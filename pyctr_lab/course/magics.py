@@ -13,6 +13,7 @@ A first line `# needs: memory` keeps a cell from running where memory cannot be 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, LabError
@@ -29,6 +30,8 @@ def load(shell: Any) -> None:
     """Registers the magics with an IPython shell. Twice is fine."""
     shell.register_magic_function(host, "cell", "host")
     shell.register_magic_function(inside, "cell", "inside")
+    for name in ("host", "inside"):  # behind another line IPython looks for a line magic of the name "%host"
+        shell.register_magic_function(partial(not_first, name), "line", f"%{name}")
     shell.set_custom_exc((LabError, NameError), in_one_line)
     needs.load(shell)
 
@@ -42,6 +45,11 @@ def host(line: str, cell: str) -> None:
 def inside(line: str, cell: str) -> None:
     """%%inside NAME: runs the cell as a shell script in a container of the newest open lab."""
     show(container(line.strip()).run(["/bin/sh", "-c", cell]))
+
+
+def not_first(name: str, _: str) -> None:
+    """What a cell magic is behind another line. Raises BadInput."""
+    raise BadInput(f"%%{name} must be the first line of its cell", hint="put comments below it")
 
 
 def show(run: Run) -> None:

@@ -31,6 +31,12 @@ def test_how_a_script_ends_is_said(shell: Any, lab: Lab, capsys: pytest.CaptureF
     assert run(shell, "%%host\necho wrong >&2", capsys) == "wrong\n"
 
 
+@pytest.mark.parametrize("magic", ["%%inside demo", "%%host"])
+def test_a_magic_that_is_not_the_first_line_says_so(magic: str, shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(shell, f"# a note\n{magic}\nhostname", capsys)
+    assert f"{magic.split()[0]} must be the first line of its cell" in said and "Traceback" not in said
+
+
 def test_no_such_container_is_one_line(shell: Any, lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     lab.container("there")
     said = run(shell, "%%inside nobody\nhostname", capsys)
