@@ -266,3 +266,14 @@ def test_two_updates_at_once_do_not_disturb_each_other(course: Path, source: Pat
     said = "".join(process.communicate(timeout=60)[1] for process in running)
     assert said.count("newer version") == 1
     assert [p.name for p in course.glob("*.new-version*")] == ["03_namespaces.new-version.ipynb"]
+
+
+def test_the_script_resets_a_lesson_as_its_help_says(tmp_path: Path) -> None:
+    top = Path(__file__).parents[2]
+    if Path(sys.prefix) != top / ".venv":
+        pytest.skip("these tests are not run in the environment that ./lab makes here")
+    for words in (["03", "--course", tmp_path], [f"--course={tmp_path}", "03_namespaces"]):
+        call = [str(word) for word in (top / "lab", "reset", *words)]
+        done = subprocess.run(call, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == f"lab: {tmp_path / LESSON} is fresh\n"
