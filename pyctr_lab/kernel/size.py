@@ -1,17 +1,22 @@
 """Sizes and shares as people write them: "256M" is 256 MiB, as in the kernel's own files; "50%" is half a core.
 
+"256m", "256MB", "256Mi", "256MiB" and "0.25G" are the same, as Docker reads them.
+
 Parsed here and nowhere else.
 """
 
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from ..errors import BadInput
+from .checks import short
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+MOST_CORES = 65536
 SHARE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(%?)", re.ASCII)
-SIZE = re.compile(r"(\d{1,18})([KMGT]?)", re.ASCII)
+SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)(?:([KMGT])I?)?B?", re.ASCII)
 
 
 def parse(text: int | str, *, what: str = "a size", least: int = 1) -> int:
@@ -24,10 +29,12 @@ def parse(text: int | str, *, what: str = "a size", least: int = 1) -> int:
     else:
         found = SIZE.fullmatch(text.strip().upper()) if isinstance(text, str) else None
         if not found:
-            raise BadInput(f"{what} cannot be {_short(text)}", hint='write a number with K, M, G or T: "256M"')
-        size = int(found[1]) * UNITS[found[2]]
-    if not least <= size < 1 << 63:
-        raise BadInput(f"{what} cannot be {_short(text)}", hint=f'it is a number of bytes, {least} at least: "256M"')
+            raise BadInput(f"{what} cannot be {short(text)}", hint='write a number with K, M, G or T: "256M", "1.5G"')
+        size = int(Fraction(found[1]) * UNITS[found[2] or ""])
+    if size < least:
+        raise BadInput(f"{what} cannot be {short(text)}", hint=f'it is a number of bytes, {least} at least: "256M"')
+    if size >= 1 << 63:
+        raise BadInput(f"{what} cannot be {short(text)}", hint="it is less than 8388608T: the kernel counts to 2^63-1")
     return size
 
 
@@ -38,12 +45,12 @@ def parse_cores(text: float | str) -> float:
     else:
         found = SHARE.fullmatch(text.strip()) if isinstance(text, str) else None
         if not found:
-            raise BadInput(f"cpus cannot be {_short(text)}", hint='write cores as a number or a share: 0.5 or "50%"')
+            raise BadInput(f"cpus cannot be {short(text)}", hint='write cores as a number or a share: 0.5 or "50%"')
         cores = float(found[1]) / (100 if found[2] else 1)
-    if not 0.01 <= cores <= 65536:  # nan is neither
-        raise BadInput(
-            f"cpus cannot be {_short(text)}", hint="it is 0.01 of a core at least: the kernel counts no finer"
-        )
+    if cores > MOST_CORES:
+        raise BadInput(f"cpus cannot be {short(text)}", hint=f"it is {MOST_CORES} cores at most")
+    if not cores >= 0.01:  # nor is nan
+        raise BadInput(f"cpus cannot be {short(text)}", hint="it is 0.01 of a core at least, the kernel's finest")
     return cores
 
 
@@ -53,8 +60,3 @@ def shown(size: int) -> str:
         return "0"
     unit = next(unit for unit in reversed(UNITS) if size % UNITS[unit] == 0)
     return f"{size // UNITS[unit]}{unit}"
-
-
-def _short(thing: object) -> str:
-    said = repr(thing)
-    return said if len(said) <= 40 else said[:37] + "..."

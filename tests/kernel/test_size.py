@@ -10,7 +10,12 @@ from pyctr_lab.kernel import size
 
 @pytest.mark.parametrize(
     "text, value",
-    [("256M", 256 << 20), ("1g", 1 << 30), (" 64K ", 65536), ("4096", 4096), (4096, 4096), ("2T", 2 << 40)],
+    [
+        *(("256M", 256 << 20), ("1g", 1 << 30), (" 64K ", 65536), ("4096", 4096), (4096, 4096), ("2T", 2 << 40)),
+        *(("64k", 65536), ("64kb", 65536), ("64Ki", 65536), ("64KiB", 65536), ("64MB", 64 << 20), ("64Mi", 64 << 20)),
+        *(("64MiB", 64 << 20), ("2Gi", 2 << 30), ("1.5G", 3 << 29), ("0.5Mi", 1 << 19), ("100b", 100), ("1.1K", 1126)),
+        *(("8388607T", 8388607 << 40), ("0.000000001G", 1)),
+    ],
 )
 def test_a_size_is_read(text: int | str, value: int) -> None:
     assert size.parse(text) == value
@@ -26,7 +31,7 @@ def test_a_size_is_read(text: int | str, value: int) -> None:
         "12X",
         "",
         "M",
-        "1.5G",
+        *("1.5.5G", ".5G", "1.G", "64iB", "64i", "64BM", "-1.5G", "1e3M", "1,5G", "0.5", "0.0000000001G"),
         "256 M B",
         "٤M",
         "9" * 40,
@@ -93,3 +98,14 @@ def test_what_is_no_share_is_refused_in_one_line(text: object) -> None:
         size.parse_cores(text)  # type: ignore[arg-type]
     said = str(refused.value)
     assert said.startswith("cpus cannot be ") and "\n" not in said and len(said) < 160
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("99999999T", "it is less than"), (1 << 63, "it is less than"), ("0", "4096 at least"), (-1, "4096 at least")],
+)
+def test_the_bound_that_was_passed_is_named(text: int | str, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        size.parse(text, least=4096)
+    with pytest.raises(BadInput, match="65536 cores at most"):
+        size.parse_cores("65537")
