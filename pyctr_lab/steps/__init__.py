@@ -28,11 +28,13 @@ from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, LoopbackUp, N
 from .order import ORDER, Refusal, Rule, refusals
 from .recipe import Birth, Recipe, born_with, default
 from .step import Step
+from .volume import Volume
 
 __all__ = [
     "ENVIRONMENT", "NAMES", "ORDER", "ROOT", "Bind", "Birth", "Chroot", "ClockOffset", "ControlGroup",
     "DropCapabilities",
     "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace", "Limits", "LoopbackUp", "MinimalDev", "NewNamespace",
     "NoNewPrivileges", "PivotRoot", "PrivatePropagation", "Proc", "ReadOnlyRoot", "Recipe", "Refusal", "ResourceLimit",
-    "Rule", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs", "WorkingDirectory", "born_with", "default", "refusals",
+    "Rule", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs", "Volume", "WorkingDirectory", "born_with", "default",
+    "refusals",
 ]  # fmt: skip

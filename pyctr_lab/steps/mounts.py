@@ -43,7 +43,7 @@ from ..kernel.constants import (
     O_WRONLY,
 )
 from ..kernel.numbers import is_there
-from ..kernel.proc import mountinfo
+from ..kernel.proc import Mount, mountinfo
 from ..kernel.spelling import Ref
 from .step import Step
 
@@ -350,21 +350,27 @@ class Chroot(Step):
         return f"chroot to {self.new}"
 
 
-def protected(source: str, target: str, *, recursive: bool = True) -> list[Call]:
-    """Let nothing be written below a bind of `source`, and no setuid program or device count there.
+def protected(source: str, target: str, *, recursive: bool = True, readonly: bool = True) -> list[Call]:
+    """Let no setuid program or device count below a bind of `source`, and unless `readonly` is False no write.
 
-    Without mount_setattr (Linux 5.12) each mount is remounted, with the noexec that it has and that may not be cleared.
+    Without mount_setattr (Linux 5.12) each mount is remounted, with the flags that it has and that may not be cleared.
     What a container has mounted there by itself is not known here, and stays writable.
     """
     if is_there("mount_setattr"):
-        return [mount_setattr(target, AT_RECURSIVE if recursive else 0, READ_ONLY)]
-    mounts = {mounted.target: MS_NOEXEC if "noexec" in mounted.options else 0 for mounted in mountinfo("self")}
+        attributes = READ_ONLY if readonly else READ_ONLY & ~MOUNT_ATTR_RDONLY
+        return [mount_setattr(target, AT_RECURSIVE if recursive else 0, attributes)]
+    mounts = {mounted.target: locked(mounted) for mounted in mountinfo("self")}
     above = (mounts[folder] for folder in (source, *map(str, PurePath(source).parents)) if folder in mounts)
     start = source.rstrip("/")
     inside = [place for place in mounts if place.startswith(f"{start}/")] if recursive else []
     below = {target + place[len(start) :]: mounts[place] for place in inside}
-    flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV
-    return [mount(None, place, None, flags | noexec) for place, noexec in {target: next(above, 0), **below}.items()]
+    flags = MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | (MS_RDONLY if readonly else 0)
+    return [mount(None, place, None, flags | kept) for place, kept in {target: next(above, 0), **below}.items()]
+
+
+def locked(mounted: Mount) -> int:
+    """The flags of a mount that a user namespace may not clear: see mount_namespaces(7)."""
+    return (MS_NOEXEC if "noexec" in mounted.options else 0) | (MS_RDONLY if mounted.readonly else 0)
 
 
 def new_file(place: str, content: str = "") -> list[Call]:
