@@ -106,3 +106,16 @@ class TimeExpired(LabError, TimeoutError):
         self.run = run
 
     __str__ = LabError.__str__
+
+
+LONGEST = 200  # characters of one word in a complaint: a longer one is cut
+
+
+def in_one_line(why: LabError | OSError) -> str:
+    """An error as one line that can be printed, with the way out; a word of endless length is cut."""
+    if isinstance(why, LabError):
+        text = str(why)
+    else:
+        text = f"{why.filename}: {why.strerror}" if why.filename else why.strerror or str(why)
+    words = (f"{word[:LONGEST]}..." if len(word) > LONGEST else word for word in text.split(" "))
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in " ".join(words))
