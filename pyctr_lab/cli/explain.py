@@ -1,0 +1,47 @@
+"""`run --explain`: the story of a container, told while it is made."""
+
+from __future__ import annotations
+
+import sys
+
+from ..kernel.calls import Call
+from ..runtime import Container, Lab, loop
+from ..runtime.step_result import costed, folded
+from ..steps import ControlGroup, Limits, Recipe
+
+
+def explained(lab: Lab, box: Container, recipe: Recipe, limits: Limits | None) -> None:
+    """Apply each step to the live process, and tell it; then tell a real start."""
+    total = 0.0
+    group = [ControlGroup(limits, box.name)] if limits is not None else []  # first, as in a real start
+    for number, step in enumerate([*group, *recipe], 1):
+        result = box.apply(step)
+        total += result.seconds
+        print(f"{number:>2}. {step.describe()}  [{result.seconds * 1e6:.0f} µs]")
+        for line in map(costed, folded(result.calls)):
+            print(f"      {line}")
+    print(f"    {counted(sum(len(result.calls) for result in box.history), total)}, one at a time.\n")
+    really_started(lab, recipe, limits)
+    print("    Now the program, in the container that was made step by step:\n")
+    sys.stdout.flush()
+
+
+def really_started(lab: Lab, recipe: Recipe, limits: Limits | None) -> None:
+    """Another container of the same recipe, made as every start is: in one go, of a program that does nothing."""
+    program = lab.start(["true"], recipe=recipe, limits=limits)
+    program.wait()
+    by = f"a child that Python forks ({lab.slow})" if lab.slow else f"a loop of {len(loop.here())} bytes"
+    print(f"The same as a start really is: the list in one go, its process carried from call to call by {by}.")
+    for line in folded(program.story):
+        print(f"      {maker(line[0].call) + ':':<10}{costed(line)}")
+    print(f"    {counted(len(program.story), sum(answer.seconds for answer in program.story))}.\n")
+
+
+def maker(call: Call) -> str:
+    """Who makes it, as in `recipe --calls`."""
+    return "launcher" if call.name == "fork" else "outside" if call.outside else "process"
+
+
+def counted(calls: int, seconds: float) -> str:
+    """How many, and how long."""
+    return f"{calls} system calls, {seconds * 1e3:.2f} ms in the kernel"
