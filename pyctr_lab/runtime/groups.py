@@ -46,6 +46,7 @@ class Groups:
         self.made: dict[str, Cgroup] = {}
         self.frozen: set[Cgroup] = set()
         self._count = 0
+        self._first_uid, self._first_gid = (ids[0].outside for ids in map_of(lab.launcher.host_pid))
         clean()
         try:
             self._begin(lab)
@@ -105,11 +106,8 @@ class Groups:
             self._give(folder, 0, [f"{folder}/{file}" for file in DELEGATED if os.path.exists(f"{folder}/{file}")])
 
     def _give(self, folder: str, owner: int, files: Iterable[str]) -> None:
-        lab = self._lab()
-        assert lab is not None
-        uid, gid = (ids[0].outside + owner for ids in map_of(lab.launcher.host_pid))
         for path in (folder, *files):
-            os.chown(path, uid, gid)
+            os.chown(path, self._first_uid + owner, self._first_gid + owner)
 
     def _make_all(self, launcher: int) -> None:
         folders = [self.folder(place) for place in self.where.everywhere]

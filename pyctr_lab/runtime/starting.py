@@ -33,9 +33,9 @@ def started(
     began: float,
 ) -> Program:
     """A program in a container of its own. Which way it was started shows in its story, and in nothing else."""
-    made = make_groups(lab, birth_of(lab, recipe, group))
-    streams.theirs |= doors(lab, birth_of(lab, recipe, group))
     birth = birth_of(lab, recipe, group)
+    made = make_groups(lab, birth)
+    streams.theirs |= doors(lab, birth)
     try:
         have_loop(lab)
         have_room(*recipe.steps, *([group] if group is not None else []))

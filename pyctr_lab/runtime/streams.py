@@ -7,7 +7,7 @@ import select
 import threading
 import time
 from collections.abc import Callable
-from errno import EBADF
+from errno import EBADF, EIO, EPIPE
 from typing import TypeAlias
 
 from ..errors import BadInput
@@ -204,9 +204,19 @@ def encoded(text: str) -> bytes:
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """All of it, as long as that takes."""
+    """All of it: a terminal that is full is waited for. Raises BrokenPipeError when it is gone."""
     while data:
-        data = data[os.write(fd, data) :]
+        try:
+            data = data[os.write(fd, data) :]
+        except BlockingIOError:
+            poll = select.poll()
+            poll.register(fd, select.POLLOUT)
+            with waiting():
+                poll.poll()
+        except OSError as why:
+            if why.errno != EIO:
+                raise
+            raise BrokenPipeError(EPIPE, "the terminal is gone") from None
 
 
 def next_look(until: float | None) -> float:
