@@ -281,6 +281,25 @@ def cgroups(machine: Machine) -> list[Finding]:
     return [Finding("cgroups", "limited", f"{said}; {lacking}; lesson 04 leaves out what it needs them for", (), cure)]
 
 
+def limits_hold(machine: Machine) -> list[Finding]:
+    """Whether a program in a container can lift the limits of its own group.
+
+    Root gives a group to an id that no container has. A user cannot: there the container's root is the user outside,
+    and only version 2 protects a group from the processes in it, where it is mounted with nsdelegate.
+    """
+    found = machine.delegation() if machine.system == "linux" and machine.uid else None
+    if found is None or not found.controllers:
+        return []
+    newer = any(place.tree.version == 2 for place in found.everywhere)
+    why = [f"version {place.tree.version}" for place in found.everywhere if place.tree.version == 1][:1]
+    if newer and "nsdelegate" not in machine.read("/proc/self/mountinfo"):
+        why += ["version 2 is mounted without nsdelegate"]
+    if not why:
+        return fine("limits hold", "version 2 protects a group from the processes in it (nsdelegate)")
+    said = "a program in a container can lift its own limits: its root is you outside"
+    return [Finding("limits hold", "limited", f"{', '.join(why)}: {said}; a lab of root's holds")]
+
+
 # --- programs and room
 PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "ps": ("procps", ALL_LESSONS),
@@ -392,6 +411,6 @@ def disk(machine: Machine) -> list[Finding]:
 
 
 DIAGNOSES: tuple[Callable[[Machine], list[Finding]], ...] = (
-    linux, wsl, newer_calls, user_namespaces, masked_proc, subordinate_ids, cgroups, starts, open_file_limit, programs,
-    interpreter, kvm, memory, disk,
+    linux, wsl, newer_calls, user_namespaces, masked_proc, subordinate_ids, cgroups, limits_hold, starts, open_file_limit,
+    programs, interpreter, kvm, memory, disk,
 )  # fmt: skip

@@ -18,7 +18,7 @@ from pyctr_lab.kernel.cgroup import Tree
 from pyctr_lab.kernel.delegation import GRANT_V2, LIMITED, Delegation, Place
 
 PROC = "22 1 0:21 / /proc rw,relatime - proc proc rw\n"
-GROUPS = "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+GROUPS = "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n"
 HEALTHY = {
     "/proc/sys/kernel/osrelease": "6.12.0-1-amd64\n",
     "/proc/self/mountinfo": PROC + GROUPS,
@@ -232,6 +232,17 @@ def test_all_that_can_be_limited_is_named(tmp_path: Path, style: str, version: s
     found = groups(tmp_path, given(style, LIMITED))
     assert (found.state, found.cure) == ("fine", "")
     assert found.why == f"{version}; tried: can be limited: cpu, memory, pids, io, cpuset"
+
+
+def test_who_is_the_user_outside_may_lift_his_limits_on_version_1(tmp_path: Path) -> None:
+    """Unless version 2 is mounted so that it protects a group, or root has opened the lab."""
+    old = Place(Tree(1, ("memory",), "/cg", "/"), "/cg", ("memory",))
+    hybrid = Delegation("hybrid", (old,), None, frozenset(LIMITED), ("/cg/memory",))
+    found = troubles(machine(tmp_path, delegation=lambda: hybrid))["limits hold"]
+    assert found.why.startswith("version 1: a program in a container can lift its own limits") and not found.blocks
+    assert "limits hold" not in troubles(machine(tmp_path, delegation=lambda: hybrid, uid=0))
+    bare = machine(tmp_path, {"/proc/self/mountinfo": PROC + GROUPS.replace(",nsdelegate", "")})
+    assert "without nsdelegate" in troubles(bare)["limits hold"].why
 
 
 def test_what_cannot_be_limited_is_named_with_its_reason_and_the_command(
