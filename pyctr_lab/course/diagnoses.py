@@ -411,6 +411,6 @@ def disk(machine: Machine) -> list[Finding]:
 
 
 DIAGNOSES: tuple[Callable[[Machine], list[Finding]], ...] = (
-    linux, wsl, newer_calls, user_namespaces, masked_proc, subordinate_ids, cgroups, limits_hold, starts, open_file_limit,
-    programs, interpreter, kvm, memory, disk,
+    linux, wsl, newer_calls, user_namespaces, masked_proc, subordinate_ids, cgroups, limits_hold, starts,
+    open_file_limit, programs, interpreter, kvm, memory, disk,
 )  # fmt: skip
