@@ -152,9 +152,9 @@ class Cgroup:
         return Cgroup.make(self.groups, path, limits)
 
     def delegate(self) -> Cgroup:
-        """Let containers in it make groups of their own below it: whoever is root there. They keep its limits.
+        """Delegate the group to root of the containers in it: they may make groups below it, within its limits.
 
-        Without it no program in a container can write to a group, its own included.
+        A group that is not delegated cannot be written to from a container.
         """
         for folder in self.folders:
             self.groups.delegate(folder)

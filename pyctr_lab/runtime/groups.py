@@ -164,7 +164,7 @@ class Groups:
             return
         if pid in (lab.launcher.host_pid, lab.host.carrier.host_pid):
             raise Harm("the lab's host would end with the group, and the lab with it", hint="make a container for it")
-        with suppress(ProcessLookupError):  # whoever moves it says that it has ended
+        with suppress(ProcessLookupError):  # it has ended: the move itself reports that
             if lab.launcher.host_pid not in proc.ancestors(pid):
                 who = "this notebook itself" if pid == os.getpid() else "not of this lab"
                 raise Harm(f"process {pid} is {who}, and would end with the group", hint="make a container for it")

@@ -2,7 +2,7 @@
 
 Python raises KeyboardInterrupt between any two instructions, also between an answer that has come and the line that
 takes note of it: then a descriptor stays open, a process is never reaped, a control group never removed. So what keeps
-books is `uninterrupted`, and an interrupt that comes meanwhile is kept until the next `waiting` block, or the end.
+books is `uninterrupted`: an interrupt is deferred to the next `waiting` block, or to the end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import ContextDecorator, contextmanager
 from types import FrameType
 from typing import Any
 
-STUBBORN = 3  # interrupts that are too many to be kept: somebody wants to get out
+STUBBORN = 3  # so many interrupts are not deferred any more: the user wants to get out
 
 
 class _State:

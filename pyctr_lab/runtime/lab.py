@@ -61,7 +61,7 @@ class Lab:
         self.births = threading.RLock()  # held from a birth until it is known who waits for it: else another buries it
         self._groups: Groups | None = None
         self._expected: dict[int, Container] = {}  # processes that have a waiter, by their numbers as we see them
-        self._unwaited: set[int] = set()  # those of them whose program was let go of: nobody can wait for it any more
+        self._unwaited: set[int] = set()  # those of them whose Program object is gone, so that no caller can wait
         first = Carrier(None)
         self._process = start_launcher(first._theirs.fileno())
         first._theirs.close()
@@ -299,7 +299,7 @@ class Lab:
         program = Program(tuple(command), box.host_pid, box.pid, box.wait_status, streams, began, meanwhile)
         program.told = story
         self.expect(box)
-        weakref.finalize(program, nobody_waits, box, self._expected, self._unwaited)
+        weakref.finalize(program, unwaited, box, self._expected, self._unwaited)
         return program
 
     # --- the launcher's duties
@@ -383,11 +383,11 @@ class Lab:
         return f"Lab({'closed' if self.closed else ', '.join(self.containers) or 'no container yet'})"
 
 
-def nobody_waits(box: Container, expected: Mapping[int, Container], unwaited: set[int]) -> None:
-    """A program was let go of without a wait: its process may be reaped when it has ended."""
+def unwaited(box: Container, expected: Mapping[int, Container], pids: set[int]) -> None:
+    """Note that no caller will wait for a program: `bury` may reap its process."""
     pid = box.carrier.host_pid
     if expected.get(pid) is box:
-        unwaited.add(pid)
+        pids.add(pid)
 
 
 def start_launcher(channel: int) -> subprocess.Popen[bytes]:

@@ -182,7 +182,7 @@ def obey(channel: socket, peer: int) -> tuple[socket, int]:
 
 
 def carried_out(name: str, args: tuple, known: dict[str, int], handed: list[int]) -> tuple[int, int, str]:  # type: ignore[type-arg]
-    """One call, or what is told as one. What cannot be a call at all fails as the kernel would have it fail: EINVAL."""
+    """Make one call, or answer a control message. What is not a valid call fails with EINVAL, as in the kernel."""
     try:
         if name in SPECIAL:
             return special(name, args, known, handed)
@@ -230,9 +230,9 @@ def rename(name: str) -> None:
     ctypes.memmove(start, name.encode(), min(len(name), end - start - 1))
 
 
-def default_signals() -> None:
-    """Undo what Python and whoever started us have done to signals: a program would inherit ignored and blocked ones,
-    and with SIGCHLD ignored the kernel reaps children itself, and their status is lost.
+def reset_signals() -> None:
+    """Reset signals to their defaults: exec keeps ignored and blocked ones. With SIGCHLD ignored, the kernel reaps
+    children itself, and their exit status is lost.
     """
     for number in valid_signals():
         try:
@@ -246,7 +246,7 @@ if __name__ == "__main__":
     channel, peer = socket(fileno=int(sys.argv[1])), os.getppid()
     channel.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
     os.set_inheritable(channel.fileno(), False)  # a spawned program must not hold it
-    default_signals()
+    reset_signals()
     os.umask(0o022)  # else a container's root would be closed to its own users
     rename("carrier")
     gc.disable()  # no cycles are made here, and a collection would touch every page that a child shares

@@ -37,7 +37,7 @@ class Output:
 
 
 class Drain:
-    """One thread of this process that reads pipes as soon as they have something, whoever else reads them too."""
+    """A thread that reads pipes as soon as they are readable. Other threads may read them too."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()

@@ -48,7 +48,7 @@ def started(
 
 
 def make_groups(lab: Lab, birth: Birth) -> list[Answer]:
-    """Has the launcher make the control groups of a start, and protects them before anything is born there."""
+    """Make the control groups of a start, in the launcher, and protect them before a process enters."""
     if not birth.before:
         return []
     answers = lab.outside([seen_from_outside(call, lab) for call in birth.before])

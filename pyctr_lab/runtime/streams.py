@@ -28,10 +28,10 @@ PAUSE = 0.25  # seconds between two looks at what nobody announces
 class Streams:
     """The three descriptors that a program gets, and our ends of them.
 
-    `theirs` is closed once the program has them. Output that has no descriptor of its own is kept: with `collect` it
-    is read by whoever waits for the program, else by a thread. A `terminal` is a descriptor that becomes all three, and
-    the program's controlling terminal. An output that is a terminal is not given away, but written to by us: it can be
-    read, and a program that had it would read what the user types.
+    `theirs` is closed once the program has them. Output without a descriptor of its own is kept: with `collect` it is
+    read by the caller that waits for the program, else by a thread. A `terminal` becomes all three, and the program's
+    controlling terminal. An output that is a terminal is not passed on: we copy to it, for a program that had it could
+    read what the user types.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Streams:
         self.theirs: dict[str, int] = {}
         self.kept = {"stdout": Output(), "stderr": Output()}
         self._ours: dict[int, str] = {}  # descriptor -> what comes from it
-        self._copied: dict[int, int] = {}  # descriptor -> the terminal that is told what comes from it
+        self._copied: dict[int, int] = {}  # descriptor -> the terminal to which its output is copied
         self._reading = threading.Lock()
         self._feed = memoryview(b"")
         self._stdin = -1
@@ -162,7 +162,7 @@ class Streams:
         os.close(fd)
 
     def _finish(self) -> None:
-        """What is in the pipes. No more than they hold: somebody in the background may write on and on."""
+        """Read what the pipes hold now, and no more: a background process may write without end."""
         for fd in list(self._ours):
             for _ in range(PIPE // CHUNK):
                 if not self._read(fd):
