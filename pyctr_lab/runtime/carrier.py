@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import marshal
 import os
 import select
@@ -15,8 +16,9 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from ..errors import BadInput, Busy, Gone, TimeExpired
-from ..kernel import proc
+from ..kernel import numbers, proc
 from ..kernel.calls import Answer, Call, fork, getpid, wait4
+from ..kernel.checks import short
 from ..kernel.descriptors import open_standard_streams
 from ..kernel.spelling import Argument, Ref
 from .interrupts import uninterrupted, waiting
@@ -26,6 +28,8 @@ ANSWER = 1 << 20
 ANCILLARY = socket.CMSG_SPACE(12) + socket.CMSG_SPACE(4)  # who it is, and one descriptor
 GRACE = 0.5  # seconds for a call that an interrupted cell did not wait for: most end at once
 EXECS = ("execve", "execvpe")
+CONTROL = ("fork", "load", "spawn", "gate", "results", "abandon")  # messages that are no system call
+libc = ctypes.CDLL(None)
 
 
 _carriers: weakref.WeakSet[Carrier] = weakref.WeakSet()
@@ -270,6 +274,8 @@ def refuse_unknown(calls: Iterable[Call], descriptors: Iterable[str] = ()) -> No
     """Raises BadInput where a call refers to a result that none before it has, for the launcher to put there."""
     known = set(descriptors)
     for call in calls:
+        if not exists(call.name):
+            raise BadInput(f"there is no system call {short(call.name)}", hint="see pyctr_lab.kernel")
         unknown = next((name for name in references(call.args) if name not in known), None)
         if unknown is not None:
             raise BadInput(
@@ -277,6 +283,13 @@ def refuse_unknown(calls: Iterable[Call], descriptors: Iterable[str] = ()) -> No
                 hint=f'name one, .named("{unknown}"), and have both made in one list',
             )
         known.add(call.result)
+
+
+@lru_cache(maxsize=256)
+def exists(name: str) -> bool:
+    """Whether the launcher can make a call of this name: libc wraps it, or its number is known."""
+    known = name in CONTROL or name in numbers.here()
+    return known or (isinstance(name, str) and name.isidentifier() and hasattr(libc, name))
 
 
 def references(args: Iterable[Argument]) -> list[str]:

@@ -65,6 +65,9 @@ def take(pid: int, carrier: Carrier) -> int:
         ([close(Ref("fd")), openat("/dev/null")], "no call before it"),
         ([Call("mount", (("there", (Ref("deep"),)),))], "a result named deep"),
         ([Call("close", (1.5,))], "not float: 1.5"),
+        ([getpid(), Call("getpdi")], "there is no system call 'getpdi'"),
+        ([Call("")], "there is no system call ''"),
+        ([Call("a\0b")], "there is no system call"),
     ],
 )
 def test_what_no_launcher_could_carry_out_is_refused(box: Container, calls: object, said: str) -> None:
