@@ -74,6 +74,7 @@ def test_of_much_output_the_beginning_and_the_end_are_kept() -> None:
     output = Output()
     for piece in (b"first", b"x" * HALF, b"y" * HALF, b"z" * HALF, b"last"):
         output.add(piece)
+        assert len(output._head) + len(output._tail) <= 3 * HALF, "no more than that is ever held"
     assert len(output.text) < 2 * HALF + 100
     beginning, said, end = output.text.split("\n")
     assert beginning.startswith("first") and end.endswith("zlast") and len(beginning) == len(end) == HALF
