@@ -67,14 +67,15 @@ def differences(before: State, after: State) -> list[str]:
     found = []
     for kind, known in before.items():
         now = after[kind]
-        found += [f"{kind} {name}: gone" for name in known.keys() - now.keys()]
+        lost = known.keys() - now.keys() if kind != "control group" else ()  # its guard has removed it meanwhile
+        found += [f"{kind} {name}: gone" for name in lost]
         found += [f"{kind} {name}: new" for name in now.keys() - known.keys() if kind != "device"]
         both = known.keys() & now.keys()
         found += [f"{kind} {name}: {known[name]} -> {now[name]}" for name in both if known[name] != now[name]]
     return sorted(found)
 
 
-def settled(before: State, patience: float = 10.0) -> list[str]:
+def settled(before: State, patience: float = 60.0) -> list[str]:
     """The differences from now that stay: guards of labs that have ended may still remove control groups."""
     until = time.monotonic() + patience
     while True:

@@ -16,6 +16,7 @@ import pytest
 from draw import races
 
 from pyctr_lab import bench, cli
+from pyctr_lab.cli import parser
 from pyctr_lab.draw import report
 from pyctr_lab.measure import experiment, figures
 from pyctr_lab.measure.experiment import Progress
@@ -151,7 +152,7 @@ def test_every_sample_as_csv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 def test_what_is_asked_for_can_be_measured() -> None:
     assert {name for names in bench.WHAT.values() for name in names} == set(experiment.EXPERIMENTS)
-    assert tuple(bench.WHAT) == cli.MEASURED
+    assert tuple(bench.WHAT) == parser.MEASURED
 
 
 def test_a_bar_is_drawn_on_a_terminal_only(capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +171,8 @@ def test_a_bar_is_drawn_on_a_terminal_only(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_quick_is_a_small_budget() -> None:
-    assert cli.parser().parse_args(["bench", "--quick"]).budget == cli.QUICK < cli.parser().parse_args(["bench"]).budget
+    quick, usual = (parser.parser().parse_args(["bench", *words]).budget for words in (["--quick"], []))
+    assert quick == parser.QUICK < usual
 
 
 def test_real_figures_and_a_real_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
