@@ -160,6 +160,7 @@ def test_methods_of_a_lab_and_its_containers(lab: Lab, other: Lab) -> None:
     found |= others
     assert not found, "\n".join(found.values())
     assert count + more > 1000 and box.run(["echo", "on"]).stdout == "on\n"
+    box.kill()
 
 
 @pytest.mark.parametrize("wrong", [value for value in WRONG if value is not None], ids=lambda value: f"{value!r:.20}")
@@ -191,3 +192,4 @@ def test_methods_of_a_group(lab: Lab, delegated: None, other: Lab) -> None:
     assert not found, "\n".join(found.values())
     assert count > 1500
     group.remove()
+    box.kill()

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from traces import mounts, names
 
+import pyctr_lab
 from pyctr_lab import Lab, Limits, steps
 from pyctr_lab.errors import BadInput, Busy, Gone
 from pyctr_lab.kernel import Call, proc
@@ -351,8 +352,8 @@ def test_what_is_the_machines_is_shown_for_reading_only(lab: Lab) -> None:
 
 def test_a_lab_inside_a_whole_container(lab: Lab) -> None:
     """The package goes in by standard input; there is nothing else that it needs."""
-    package = Path(__file__).parents[2] / "pyctr_lab"
-    packed = subprocess.run(["tar", "-C", str(package), "-c", "."], capture_output=True)
+    package = str(Path(pyctr_lab.__file__).parent)
+    packed = subprocess.run(["tar", "-C", package, "-c", "."], capture_output=True, check=True)
     code = "from pyctr_lab import Lab; lab = Lab(); print(*(who.run(['hostname']).stdout for who in (lab, lab.host)))"
     inside = ["sh", "-c", f'mkdir /tmp/pyctr_lab; tar -C /tmp/pyctr_lab -x; cd /tmp; exec /usr/bin/python3 -c "{code}"']
     run = lab.run(inside, stdin=packed.stdout, timeout=60)
