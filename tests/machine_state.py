@@ -76,13 +76,17 @@ def differences(before: State, after: State) -> list[str]:
 
 
 def settled(before: State, patience: float = 60.0) -> list[str]:
-    """The differences from now that stay: guards of labs that have ended may still remove control groups."""
-    until = time.monotonic() + patience
-    while True:
-        found = differences(before, snapshot())
-        if not any(line.startswith("control group") for line in found) or time.monotonic() > until:
-            return found
-        time.sleep(0.1)
+    """The differences from now that stay: guards remove control groups of labs that have ended, other runs' too."""
+    found, until = differences(before, snapshot()), time.monotonic() + patience
+    while any(map(is_group, found)) and time.monotonic() < until:
+        time.sleep(0.2)
+        found = [line for line in differences(before, snapshot()) if not is_group(line) or line in found]
+    return found
+
+
+def is_group(line: str) -> bool:
+    """Whether a difference is about a control group."""
+    return line.startswith("control group")
 
 
 def facts(path: str) -> str:
