@@ -39,6 +39,7 @@ GROUP_FILES = (  # not cgroup.subtree_control: a lab passes controllers on
     *("cgroup.clone_children", "cpu.cfs_quota_us", "cpu.shares", "cpuset.cpus", "cpuset.mems", "devices.list"),
     *("memory.limit_in_bytes", "memory.swappiness", "memory.use_hierarchy", "notify_on_release", "release_agent"),
 )
+MEMORY = 1  # the major number of /dev/null, /dev/zero, /dev/random, ...
 # Devices of which logins, udev or other programs change owners and times.
 BUSY = re.compile(r"/dev/(pts|shm|mqueue|hugepages|bus|input|snd|dri|char|block|console|(tty|vcs)\w+)$")
 OTHER_LINKS = re.compile(r"(veth|vnet|virbr|tap)")  # of the machine's own Docker and libvirt
@@ -90,13 +91,13 @@ def is_group(line: str) -> bool:
 
 
 def facts(path: str) -> str:
-    """Kind, mode, owner and extended attributes; of a device its numbers and, for a character device, its ctime."""
+    """Kind, mode, owner and extended attributes; of a device its numbers, and of /dev/null and its kind the ctime."""
     try:
         found = os.lstat(path)
         words = [stat.filemode(found.st_mode), f"{found.st_uid}:{found.st_gid}"]
         if is_device(path):
             words.append(f"device {os.major(found.st_rdev)},{os.minor(found.st_rdev)}")
-        if stat.S_ISCHR(found.st_mode) or path in BOUND:  # udev renews the times of disks
+        if os.major(found.st_rdev) == MEMORY or path in BOUND:  # udev renews the times of others
             words.append(f"changed {found.st_ctime_ns}")
         if stat.S_ISLNK(found.st_mode):
             words.append(f"to {os.readlink(path)}")
