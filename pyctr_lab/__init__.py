@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from . import errors, kernel, steps
-from .errors import BadInput, CallError, Gone, Harm, LabError, OrderError, TimeExpired, Unsupported
+from .errors import BadInput, Gone, Harm, LabError, OrderError, TimeExpired, Unsupported
+from .kernel.calls import CallError
 from .runtime import Cgroup, Container, Lab, Program, Run, StepResult, View
 from .steps import Limits, Recipe, Step
 

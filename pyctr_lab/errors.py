@@ -4,7 +4,7 @@ LabError
   BadInput            refused before anything has happened
     OrderError        a recipe that cannot work
     Harm              a step that would change the lab's own world
-  CallError           a system call failed (an OSError, as the kernel says)
+  CallError           a system call failed (an OSError, as the kernel says); see kernel/calls.py
   GroupError          a control group refused what was written to it (an OSError, too)
   Unsupported         this machine or kernel refuses what the lab needs
   Gone                the process has ended
@@ -15,15 +15,10 @@ LabError
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from errno import errorcode
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .kernel.calls import Answer, Call
-
-
-NEW_LAB = "lab = Lab() opens a new one"  # the way out for whoever has ended with its lab
+NEW_LAB = "lab = Lab() opens a new one"  # the hint where something has ended with its lab
 
 
 class LabError(Exception):
@@ -53,26 +48,6 @@ class OrderError(BadInput):
 
 class Harm(BadInput):
     """A step that would not fail, but change the lab's own world. Nothing has happened."""
-
-
-class CallError(LabError, OSError):
-    """A system call failed.
-
-    `call` is the call, `errno` and `filename` are as in OSError, `answers` are all answers of the list up to and
-    with the failed one: what was done before stands.
-    """
-
-    def __init__(self, call: Call, errno: int, *, hint: str = "", answers: Sequence[Answer] = ()) -> None:
-        texts = call.args[{"mount": 1, "symlinkat": 2}.get(call.name, 0) :]  # these have another text before the path
-        about = () if call.name in ("write", "sethostname") else texts  # which name no file
-        path = next((arg for arg in about if isinstance(arg, str)), None)
-        OSError.__init__(self, errno, os.strerror(errno), path)
-        self.message = f"{call.bare()} = -1 {errorcode.get(errno, errno)} ({os.strerror(errno)})"
-        self.call = call
-        self.hint = hint
-        self.answers = tuple(answers)
-
-    __str__ = LabError.__str__
 
 
 class GroupError(LabError, OSError):

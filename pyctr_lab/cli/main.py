@@ -11,7 +11,8 @@ from contextlib import suppress
 from errno import ENOENT
 from typing import TextIO
 
-from ..errors import CallError, LabError, in_one_line
+from ..errors import LabError, in_one_line
+from ..kernel.calls import CallError
 from ..kernel.descriptors import enough_descriptors, open_standard_streams
 from ..runtime.carrier import EXECS
 from .parser import parsed, parser

@@ -13,7 +13,8 @@ from pathlib import Path
 from ..errors import LabError
 from ..kernel.delegation import Delegation, Place
 from ..kernel.numbers import is_there
-from ..runtime import Lab, guard
+from ..launcher import cgroup_reaper
+from ..runtime import Lab
 from ..runtime.world import map_ranges
 from ..steps.control_group import inherited
 
@@ -103,7 +104,7 @@ def enter_groups(found: Delegation) -> str:
     except OSError as why:
         return f"{why.filename}: {why.strerror}" if why.filename else str(why)
     finally:
-        guard.remove_all(folders, 1.0)
+        cgroup_reaper.remove_all(folders, 1.0)
     return ""
 
 

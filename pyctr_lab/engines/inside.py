@@ -102,7 +102,7 @@ def take_groups(all_: list[Hierarchy]) -> list[str]:
             for setting in inherited(place):
                 groups.write(f"{place.base}/{PREFIX}{os.getpid()}", setting.file, setting.value)
     if folders:
-        groups.start_guard(os.getpid(), folders)
+        groups.start_cgroup_reaper(os.getpid(), folders)
     for folder in folders:
         groups.enter(folder, [os.getpid()])
     return folders

@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from errno import EAGAIN, errorcode
 from typing import NamedTuple
 
-from ..errors import BadInput, CallError
+from ..errors import BadInput, LabError
 from . import constants as k
 from .checks import argument, identity, number, path, several, text, variables
 from .hints import hint_for
-from .spelling import Argument, Ref, Spelled, Struct, octal, spell
+from .spelling import Argument, GroupDescriptor, GroupFile, ProcFile, Ref, Spelled, Struct, Subject, octal, spell
 
 MOST_READ = 1 << 18  # bytes: an answer carries so much
+PATH_BEHIND = {"mount": 1, "symlinkat": 2}  # arguments before the path that may be text as well
+NAMES_NO_FILE = ("write", "sethostname")
 
 
 class Call(NamedTuple):
@@ -51,6 +53,14 @@ class Call(NamedTuple):
         group = f", cgroup={spell(self.args[1])}" if len(self.args) > 1 else ""
         return f"clone3({{flags={self.args[0]!r}, exit_signal=SIGCHLD, stack=NULL, stack_size=0{group}}}, 88)"
 
+    @property
+    def path(self) -> str | None:
+        """The file that the call names: its first text, but for calls where that is something else."""
+        if self.name in NAMES_NO_FILE:
+            return None
+        texts = self.args[PATH_BEHIND.get(self.name, 0) :]
+        return next((str(arg) for arg in texts if isinstance(arg, str | ProcFile | GroupFile)), None)
+
     def accepting(self, *errnos: int) -> Call:
         """The same call, for which these errnos are fine (a directory that exists already, say)."""
         return self._replace(accept=errnos)
@@ -62,6 +72,20 @@ class Call(NamedTuple):
     def from_outside(self) -> Call:
         """The same call, made by the launcher for the process."""
         return self._replace(outside=True)
+
+    @property
+    def of_group(self) -> bool:
+        """Whether it names a control group of the lab."""
+        return any(isinstance(arg, GroupFile | GroupDescriptor) for arg in self.args)
+
+    def resolved(self, *, pid: int | None, lab: str = "") -> Call:
+        """The same call, with what is known now: the process's number as its maker sees it, and the lab's own group.
+
+        Without `pid` the launcher replaces it, when it has spawned the process.
+        """
+        if pid is not None and Subject() in self.args:
+            return write(self.args[0], str(pid))._replace(outside=self.outside)  # type: ignore[arg-type]
+        return self._replace(args=tuple(resolve(arg, pid, lab) for arg in self.args))
 
 
 class Answer(NamedTuple):
@@ -99,6 +123,34 @@ class Answer(NamedTuple):
         all_of_them = tuple(answers)
         hint = hint_for(self.call, self.errno, all_of_them)
         return CallError(self.call, self.errno, hint=hint, answers=all_of_them)
+
+
+class CallError(LabError, OSError):
+    """A system call failed.
+
+    `call` is the call, `errno` and `filename` are as in OSError, `answers` are all answers of the list up to and
+    with the failed one: what was done before stands.
+    """
+
+    def __init__(self, call: Call, errno: int, *, hint: str = "", answers: Sequence[Answer] = ()) -> None:
+        OSError.__init__(self, errno, os.strerror(errno), call.path)
+        self.message = f"{call.bare()} = -1 {errorcode.get(errno, errno)} ({os.strerror(errno)})"
+        self.call = call
+        self.hint = hint
+        self.answers = tuple(answers)
+
+    __str__ = LabError.__str__
+
+
+def resolve(arg: Argument, pid: int | None, lab: str) -> Argument:
+    """An argument, with what is known now in it."""
+    if isinstance(arg, GroupFile):
+        return arg.within(lab)
+    if isinstance(arg, GroupDescriptor):
+        return Ref(arg.file.within(lab))
+    if isinstance(arg, ProcFile) and pid is not None:
+        return f"/proc/{pid}/{arg.name}"
+    return arg
 
 
 # --- processes and namespaces
@@ -169,7 +221,7 @@ def prlimit64(resource: int, soft: int, hard: int) -> Call:
     return Call("prlimit64", (0, number(resource, "a resource"), Struct(rlim_cur=low, rlim_max=high), None))
 
 
-def fork(flags: int = 0, group: str = "") -> Call:
+def fork(flags: int = 0, group: str | GroupFile = "") -> Call:
     """fork(2), or with `flags` clone3(2) into new namespaces: the child obeys a channel of its own from here on.
 
     `group` is the folder of a control group (version 2) in which the child is born: CLONE_INTO_CGROUP is among `flags`.
@@ -215,7 +267,7 @@ def capset(capabilities: Iterable[int]) -> Call:
 
 
 # --- files
-def openat(path_: str, flags: int = k.O_RDONLY, mode: int = 0) -> Call:
+def openat(path_: str | ProcFile | GroupFile, flags: int = k.O_RDONLY, mode: int = 0) -> Call:
     """openat(2); the descriptor is named `fd` for the calls that follow, and is closed at exec."""
     how = number(flags, "flags") | k.O_CLOEXEC
     rights = [octal(number(mode, "a mode"))] if mode else []
@@ -228,9 +280,9 @@ def read(fd: int | Ref, size: int) -> Call:
     return Call("read", (number(fd, "a descriptor"), bytes(size), size))
 
 
-def write(fd: int | Ref, data: str) -> Call:
+def write(fd: int | Ref | GroupDescriptor, data: str | Subject) -> Call:
     """write(2) of a text."""
-    size = len(os.fsencode(text(data, "what is written")))
+    size = 3 if isinstance(data, Subject) else len(os.fsencode(text(data, "what is written")))  # as in "PID"
     return Call("write", (number(fd, "a descriptor"), data, size))
 
 
@@ -249,7 +301,7 @@ def ioctl(fd: int | Ref, request: int, arg: Argument) -> Call:
     return Call("ioctl", (number(fd, "a descriptor"), number(request, "a request"), argument(arg)))
 
 
-def mkdirat(path_: str, mode: int = 0o755) -> Call:
+def mkdirat(path_: str | GroupFile, mode: int = 0o755) -> Call:
     """mkdirat(2): make a directory."""
     return Call("mkdirat", (k.AT_FDCWD, path(path_), octal(number(mode, "a mode"))))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import BadInput
-from .spelling import Argument, Ref
+from .spelling import Argument, GroupDescriptor, GroupFile, Later, ProcFile, Ref
 
 WORD = (1 << 63) - 1
 
@@ -34,8 +34,10 @@ def text(value: object, what: str) -> str:
     return value
 
 
-def path(value: object, what: str = "a path") -> str:
-    """A file name as the kernel takes it: not empty, at most 4,095 bytes."""
+def path(value: Any, what: str = "a path") -> Any:
+    """A file name as the kernel takes it: not empty, at most 4,095 bytes; or a file whose name is known later."""
+    if isinstance(value, ProcFile | GroupFile):
+        return value
     name = text(value, what)
     if not name:
         raise BadInput(f"{what} must not be empty")
@@ -46,7 +48,7 @@ def path(value: object, what: str = "a path") -> str:
 
 def number(value: Any, what: str, least: int = 0, most: int = WORD) -> Any:
     """A number that fits into a machine word, or a reference to one."""
-    if isinstance(value, Ref):
+    if isinstance(value, Ref | GroupDescriptor):
         return value
     if not isinstance(value, int) or isinstance(value, bool):
         raise BadInput(f"{what} is a number, not {short(value)}")
@@ -59,7 +61,7 @@ def number(value: Any, what: str, least: int = 0, most: int = WORD) -> Any:
 def identity(value: object, what: str) -> int:
     """A user or group id: 32 bits, and the last of them means "none"."""
     number(value, what, most=(1 << 32) - 2)
-    if isinstance(value, Ref):
+    if isinstance(value, Ref | GroupDescriptor):
         raise BadInput(f"{what} is a number, not {short(value)}")
     assert isinstance(value, int)
     return value
@@ -96,7 +98,7 @@ def time_limit(value: object, what: str = "a timeout") -> float | None:
 
 def argument(value: Any, what: str = "an argument") -> Argument:
     """What a system call takes: a number, text, bytes, None, a reference, or a tuple of these."""
-    if value is None or isinstance(value, bytes | Ref):
+    if value is None or isinstance(value, bytes | Ref | Later):
         return value
     if isinstance(value, str):
         return text(value, what)

@@ -19,6 +19,60 @@ class Ref:
         return self.name
 
 
+@dataclass(frozen=True)
+class ProcFile:
+    """A file of the process's own folder in /proc, for a call that is made from outside."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"/proc/PID/{self.name}"
+
+    def __repr__(self) -> str:
+        return f'"{self}"'
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The process's number, as text, for a call that is made from outside."""
+
+    def __repr__(self) -> str:
+        return '"PID"'
+
+
+@dataclass(frozen=True)
+class GroupFile:
+    """A file of the control group `group` of the lab, or its folder. `base` holds the lab's own group, LAB here."""
+
+    base: str
+    group: str
+    file: str = ""
+
+    def within(self, lab: str) -> str:
+        """The path, in the lab whose own group has this name."""
+        return "/".join(part for part in (self.base, lab, self.group, self.file) if part)
+
+    def __str__(self) -> str:
+        return self.within("LAB")
+
+    def __repr__(self) -> str:
+        return f'"{self}"'
+
+
+@dataclass(frozen=True)
+class GroupDescriptor:
+    """A descriptor of a control group's file, which the process is given, open for writing: it could not open it."""
+
+    file: GroupFile
+
+    def __repr__(self) -> str:
+        return str(self.file)
+
+
+Later: TypeAlias = ProcFile | Subject | GroupFile | GroupDescriptor
+"""What is known only when a call is made."""
+
+
 class Spelled(bytes):
     """A C structure as bytes, which remembers how strace spells it."""
 
@@ -47,7 +101,7 @@ class Struct(tuple["Argument", ...]):
         return "{" + ", ".join(f"{name}={spell(value)}" for name, value in zip(self.fields, self, strict=True)) + "}"
 
 
-Argument: TypeAlias = int | str | bytes | tuple["Argument", ...] | Ref | None
+Argument: TypeAlias = int | str | bytes | tuple["Argument", ...] | Ref | Later | None
 
 
 def spell(arg: Argument) -> str:

@@ -20,7 +20,7 @@ from ..kernel import numbers, proc
 from ..kernel.calls import Answer, Call, fork, getpid, wait4
 from ..kernel.checks import short
 from ..kernel.descriptors import open_standard_streams
-from ..kernel.spelling import Argument, Ref
+from ..kernel.spelling import Argument, ProcFile, Ref
 from .interrupts import uninterrupted, waiting
 
 MESSAGE = 150_000  # bytes of one message that a SEQPACKET socket takes with the usual buffers; a longer one is a file
@@ -28,7 +28,6 @@ ANSWER = 1 << 20
 ANCILLARY = socket.CMSG_SPACE(12) + socket.CMSG_SPACE(4)  # who it is, and one descriptor
 GRACE = 0.5  # seconds for a call that an interrupted cell did not wait for: most end at once
 EXECS = ("execve", "execvpe")
-CONTROL = ("fork", "load", "spawn", "gate", "results", "abandon")  # messages that are no system call
 libc = ctypes.CDLL(None)
 
 
@@ -72,23 +71,28 @@ class Carrier:
         answer came in `timeout` seconds: the process is inside the call then, and stays there.
         """
         with self._lock, uninterrupted(firm=self.prompt):
-            self._send(calls, descriptors or {})
-            answers = list(answered(calls, self._receive(timeout)))
+            refuse_unknown(calls, descriptors or ())
+            list_of_calls = list(map(on_the_wire, calls))
+            lines = self.request("calls", list_of_calls, calls=calls, given=descriptors, timeout=timeout)
+            answers = list(answered(calls, lines))
             execs = bool(calls) and calls[-1].name in EXECS and len(answers) == len(calls) - 1
             if execs and not any(answer.failed for answer in answers):
                 self.waiting_for = calls[-1]
                 late = list(answered(calls[-1:], self._receive(timeout)))  # silence is success
                 answers += late or [Answer(calls[-1], 0)]
-            if len(answers) < len(calls) and not (answers and answers[-1].failed):
-                raise Gone(f"the process ended inside {calls[len(answers)].bare()}")
-            return answers
+            return complete(calls, answers)
 
     @uninterrupted()
     def fork(self, calls: Sequence[Call] = (fork(),)) -> tuple[list[Answer], Carrier]:
         """Has a list carried out whose last call is a fork; returns the child too, on a channel of its own."""
         child = Carrier(self)
+        *before, last = calls
+        refuse_unknown(before)
+        flags, group, *_ = (*map(_plain, last.args), "")
         try:
-            answers = self.ask(calls, {"channel": child._theirs.fileno()})
+            given = {"channel": child._theirs.fileno()}
+            lines = self.request("fork", list(map(on_the_wire, before)), flags, group, calls=calls, given=given)
+            answers = complete(calls, answered(calls, lines))
         except BaseException:
             child.close()
             raise
@@ -100,10 +104,20 @@ class Carrier:
         return answers, child
 
     @uninterrupted()
-    def spawn(self, calls: Sequence[Call], descriptors: Mapping[str, int]) -> tuple[list[Answer], list[int]]:
-        """Has a list carried out in which the launcher spawns a process; returns its pidfd too, if there is one."""
-        with self._lock:  # else another thread's answer lets go of it
-            answers = self.ask(calls, descriptors)
+    def spawn(
+        self,
+        words: tuple[Any, ...],
+        calls: Sequence[Call],
+        given: Mapping[str, int],
+    ) -> tuple[list[Answer], list[int]]:
+        """Have the launcher spawn a process; return its pidfd too, if there is one. See launcher/main.py, "spawn".
+
+        `calls` are the clone3, those made from outside, and last, if there are any, the one that opens the gate.
+        """
+        outside, opening = map(on_the_wire, calls[1:-1]), map(on_the_wire, calls[1:][-1:])
+        with self._lock, uninterrupted(firm=self.prompt):  # else another thread's answer closes the pidfd
+            lines = self.request("spawn", words, list(outside), list(opening), calls=calls, given=given)
+            answers = complete(calls, answered(calls, lines))
             handed, self._handed = self._handed, []
             return answers, handed
 
@@ -147,14 +161,29 @@ class Carrier:
         self._theirs.close()
 
     # --- messages
-    def _send(self, calls: Sequence[Call], descriptors: Mapping[str, int]) -> None:
+    def request(
+        self,
+        kind: str,
+        *words: Any,
+        calls: Sequence[Call] = (),
+        given: Mapping[str, int] | None = None,
+        timeout: float | None = None,
+    ) -> list[str]:
+        """Send a message, and return the lines of its answer. See launcher/main.py for the kinds and their words.
+
+        `calls` are those that the process will be inside of. Raises as `ask`.
+        """
+        with self._lock, uninterrupted(firm=self.prompt):
+            self._send(kind, words, calls[-1] if calls else Call(kind), given or {})
+            return self._receive(timeout)
+
+    def _send(self, kind: str, words: tuple[Any, ...], last: Call, descriptors: Mapping[str, int]) -> None:
         if self.closed:
             raise Gone("the process has ended")
-        refuse_unknown(calls, descriptors)
         self._settle()
-        message = marshal.dumps((str(self._number + 1), tuple(descriptors), list(map(on_the_wire, calls))))
+        message = marshal.dumps((str(self._number + 1), kind, tuple(descriptors), words))
         self._number += 1
-        self.waiting_for = calls[-1]
+        self.waiting_for = last
         try:
             self._put(message, list(descriptors.values()))
         except (BrokenPipeError, ConnectionResetError):
@@ -245,13 +274,9 @@ def milliseconds(seconds: float) -> float:
     return min(max(0.0, seconds * 1000), 2**31 - 1)
 
 
+@lru_cache(maxsize=4096)
 def on_the_wire(call: Call) -> tuple[Any, ...]:
     """Only what marshal knows: the launcher has none of our classes."""
-    return tuple(call[:4]) if call.name == "spawn" else _translated(call)  # that one is, and is never the same again
-
-
-@lru_cache(maxsize=4096)
-def _translated(call: Call) -> tuple[Any, ...]:
     return (call.name, _plain(call.args), call.accept, call.result)
 
 
@@ -259,6 +284,8 @@ def _plain(arg: Argument) -> Any:
     match arg:
         case Ref(name):
             return [name]
+        case ProcFile(name):
+            return ["/proc/", "pid", f"/{name}"]
         case int():
             return int(arg)
         case bytes():
@@ -288,8 +315,7 @@ def refuse_unknown(calls: Iterable[Call], descriptors: Iterable[str] = ()) -> No
 @lru_cache(maxsize=256)
 def exists(name: str) -> bool:
     """Whether the launcher can make a call of this name: libc wraps it, or its number is known."""
-    known = name in CONTROL or name in numbers.here()
-    return known or (isinstance(name, str) and name.isidentifier() and hasattr(libc, name))
+    return name in numbers.here() or (isinstance(name, str) and name.isidentifier() and hasattr(libc, name))
 
 
 def references(args: Iterable[Argument]) -> list[str]:
@@ -301,6 +327,14 @@ def references(args: Iterable[Argument]) -> list[str]:
         elif isinstance(arg, tuple):
             found += references(arg)
     return found
+
+
+def complete(calls: Sequence[Call], answered: Iterable[Answer]) -> list[Answer]:
+    """All answers to a list. Raises Gone where calls after the last success have none: the process has ended."""
+    answers = list(answered)
+    if len(answers) < len(calls) and not (answers and answers[-1].failed):
+        raise Gone(f"the process ended inside {calls[len(answers)].bare()}")
+    return answers
 
 
 def answered(calls: Sequence[Call], lines: Sequence[str]) -> Iterator[Answer]:

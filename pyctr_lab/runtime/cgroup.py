@@ -20,8 +20,8 @@ from ..kernel import cgroup, proc
 from ..kernel.cgroup import MAX, Setting
 from ..kernel.checks import short, time_limit
 from ..kernel.delegation import ACCOUNTED, LIMITED, Place
+from ..launcher import cgroup_reaper
 from ..steps.control_group import Limits, asked, group_name, homes, inherited, written
-from . import guard
 from .container import Container
 from .events import Events, Watch
 from .groups import enter, make, passed_on, write
@@ -69,7 +69,7 @@ class Cgroup:
             for place in group.places:
                 group._make_in(place)
             group.limit(limits)
-        except FileNotFoundError:  # the folder above is gone: the lab was killed, and the guard has been here
+        except FileNotFoundError:  # the folder above is gone: the lab was killed, and the cgroup reaper has been here
             raise group._gone() from None
         except BaseException:
             group.remove()
@@ -215,7 +215,7 @@ class Cgroup:
         try:
             write(folder, setting.file, setting.value)
         except OSError as why:
-            if not os.path.exists(folder):  # removed in between: the lab was killed, and the guard has been here
+            if not os.path.exists(folder):  # the lab was killed, and the cgroup reaper has removed it
                 raise self._gone() from None
             raise GroupError(path, setting.value, why.errno or 0, hint=self._hint(setting, why)) from why
         self.written.append(Written(path, setting.value, time.perf_counter() - start))
@@ -400,9 +400,9 @@ class Cgroup:
         """Kills what is in it, and removes it and the groups below. Twice is fine."""
         if not self.is_there:
             return
-        with suppress(Gone):  # the guard has been here
+        with suppress(Gone):  # the cgroup reaper has been here
             self.kill()
-        left = guard.remove_all(self.folders)
+        left = cgroup_reaper.remove_all(self.folders)
         if left:
             raise Busy(f"{left[0]} is still in use")
         self.groups.forget(self)
@@ -410,7 +410,7 @@ class Cgroup:
     @uninterrupted(firm=True)
     def leave(self) -> None:
         """Removes it if it need not stay, and nobody else is in it."""
-        if not self.stays and self.is_there and all(map(guard.remove, self.folders)):
+        if not self.stays and self.is_there and all(map(cgroup_reaper.remove, self.folders)):
             self.groups.forget(self)
 
     @property

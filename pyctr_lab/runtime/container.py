@@ -13,9 +13,9 @@ from itertools import groupby
 from operator import or_
 from typing import TYPE_CHECKING
 
-from ..errors import NEW_LAB, BadInput, Busy, CallError, Gone, Harm
+from ..errors import NEW_LAB, BadInput, Busy, Gone, Harm
 from ..kernel import proc
-from ..kernel.calls import Answer, Call, pidfd_open, setns, write
+from ..kernel.calls import Answer, Call, CallError, pidfd_open, setns
 from ..kernel.checks import several, short, time_limit, variables
 from ..kernel.constants import KIND_FLAGS
 from ..kernel.descriptors import enough_descriptors
@@ -192,7 +192,7 @@ class Container:
 
     def _stretch(self, calls: list[Call], descriptors: Mapping[str, int] | None, timeout: float | None) -> list[Answer]:
         if calls[0].outside:
-            return self.lab.outside([seen_from_outside(call, self.lab, self) for call in calls])
+            return self.lab.outside(calls, self.pid)
         if calls[-1].name == "fork":
             return self._go_on_in_child(calls)
         return self.carrier.ask(calls, descriptors, timeout=timeout)
@@ -412,24 +412,3 @@ def stretches(calls: Sequence[Call]) -> Iterator[list[Call]]:
         return now
 
     return (list(stretch) for _, stretch in groupby(calls, maker))
-
-
-def seen_from_outside(call: Call, lab: Lab, box: Container | None = None) -> Call:
-    """The launcher knows the process by its number, and the lab's control groups by their name."""
-    if box and call.args[1:2] == ("PID",):
-        return write(call.args[0], str(lab.pid_outside(box))).from_outside()  # type: ignore[arg-type]
-    if not any(isinstance(arg, str) and ("/LAB/" in arg or "/PID" in arg) for arg in call.args):
-        return call
-    return call._replace(args=tuple(_seen(arg, lab, box) if isinstance(arg, str) else arg for arg in call.args))
-
-
-def _seen(arg: str, lab: Lab, box: Container | None) -> str:
-    path = path_outside(arg, lab)
-    return path.replace("/proc/PID", f"/proc/{lab.pid_outside(box)}") if box and "/proc/PID" in path else path
-
-
-def path_outside(path: str, lab: Lab) -> str:
-    """A file of a control group of this lab, which steps call LAB."""
-    if "/LAB/" in path and any(path.startswith(f"{place.base}/LAB/") for place in lab.groups.where.everywhere):
-        return path.replace("/LAB/", f"/{lab.groups.name}/", 1)
-    return path

@@ -17,8 +17,8 @@ from ..errors import Harm, Unsupported
 from ..kernel import cgroup, proc
 from ..kernel.calls import Answer
 from ..kernel.delegation import LIMITED, PREFIX, Delegation, Place, delegation
+from ..launcher import cgroup_reaper
 from ..steps.control_group import ControlGroup, homes, inherited, unfurnished
-from . import guard
 
 if TYPE_CHECKING:
     from .cgroup import Cgroup
@@ -32,7 +32,7 @@ DELEGATED = ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "tasks"
 
 
 class Groups:
-    """A lab's own group in each tree, made when the first limit is asked for. A guard removes it after the lab.
+    """A lab's own group in each tree, made when the first limit is asked for. A cgroup reaper removes it after the lab.
 
     Raises Unsupported where nobody has given us a place for it.
     """
@@ -80,9 +80,9 @@ class Groups:
                 with suppress(OSError):
                     Path(f"{place.base}/{REST}").mkdir(exist_ok=True)
                     enter(f"{place.base}/{REST}", pids)
-        self.guard.kill()
-        self.guard.wait()
-        guard.remove_all([self.folder(place) for place in self.where.everywhere], 1.0)
+        self.reaper.kill()
+        self.reaper.wait()
+        cgroup_reaper.remove_all([self.folder(place) for place in self.where.everywhere], 1.0)
 
     def protect(self, folder: str) -> None:
         """Give a group to the lab's reserved id, which no container has: no program in one can lift its limits.
@@ -114,9 +114,9 @@ class Groups:
         try:
             for place in self.where.everywhere:
                 self._make(place)
-            self.guard = start_guard(launcher, folders)
+            self.reaper = start_cgroup_reaper(launcher, folders)
         except BaseException:
-            guard.remove_all(folders, 0)
+            cgroup_reaper.remove_all(folders, 0)
             raise
 
     def folder(self, place: Place) -> str:
@@ -178,7 +178,7 @@ class Groups:
     def thaw_all(self) -> None:
         """Before the lab ends: none of its processes would end that version 1 has stopped."""
         if self.frozen:
-            guard.thaw_all(self.folder(place) for place in self.where.everywhere)
+            cgroup_reaper.thaw_all(self.folder(place) for place in self.where.everywhere)
 
     @property
     def closed(self) -> bool:
@@ -212,8 +212,8 @@ class Groups:
             self.protect(self.folder(place))
 
     def close(self) -> None:
-        """Waits until the guard has removed the lab's groups. The lab must have ended."""
-        self.guard.wait()
+        """Waits until the cgroup reaper has removed the lab's groups. The lab must have ended."""
+        self.reaper.wait()
 
 
 def map_of(pid: int) -> tuple[Sequence[proc.IdRange], ...]:
@@ -238,7 +238,7 @@ def thaw(pid: int) -> None:
 @contextmanager
 def alone(where: Delegation) -> Iterator[None]:
     """Nobody else makes or cleans labs' groups meanwhile: one just made and not yet locked looks like one left."""
-    # a file, not the folder: where a lab is in a lab, that has a guard who holds its lock
+    # a file, not the folder: where a lab is in a lab, that has a cgroup reaper who holds its lock
     fd = os.open(f"{where.places[0].base}/cgroup.procs", os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
@@ -304,12 +304,12 @@ def divide(folder: str, leaf: str, controllers: tuple[str, ...]) -> None:
             return
 
 
-def start_guard(launcher: int, folders: list[str]) -> subprocess.Popen[bytes]:
-    """Starts the guard of a lab, and gives it the locks."""
+def start_cgroup_reaper(launcher: int, folders: list[str]) -> subprocess.Popen[bytes]:
+    """Starts the cgroup reaper of a lab, and gives it the locks."""
     pidfds = [os.pidfd_open(pid) for pid in (launcher, os.getpid())]
     locks = [lock for folder in folders if (lock := locked(folder)) is not None]
     try:
-        command = [sys.executable, "-I", "-S", guard.__file__, *map(str, pidfds), *folders]
+        command = [sys.executable, "-I", "-S", cgroup_reaper.__file__, *map(str, pidfds), *folders]
         return subprocess.Popen(
             command,
             pass_fds=[*pidfds, *locks],
@@ -351,7 +351,7 @@ def leftovers(where: Delegation) -> Iterator[str]:
 
 
 def clean(patience: float = 0.0) -> tuple[list[str], list[str]]:
-    """Removes what labs have left whose guard was killed too. Returns the folders removed, and those that are in use.
+    """Remove what labs have left whose cgroup reaper was killed too. Return the folders removed, and those in use.
 
     Nothing is killed: a lab's processes die with its launcher.
     """
@@ -360,7 +360,7 @@ def clean(patience: float = 0.0) -> tuple[list[str], list[str]]:
         return [], []
     with alone(where):
         locks = {folder: lock for folder in leftovers(where) if (lock := locked(folder)) is not None}
-        kept = guard.remove_all(locks, patience)
+        kept = cgroup_reaper.remove_all(locks, patience)
         for lock in locks.values():
             os.close(lock)
     return [folder for folder in locks if folder not in kept], kept

@@ -13,16 +13,16 @@ import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from ..errors import NEW_LAB, BadInput, Busy, CallError, Gone, Unsupported
+from ..errors import NEW_LAB, BadInput, Busy, Gone, Unsupported
 from ..kernel import proc
-from ..kernel.calls import Answer, Call, execve, kill, prctl, setns, unshare, wait4
+from ..kernel.calls import Answer, Call, CallError, execve, kill, prctl, setns, unshare, wait4
 from ..kernel.checks import short, time_limit, variables
 from ..kernel.constants import CLONE_NEWCGROUP, PR_SET_NAME, SIGKILL, WNOHANG
 from ..kernel.descriptors import enough_descriptors
 from ..kernel.spelling import Ref
+from ..launcher import MAIN
 from ..steps import ENVIRONMENT, ControlGroup, Limits, Recipe, default
 from ..steps.control_group import asked, group_name
 from ..steps.recipe import FILES
@@ -36,7 +36,6 @@ from .program import Program, Run, Story, words
 from .starting import started
 from .streams import Input, Streams
 
-LAUNCHER = Path(__file__).with_name("launcher.py")
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 _open: list[weakref.ref[Lab]] = []
 
@@ -303,13 +302,13 @@ class Lab:
         return program
 
     # --- the launcher's duties
-    def outside(self, calls: Sequence[Call]) -> list[Answer]:
-        """Has the launcher make calls for somebody."""
-        return self.launcher.ask(calls)
+    def outside(self, calls: Sequence[Call], pid: int | None = None) -> list[Answer]:
+        """Have the launcher make calls, for the process with this number as the launcher sees it."""
+        return self.launcher.ask([call.resolved(pid=pid, lab=self._group_of(call)) for call in calls])
 
-    def pid_outside(self, box: Container) -> int:
-        """A container's number as the launcher sees it."""
-        return box.pid
+    def _group_of(self, call: Call) -> str:
+        """The name of the lab's own control group, which is made when a call first names it."""
+        return self.groups.name if call.of_group else ""
 
     @uninterrupted()
     def bury(self, init: Carrier) -> None:
@@ -393,7 +392,7 @@ def unwaited(box: Container, expected: Mapping[int, Container], pids: set[int]) 
 def start_launcher(channel: int) -> subprocess.Popen[bytes]:
     """The one new interpreter: as small as it goes, away from the terminal's signals and from our environment."""
     environment = {"PATH": ENVIRONMENT["PATH"], "LANG": "C.UTF-8"}
-    command = [sys.executable, "-I", "-S", str(LAUNCHER), str(channel)]
+    command = [sys.executable, "-I", "-S", str(MAIN), str(channel)]
     null = subprocess.DEVNULL  # the terminal of the notebook's process is none of a container's business
     return subprocess.Popen(
         command, pass_fds=[channel], start_new_session=True, cwd="/", env=environment, stdin=null, stdout=null

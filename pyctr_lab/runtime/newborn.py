@@ -20,7 +20,7 @@ from ..errors import NEW_LAB, Busy, Gone
 from ..kernel import constants as k
 from ..kernel import numbers
 from ..kernel.calls import Answer, Call, futex_wait, futex_wake
-from ..kernel.spelling import Ref
+from ..kernel.spelling import Ref, Subject
 from ..steps import Birth
 from . import loop
 from .carrier import EXECS, Carrier, answered, ended, on_the_wire, readable, references, refuse_unknown
@@ -66,8 +66,8 @@ class Newborn:
         self.number = next(STARTS)
         around = (tuple(map(numbered, calls)) for calls in (first, last))
         words = (self.number, int(flags), *(group or [""]), *around, kept)
-        opened = [Call("gate", (self.number,), result="gate"), futex_wake(GATE).from_outside()] if outside else []
-        self.asked = [Call("spawn", words, result="pid"), *outside, *opened]
+        opening = [futex_wake(GATE).from_outside()] if outside else []
+        self.words, self.asked = words, [self.clone3, *outside, *opening]
         self.made: list[Answer] = []  # by the launcher
         self.carrier = Carrier(launcher)
         self.carrier.close()  # nobody will ever talk to it: it stands for the process
@@ -81,7 +81,7 @@ class Newborn:
         here, there = os.pipe()  # the other end is closed when it becomes a program, or ends
         try:
             try:
-                self.made, pidfds = self.launcher.spawn(self.asked, {**descriptors, "alive": there})
+                self.made, pidfds = self.launcher.spawn(self.words, self.asked, {**descriptors, "alive": there})
             finally:
                 os.close(there)
             self._is_born(pidfds)
@@ -92,12 +92,11 @@ class Newborn:
 
     def story(self) -> tuple[Answer, ...]:
         """Who did what, from the first call to the execve, with the time that it took. Raises Gone if forgotten."""
-        launcher = (answer for answer in self.made if answer.name != "gate")
         process = tuple(answered(self.inside, self.told.lines()[1:]))  # the first is that of clone3, as it saw it
         left = self.inside[len(process) :] if not (process and process[-1].failed) else ()
         return (
             *self.before,
-            *(answer._replace(call=self.clone3) if answer.name == "spawn" else answer for answer in launcher),
+            *self.made,
             *process,
             *(Answer(call, 0) for call in left),  # an execve that succeeds says nothing
         )
@@ -105,27 +104,26 @@ class Newborn:
     @cached_property
     def told(self) -> Told:
         """What the process says of its calls, when it makes no more of them."""
-        (results,) = self.launcher.ask([Call("results", (self.number,))])
-        if results.failed:
+        result, _, _, *buffers = self.launcher.request("results", self.number)[0].split(" ")
+        if result == "-1":
             raise Gone("the story of this start is forgotten: too many others have begun since")
-        return Told(*results.buffers)
+        return Told(*map(bytes.fromhex, buffers))
 
     def _is_born(self, pidfds: list[int]) -> None:
-        born = next((answer for answer in self.made if answer.name == "spawn"), None)
-        if born is not None and born.failed:
-            old = born.errno in (ENOSYS, EPERM, EINVAL, E2BIG)  # EPERM: a policy refuses it
-            raise Refused(f"clone3: {os.strerror(born.errno)}", here=old)
-        if born is not None and not born.failed and not pidfds:  # the kernel had no number to put it at
+        clone = self.made[0]
+        if clone.failed:
+            old = clone.errno in (ENOSYS, EPERM, EINVAL, E2BIG)  # EPERM: a policy refuses it
+            raise Refused(f"clone3: {os.strerror(clone.errno)}", here=old)
+        if not pidfds:  # the kernel had no number to put it at
             raise OSError(EMFILE, os.strerror(EMFILE))
-        if born is not None:
-            try:
-                self.carrier.pid_there, self.carrier.host_pid = born.result, pid_of(pidfds[0])
-            finally:
-                os.close(pidfds[0])
-            if self.leads:
-                self.carrier.pids = (self.carrier.host_pid, born.result, 1)
+        try:
+            self.carrier.pid_there, self.carrier.host_pid = clone.result, pid_of(pidfds[0])
+        finally:
+            os.close(pidfds[0])
+        if self.leads:
+            self.carrier.pids = (self.carrier.host_pid, clone.result, 1)
         if self.made[-1].failed:
-            raise self.made[-1].error(answer for answer in self.made if answer.name not in ("spawn", "gate"))
+            raise self.made[-1].error(self.made[1:])
 
     def _has_become(self) -> None:
         """Its end of the pipe is closed, by exec or because it ends: a moment later the kernel says which."""
@@ -148,7 +146,7 @@ class Newborn:
     def give_up(self) -> None:
         """Whatever it is doing by now, it ends, and is buried. One of which we know no number is buried later."""
         with suppress(Gone, Busy):
-            self.launcher.ask([Call("abandon", (self.number,))])
+            self.launcher.request("abandon", self.number)
             if self.carrier.host_pid:
                 self.carrier.wait(self.launcher)
 
@@ -163,8 +161,8 @@ def laid_out(outside: tuple[Call, ...], common: tuple[Call, ...]) -> tuple[str, 
 
 def unfit(outside: Iterable[Call], inside: Iterable[Call]) -> str:
     """Why the loop cannot carry a list; nothing if it can."""
-    if any("PID" in call.args for call in outside):
-        return "its number is told to somebody, who needs to know it before it is born"
+    if any(Subject() in call.args for call in outside):
+        return "a call from outside writes its number, which is not known before it is spawned"
     known = numbers.here()
     for call in inside:
         if call.outside:
@@ -220,6 +218,6 @@ def load(launcher: Carrier) -> None:
     code = loop.here()
     if not code:
         raise Refused("nobody has written the loop for this kind of processor yet", here=True)
-    (answer,) = launcher.ask([Call("load", (code, loop.clock()))])
-    if answer.errno:
-        raise Refused(f"memory may not be executable: {os.strerror(answer.errno)}", here=True)
+    _, errno, *_ = launcher.request("load", code, loop.clock())[0].split(" ")
+    if errno != "0":
+        raise Refused(f"memory may not be executable: {os.strerror(int(errno))}", here=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from errno import ENOSYS, EPERM
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from ..kernel.calls import Answer, execve, fork
 from ..steps import Birth, ControlGroup, Recipe, Step
 from . import newborn
 from .carrier import Carrier
-from .container import Container, path_outside, seen_from_outside
+from .container import Container
 from .newborn import Newborn, Refused
 from .program import Program
 from .streams import Streams
@@ -35,11 +34,11 @@ def started(
     """A program in a container of its own. Which way it was started shows in its story, and in nothing else."""
     birth = birth_of(lab, recipe, group)
     made = make_groups(lab, birth)
-    streams.theirs |= doors(lab, birth)
+    streams.theirs |= opened(lab, birth)
     try:
         have_loop(lab)
         have_room(*recipe.steps, *([group] if group is not None else []))
-        newborn = Newborn(lab.launcher, birth, [*streams.calls(), execve(command, env)], made)
+        newborn = Newborn(lab.launcher, resolved(lab, birth), [*streams.calls(), execve(command, env)], made)
         return by_loop(lab, newborn, command, streams, began)
     except Refused as why:
         lab.slow = str(why) if why.here else lab.slow
@@ -51,16 +50,22 @@ def make_groups(lab: Lab, birth: Birth) -> list[Answer]:
     """Make the control groups of a start, in the launcher, and protect them before a process enters."""
     if not birth.before:
         return []
-    answers = lab.outside([seen_from_outside(call, lab) for call in birth.before])
+    answers = lab.outside(birth.before)
     if answers[-1].failed:
         raise answers[-1].error(answers)
     lab.groups.protect_made(answers)
     return answers
 
 
-def doors(lab: Lab, birth: Birth) -> dict[str, int]:
-    """A descriptor for each file by which the process goes into version 1's groups. The program has none of them."""
-    return {name: os.open(path_outside(name, lab), os.O_WRONLY | os.O_CLOEXEC) for name in birth.doors}
+def opened(lab: Lab, birth: Birth) -> dict[str, int]:
+    """A descriptor of each file by which the process enters version 1's cgroups; exec closes them."""
+    paths = [file.within(lab.groups.name) for file in birth.given]
+    return {path: os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in paths}
+
+
+def resolved(lab: Lab, birth: Birth) -> Birth:
+    """The list, with the name of the lab's own control group where one is used."""
+    return birth.resolved(lab.groups.name) if birth.before else birth
 
 
 def have_loop(lab: Lab) -> None:
@@ -102,13 +107,12 @@ def birth_of(lab: Lab, recipe: Recipe, group: ControlGroup | None) -> Birth:
     if not lab.clone3:
         making, entering = (group.making(), group.entering()) if group is not None else ([], [])
         return Birth(fork(), [*(call.from_outside() for call in entering), *recipe.calls()], tuple(making))
-    birth = recipe.birth.into(group) if group is not None else recipe.birth
-    return replace(birth, fork=seen_from_outside(birth.fork, lab))
+    return recipe.birth.into(group) if group is not None else recipe.birth
 
 
 def born(lab: Lab, recipe: Recipe, group: ControlGroup | None) -> tuple[Birth, Carrier, list[Answer]]:
     """A Python child, with what is still to be done, and what was."""
-    birth = birth_of(lab, recipe, group)
+    birth = resolved(lab, birth_of(lab, recipe, group))
     answers, carrier = lab.launcher.fork([birth.fork])
     if answers[-1].errno in (ENOSYS, EPERM) and lab.clone3:
         lab.clone3 = False

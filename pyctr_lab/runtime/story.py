@@ -11,7 +11,7 @@ from errno import EACCES
 from functools import cached_property
 from itertools import takewhile
 
-from .layout import LOOKED_PAST
+from ..launcher.layout import LOOKED_PAST
 
 
 class Told:

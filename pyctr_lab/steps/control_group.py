@@ -16,7 +16,7 @@ from ..kernel.calls import Call, mkdirat, write
 from ..kernel.cgroup import MAX, Setting
 from ..kernel.checks import short
 from ..kernel.delegation import Delegation, Place, delegation
-from ..kernel.spelling import Ref
+from ..kernel.spelling import GroupDescriptor, GroupFile, Subject
 from .namespaces import put
 from .step import Step
 
@@ -216,55 +216,54 @@ class ControlGroup(Step):
     def calls(self) -> list[Call]:
         return [call.from_outside() for call in (*self.making(), *self.entering())]
 
-    def files(self) -> Iterator[tuple[str, str]]:
-        """What is written before the process enters: path and value."""
+    def files(self) -> Iterator[tuple[GroupFile, str]]:
+        """What is written before the process enters: file and value."""
         where = delegation()
         for place in homes(self.limits, where):
-            yield from ((f"{self.folder(place)}/{setting.file}", setting.value) for setting in inherited(place))
+            yield from ((self.file(place, setting.file), setting.value) for setting in inherited(place))
         for place, setting in written(self.limits, where):
-            yield f"{self.folder(place)}/{setting.file}", setting.value
+            yield self.file(place, setting.file), setting.value
 
-    def folder(self, place: Place) -> str:
-        """The group's folder in one tree."""
-        return f"{place.base}/LAB/{self.name}"
+    def file(self, place: Place, name: str = "") -> GroupFile:
+        """A file of the group, or its folder, in one tree."""
+        return GroupFile(place.base, self.name, name)
 
-    def folders(self) -> list[str]:
-        """The group's folder in each tree."""
+    def places(self) -> tuple[Place, ...]:
+        """The trees that the group is in."""
         where = delegation()
         if not where.places:
-            raise Unsupported("no control group can be made here: nobody has given us one", hint=where.grant)
-        return [self.folder(place) for place in homes(self.limits, where)]
+            raise Unsupported("no control group can be made here: none is delegated to this user", hint=where.grant)
+        return homes(self.limits, where)
 
     def making(self) -> list[Call]:
         """The folder in each tree, and each limit."""
-        made = [mkdirat(folder).accepting(EEXIST) for folder in self.folders()]
+        made = [mkdirat(self.file(place)).accepting(EEXIST) for place in self.places()]
         return made + [call for path, value in self.files() for call in put(path, value)]
 
     def entering(self) -> list[Call]:
         """The process's number, written to each tree. One that is born for it is there sooner: see `joining`."""
-        return [call for folder in self.folders() for call in put(f"{folder}/cgroup.procs", "PID")]
+        return [call for place in self.places() for call in put(self.file(place, "cgroup.procs"), Subject())]
 
-    def birthplace(self) -> str:
-        """The folder in version 2's tree, where there is one: a process can be born there."""
-        trees = zip(homes(self.limits, delegation()), self.folders(), strict=True)
-        return next((folder for place, folder in trees if place.tree.version == 2), "")
+    def birthplace(self) -> GroupFile | None:
+        """The folder in version 2's tree, where there is one: clone3 can start a process there."""
+        return next((self.file(place) for place in self.places() if place.tree.version == 2), None)
 
     def joining(self) -> list[Call]:
-        """What is left to do for a process born in `birthplace`: to version 1's trees it goes by itself.
+        """What a process that starts in `birthplace` still does: it enters version 1's trees by itself.
 
-        It is given each `tasks` file as a descriptor, named by its path: a process that could open the file itself
-        could leave the group as well. For a process that moves another, the kernel stops all forks and exits, and
+        It is given each `tasks` file as a descriptor: a process that could open the file itself could leave the group
+        as well. For a process that moves another, the kernel stops all forks and exits, and
         waits (an RCU grace period: 5 to 15 ms). A thread that writes 0 for itself cannot fork or end meanwhile.
         """
-        folders = [folder for folder in self.folders() if folder != self.birthplace()]
-        return [write(Ref(f"{folder}/tasks"), "0") for folder in folders]
+        v1 = [place for place in self.places() if place.tree.version == 1]
+        return [write(GroupDescriptor(self.file(place, "tasks")), "0") for place in v1]
 
     def describe(self) -> str:
         said = repr(self.limits).removeprefix("Limits(").removesuffix(")")
         return f"Put it into the control group {self.name}{', with ' + said if said else ''}. Done from outside."
 
     def shell(self) -> str:
-        folders = " ".join(map(shlex.quote, self.folders()))
+        folders = " ".join(shlex.quote(str(self.file(place))) for place in self.places())
         files = [f"echo {shlex.quote(value)} > {path}" for path, value in self.files()]
         enter = f"for folder in {folders}; do echo $$ > $folder/cgroup.procs; done"
         return " && ".join([f"mkdir -p {folders}", *self._passed_on(), *files, enter])

@@ -12,7 +12,7 @@ from ..kernel.calls import Call, close, fork, ioctl, openat, sethostname, setns,
 from ..kernel.checks import number, several, short
 from ..kernel.constants import AF_INET, IFF_UP, KIND_FLAGS, KINDS, O_WRONLY, SIOCSIFFLAGS, SOCK_DGRAM
 from ..kernel.sockets import ifreq, socket
-from ..kernel.spelling import Ref
+from ..kernel.spelling import GroupFile, ProcFile, Ref, Subject
 from .step import Step
 
 NAMES = {
@@ -27,7 +27,7 @@ OPTIONS = {
 }  # of unshare(1), where it is not the kind's own name
 
 
-def put(path: str, text: str) -> list[Call]:
+def put(path: str | ProcFile | GroupFile, text: str | Subject) -> list[Call]:
     """Writes a file of /proc, which must be one write."""
     fd = Ref("fd")
     return [openat(path, O_WRONLY), write(fd, text), close(fd)]
@@ -151,8 +151,8 @@ class IdMaps(Step):
         return "\n".join(" ".join(map(str, line)) for line in self.ranges)
 
     def calls(self) -> list[Call]:
-        deny = put("/proc/PID/setgroups", "deny") if self.setgroups == "deny" else []
-        maps = put("/proc/PID/uid_map", self.text) + put("/proc/PID/gid_map", self.text)
+        deny = put(ProcFile("setgroups"), "deny") if self.setgroups == "deny" else []
+        maps = put(ProcFile("uid_map"), self.text) + put(ProcFile("gid_map"), self.text)
         return [call.from_outside() for call in deny + maps]
 
     def describe(self) -> str:

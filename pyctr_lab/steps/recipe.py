@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, reduce
 from itertools import pairwise, takewhile
 from operator import or_
@@ -12,7 +12,7 @@ from ..errors import OrderError
 from ..kernel.calls import Call, execve, fork, unshare
 from ..kernel.checks import number, several, text
 from ..kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP
-from ..kernel.spelling import Ref
+from ..kernel.spelling import GroupDescriptor, GroupFile
 from .control_group import ControlGroup
 from .limits import ENVIRONMENT, DropCapabilities, Environment, NoNewPrivileges, ResourceLimit
 from .mounts import ROOT, HostTree, MinimalDev, PivotRoot, PrivatePropagation, Proc, ReadOnlyRoot
@@ -118,9 +118,14 @@ class Birth:
     joining: tuple[Call, ...] = ()  # made by the process, as soon as it may go on: it may be waiting for the launcher
 
     @property
-    def doors(self) -> list[str]:
-        """The files that the process is given as descriptors, named by their paths: it may not open them itself."""
-        return [arg.name for call in self.joining for arg in call.args if isinstance(arg, Ref)]
+    def given(self) -> list[GroupFile]:
+        """The files that the process is given as descriptors: it may not open them itself."""
+        return [arg.file for call in self.joining for arg in call.args if isinstance(arg, GroupDescriptor)]
+
+    def resolved(self, lab: str) -> Birth:
+        """The same, with the name of the lab's own control group in what differs from start to start."""
+        joining = tuple(call.resolved(pid=None, lab=lab) for call in self.joining)
+        return replace(self, fork=self.fork.resolved(pid=None, lab=lab), joining=joining)
 
     @property
     def outside(self) -> int:
@@ -141,7 +146,7 @@ class Birth:
         assert isinstance(flags, int)
         own = [unshare(CLONE_NEWCGROUP)] if flags & CLONE_NEWCGROUP else []
         plain = flags & ~CLONE_NEWCGROUP
-        born = fork(plain | CLONE_INTO_CGROUP, born_in) if born_in else fork(plain)
+        born = fork(plain | CLONE_INTO_CGROUP, born_in) if born_in is not None else fork(plain)
         return Birth(born, self.rest, (*self.before, *group.making()), (*self.joining, *group.joining(), *own))
 
 

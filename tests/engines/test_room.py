@@ -51,11 +51,11 @@ AT_THE_WORST_MOMENT = """
 import os, signal
 from pyctr_lab.engines import inside
 from pyctr_lab.runtime import groups
-start = groups.start_guard
+start = groups.start_cgroup_reaper
 def end(*words):
     os.kill({whom}, {signal})
     return start(*words)
-groups.start_guard = end
+groups.start_cgroup_reaper = end
 print(os.getpid(), flush=True)
 inside.main("generators:seen", {{}})
 """
@@ -122,7 +122,7 @@ def test_its_guard_killed_too_clean_removes_what_is_left_in_every_hierarchy(left
     room = Room("generators:sleepers", count=1)
     left.append(room.pid)
     next(iter(room))
-    guards = [pid for pid in proc.children(room.pid) if "guard.py" in proc.text_of(pid, "cmdline")]
+    guards = [pid for pid in proc.children(room.pid) if "cgroup_reaper.py" in proc.text_of(pid, "cmdline")]
     for pid in guards:
         os.kill(pid, signal.SIGKILL)
     os.kill(room.pid, signal.SIGKILL)

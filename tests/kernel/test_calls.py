@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab import kernel as k
-from pyctr_lab.errors import BadInput, CallError
-from pyctr_lab.kernel.calls import Answer, Call
+from pyctr_lab.errors import BadInput
+from pyctr_lab.kernel.calls import Answer, Call, CallError
 from pyctr_lab.kernel.spelling import Ref
 
 SPELLINGS = [

@@ -10,8 +10,9 @@ from errno import EBUSY, EINVAL, ENODEV
 import pytest
 
 from pyctr_lab import Cgroup, Container, Lab, Limits, Program, steps
-from pyctr_lab.errors import BadInput, Busy, CallError, Gone, GroupError, Harm, Unsupported
+from pyctr_lab.errors import BadInput, Busy, Gone, GroupError, Harm, Unsupported
 from pyctr_lab.kernel import cgroup, getpid, proc
+from pyctr_lab.kernel.calls import CallError
 from pyctr_lab.kernel.delegation import delegation
 
 pytestmark = pytest.mark.machine

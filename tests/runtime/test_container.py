@@ -8,8 +8,9 @@ from errno import EEXIST, ENOENT, EPERM
 import pytest
 
 from pyctr_lab import Lab, steps
-from pyctr_lab.errors import BadInput, Busy, CallError, Gone, Harm, TimeExpired
+from pyctr_lab.errors import BadInput, Busy, Gone, Harm, TimeExpired
 from pyctr_lab.kernel import CLONE_NEWIPC, CLONE_NEWPID, KINDS, Call, mkdirat, openat, proc, sethostname, unshare
+from pyctr_lab.kernel.calls import CallError
 from pyctr_lab.kernel.constants import O_WRONLY
 from pyctr_lab.runtime.carrier import readable
 from pyctr_lab.runtime.container import Container

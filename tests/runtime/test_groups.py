@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab import Cgroup, Lab, Limits, steps
-from pyctr_lab.errors import BadInput, CallError, Gone, LabError
+from pyctr_lab.errors import BadInput, Gone, LabError
+from pyctr_lab.kernel.calls import CallError
 from pyctr_lab.kernel.delegation import delegation
 from pyctr_lab.runtime import clean, groups
 from pyctr_lab.runtime.carrier import readable
@@ -250,7 +251,7 @@ group.add(box)
 exec(sys.argv[1])
 lab.start(["sleep", "1000"], limits=Limits(pids=9))
 places = lab.groups.where.everywhere
-print(lab.host.host_pid, lab.groups.guard.pid, *(lab.groups.folder(place) for place in places), flush=True)
+print(lab.host.host_pid, lab.groups.reaper.pid, *(lab.groups.folder(place) for place in places), flush=True)
 time.sleep(1000)
 """
 

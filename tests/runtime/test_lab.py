@@ -57,7 +57,7 @@ def test_one_that_was_killed_says_so_and_names_the_way_out(delegated: None) -> N
             lambda: lab.run(["true"]), lambda: lab.container("x"), lambda: lab.cgroup("x"), lambda: box.run(["true"]),
             box.view, lambda: lab.host.run(["true"]), group.stat,
         ]  # fmt: skip
-        lab.groups.guard.wait(20)
+        lab.groups.reaper.wait(20)
         for ask in asks:
             with pytest.raises(Gone) as why:
                 ask()

@@ -20,11 +20,11 @@ from typing import TypeAlias
 import pytest
 
 from pyctr_lab import Lab, Limits, Recipe, Run, steps
-from pyctr_lab.errors import BadInput, CallError, Gone
+from pyctr_lab.errors import BadInput, Gone
 from pyctr_lab.kernel import proc
-from pyctr_lab.kernel.calls import Call, chdir, close, fork, mkdirat, openat, prctl, setresuid, write
+from pyctr_lab.kernel.calls import Call, CallError, chdir, close, fork, mkdirat, openat, prctl, setresuid, write
 from pyctr_lab.kernel.constants import FUTEX_WAIT_PRIVATE, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS
-from pyctr_lab.kernel.spelling import Ref, Struct
+from pyctr_lab.kernel.spelling import Ref, Struct, Subject
 from pyctr_lab.runtime import loop
 from pyctr_lab.runtime.carrier import ended
 from pyctr_lab.runtime.newborn import has_become_a_program, laid_out, pid_of, unfit
@@ -415,7 +415,7 @@ def test_a_reference_to_nothing_is_refused_before_anything_is_born(quick: Lab) -
 
 
 def test_a_number_that_is_told_from_outside_must_be_known() -> None:
-    assert "its number" in unfit([write(Ref("fd"), "PID").from_outside()], [])
+    assert "its number" in unfit([write(Ref("fd"), Subject()).from_outside()], [])
 
 
 def test_what_the_default_recipe_does_it_can_carry(quick: Lab) -> None:

@@ -12,8 +12,9 @@ from errno import E2BIG
 import pytest
 
 from pyctr_lab import Lab, Limits
-from pyctr_lab.errors import BadInput, CallError, TimeExpired
+from pyctr_lab.errors import BadInput, TimeExpired
 from pyctr_lab.kernel import proc
+from pyctr_lab.kernel.calls import CallError
 from pyctr_lab.runtime.carrier import ended
 from pyctr_lab.runtime.container import Container
 

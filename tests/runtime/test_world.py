@@ -17,7 +17,8 @@ from ranges import as_user_with, needs_range
 from pyctr_lab import Lab
 from pyctr_lab.kernel import proc
 from pyctr_lab.kernel.delegation import delegation
-from pyctr_lab.runtime import guard, world
+from pyctr_lab.launcher import cgroup_reaper
+from pyctr_lab.runtime import world
 
 pytestmark = pytest.mark.machine
 
@@ -165,7 +166,7 @@ def given() -> Iterator[None]:
     subprocess.run(["mkdir", *folders], check=True)
     subprocess.run(["chown", "-R", str(UID), *folders], check=True)
     yield
-    assert guard.remove_all(folders, 10) == []
+    assert cgroup_reaper.remove_all(folders, 10) == []
 
 
 @ROOT_ONLY

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pyctr_lab import steps
-from pyctr_lab.errors import BadInput, CallError
+from pyctr_lab.errors import BadInput
 from pyctr_lab.kernel import KINDS, O_RDONLY, chroot, fchdir, openat
+from pyctr_lab.kernel.calls import CallError
 from pyctr_lab.runtime.container import Container
 
 pytestmark = pytest.mark.machine

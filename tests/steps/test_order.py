@@ -9,8 +9,9 @@ from errno import EACCES, EINVAL, ENOENT, EOVERFLOW, EPERM, EROFS
 import pytest
 
 from pyctr_lab import Lab, steps
-from pyctr_lab.errors import CallError, Gone, Harm, OrderError
+from pyctr_lab.errors import Gone, Harm, OrderError
 from pyctr_lab.kernel import proc
+from pyctr_lab.kernel.calls import CallError
 from pyctr_lab.runtime.container import Container
 from pyctr_lab.steps import ORDER, Recipe, Step, refusals
 from pyctr_lab.steps.namespaces import NewNamespace

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pyctr_lab.runtime.lab import LAUNCHER, start_launcher
+from pyctr_lab.launcher import MAIN
+from pyctr_lab.runtime.lab import start_launcher
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -35,7 +36,7 @@ class Talk:
     def ask(self, *calls: tuple[str, tuple[object, ...]], fine: tuple[int, ...] = (), names: tuple[str, ...] = ()):
         """Each call as (name, arguments); the first result is called `first`, the others have their place's number."""
         wire = [(name, args, fine, "first" if place == 0 else str(place)) for place, (name, args) in enumerate(calls)]
-        self.ours.send(marshal.dumps(("7", names, wire)))
+        self.ours.send(marshal.dumps(("7", "calls", names, (wire,))))
         return self.listen()
 
     def listen(self) -> list[list[str]]:
@@ -87,11 +88,11 @@ def test_what_it_did_not_write_to_does_not(talk: Talk) -> None:
 def test_a_child_obeys_a_channel_of_its_own(talk: Talk) -> None:
     ours, theirs = pair()
     with ours, theirs:
-        message = marshal.dumps(("7", ("channel",), [("fork", (0,), (), "child")]))
+        message = marshal.dumps(("7", "fork", ("channel",), ([], 0, "")))
         socket.send_fds(talk.ours, [message], [theirs.fileno()])
         ((child, _, _),) = talk.listen()
         theirs.close()
-        ours.send(marshal.dumps(("8", (), [("getppid", (), (), "")])))
+        ours.send(marshal.dumps(("8", "calls", (), ([("getppid", (), (), "")],))))
         number, line = ours.recv(1 << 16).decode().split("\n")
         assert number == "8" and int(line.split()[0]) == talk.process.pid
     ((reaped, _, _),) = talk.ask(("wait4", (int(child), bytes(4), 0, None)))
@@ -100,7 +101,7 @@ def test_a_child_obeys_a_channel_of_its_own(talk: Talk) -> None:
 
 def test_another_process_may_say_what_it_likes(talk: Talk) -> None:
     """A container that gets hold of the socket, say: the launcher neither obeys it nor ends."""
-    message = marshal.dumps(("7", (), [("getpid", (), (), "")]))
+    message = marshal.dumps(("7", "calls", (), ([("getpid", (), (), "")],)))
     for said in (message, b"", b"hello", os.urandom(100), marshal.dumps(None)):
         pid = os.fork()
         if not pid:
@@ -122,7 +123,7 @@ def test_what_is_no_message_does_not_end_it(talk: Talk, said: bytes) -> None:
 
 @pytest.mark.parametrize(
     "call",
-    [("no_such_call", ()), ("write", (1, ["nothing"], 1)), ("write", (1, "\ud800", 1)), ("fork", ()), ("spawn", (1,)),
+    [("no_such_call", ()), ("write", (1, ["nothing"], 1)), ("write", (1, "\ud800", 1)), ("fork", ()), ("vfork", ()),
      ("write", ({}, 1))],
 )  # fmt: skip
 def test_what_is_no_call_fails_and_does_not_end_it(talk: Talk, call: tuple[str, tuple[object, ...]]) -> None:
@@ -130,9 +131,27 @@ def test_what_is_no_call_fails_and_does_not_end_it(talk: Talk, call: tuple[str, 
     assert talk.ask(("getpid", ()))[0][0] == str(talk.process.pid)
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("fork", ()), ("fork", ([], "x", 1)), ("spawn", ((1,), [], [])), ("results", (7,)), ("load", (1,)),
+     ("abandon", (7,)), ("calls", (7,))],
+)  # fmt: skip
+def test_a_message_with_invalid_words_fails_and_does_not_end_it(
+    talk: Talk, kind: str, words: tuple[object, ...]
+) -> None:
+    talk.ours.send(marshal.dumps(("7", kind, (), words)))
+    assert int(talk.listen()[-1][0]) == -1
+    assert talk.ask(("getpid", ()))[0][0] == str(talk.process.pid)
+
+
+def test_a_text_holds_an_earlier_result(talk: Talk) -> None:
+    pid, opened = talk.ask(("getpid", ()), ("openat", (-100, ["/proc/", "first", "/comm"], os.O_RDONLY)))
+    assert int(pid[0]) == talk.process.pid and opened[1] == "0"
+
+
 def test_a_message_may_be_longer_than_a_socket_takes(talk: Talk) -> None:
     file = os.memfd_create("message")
-    os.write(file, marshal.dumps(("7", (), [("access", ("x" * 1_000_000, 0), (), "")])))
+    os.write(file, marshal.dumps(("7", "calls", (), ([("access", ("x" * 1_000_000, 0), (), "")],))))
     socket.send_fds(talk.ours, [b""], [file])
     os.close(file)
     assert talk.listen()[0][:2] == ["-1", str(errno.ENAMETOOLONG)]
@@ -155,7 +174,7 @@ def test_signals_that_its_parent_ignores_it_does_not(number: signal.Signals) -> 
 def test_it_is_small_and_has_nothing_of_ours() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        command = [sys.executable, "-I", "-S", "-X", "importtime", str(LAUNCHER), str(theirs.fileno())]
+        command = [sys.executable, "-I", "-S", "-X", "importtime", str(MAIN), str(theirs.fileno())]
         ours.shutdown(socket.SHUT_RDWR)  # nobody to obey: it ends at once, having imported all that it needs
         done = subprocess.run(command, pass_fds=[theirs.fileno()], capture_output=True, text=True, check=True)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}

@@ -1,7 +1,7 @@
 """Arguments and lists of calls as they lie in memory. The launcher imports it: it needs nothing else of the course.
 
-An argument is as `kernel/calls.py` says, but for a reference, which is a list with one name. A list of calls is laid
-out for the loop of `loop.py`, which says what an entry is.
+An argument is as `main.py` says. A list of calls is laid out for the loop of `faststart/loop.py`, which says what an
+entry is.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ def word(value: object, known: dict[str, int], memory: list[Block]) -> int:
         return 0
     if isinstance(value, int):
         return value
-    if isinstance(value, list):  # a reference to an earlier result
-        return known[value[0]]
+    if isinstance(value, list):  # an earlier result, or text around one
+        if len(value) == 1:
+            return known[value[0]]
+        value = f"{value[0]}{known[value[1]]}{value[2]}"
     if isinstance(value, str):
         raw = os.fsencode(value) + b"\0"
     elif isinstance(value, tuple):

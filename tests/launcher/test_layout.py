@@ -6,7 +6,7 @@ import ctypes
 
 import pytest
 
-from pyctr_lab.runtime.layout import CLOCK, ENTRY, FINE, RESULT, ROOM, WORD, Block, Call, Laid, changed, word
+from pyctr_lab.launcher.layout import CLOCK, ENTRY, FINE, RESULT, ROOM, WORD, Block, Call, Laid, changed, word
 
 KEPT: list[Call] = [(257, (-100, "/a", 0), (), "fd"), (3, (["fd"],), (9, 127), "")]
 
