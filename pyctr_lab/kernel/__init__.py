@@ -4,6 +4,7 @@ from . import calls, constants, proc, sockets
 from .calls import (
     Answer,
     Call,
+    CallError,
     capset,
     chdir,
     chroot,
@@ -43,14 +44,14 @@ from .calls import (
 from .constants import *  # noqa: F403  every name of a header, as a manual page would spell it
 from .constants import Named
 from .sockets import bind, connect, ifreq, listen, sockaddr_in, socket
-from .spelling import Argument, Ref, Spelled, Struct
+from .spelling import Argument, GroupDescriptor, GroupFile, ProcFile, Ref, Spelled, Struct, Subject
 
 __all__ = [
-    "Answer", "Argument", "Call", "Named", "Ref", "Spelled", "Struct", "bind", "calls", "capset", "chdir", "chroot",
-    "clock_gettime", "close", "connect", "constants", "dup3", "execve", "fchdir", "fork", "getgid", "getpid",
-    "getuid", "ifreq", "ioctl", "kill", "listen", "mkdirat", "mount", "mount_setattr", "openat", "pidfd_open",
-    "pivot_root", "prctl", "prlimit64", "proc", "read", "setgroups", "sethostname", "setns", "setresgid",
-    "setresuid", "setsid", "sockaddr_in", "socket", "sockets", "symlinkat", "umount2", "uname", "unshare", "wait4",
-    "write",
+    "Answer", "Argument", "Call", "CallError", "GroupDescriptor", "GroupFile", "Named", "ProcFile", "Ref",
+    "Spelled", "Struct", "Subject", "bind", "calls", "capset", "chdir", "chroot", "clock_gettime", "close",
+    "connect", "constants", "dup3", "execve", "fchdir", "fork", "getgid", "getpid", "getuid", "ifreq", "ioctl",
+    "kill", "listen", "mkdirat", "mount", "mount_setattr", "openat", "pidfd_open", "pivot_root", "prctl",
+    "prlimit64", "proc", "read", "setgroups", "sethostname", "setns", "setresgid", "setresuid", "setsid",
+    "sockaddr_in", "socket", "sockets", "symlinkat", "umount2", "uname", "unshare", "wait4", "write",
 ]  # fmt: skip
 __all__ += [name for name in vars(constants) if name.isupper() and not name.startswith("_")]

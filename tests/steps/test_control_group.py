@@ -120,7 +120,7 @@ def test_what_version_1_cannot_do_is_refused_in_one_line(words: dict[str, str]) 
 
 
 def test_what_nobody_has_given_us_is_refused_with_the_command() -> None:
-    with pytest.raises(Unsupported, match=r"cpuset\.cpus cannot be set: none is delegated") as refused:
+    with pytest.raises(Unsupported, match=r"cpuset\.cpus cannot be set: nobody has given us") as refused:
         list(written(Limits(cpuset="0"), V1))
     assert refused.value.hint == V1.grant and "\n" not in str(refused.value)
     old = Delegation("v1", ONES, None, frozenset({"memory"}))

@@ -12,7 +12,7 @@ import pytest
 
 from pyctr_lab import steps
 from pyctr_lab.errors import BadInput, OrderError
-from pyctr_lab.kernel import Call, Ref, fork, getpid, sethostname, unshare, write
+from pyctr_lab.kernel import Call, GroupDescriptor, fork, getpid, sethostname, unshare, write
 from pyctr_lab.kernel.cgroup import Tree
 from pyctr_lab.kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER
 from pyctr_lab.kernel.delegation import LIMITED, Delegation, Place
@@ -106,13 +106,13 @@ def test_a_process_is_born_in_its_group_or_enters_it_first_of_all(birth: steps.B
     flags = birth.fork.args[0]
     assert isinstance(flags, int) and not flags & CLONE_NEWCGROUP
     own = unshare(CLONE_NEWCGROUP)
-    folders = GROUP.folders()
+    places = list(GROUP.places())
     if flags & CLONE_INTO_CGROUP:
-        assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID | CLONE_INTO_CGROUP, folders.pop(0))
+        assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID | CLONE_INTO_CGROUP, GROUP.file(places.pop(0)))
     else:
         assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID)
-    assert birth.doors == [f"{folder}/tasks" for folder in folders], "which it is given as descriptors"
-    entering = [write(Ref(door), "0") for door in birth.doors]
+    assert birth.given == [GROUP.file(place, "tasks") for place in places], "which it is given as descriptors"
+    entering = [write(GroupDescriptor(file), "0") for file in birth.given]
     assert birth.calls == [*entering, own], "its cgroup namespace shows the group where it was made as /"
     assert not any(call.outside for call in birth.calls), "in version 1 nobody else moves it: that would wait"
 
