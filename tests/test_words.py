@@ -29,7 +29,8 @@ TEXT = (tokenize.STRING, tokenize.COMMENT, *([tokenize.FSTRING_MIDDLE] if hasatt
 NOT_YET = {
     *(f"pyctr_lab/{room}" for room in ("course", "draw", "engines", "measure")),
     *(f"pyctr_lab/{room}" for room in ("cgroups", "launcher", "runtime", "steps")),
-    *(f"pyctr_lab/{room}" for room in ("bench.py", "cli", "errors.py", "kernel", "machines")),
+    *(f"pyctr_lab/{room}" for room in ("bench.py", "cli", "errors.py", "machines")),
+    *(f"pyctr_lab/kernel/{file}" for file in ("cgroup.py", "delegation.py")),
     *("lab", "tests", "vagrant"),
 }
 
@@ -67,8 +68,9 @@ def found_in(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("room", sources())
 def test_words_are_plain(room: str) -> None:
-    worst = [line for path in sources()[room] for line in found_in(path)]
-    assert not worst or room in NOT_YET, "\n".join(worst)
+    paths = [path for path in sources()[room] if not {room, str(path.relative_to(TOP))} & NOT_YET]
+    worst = [line for path in paths for line in found_in(path)]
+    assert not worst, "\n".join(worst)
 
 
 # --- names
@@ -76,7 +78,7 @@ def test_words_are_plain(room: str) -> None:
 # is `main`. cgroups/v1.py and v2.py answer to the same names.
 CONVENTIONS = {"title", "alt_text", "twin", "main"}
 # Other names that two modules define: this number only goes down.
-MOST_SHARED = 118
+MOST_SHARED = 112
 
 
 def defined() -> dict[str, set[str]]:

@@ -84,9 +84,9 @@ STEPS |= {"Limits": Limits, "Recipe": Recipe, "default": steps.default, "refusal
 RIGHT = {
     "flags": 0, "fd": 3, "nstype": 0, "name": "x", "option": 1, "pid": 1, "signal": 9, "groups": [0], "uid": 0,
     "gid": 0, "resource": 7, "soft": 1, "hard": 1, "argv": ["true"], "env": {}, "capabilities": [1], "size": 8,
-    "path_": "/x", "data": "x", "old": 3, "new": 4, "request": 1, "arg": 0, "target": "/x", "source": "/x",
+    "data": "x", "old": 3, "new": 4, "request": 1, "arg": 0, "target": "/x", "source": "/x",
     "new_root": "/x", "put_old": "/x", "attr_set": 1, "clock": 1, "port": 80, "address": "127.0.0.1", "domain": 2,
-    "type_": 1, "kind": "uts", "seconds": 5, "steps": (), "path": "/x",
+    "type": 1, "kind": "uts", "seconds": 5, "steps": (), "path": "/x",
 }  # fmt: skip
 
 

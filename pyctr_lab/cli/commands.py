@@ -7,7 +7,7 @@ import os
 import sys
 
 from ..errors import BadInput
-from ..kernel.checks import short
+from ..kernel.checks import short_repr
 from ..runtime import Lab, clean
 from ..steps import default
 
@@ -30,7 +30,9 @@ def recipe(words: argparse.Namespace) -> int:
 def count_of_ids(text: str) -> int:
     """The value of --ids. Raises BadInput."""
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= MOST_IDS):
-        raise BadInput(f"--ids cannot be {short(text)}", hint=f"it is a whole number from 1 up, at most {MOST_IDS}")
+        raise BadInput(
+            f"--ids cannot be {short_repr(text)}", hint=f"it is a whole number from 1 up, at most {MOST_IDS}"
+        )
     return int(text)
 
 

@@ -10,7 +10,7 @@ from posixpath import isabs, normpath
 
 from ..errors import BadInput
 from ..kernel.calls import Call
-from ..kernel.checks import short
+from ..kernel.checks import short_repr
 from ..kernel.constants import AT_FDCWD, CAP_NAMES, CAPABILITIES
 from ..runtime import Lab
 from ..runtime.lab import NAME
@@ -47,7 +47,9 @@ def command(words: argparse.Namespace) -> list[str]:
 def name(words: argparse.Namespace) -> str:
     """The container's name. Raises BadInput for one that can be none; it is seen in --explain and with --init."""
     if not NAME.fullmatch(words.name) or not words.name.isascii():
-        raise BadInput(f"{short(words.name)} is no name for a container", hint="up to 63 letters, digits, _ . and -")
+        raise BadInput(
+            f"{short_repr(words.name)} is no name for a container", hint="up to 63 letters, digits, _ . and -"
+        )
     return str(words.name)
 
 
@@ -72,7 +74,7 @@ def variables(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         name, given, value = line.partition("=")
         if not name or any(letter.isspace() for letter in name):
-            raise BadInput(f"{short(line)} is no variable", hint="write NAME=VALUE, or the NAME of one of yours")
+            raise BadInput(f"{short_repr(line)} is no variable", hint="write NAME=VALUE, or the NAME of one of yours")
         if given or name in os.environ:
             yield name, value if given else os.environ[name]
 
@@ -94,7 +96,9 @@ def user(text: str) -> tuple[int, int, str]:
     gid = {fields[0]: fields[2] for fields in table("group")}.get(group, group) or (found[3] if found else "0")
     for word in (uid, gid):
         if not (word.isascii() and word.isdigit() and len(word) <= 10):
-            raise BadInput(f"-u {short(text)} is no user of the container", hint=f"numbers, or {', '.join(people)}")
+            raise BadInput(
+                f"-u {short_repr(text)} is no user of the container", hint=f"numbers, or {', '.join(people)}"
+            )
     return int(uid), int(gid), found[5] if found else "/"
 
 
@@ -112,7 +116,7 @@ def recipe(lab: Lab, words: argparse.Namespace) -> Recipe:
         raise BadInput(f"-u {words.user}: this lab has {has}", hint="pyctr-lab doctor says how a user gets more")
     if words.network not in (None, "none"):
         why = "a container has no network yet but its own loopback"
-        raise BadInput(f"--network {short(words.network)} is not here yet: {why}", hint="--network none")
+        raise BadInput(f"--network {short_repr(words.network)} is not here yet: {why}", hint="--network none")
     shown = [Volume(source, f"{ROOT}{place}", readonly) for source, place, readonly in volumes(words.volume)]
     return Recipe(step for part in lab.recipe(words.hostname) for step in changed(part, words, shown, uid, gid))
 
@@ -154,7 +158,7 @@ def capability(word: str) -> str:
     """A capability's name, without CAP_, or ALL. Raises BadInput."""
     name = word.upper().removeprefix("CAP_")
     if name != "ALL" and f"CAP_{name}" not in CAP_NAMES:
-        raise BadInput(f"there is no capability {short(word)}", hint="names are as in capabilities(7), or ALL")
+        raise BadInput(f"there is no capability {short_repr(word)}", hint="names are as in capabilities(7), or ALL")
     return name
 
 
@@ -164,14 +168,16 @@ def ulimit(text: str) -> ResourceLimit:
     soft, _, hard = values.partition(":")
     numbers = [None if word in ("-1", "unlimited") else word for word in (soft, hard or soft)]
     if not all(word is None or (word.isascii() and word.isdigit() and len(word) < 19) for word in numbers):
-        raise BadInput(f"--ulimit {short(text)} is no limit", hint="write NAME=SOFT or NAME=SOFT:HARD: nofile=64:128")
+        raise BadInput(
+            f"--ulimit {short_repr(text)} is no limit", hint="write NAME=SOFT or NAME=SOFT:HARD: nofile=64:128"
+        )
     return ResourceLimit(name, *(None if word is None else int(word) for word in numbers))
 
 
 def folder(text: str, option: str) -> str:
     """A place in the container. Raises BadInput."""
     if not isabs(text):
-        raise BadInput(f"{option}: {short(text)} is no folder of the container", hint="it begins with /")
+        raise BadInput(f"{option}: {short_repr(text)} is no folder of the container", hint="it begins with /")
     return normpath("/" + text.lstrip("/"))
 
 
@@ -190,11 +196,15 @@ def volume(word: str) -> tuple[str, str, bool]:
     """FOLDER:PLACE, FOLDER:PLACE:ro or FOLDER:PLACE:rw."""
     source, *rest = word.split(":")
     if len(rest) not in (1, 2) or (rest[1:] or ["rw"])[0] not in ("ro", "rw") or not source:
-        raise BadInput(f"-v {short(word)} is no volume", hint="write FOLDER:PLACE or FOLDER:PLACE:ro")
+        raise BadInput(f"-v {short_repr(word)} is no volume", hint="write FOLDER:PLACE or FOLDER:PLACE:ro")
     if "/" not in source and source not in (".", ".."):
-        raise BadInput(f"-v {short(source)}: volumes with a name are not here yet", hint="a folder is written ./NAME")
+        raise BadInput(
+            f"-v {short_repr(source)}: volumes with a name are not here yet", hint="a folder is written ./NAME"
+        )
     if not os.path.isdir(source):
-        raise BadInput(f"-v: there is no folder {short(source)}", hint="only folders can be shown, and none is made")
+        raise BadInput(
+            f"-v: there is no folder {short_repr(source)}", hint="only folders can be shown, and none is made"
+        )
     place = folder(rest[0], "-v")
     if place in OURS or place.startswith(("/proc/", "/dev/")):
         raise BadInput(f"-v: {place} is the container's own", hint="take another place: /data")

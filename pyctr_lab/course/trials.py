@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import LabError
 from ..kernel.delegation import Delegation, Place
-from ..kernel.numbers import is_there
+from ..kernel.syscall_numbers import kernel_has
 from ..launcher import cgroup_reaper
 from ..runtime import Lab
 from ..runtime.world import map_ranges
@@ -118,7 +118,7 @@ def enter(place: Place, folder: str, pid: int) -> None:
 
 def lacking() -> tuple[str, ...]:
     """The newer system calls that the kernel or a policy refuses here."""
-    return tuple(name for name in NEWER if not is_there(name))
+    return tuple(name for name in NEWER if not kernel_has(name))
 
 
 def open_files() -> tuple[int, int]:

@@ -1,6 +1,7 @@
-"""What Linux offers: system calls as data, the constants that go with them, /proc. Thin; no policy."""
+"""What Linux offers: system calls as data, their constants, /proc. Thin; no policy."""
 
 from . import calls, constants, proc, sockets
+from .arguments import Argument, GroupDescriptor, GroupFile, ProcFile, Ref, Spelled, Struct, Subject
 from .calls import (
     Answer,
     Call,
@@ -44,7 +45,6 @@ from .calls import (
 from .constants import *  # noqa: F403  every name of a header, as a manual page would spell it
 from .constants import Named
 from .sockets import bind, connect, ifreq, listen, sockaddr_in, socket
-from .spelling import Argument, GroupDescriptor, GroupFile, ProcFile, Ref, Spelled, Struct, Subject
 
 __all__ = [
     "Answer", "Argument", "Call", "CallError", "GroupDescriptor", "GroupFile", "Named", "ProcFile", "Ref",

@@ -1,4 +1,4 @@
-"""System calls as data. A function here makes a `Call`, and makes nothing happen.
+"""System calls as data. Each function here returns a `Call` and makes no system call.
 
 Names are those of the generic table of system calls (arm64's: `openat`, `mkdirat`, `dup3`), which every architecture
 has. An argument is one of five kinds, and the launcher knows no others:
@@ -7,7 +7,7 @@ has. An argument is one of five kinds, and the launcher knows no others:
     str          a pointer to that text, ending in NUL
     bytes        a pointer to a buffer with that content; what the kernel wrote into it comes back
     tuple        a pointer to an array of machine words, each again one of these (argv, rlimit64, sock_fprog, ...)
-    Ref("fd")    the result of the earlier call in the same list that was named so
+    Ref("fd")    the result of an earlier call in the same list, by the name of that result
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 from ..errors import BadInput, LabError
 from . import constants as k
-from .checks import argument, identity, number, path, several, text, variables
-from .hints import hint_for
-from .spelling import Argument, GroupDescriptor, GroupFile, ProcFile, Ref, Spelled, Struct, Subject, octal, spell
+from .arguments import Argument, GroupDescriptor, GroupFile, ProcFile, Ref, Spelled, Struct, Subject, octal, spell
+from .checks import check_argument, check_environment, check_id, check_list, check_number, check_path, check_text
+from .errno_hints import hint_for
 
-MOST_READ = 1 << 18  # bytes: an answer carries so much
+MOST_READ = 1 << 18  # bytes that one answer can carry
 PATH_BEHIND = {"mount": 1, "symlinkat": 2}  # arguments before the path that may be text as well
 NAMES_NO_FILE = ("write", "sethostname")
 
@@ -35,7 +35,7 @@ class Call(NamedTuple):
     name: str
     args: tuple[Argument, ...] = ()
     accept: tuple[int, ...] = ()  # errnos that are fine
-    result: str = ""  # what later calls of the same list call its result
+    result: str = ""  # the name of its result for later calls of the same list
     outside: bool = False  # made by the launcher for the process, which it sees as /proc/PID
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ class Call(NamedTuple):
 
     def bare(self) -> str:
         """The call as strace prints it, without its result."""
-        if self.name in ("execve", "execvpe"):  # as strace does it, unless it is told to be verbose
+        if self.name in ("execve", "execvpe"):  # as strace prints it by default
             variables = len(self.args[2]) - 1 if isinstance(self.args[2], tuple) else 0
             return f"{self.name}({spell(self.args[0])}, {spell(self.args[1])}, /* {variables} vars */)"
         if self.name != "fork":
@@ -62,7 +62,7 @@ class Call(NamedTuple):
         return next((str(arg) for arg in texts if isinstance(arg, str | ProcFile | GroupFile)), None)
 
     def accepting(self, *errnos: int) -> Call:
-        """The same call, for which these errnos are fine (a directory that exists already, say)."""
+        """The same call, with errnos that are no failure (EEXIST for a directory, for example)."""
         return self._replace(accept=errnos)
 
     def named(self, result: str) -> Call:
@@ -89,7 +89,7 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the kernel answered to one call: `seconds` is the time inside the call, the way there is not in it."""
+    """The kernel's answer to one call; `seconds` is the time inside the call alone."""
 
     call: Call
     result: int
@@ -104,7 +104,7 @@ class Answer(NamedTuple):
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
-        """The call's arguments; a reference is replaced by what it referred to."""
+        """The call's arguments, with each reference replaced by its value."""
         return self.call.args
 
     @property
@@ -155,105 +155,105 @@ def resolve(arg: Argument, pid: int | None, lab: str) -> Argument:
 
 # --- processes and namespaces
 def unshare(flags: int) -> Call:
-    """unshare(2): leave what is shared with others for a new one of its own."""
-    return Call("unshare", (number(flags, "flags"),))
+    """unshare(2): move the caller into new namespaces of its own."""
+    return Call("unshare", (check_number(flags, "flags"),))
 
 
 def setns(fd: int | Ref, nstype: int) -> Call:
     """setns(2): enter the namespace (or, by a pidfd, several of them) that `fd` refers to."""
-    return Call("setns", (number(fd, "fd"), number(nstype, "nstype")))
+    return Call("setns", (check_number(fd, "fd"), check_number(nstype, "nstype")))
 
 
 def sethostname(name: str) -> Call:
     """sethostname(2): rename the machine, as this UTS namespace knows it."""
-    size = len(os.fsencode(text(name, "a host name")))
+    size = len(os.fsencode(check_text(name, "a host name")))
     if size > 64:
         raise BadInput(f"a host name is at most 64 bytes long, not {size}")
     return Call("sethostname", (name, size))
 
 
 def prctl(option: int, *args: Argument) -> Call:
-    """prctl(2): one of many settings of the calling process."""
-    return Call("prctl", (number(option, "an option"), *map(argument, args)))
+    """prctl(2): read or set one setting of the calling process."""
+    return Call("prctl", (check_number(option, "an option"), *map(check_argument, args)))
 
 
 def kill(pid: int, signal: int) -> Call:
-    """kill(2): send a signal; `pid` as the maker of the call sees it."""
-    return Call("kill", (number(pid, "a process id", least=-(1 << 31)), number(signal, "a signal")))
+    """kill(2): send a signal; `pid` in the PID namespace of the caller."""
+    return Call("kill", (check_number(pid, "a process id", least=-(1 << 31)), check_number(signal, "a signal")))
 
 
 def wait4(pid: int, options: int = 0) -> Call:
     """wait4(2): wait for a child; its status (four bytes) comes back as a buffer."""
-    child = number(pid, "a process id", least=-(1 << 31))
-    return Call("wait4", (child, bytes(4), number(options, "options"), None))
+    child = check_number(pid, "a process id", least=-(1 << 31))
+    return Call("wait4", (child, bytes(4), check_number(options, "options"), None))
 
 
 def pidfd_open(pid: int) -> Call:
-    """pidfd_open(2): a descriptor that stands for a process."""
-    return Call("pidfd_open", (number(pid, "a process id"), 0), result="pidfd")
+    """pidfd_open(2): open a descriptor that refers to a process."""
+    return Call("pidfd_open", (check_number(pid, "a process id"), 0), result="pidfd")
 
 
 def setsid() -> Call:
-    """setsid(2): start a new session, which may get a terminal of its own."""
+    """setsid(2): start a new session, which may get a controlling terminal."""
     return Call("setsid")
 
 
 def setgroups(groups: Iterable[int]) -> Call:
-    """setgroups(2): the supplementary group ids."""
-    ids = tuple(identity(group, "a group id") for group in several(groups, "group ids"))
+    """setgroups(2): set the supplementary group ids."""
+    ids = tuple(check_id(group, "a group id") for group in check_list(groups, "group ids"))
     raw = struct.pack(f"{len(ids)}I", *ids)
     return Call("setgroups", (len(ids), Spelled(raw, f"[{', '.join(map(str, ids))}]")))
 
 
 def setresuid(uid: int) -> Call:
-    """setresuid(2): real, effective and saved user id at once."""
-    return Call("setresuid", (identity(uid, "a user id"),) * 3)
+    """setresuid(2): set the real, effective and saved user id."""
+    return Call("setresuid", (check_id(uid, "a user id"),) * 3)
 
 
 def setresgid(gid: int) -> Call:
-    """setresgid(2): real, effective and saved group id at once."""
-    return Call("setresgid", (identity(gid, "a group id"),) * 3)
+    """setresgid(2): set the real, effective and saved group id."""
+    return Call("setresgid", (check_id(gid, "a group id"),) * 3)
 
 
 def prlimit64(resource: int, soft: int, hard: int) -> Call:
-    """prlimit64(2) on the caller itself: a resource limit, soft and hard."""
-    low, high = (number(value, "a limit", least=-1, most=(1 << 64) - 1) for value in (soft, hard))
-    return Call("prlimit64", (0, number(resource, "a resource"), Struct(rlim_cur=low, rlim_max=high), None))
+    """prlimit64(2) on the caller itself: set a resource limit, soft and hard."""
+    low, high = (check_number(value, "a limit", least=-1, most=(1 << 64) - 1) for value in (soft, hard))
+    return Call("prlimit64", (0, check_number(resource, "a resource"), Struct(rlim_cur=low, rlim_max=high), None))
 
 
 def fork(flags: int = 0, group: str | GroupFile = "") -> Call:
-    """fork(2), or with `flags` clone3(2) into new namespaces: the child obeys a channel of its own from here on.
+    """fork(2), or with `flags` clone3(2) into new namespaces: the child then takes calls from its own channel.
 
-    `group` is the folder of a control group (version 2) in which the child is born: CLONE_INTO_CGROUP is among `flags`.
+    `group` is the folder of a control group (version 2) in which the child starts: `flags` has CLONE_INTO_CGROUP.
     """
-    return Call("fork", (number(flags, "flags"), *([path(group)] if group else [])))
+    return Call("fork", (check_number(flags, "flags"), *([check_path(group)] if group else [])))
 
 
 def futex_wait(word: Ref) -> Call:
-    """futex(2): sleep until somebody wakes those who wait at a word in memory; not if it is no longer 0."""
+    """futex(2): sleep until a futex_wake on this word of memory; return EAGAIN if the word is not 0."""
     return Call("futex", (word, k.FUTEX_WAIT_PRIVATE, 0, None), accept=(EAGAIN,))
 
 
 def futex_wake(word: Ref) -> Call:
-    """futex(2): wake one of those who wait at a word in memory."""
+    """futex(2): wake one waiter on this word of memory."""
     return Call("futex", (word, k.FUTEX_WAKE_PRIVATE, 1))
 
 
 def execve(argv: Iterable[str], env: Mapping[str, str], path: str = "") -> Call:
-    """execve(2): become another program. `path` is argv[0] where not given."""
-    words = tuple(text(word, "an argument") for word in several(argv, "a command"))
-    text(path, "a path")
+    """execve(2): replace the program. `path` defaults to argv[0]."""
+    words = tuple(check_text(word, "an argument") for word in check_list(argv, "a command"))
+    check_text(path, "a path")
     if not words or not (path or words[0]):
         raise BadInput("no program to run: the command is empty")
-    pairs = tuple(f"{name}={value}" for name, value in variables(env).items())
-    # a bare name is looked up along PATH: libc's execvpe(3) makes one execve(2) a folder
+    pairs = tuple(f"{name}={value}" for name, value in check_environment(env).items())
+    # a name without / is searched along PATH: libc's execvpe(3) makes one execve(2) for each folder
     name = "execve" if "/" in (path or words[0]) else "execvpe"
     return Call(name, (path or words[0], (*words, None), (*pairs, None)))
 
 
 def capset(capabilities: Iterable[int]) -> Call:
-    """capset(2): make these the effective and the permitted capabilities; none is inherited by exec."""
-    kept = tuple(number(each, "a capability", most=63) for each in several(capabilities, "capabilities"))
+    """capset(2): set the effective and permitted capabilities; the inheritable set is emptied."""
+    kept = tuple(check_number(each, "a capability", most=63) for each in check_list(capabilities, "capabilities"))
     mask = sum(1 << int(number) for number in kept)
     names = "|".join(f"1<<{name!r}" for name in kept) or "0"
     header = Spelled(
@@ -267,93 +267,93 @@ def capset(capabilities: Iterable[int]) -> Call:
 
 
 # --- files
-def openat(path_: str | ProcFile | GroupFile, flags: int = k.O_RDONLY, mode: int = 0) -> Call:
-    """openat(2); the descriptor is named `fd` for the calls that follow, and is closed at exec."""
-    how = number(flags, "flags") | k.O_CLOEXEC
-    rights = [octal(number(mode, "a mode"))] if mode else []
-    return Call("openat", (k.AT_FDCWD, path(path_), how, *rights), result="fd")
+def openat(path: str | ProcFile | GroupFile, flags: int = k.O_RDONLY, mode: int = 0) -> Call:
+    """openat(2): open a file; later calls name the descriptor `fd`, and exec closes it."""
+    how = check_number(flags, "flags") | k.O_CLOEXEC
+    rights = [octal(check_number(mode, "a mode"))] if mode else []
+    return Call("openat", (k.AT_FDCWD, check_path(path), how, *rights), result="fd")
 
 
 def read(fd: int | Ref, size: int) -> Call:
-    """read(2): up to `size` bytes, which come back as a buffer."""
-    number(size, "a size", most=MOST_READ)
-    return Call("read", (number(fd, "a descriptor"), bytes(size), size))
+    """read(2): read up to `size` bytes, returned as a buffer."""
+    check_number(size, "a size", most=MOST_READ)
+    return Call("read", (check_number(fd, "a descriptor"), bytes(size), size))
 
 
 def write(fd: int | Ref | GroupDescriptor, data: str | Subject) -> Call:
-    """write(2) of a text."""
-    size = 3 if isinstance(data, Subject) else len(os.fsencode(text(data, "what is written")))  # as in "PID"
-    return Call("write", (number(fd, "a descriptor"), data, size))
+    """write(2): write a text."""
+    size = 3 if isinstance(data, Subject) else len(os.fsencode(check_text(data, "what is written")))  # as in "PID"
+    return Call("write", (check_number(fd, "a descriptor"), data, size))
 
 
 def close(fd: int | Ref) -> Call:
-    """close(2)."""
-    return Call("close", (number(fd, "a descriptor"),))
+    """close(2): close a descriptor."""
+    return Call("close", (check_number(fd, "a descriptor"),))
 
 
 def dup3(old: int | Ref, new: int) -> Call:
     """dup3(2): make the descriptor `new` a copy of `old`."""
-    return Call("dup3", (number(old, "a descriptor"), number(new, "a descriptor"), 0))
+    return Call("dup3", (check_number(old, "a descriptor"), check_number(new, "a descriptor"), 0))
 
 
 def ioctl(fd: int | Ref, request: int, arg: Argument) -> Call:
-    """ioctl(2): a request to a device or a socket."""
-    return Call("ioctl", (number(fd, "a descriptor"), number(request, "a request"), argument(arg)))
+    """ioctl(2): send a request to a device or a socket."""
+    return Call("ioctl", (check_number(fd, "a descriptor"), check_number(request, "a request"), check_argument(arg)))
 
 
-def mkdirat(path_: str | GroupFile, mode: int = 0o755) -> Call:
+def mkdirat(path: str | GroupFile, mode: int = 0o755) -> Call:
     """mkdirat(2): make a directory."""
-    return Call("mkdirat", (k.AT_FDCWD, path(path_), octal(number(mode, "a mode"))))
+    return Call("mkdirat", (k.AT_FDCWD, check_path(path), octal(check_number(mode, "a mode"))))
 
 
-def symlinkat(target: str, path_: str) -> Call:
-    """symlinkat(2): make a symbolic link at `path_` that points to `target`."""
-    return Call("symlinkat", (path(target), k.AT_FDCWD, path(path_)))
+def symlinkat(target: str, path: str) -> Call:
+    """symlinkat(2): make a symbolic link at `path` that points to `target`."""
+    return Call("symlinkat", (check_path(target), k.AT_FDCWD, check_path(path)))
 
 
-def chdir(path_: str) -> Call:
+def chdir(path: str) -> Call:
     """chdir(2): change the working directory."""
-    return Call("chdir", (path(path_),))
+    return Call("chdir", (check_path(path),))
 
 
 def fchdir(fd: int | Ref) -> Call:
-    """fchdir(2): change the working directory to an open one."""
-    return Call("fchdir", (number(fd, "a descriptor"),))
+    """fchdir(2): change the working directory to an open directory."""
+    return Call("fchdir", (check_number(fd, "a descriptor"),))
 
 
-def chroot(path_: str) -> Call:
-    """chroot(2): look up absolute names from here on. No wall by itself."""
-    return Call("chroot", (path(path_),))
+def chroot(path: str) -> Call:
+    """chroot(2): change the root for path lookup. It isolates nothing by itself."""
+    return Call("chroot", (check_path(path),))
 
 
 # --- mounts
 def mount(source: str | None, target: str, fstype: str | None = None, flags: int = 0, data: str | None = None) -> Call:
-    """mount(2)."""
+    """mount(2): mount a file system, or change a mount."""
     for value, what in ((source, "what is mounted"), (fstype, "a kind of file system"), (data, "mount options")):
         if value is not None:
-            text(value, what)
+            check_text(value, what)
     if data is not None and len(os.fsencode(data)) > 4095:
         raise BadInput("mount options are at most 4095 bytes long: the kernel copies one page")
-    return Call("mount", (source, path(target, "a mount point"), fstype, number(flags, "flags"), data))
+    return Call("mount", (source, check_path(target, "a mount point"), fstype, check_number(flags, "flags"), data))
 
 
 def umount2(target: str, flags: int = 0) -> Call:
-    """umount2(2): take a mount away; with MNT_DETACH at once, whoever still uses it."""
-    return Call("umount2", (path(target), number(flags, "flags")))
+    """umount2(2): unmount; with MNT_DETACH at once, even while it is in use."""
+    return Call("umount2", (check_path(target), check_number(flags, "flags")))
 
 
 def pivot_root(new_root: str, put_old: str) -> Call:
-    """pivot_root(2): make `new_root` the root, and show the old root at `put_old`."""
-    return Call("pivot_root", (path(new_root), path(put_old)))
+    """pivot_root(2): make `new_root` the root, and mount the old root at `put_old`."""
+    return Call("pivot_root", (check_path(new_root), check_path(put_old)))
 
 
-def mount_setattr(path_: str, flags: int, attr_set: int) -> Call:
+def mount_setattr(path: str, flags: int, attr_set: int) -> Call:
     """mount_setattr(2): set attributes of a mount, with AT_RECURSIVE of all below it too."""
-    attributes = Struct(attr_set=number(attr_set, "attributes"), attr_clr=0, propagation=0, userns_fd=0)
-    return Call("mount_setattr", (k.AT_FDCWD, path(path_), number(flags, "flags"), attributes, 32))
+    attributes = Struct(attr_set=check_number(attr_set, "attributes"), attr_clr=0, propagation=0, userns_fd=0)
+    return Call("mount_setattr", (k.AT_FDCWD, check_path(path), check_number(flags, "flags"), attributes, 32))
 
 
-# --- asking
+# --- questions
 def uname() -> Call:
     """uname(2): six fields of 65 bytes each come back as a buffer."""
     return Call("uname", (bytes(390),))
@@ -361,7 +361,7 @@ def uname() -> Call:
 
 def clock_gettime(clock: int) -> Call:
     """clock_gettime(2): seconds and nanoseconds come back as a buffer of two words."""
-    return Call("clock_gettime", (number(clock, "a clock"), bytes(16)))
+    return Call("clock_gettime", (check_number(clock, "a clock"), bytes(16)))
 
 
 def getpid() -> Call:

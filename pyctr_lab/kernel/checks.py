@@ -1,6 +1,6 @@
-"""What is refused before it reaches the kernel: what C could not carry, or what would be cut without a word.
+"""Checks of arguments before a call: values that C cannot carry, or that the kernel would truncate silently.
 
-Each returns what it was given. Raises BadInput, in one line.
+Each function returns its value, or raises BadInput with a message of one line.
 """
 
 from __future__ import annotations
@@ -10,35 +10,35 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import BadInput
-from .spelling import Argument, GroupDescriptor, GroupFile, Later, ProcFile, Ref
+from .arguments import Argument, GroupDescriptor, GroupFile, Later, ProcFile, Ref
 
 WORD = (1 << 63) - 1
 
 
-def short(thing: object) -> str:
-    """A wrong argument in a complaint: its repr, cut to 40 characters."""
+def short_repr(thing: object) -> str:
+    """The repr of a wrong argument for an error message, cut to 40 characters."""
     said = repr(thing)
     return said if len(said) <= 40 else said[:37] + "..."
 
 
-def text(value: object, what: str) -> str:
-    """Text that C can carry: no NUL inside, and no half of a UTF-16 pair."""
+def check_text(value: object, what: str) -> str:
+    """Text that C can carry: no NUL byte, no lone surrogate."""
     if not isinstance(value, str):
-        raise BadInput(f"{what} is text, not {type(value).__name__}: {short(value)}")
+        raise BadInput(f"{what} is text, not {type(value).__name__}: {short_repr(value)}")
     if "\0" in value:
-        raise BadInput(f"{what} must not contain a NUL byte: {short(value)}")
+        raise BadInput(f"{what} must not contain a NUL byte: {short_repr(value)}")
     try:
         os.fsencode(value)
     except UnicodeEncodeError:
-        raise BadInput(f"{what} must not contain half a surrogate pair: {short(value)}") from None
+        raise BadInput(f"{what} must not contain half a surrogate pair: {short_repr(value)}") from None
     return value
 
 
-def path(value: Any, what: str = "a path") -> Any:
+def check_path(value: Any, what: str = "a path") -> Any:
     """A file name as the kernel takes it: not empty, at most 4,095 bytes; or a file whose name is known later."""
     if isinstance(value, ProcFile | GroupFile):
         return value
-    name = text(value, what)
+    name = check_text(value, what)
     if not name:
         raise BadInput(f"{what} must not be empty")
     if len(os.fsencode(name)) > 4095:
@@ -46,67 +46,72 @@ def path(value: Any, what: str = "a path") -> Any:
     return name
 
 
-def number(value: Any, what: str, least: int = 0, most: int = WORD) -> Any:
+def check_number(value: Any, what: str, least: int = 0, most: int = WORD) -> Any:
     """A number that fits into a machine word, or a reference to one."""
     if isinstance(value, Ref | GroupDescriptor):
         return value
     if not isinstance(value, int) or isinstance(value, bool):
-        raise BadInput(f"{what} is a number, not {short(value)}")
+        raise BadInput(f"{what} is a number, not {short_repr(value)}")
     if not least <= value <= most:
         limit = "2^63-1" if most == WORD else most
-        raise BadInput(f"{what} is a number from {least} up to {limit}, not {short(value)}")
+        raise BadInput(f"{what} is a number from {least} up to {limit}, not {short_repr(value)}")
     return value
 
 
-def identity(value: object, what: str) -> int:
-    """A user or group id: 32 bits, and the last of them means "none"."""
-    number(value, what, most=(1 << 32) - 2)
+def check_id(value: object, what: str) -> int:
+    """A user or group id: 32 bits; the highest value means "no id" to the kernel."""
+    check_number(value, what, most=(1 << 32) - 2)
     if isinstance(value, Ref | GroupDescriptor):
-        raise BadInput(f"{what} is a number, not {short(value)}")
+        raise BadInput(f"{what} is a number, not {short_repr(value)}")
     assert isinstance(value, int)
     return value
 
 
-def several(values: object, what: str) -> tuple[Any, ...]:
-    """A list or a tuple, say; one text is none."""
+def check_list(values: object, what: str) -> tuple[Any, ...]:
+    """The items of a list, tuple or other iterable; a text, bytes or a mapping is refused."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise BadInput(f"{what} is a list, not {type(values).__name__}: {short(values)}")
+        raise BadInput(f"{what} is a list, not {type(values).__name__}: {short_repr(values)}")
     return tuple(values)
 
 
-def variables(env: object) -> dict[str, str]:
-    """An environment: names and values, both text; a name has no `=`."""
+def check_environment(env: object) -> dict[str, str]:
+    """An environment as a dict: names and values are text, and a name contains no `=`."""
     if not isinstance(env, Mapping):
-        raise BadInput(f"an environment is a dictionary, not {type(env).__name__}: {short(env)}")
+        raise BadInput(f"an environment is a dictionary, not {type(env).__name__}: {short_repr(env)}")
     for name, value in env.items():
-        if not text(name, "a variable") or "=" in name:
-            raise BadInput(f"a variable's name is not empty and has no =: {short(name)}")
-        text(value, f"the variable {short(name)}")
+        if not check_text(name, "a variable") or "=" in name:
+            raise BadInput(f"a variable's name is not empty and has no =: {short_repr(name)}")
+        check_text(value, f"the variable {short_repr(name)}")
     return dict(env)
 
 
-def time_limit(value: object, what: str = "a timeout") -> float | None:
-    """How long to wait; None is for ever."""
+def check_timeout(value: object, what: str = "a timeout") -> float | None:
+    """Seconds to wait; None means no limit."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:  # nan is neither
         raise BadInput(
-            f"{what} is a number of seconds, not {short(value)}", hint="5, 0.5, or None: as long as it takes"
+            f"{what} is a number of seconds, not {short_repr(value)}", hint="5, 0.5, or None: as long as it takes"
         )
     return min(float(value), 1e9)
 
 
-def argument(value: Any, what: str = "an argument") -> Argument:
-    """What a system call takes: a number, text, bytes, None, a reference, or a tuple of these."""
+def check_argument(value: Any, what: str = "an argument") -> Argument:
+    """An argument of a system call: a number, text, bytes, None, a reference, or a tuple of these."""
     if value is None or isinstance(value, bytes | Ref | Later):
         return value
     if isinstance(value, str):
-        return text(value, what)
+        return check_text(value, what)
     if isinstance(value, tuple):
         for each in value:
-            argument(each, what)
+            check_argument(each, what)
         return value
     if isinstance(value, int) and not isinstance(value, bool):
-        number(value, what, least=-WORD - 1, most=(1 << 64) - 1)
+        check_number(value, what, least=-WORD - 1, most=(1 << 64) - 1)
         return value
-    raise BadInput(f"{what} is a number, text, bytes or a tuple of them, not {type(value).__name__}: {short(value)}")
+    raise BadInput(
+        f"{what} is a number, text, bytes or a tuple of them, not {type(value).__name__}: {short_repr(value)}"
+    )
+
+
+short, time_limit = short_repr, check_timeout  # until runtime/cgroup.py has moved

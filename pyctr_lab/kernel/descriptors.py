@@ -1,7 +1,7 @@
 """The standard descriptors: 0, 1 and 2 are open before anything else is.
 
-A process that starts with one of them closed gives that number to the next file or socket it opens, and hands it to
-each program that it starts: see execve(2). A program's standard input would be the lab's own control socket.
+A process that starts with one of them closed gives its number to the next file or socket it opens, and each program
+it starts inherits that: see execve(2). A program's standard input would then be the lab's control socket.
 """
 
 from __future__ import annotations
@@ -17,10 +17,7 @@ STANDARD = (0, 1, 2)
 
 
 def open_standard_streams() -> None:
-    """Open /dev/null on each standard descriptor that is closed. Call it before anything else is opened.
-
-    A program that this process starts inherits them, as it would inherit any other standard stream.
-    """
+    """Open /dev/null on each standard descriptor that is closed; inherited at exec. Call it before opening anything."""
     fd = os.open(os.devnull, os.O_RDWR)
     while fd in STANDARD:
         os.set_inheritable(fd, True)
@@ -29,7 +26,7 @@ def open_standard_streams() -> None:
 
 
 class enough_descriptors(ContextDecorator):
-    """A function in which EMFILE is an error with a way out: this process has as many files open as it may."""
+    """Decorator and context: turn EMFILE and ENFILE into Unsupported with a hint (RLIMIT_NOFILE is reached)."""
 
     def __enter__(self) -> None:
         return None

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from ..errors import BadInput, Unsupported
 from ..kernel import size
-from ..kernel.checks import path
+from ..kernel.checks import check_path as path
 from . import guest_kernel
 from .guest_kernel import GuestKernel
 from .hardware import QEMU

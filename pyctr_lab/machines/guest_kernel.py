@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadInput, Unsupported
-from ..kernel.checks import path
+from ..kernel.checks import check_path as path
 from . import cache
 
 DRIVERS = ("virtio_mmio", "virtio_console", "virtio_blk", "virtio_net")

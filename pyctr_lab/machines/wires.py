@@ -6,8 +6,8 @@ import os
 import socket
 from collections.abc import Mapping
 
+from ..kernel.arguments import Ref
 from ..kernel.calls import Call, dup3
-from ..kernel.spelling import Ref
 from ..runtime.streams import Streams
 from .hardware import PORTS
 

@@ -16,11 +16,12 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from ..errors import BadInput, Busy, Gone, TimeExpired
-from ..kernel import numbers, proc
+from ..kernel import proc
+from ..kernel.arguments import Argument, ProcFile, Ref
 from ..kernel.calls import Answer, Call, fork, getpid, wait4
-from ..kernel.checks import short
+from ..kernel.checks import short_repr as short
 from ..kernel.descriptors import open_standard_streams
-from ..kernel.spelling import Argument, ProcFile, Ref
+from ..kernel.syscall_numbers import numbers_here
 from .interrupts import uninterrupted, waiting
 
 MESSAGE = 150_000  # bytes of one message that a SEQPACKET socket takes with the usual buffers; a longer one is a file
@@ -315,7 +316,7 @@ def refuse_unknown(calls: Iterable[Call], descriptors: Iterable[str] = ()) -> No
 @lru_cache(maxsize=256)
 def exists(name: str) -> bool:
     """Whether the launcher can make a call of this name: libc wraps it, or its number is known."""
-    return name in numbers.here() or (isinstance(name, str) and name.isidentifier() and hasattr(libc, name))
+    return name in numbers_here() or (isinstance(name, str) and name.isidentifier() and hasattr(libc, name))
 
 
 def references(args: Iterable[Argument]) -> list[str]:

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import NEW_LAB, BadInput, Busy, Gone, Harm
 from ..kernel import proc
+from ..kernel.arguments import Ref
 from ..kernel.calls import Answer, Call, CallError, pidfd_open, setns
-from ..kernel.checks import several, short, time_limit, variables
+from ..kernel.checks import check_environment as variables
+from ..kernel.checks import check_list as several
+from ..kernel.checks import check_timeout as time_limit
+from ..kernel.checks import short_repr as short
 from ..kernel.constants import KIND_FLAGS
 from ..kernel.descriptors import enough_descriptors
-from ..kernel.spelling import Ref
 from ..steps import ENVIRONMENT, NAMES, ControlGroup, Environment, Step, refusals
 from ..steps.namespaces import known_kind
 from ..steps.step import refuse_no_step

@@ -17,11 +17,13 @@ from typing import Any
 
 from ..errors import NEW_LAB, BadInput, Busy, Gone, Unsupported
 from ..kernel import proc
+from ..kernel.arguments import Ref
 from ..kernel.calls import Answer, Call, CallError, execve, kill, prctl, setns, unshare, wait4
-from ..kernel.checks import short, time_limit, variables
+from ..kernel.checks import check_environment as variables
+from ..kernel.checks import check_timeout as time_limit
+from ..kernel.checks import short_repr as short
 from ..kernel.constants import CLONE_NEWCGROUP, PR_SET_NAME, SIGKILL, WNOHANG
 from ..kernel.descriptors import enough_descriptors
-from ..kernel.spelling import Ref
 from ..launcher import MAIN
 from ..steps import ENVIRONMENT, ControlGroup, Limits, Recipe, default
 from ..steps.control_group import asked, group_name

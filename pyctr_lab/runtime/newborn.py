@@ -18,9 +18,9 @@ from typing import Any
 
 from ..errors import NEW_LAB, Busy, Gone
 from ..kernel import constants as k
-from ..kernel import numbers
+from ..kernel.arguments import Ref, Subject
 from ..kernel.calls import Answer, Call, futex_wait, futex_wake
-from ..kernel.spelling import Ref, Subject
+from ..kernel.syscall_numbers import numbers_here
 from ..steps import Birth
 from . import loop
 from .carrier import EXECS, Carrier, answered, ended, on_the_wire, readable, references, refuse_unknown
@@ -163,7 +163,7 @@ def unfit(outside: Iterable[Call], inside: Iterable[Call]) -> str:
     """Why the loop cannot carry a list; nothing if it can."""
     if any(Subject() in call.args for call in outside):
         return "a call from outside writes its number, which is not known before it is spawned"
-    known = numbers.here()
+    known = numbers_here()
     for call in inside:
         if call.outside:
             return f"{call.bare()} is made from outside in the midst of its own calls"
@@ -181,7 +181,7 @@ def unfit(outside: Iterable[Call], inside: Iterable[Call]) -> str:
 def numbered(call: Call) -> tuple[Any, ...]:
     """On the wire, by its number."""
     name, *rest = on_the_wire(call)
-    return (numbers.here()["execve" if name in EXECS else name], *rest)
+    return (numbers_here()["execve" if name in EXECS else name], *rest)
 
 
 def pid_of(pidfd: int) -> int:

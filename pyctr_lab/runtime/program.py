@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from ..errors import NEW_LAB, BadInput, Gone, TimeExpired
 from ..kernel import proc
 from ..kernel.calls import Answer
-from ..kernel.checks import number, short, text, time_limit
+from ..kernel.checks import check_number as number
+from ..kernel.checks import check_text as text
+from ..kernel.checks import check_timeout as time_limit
+from ..kernel.checks import short_repr as short
 from .carrier import ended, readable
 from .groups import thaw
 from .interrupts import uninterrupted

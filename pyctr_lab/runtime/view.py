@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from errno import EADDRNOTAVAIL, ENODEV
 
 from ..kernel import proc
+from ..kernel.arguments import Ref
 from ..kernel.calls import Answer, Call, clock_gettime, close, getgid, getuid, ioctl, uname
 from ..kernel.constants import (
     AF_INET,
@@ -22,7 +23,6 @@ from ..kernel.constants import (
     SOCK_DGRAM,
 )
 from ..kernel.sockets import ifreq, socket
-from ..kernel.spelling import Ref
 
 Ask = Callable[[Sequence[Call]], list[Answer]]
 

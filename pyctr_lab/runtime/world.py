@@ -10,6 +10,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from ..kernel import proc
+from ..kernel.arguments import Ref
 from ..kernel.calls import (
     Call,
     close,
@@ -48,7 +49,6 @@ from ..kernel.constants import (
     SIGKILL,
     SUID_DUMP_USER,
 )
-from ..kernel.spelling import Ref
 from ..steps import LoopbackUp, PivotRoot
 from ..steps.mounts import ROOT
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from ..errors import BadInput, Unsupported
 from ..kernel import cgroup, size
+from ..kernel.arguments import GroupDescriptor, GroupFile, Subject
 from ..kernel.calls import Call, mkdirat, write
 from ..kernel.cgroup import MAX, Setting
-from ..kernel.checks import short
+from ..kernel.checks import short_repr as short
 from ..kernel.delegation import Delegation, Place, delegation
-from ..kernel.spelling import GroupDescriptor, GroupFile, Subject
 from .namespaces import put
 from .step import Step
 

@@ -10,7 +10,10 @@ from errno import EINVAL  # an older kernel does not know the newest capabilitie
 from ..errors import BadInput
 from ..kernel import checks
 from ..kernel.calls import Call, capset, chdir, execve, prctl, prlimit64, setresgid, setresuid
-from ..kernel.checks import path, several, short, text
+from ..kernel.checks import check_list as several
+from ..kernel.checks import check_path as path
+from ..kernel.checks import check_text as text
+from ..kernel.checks import short_repr as short
 from ..kernel.constants import (
     CAP_NAMES,
     CAPABILITIES,
@@ -183,8 +186,8 @@ class Environment(Step):
     shell_form = "wrapper"
 
     def __init__(self, variables: Mapping[str, str] | None = None, /, **more: str) -> None:
-        given = {**checks.variables({} if variables is None else variables), **more}
-        self.variables: tuple[tuple[str, str], ...] = tuple(checks.variables(given).items())
+        given = {**checks.check_environment({} if variables is None else variables), **more}
+        self.variables: tuple[tuple[str, str], ...] = tuple(checks.check_environment(given).items())
 
     def calls(self) -> list[Call]:
         return []
@@ -215,7 +218,7 @@ class Exec(Step):
         if isinstance(argv, str):
             raise BadInput(f"a command is a list of words, not one text: {short(argv)}", hint='["ls", "-l"]')
         self.argv = tuple(text(word, "an argument") for word in several(argv, "a command"))
-        self.env = tuple(checks.variables(ENVIRONMENT if env is None else env).items())
+        self.env = tuple(checks.check_environment(ENVIRONMENT if env is None else env).items())
         self.calls()
 
     def calls(self) -> list[Call]:

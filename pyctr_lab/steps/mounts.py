@@ -9,6 +9,7 @@ from pathlib import PurePath
 from posixpath import normpath
 
 from ..errors import BadInput
+from ..kernel.arguments import Ref
 from ..kernel.calls import (
     Call,
     chdir,
@@ -24,7 +25,9 @@ from ..kernel.calls import (
     umount2,
     write,
 )
-from ..kernel.checks import path, short, text
+from ..kernel.checks import check_path as path
+from ..kernel.checks import check_text as text
+from ..kernel.checks import short_repr as short
 from ..kernel.constants import (
     AT_RECURSIVE,
     MNT_DETACH,
@@ -42,9 +45,8 @@ from ..kernel.constants import (
     O_CREAT,
     O_WRONLY,
 )
-from ..kernel.numbers import is_there
 from ..kernel.proc import Mount, mountinfo
-from ..kernel.spelling import Ref
+from ..kernel.syscall_numbers import kernel_has
 from .step import Step
 
 ROOT = "/mnt"  # where a new root is put together; the mount namespace is the container's own
@@ -356,7 +358,7 @@ def protected(source: str, target: str, *, recursive: bool = True, readonly: boo
     Without mount_setattr (Linux 5.12) each mount is remounted, with the flags that it has and that may not be cleared.
     What a container has mounted there by itself is not known here, and stays writable.
     """
-    if is_there("mount_setattr"):
+    if kernel_has("mount_setattr"):
         attributes = READ_ONLY if readonly else READ_ONLY & ~MOUNT_ATTR_RDONLY
         return [mount_setattr(target, AT_RECURSIVE if recursive else 0, attributes)]
     mounts = {mounted.target: locked(mounted) for mounted in mountinfo("self")}

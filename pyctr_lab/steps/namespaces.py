@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from errno import ENOENT
 
 from ..errors import BadInput
+from ..kernel.arguments import GroupFile, ProcFile, Ref, Subject
 from ..kernel.calls import Call, close, fork, ioctl, openat, sethostname, setns, unshare, write
-from ..kernel.checks import number, several, short
+from ..kernel.checks import check_list as several
+from ..kernel.checks import check_number as number
+from ..kernel.checks import short_repr as short
 from ..kernel.constants import AF_INET, IFF_UP, KIND_FLAGS, KINDS, O_WRONLY, SIOCSIFFLAGS, SOCK_DGRAM
 from ..kernel.sockets import ifreq, socket
-from ..kernel.spelling import GroupFile, ProcFile, Ref, Subject
 from .step import Step
 
 NAMES = {

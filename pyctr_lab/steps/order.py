@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..kernel.checks import several
+from ..kernel.checks import check_list as several
 from .limits import DropCapabilities, Exec, SetIds
 from .mounts import (
     ROOT,

@@ -9,10 +9,12 @@ from itertools import pairwise, takewhile
 from operator import or_
 
 from ..errors import OrderError
+from ..kernel.arguments import GroupDescriptor, GroupFile
 from ..kernel.calls import Call, execve, fork, unshare
-from ..kernel.checks import number, several, text
+from ..kernel.checks import check_list as several
+from ..kernel.checks import check_number as number
+from ..kernel.checks import check_text as text
 from ..kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP
-from ..kernel.spelling import GroupDescriptor, GroupFile
 from .control_group import ControlGroup
 from .limits import ENVIRONMENT, DropCapabilities, Environment, NoNewPrivileges, ResourceLimit
 from .mounts import ROOT, HostTree, MinimalDev, PivotRoot, PrivatePropagation, Proc, ReadOnlyRoot

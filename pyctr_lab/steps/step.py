@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from ..errors import BadInput
 from ..kernel.calls import Call
-from ..kernel.checks import short
+from ..kernel.checks import short_repr as short
 
 ShellForm = Literal["command", "wrapper", "outside"]
 

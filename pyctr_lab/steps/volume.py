@@ -8,7 +8,7 @@ from errno import EEXIST
 from posixpath import dirname
 
 from ..kernel.calls import Call, mkdirat, mount
-from ..kernel.checks import path
+from ..kernel.checks import check_path as path
 from ..kernel.constants import MS_BIND, MS_REC
 from .mounts import MountStep, protected
 

@@ -12,8 +12,8 @@ import pytest
 
 from pyctr_lab import kernel as k
 from pyctr_lab.errors import BadInput
+from pyctr_lab.kernel.arguments import Ref
 from pyctr_lab.kernel.calls import Answer, Call, CallError
-from pyctr_lab.kernel.spelling import Ref
 
 SPELLINGS = [
     (k.unshare(k.CLONE_NEWUTS), "unshare(CLONE_NEWUTS)"),

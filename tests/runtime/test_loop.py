@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pyctr_lab.kernel import numbers
+from pyctr_lab.kernel.syscall_numbers import ARCHITECTURES
 from pyctr_lab.runtime import loop
 
 TOOLS = {"x86_64": ("x86_64-linux-gnu", "qemu-x86_64-static"), "aarch64": ("aarch64-linux-gnu", "qemu-aarch64-static")}
@@ -94,7 +94,7 @@ status: .quad 7
 @EACH
 def test_a_list_is_carried_out_to_its_end(architecture: str, tmp_path: Path) -> None:
     """An errno that is fine; a result of an earlier call as an argument; the clock; and the end."""
-    calls = numbers.ARCHITECTURES[architecture]
+    calls = ARCHITECTURES[architecture]
     entries = [
         entry(0),  # clone3's own
         entry(calls["openat"], "here", "missing", errnos=1 << 2),
@@ -113,7 +113,7 @@ def test_a_list_is_carried_out_to_its_end(architecture: str, tmp_path: Path) -> 
 @EACH
 @pytest.mark.parametrize("errnos", [0, 1 << 13, 1 << 3])
 def test_at_a_failure_that_is_not_fine_it_ends(architecture: str, errnos: int, tmp_path: Path) -> None:
-    calls = numbers.ARCHITECTURES[architecture]
+    calls = ARCHITECTURES[architecture]
     entries = [
         entry(0),
         entry(calls["openat"], "here", "missing", errnos=errnos),

@@ -22,9 +22,9 @@ import pytest
 from pyctr_lab import Lab, Limits, Recipe, Run, steps
 from pyctr_lab.errors import BadInput, Gone
 from pyctr_lab.kernel import proc
+from pyctr_lab.kernel.arguments import Ref, Struct, Subject
 from pyctr_lab.kernel.calls import Call, CallError, chdir, close, fork, mkdirat, openat, prctl, setresuid, write
 from pyctr_lab.kernel.constants import FUTEX_WAIT_PRIVATE, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS
-from pyctr_lab.kernel.spelling import Ref, Struct, Subject
 from pyctr_lab.runtime import loop
 from pyctr_lab.runtime.carrier import ended
 from pyctr_lab.runtime.newborn import has_become_a_program, laid_out, pid_of, unfit

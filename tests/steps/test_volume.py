@@ -15,7 +15,7 @@ def test_folders_on_the_way_are_made() -> None:
 
 
 def test_without_mount_setattr_it_is_remounted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mounts, "is_there", lambda _: False)
+    monkeypatch.setattr(mounts, "kernel_has", lambda _: False)
     monkeypatch.setattr(mounts, "mountinfo", lambda _: ())
     for readonly in (True, False):
         last = str(steps.Volume("/usr", "/a", readonly).calls()[-1])
@@ -25,7 +25,7 @@ def test_without_mount_setattr_it_is_remounted(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_mount_keeps_what_a_container_may_not_clear(monkeypatch: pytest.MonkeyPatch) -> None:
     line = "30 1 0:26 / /srv ro,noexec,relatime - tmpfs tmpfs rw"
-    monkeypatch.setattr(mounts, "is_there", lambda _: False)
+    monkeypatch.setattr(mounts, "kernel_has", lambda _: False)
     monkeypatch.setattr(mounts, "mountinfo", lambda _: (parse_mount(line),))
     last = str(steps.Volume("/srv/data", "/a").calls()[-1])
     assert "MS_NOEXEC" in last and "MS_RDONLY" in last

@@ -1,4 +1,4 @@
-"""What a call's arguments are made of, and how strace spells them."""
+"""Arguments of a system call as data, and how strace prints them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .constants import Named
 
 @dataclass(frozen=True)
 class Ref:
-    """The result of the earlier call of the same list that was named `name`."""
+    """The result of an earlier call in the same list, by the name of that result."""
 
     name: str
 
@@ -74,7 +74,7 @@ Later: TypeAlias = ProcFile | Subject | GroupFile | GroupDescriptor
 
 
 class Spelled(bytes):
-    """A C structure as bytes, which remembers how strace spells it."""
+    """A C structure as bytes, with the text that strace prints for it."""
 
     spelling: str
 
@@ -88,7 +88,7 @@ class Spelled(bytes):
 
 
 class Struct(tuple["Argument", ...]):
-    """A C structure whose fields are machine words (or pointers), which remembers their names."""
+    """A C structure whose fields are machine words or pointers, with the names of the fields."""
 
     fields: tuple[str, ...]
 
@@ -109,7 +109,7 @@ def spell(arg: Argument) -> str:
     if arg is None:
         return "NULL"
     if type(arg) is tuple:
-        words = arg[:-1] if arg[-1:] == (None,) else arg  # argv: its end goes without saying
+        words = arg[:-1] if arg[-1:] == (None,) else arg  # argv: strace leaves out the final NULL
         return f"[{', '.join(map(spell, words))}]"
     if isinstance(arg, str):
         return quoted(os.fsencode(arg))

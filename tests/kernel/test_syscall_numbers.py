@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pyctr_lab.kernel import numbers
+from pyctr_lab.kernel import syscall_numbers
 
 HEADERS = {
     "x86_64": ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"),
@@ -15,24 +15,25 @@ HEADERS = {
 }
 
 
-@pytest.mark.parametrize("architecture", numbers.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", syscall_numbers.ARCHITECTURES)
 def test_the_headers_agree(architecture: str) -> None:
     text = next((Path(path).read_text() for path in HEADERS[architecture] if Path(path).exists()), "")
     if not text:
         pytest.skip("the kernel's headers are not installed")
-    told = {name: int(number) for name, number in re.findall(r"#define __NR(?:3264)?_(\w+) (\d+)", text)}
-    assert {name: told.get(name) for name in numbers.ARCHITECTURES[architecture]} == numbers.ARCHITECTURES[architecture]
+    listed = {name: int(number) for name, number in re.findall(r"#define __NR(?:3264)?_(\w+) (\d+)", text)}
+    ours = syscall_numbers.ARCHITECTURES[architecture]
+    assert {name: listed.get(name) for name in ours} == ours
 
 
 def test_both_know_the_same_calls() -> None:
-    assert numbers.X86_64.keys() == numbers.ARM64.keys()
+    assert syscall_numbers.X86_64.keys() == syscall_numbers.ARM64.keys()
 
 
 @pytest.mark.parametrize("name", ["setresuid", "setresgid", "mmap", "clone3", "fork", "exit_group"])
 def test_what_a_process_with_shared_memory_cannot_do_for_itself_is_not_there(name: str) -> None:
-    assert name not in numbers.X86_64
+    assert name not in syscall_numbers.X86_64
 
 
 def test_an_unknown_processor_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
-    assert numbers.here() == {}
+    assert syscall_numbers.numbers_here() == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyctr_lab.kernel.spelling import Ref, Spelled, Struct, octal, quoted, spell
+from pyctr_lab.kernel.arguments import Ref, Spelled, Struct, octal, quoted, spell
 
 
 def test_a_structure_remembers_its_fields() -> None:

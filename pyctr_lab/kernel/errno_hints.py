@@ -1,4 +1,4 @@
-"""Where an errno misleads: what the kernel means by it. Measured, and from the manual pages."""
+"""Hints for errnos that mislead: what the kernel means by them. Measured, and from the manual pages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HINTS: dict[tuple[str, int], str] = {
     ("pivot_root", EINVAL): "the new root must be a mount point, and neither it nor / may be shared",
     ("pivot_root", EBUSY): "the new root is the old one already",
     ("umount2", EINVAL): "it is not a mount point, or it came from outside and is locked",
-    ("fork", ENOMEM): "the first process of the new pid namespace has died; no other can be born in it",
+    ("fork", ENOMEM): "the first process of the new pid namespace has died; no other can be started in it",
     ("fork", EAGAIN): "a limit on the number of processes is reached",
     ("write", EPERM): "a map may name only ids that the writer owns; setgroups must be denied before an unprivileged "
     "gid map; each map is written once",
@@ -36,7 +36,7 @@ HINTS: dict[tuple[str, int], str] = {
     ("execve", ENOENT): "the program, its interpreter (#!) or its loader is not in the container's file system",
     ("execve", ENOEXEC): "it is neither a program for this machine nor a script with #!",
     ("ioctl", EPERM): "CAP_NET_ADMIN is needed in the user namespace that owns this network namespace",
-    ("openat", ENXIO): "there is no terminal, or nobody at the other end",
+    ("openat", ENXIO): "there is no terminal, or no process has the other end open",
 }
 HINTS["openat", ENOMEM] = HINTS["fork", ENOMEM]
 
@@ -52,16 +52,16 @@ UNMAPPED = "the ids of the user namespace that it is made in must be mapped firs
 
 
 def hint_for(call: Call, errno: int, before: Iterable[Answer] = ()) -> str:
-    """What the kernel means by `errno` from this call; empty where the errno says it all.
+    """What the kernel means by `errno` from this call; empty where the errno says enough.
 
-    `before` are the answers to the calls of the same list: what a descriptor is, say.
+    `before` are the answers to earlier calls of the same list: they show what a descriptor refers to.
     """
-    name = "execve" if call.name == "execvpe" else call.name  # libc's: one execve(2) for each folder of PATH
+    name = "execve" if call.name == "execvpe" else call.name  # libc function: one execve(2) for each folder of PATH
     return _by_arguments(call, errno, before) or HINTS.get((name, errno), "")
 
 
 def _by_arguments(call: Call, errno: int, before: Iterable[Answer]) -> str:
-    """Where the arguments decide between the reasons for one errno."""
+    """A hint for an errno whose reason depends on the arguments."""
     match call.args:
         case (int(flags), *_) if call.name in ("unshare", "fork") and errno == EPERM and flags & CLONE_NEWUSER:
             return UNMAPPED
@@ -75,7 +75,7 @@ def _by_arguments(call: Call, errno: int, before: Iterable[Answer]) -> str:
 
 
 def _wrong_kind(fd: int, nstype: int, before: Iterable[Answer]) -> str:
-    """Why setns(2) says EINVAL: another kind than it was told, or one that may not be entered."""
+    """Why setns(2) fails with EINVAL: the descriptor is of another kind, or the namespace may not be entered."""
     opened = [str(answer.call.args[1]) for answer in before if answer.name == "openat" and answer.result == fd]
     kind = opened[-1].rpartition("/ns/")[2] if opened else ""
     if kind in KIND_FLAGS and KIND_FLAGS[kind] != nstype:

@@ -1,7 +1,7 @@
-"""The numbers of system calls: for whoever makes them without libc, which knows them by name.
+"""Numbers of system calls, for machine code that makes them without libc.
 
-Not here, on purpose: calls that change the memory of the process or what may be read of it (mmap, setresuid). A process
-that shares its memory cannot make them for itself alone. Sources: <asm/unistd_64.h>, <asm-generic/unistd.h>.
+Left out: calls that change the process's memory or its dumpable flag (mmap, setresuid). A process that shares its
+memory cannot make them for itself alone. Sources: <asm/unistd_64.h>, <asm-generic/unistd.h>.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ NEWER = {"clone3": 435, "mount_setattr": 442}  # the same on every processor
 ARCHITECTURES = {"x86_64": X86_64, "aarch64": ARM64}
 
 
-def here() -> dict[str, int]:
-    """Those of this machine; none where nobody has looked them up yet."""
+def numbers_here() -> dict[str, int]:
+    """The numbers for this machine's processor; empty for a processor that is not listed."""
     return ARCHITECTURES.get(platform.machine(), {})
 
 
 @lru_cache
-def is_there(name: str) -> bool:
-    """Whether clone3(2) (Linux 5.3) or mount_setattr(2) (5.12) can be called: a policy, too, may refuse a newer call.
+def kernel_has(name: str) -> bool:
+    """Whether clone3(2) (Linux 5.3) or mount_setattr(2) (5.12) can be called; a seccomp policy may refuse a newer call.
 
-    Tried with a structure of no bytes, which is EINVAL before anything else is looked at.
+    Tried with a structure of 0 bytes: the kernel checks its size first, and answers EINVAL.
     """
     import ctypes
 

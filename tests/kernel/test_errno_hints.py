@@ -9,7 +9,7 @@ import pytest
 
 from pyctr_lab import CallError, Container, Lab, kernel, steps
 from pyctr_lab.kernel.constants import CLONE_NEWUSER
-from pyctr_lab.kernel.hints import HINTS, hint_for
+from pyctr_lab.kernel.errno_hints import HINTS, hint_for
 
 
 def test_each_hint_is_about_a_call_and_an_errno_that_exist() -> None:
