@@ -20,7 +20,7 @@ from ..kernel import proc
 from .answers import Answer
 from .exercise import Ground
 from .places import live_dir, trouble
-from .scene import Scene, start_time
+from .scene import Scene
 from .store import write_atomically
 
 
@@ -41,12 +41,12 @@ class Entry:
     @property
     def alive(self) -> bool:
         """Whether the course's host of this ground still runs. A number used again is told by its birth time."""
-        return bool(self.born["host"]) and start_time(self.host) == self.born["host"]
+        return bool(self.born["host"]) and proc.start_time(self.host) == self.born["host"]
 
     def lost(self) -> list[str]:
         """The containers that have ended, also those that nobody has buried yet."""
         return [name for name, pid in self.boxes.items()
-                if not pid or start_time(pid) != self.born[name] or proc.state(pid) == "Z"]  # fmt: skip
+                if not pid or proc.start_time(pid) != self.born[name] or proc.state(pid) == "Z"]  # fmt: skip
 
     def scene(self) -> Scene:
         """What the graders read."""
@@ -56,7 +56,7 @@ class Entry:
 def entry(ground: Ground) -> Entry:
     """A fresh entry for ground that has just been made."""
     pids, host = ground.pids(), ground.lab.host.host_pid
-    born = {name: start_time(pid) for name, pid in {**pids, "host": host}.items()}
+    born = {name: proc.start_time(pid) for name, pid in {**pids, "host": host}.items()}
     return Entry(ground.exercise.id, ground.seed, ground.values, pids, host, born, ground.facts, started=time.time())
 
 
@@ -64,7 +64,7 @@ def moved(old: Entry, pids: dict[str, int]) -> Entry:
     """The same ground after a step that made a container go on as another process."""
     if pids == old.boxes:
         return old
-    born = {name: start_time(pid) for name, pid in pids.items()}
+    born = {name: proc.start_time(pid) for name, pid in pids.items()}
     return replace(old, boxes=pids, born={**old.born, **born})
 
 
@@ -96,7 +96,7 @@ def _living() -> list[Path]:
     living = []
     for path in live_dir().glob("*.json") if live_dir().is_dir() else ():
         pid, _, born = path.stem.partition("-")
-        if pid.isdigit() and start_time(int(pid)) == born:
+        if pid.isdigit() and proc.start_time(int(pid)) == born:
             living.append(path)
         else:
             path.unlink(missing_ok=True)
@@ -117,4 +117,4 @@ def _entry(fields: dict[str, Any]) -> Entry:
 
 
 def _own_name() -> str:
-    return f"{os.getpid()}-{start_time(os.getpid())}.json"
+    return f"{os.getpid()}-{proc.start_time(os.getpid())}.json"

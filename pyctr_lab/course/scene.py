@@ -107,6 +107,10 @@ class Scene:
         """/proc/PID/path, as text."""
         return self._read(name, lambda pid: proc.text_of(pid, path))
 
+    def pss(self, name: str) -> int:
+        """Bytes of memory of a process; a page that n processes share counts as an n-th."""
+        return self._read(name, proc.pss)
+
     def pid(self, name: str) -> int:
         """A container's number on this machine."""
         return self.host if name == "host" else self.boxes[name]
@@ -200,17 +204,9 @@ def command(pid: int) -> str:
         return ""
 
 
-def start_time(pid: int) -> str:
-    """When a process was born, in ticks since boot: with its number, this is its identity. Empty if it is gone."""
-    try:
-        return proc.text_of(pid, "stat").rpartition(")")[2].split()[19]
-    except (ProcessLookupError, PermissionError):
-        return ""
-
-
 def age(pid: int) -> float:
     """Seconds since a process was born; endless for one that has gone."""
-    born = start_time(pid)
+    born = proc.start_time(pid)
     if not born:
         return float("inf")
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(born) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""/proc as data: what the kernel tells of a process. Sources: proc(5), namespaces(7), user_namespaces(7)."""
+"""/proc as data: what the kernel reports about a process. Sources: proc(5), namespaces(7), user_namespaces(7)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .constants import KINDS
 
 @dataclass(frozen=True)
 class IdRange:
-    """A line of a uid_map or gid_map: `count` ids from `inside` on are the ids from `outside` on."""
+    """One line of a uid_map or gid_map: `count` ids from `inside` on map to those from `outside` on."""
 
     inside: int
     outside: int
@@ -21,7 +21,7 @@ class IdRange:
 
 @dataclass(frozen=True)
 class Mount:
-    """A line of mountinfo: `root` of the file system `source` of kind `fstype` is seen at `target`."""
+    """One line of mountinfo: directory `root` of the file system `source`, of type `kind`, is mounted at `target`."""
 
     id: int
     parent: int
@@ -35,12 +35,12 @@ class Mount:
 
     @property
     def readonly(self) -> bool:
-        """Whether nothing can be written through this mount."""
+        """Whether the mount is read-only."""
         return "ro" in self.options
 
 
 def text_of(pid: int | str, name: str) -> str:
-    """The text of /proc/PID/name. Raises ProcessLookupError where the process has gone."""
+    """The text of /proc/PID/name. Raises ProcessLookupError if the process has ended."""
     try:
         with open(f"/proc/{pid}/{name}", encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
@@ -51,12 +51,12 @@ def text_of(pid: int | str, name: str) -> str:
 
 
 def namespaces(pid: int | str) -> dict[str, int]:
-    """Kind -> inode number of the namespace that a process is in. Two processes with one number share it."""
+    """Kind -> inode number of the namespace of a process. Processes with the same number share the namespace."""
     return {kind: inode for kind in KINDS if (inode := namespace(pid, kind)) is not None}
 
 
 def namespace(pid: int | str, kind: str) -> int | None:
-    """The inode number of one namespace; None where this kernel has no such kind."""
+    """The inode number of one namespace; None if the kernel has no such kind."""
     try:
         return int(os.readlink(f"/proc/{pid}/ns/{kind}").rpartition("[")[2].rstrip("]"))
     except FileNotFoundError:
@@ -72,15 +72,15 @@ def status(pid: int | str) -> dict[str, str]:
 
 
 def nspid(pid: int | str) -> tuple[int, ...]:
-    """A process's number in each pid namespace that sees it, ours first, its own last."""
+    """The pid of a process in each PID namespace that it is visible in, ours first, its own last."""
     return tuple(map(int, status(pid)["NSpid"].split()))
 
 
 def children(pid: int | str) -> tuple[int, ...]:
-    """The children of a process, zombies included: each of its threads has its own."""
+    """The children of a process, zombies included; the kernel lists them by thread."""
     found: list[int] = []
     for thread in threads(pid):
-        with suppress(ProcessLookupError):  # the thread has ended meanwhile, or the process has
+        with suppress(ProcessLookupError):  # the thread or the process has ended meanwhile
             found += map(int, text_of(f"{pid}/task/{thread}", "children").split())
     return tuple(found)
 
@@ -97,7 +97,7 @@ def descendants(pid: int) -> tuple[int, ...]:
 
 
 def threads(pid: int | str) -> list[str]:
-    """The numbers of its threads. Raises ProcessLookupError when it has ended."""
+    """The thread ids of a process. Raises ProcessLookupError if it has ended."""
     try:
         return os.listdir(f"/proc/{pid}/task")
     except FileNotFoundError:
@@ -105,33 +105,62 @@ def threads(pid: int | str) -> list[str]:
 
 
 def ancestors(pid: int | str) -> tuple[int, ...]:
-    """The parent of a process, its parent, and so on, as far as they are seen from here."""
+    """The parent of a process, its parent, and so on, as far as they are visible here."""
     found: list[int] = []
     parent = int(status(pid)["PPid"])
     while parent:
         found.append(parent)
         try:
             parent = int(status(parent)["PPid"])
-        except (PermissionError, ProcessLookupError):  # /proc hides other people's processes (hidepid)
+        except (PermissionError, ProcessLookupError):  # /proc hides processes of other users (hidepid)
             break
     return tuple(found)
 
 
 def state(pid: int | str) -> str:
-    """One letter: R running, S sleeping, D waiting, T stopped, Z zombie. `-` where there is no such process."""
+    """One letter: R running, S sleeping, D waiting, T stopped, Z zombie; `-` if there is no such process."""
     try:
-        return text_of(pid, "stat").rpartition(")")[2].split()[0]
+        return stat(pid)[0]
     except ProcessLookupError:
         return "-"
 
 
+def stat(pid: int | str) -> list[str]:
+    """The fields of /proc/PID/stat behind the name: the first is the third of proc(5), the state."""
+    return text_of(pid, "stat").rpartition(")")[2].split()
+
+
+def cpu_seconds(pid: int | str) -> float:
+    """Seconds of processor time used so far, in user mode and in the kernel (utime and stime)."""
+    return sum(map(int, stat(pid)[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def start_time(pid: int | str) -> str:
+    """The start of a process, in ticks since boot: with the pid, its identity. Empty if it has ended or is hidden."""
+    try:
+        return stat(pid)[19]
+    except (ProcessLookupError, PermissionError):
+        return ""
+
+
+def smaps_rollup(pid: int | str) -> dict[str, int]:
+    """The fields of /proc/PID/smaps_rollup in bytes: Rss, Pss and others. Empty for a zombie."""
+    lines = re.findall(r"^(\w+): +(\d+) kB", text_of(pid, "smaps_rollup"), re.MULTILINE)
+    return {name: int(kibibytes) * 1024 for name, kibibytes in lines}
+
+
+def pss(pid: int | str) -> int:
+    """Proportional set size in bytes: a page that n processes share counts as an n-th in each."""
+    return smaps_rollup(pid).get("Pss", 0)
+
+
 def uid_map(pid: int | str) -> tuple[IdRange, ...]:
-    """Which user ids inside are which outside. Empty before the map is written."""
+    """The map of user ids from inside to outside; empty until it is written."""
     return _id_map(pid, "uid_map")
 
 
 def gid_map(pid: int | str) -> tuple[IdRange, ...]:
-    """Which group ids inside are which outside. Empty before the map is written."""
+    """The map of group ids from inside to outside; empty until it is written."""
     return _id_map(pid, "gid_map")
 
 
@@ -140,12 +169,12 @@ def _id_map(pid: int | str, name: str) -> tuple[IdRange, ...]:
 
 
 def mountinfo(pid: int | str) -> tuple[Mount, ...]:
-    """The mounts that a process sees, in the order in which they were made."""
+    """The mounts in the mount namespace of a process, oldest first."""
     return tuple(map(parse_mount, text_of(pid, "mountinfo").splitlines()))
 
 
 def parse_mount(line: str) -> Mount:
-    """One line of mountinfo (proc(5)): optional fields end at a lone `-`; blanks in names are written in octal."""
+    """One line of mountinfo (proc(5)): optional fields end at a single `-`; blanks in names are octal escapes."""
     head, _, tail = line.partition(" - ")
     number, parent, _device, root, target, options, *propagation = head.split(" ")
     kind, source, *super_options = tail.split(" ")
@@ -167,7 +196,7 @@ def _unescaped(name: str) -> str:
 
 
 def limits(pid: int | str) -> dict[str, tuple[int | None, int | None]]:
-    """Resource limit -> (soft, hard), named as in the file; None means unlimited. See getrlimit(2)."""
+    """Resource limit -> (soft, hard), named as in /proc/PID/limits; None is unlimited. See getrlimit(2)."""
     found = {}
     for line in text_of(pid, "limits").splitlines()[1:]:
         name, soft, hard = line[:26].strip(), line[26:47].strip(), line[47:68].strip()
@@ -180,6 +209,6 @@ def _limit(word: str) -> int | None:
 
 
 def cgroup(pid: int | str) -> str:
-    """The path of a process in the cgroup tree, as the reader sees it: v2's where there is one."""
+    """The cgroup path of a process, in the reader's cgroup namespace: of v2 if mounted, else of the first v1 line."""
     paths = dict(reversed([line.split(":", 2)[1:] for line in text_of(pid, "cgroup").splitlines()]))
     return paths.get("", next(iter(paths.values()), "/"))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shlex
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import BadInput, Gone, TimeExpired
 from ..kernel import proc, size
@@ -24,6 +23,7 @@ from .ports import Asked
 
 ANSWER = 300.0  # seconds that a guest may take until it answers: emulated in an emulated machine it needs minutes
 PATIENCE = 10.0  # seconds that a guest may take to end a command
+Number = TypeVar("Number", int, float)
 OFF = 30.0  # seconds that a guest may take to switch itself off
 
 
@@ -114,21 +114,18 @@ class Machine:
     @property
     def memory(self) -> int:
         """Bytes of memory that QEMU's process takes now: its PSS (proc(5)), which halves what two share."""
-        found = re.search(r"^Pss: +(\d+) kB", self._proc("smaps_rollup"), re.MULTILINE)
-        assert found
-        return int(found[1]) * 1024
+        return self._ask_proc(proc.pss)
 
     @property
     def cpu_seconds(self) -> float:
         """Seconds of processor time that QEMU's process has used so far."""
-        fields = self._proc("stat").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return self._ask_proc(proc.cpu_seconds)
 
-    def _proc(self, name: str) -> str:
+    def _ask_proc(self, field: Callable[[int], Number]) -> Number:
         if not self.alive:
             raise self._gone()
         try:
-            return proc.text_of(self.host_pid, name)
+            return field(self.host_pid)
         except ProcessLookupError:  # it was killed meanwhile, by another thread
             raise self._gone() from None
 

@@ -58,10 +58,9 @@ def total(pids: Iterable[int]) -> int:
 def proportional(pid: int) -> int:
     """Bytes of a process, each page divided by how many share it; 0 for one that has ended."""
     try:
-        found = re.search(r"^Pss: +(\d+) kB", proc.text_of(pid, "smaps_rollup"), re.MULTILINE)
+        return proc.pss(pid)
     except OSError:
         return 0
-    return int(found[1]) * 1024 if found else 0
 
 
 def settled(patience: float = 1.0) -> None:

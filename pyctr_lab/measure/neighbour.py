@@ -191,9 +191,8 @@ class Server:
         return LOAD * max(1, answered) / max(self.cpu() - before, 0.01)
 
     def cpu(self) -> float:
-        """Seconds of processor time that it has had. See proc(5), stat."""
-        fields = proc.text_of(self.program.host_pid, "stat").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Seconds of processor time that the server has used."""
+        return proc.cpu_seconds(self.program.host_pid)
 
     def load(self, rate: float, seconds: float) -> Round:
         """Asks for `seconds`, and has the latencies."""

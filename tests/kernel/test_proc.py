@@ -1,4 +1,4 @@
-"""/proc as data: on the real files, and on lines that somebody made to mislead."""
+"""/proc as data: on the real files, and on lines made to mislead."""
 
 from __future__ import annotations
 
@@ -26,6 +26,21 @@ def gone() -> int:
     child = subprocess.Popen(["true"])
     child.wait()
     return child.pid
+
+
+def test_processor_time_and_memory_of_this_process() -> None:
+    used = os.times()
+    assert used.user + used.system - 0.02 <= proc.cpu_seconds(os.getpid()) <= sum(os.times()[:2]) + 0.02
+    assert 0 < proc.cpu_seconds(f"{os.getpid()}/task/{os.getpid()}") <= proc.cpu_seconds("self") + 0.02
+    rollup = proc.smaps_rollup("self")
+    assert 0 < rollup["Pss"] <= rollup["Rss"] and 0 < proc.pss(os.getpid()) <= proc.smaps_rollup("self")["Rss"]
+
+
+def test_a_process_is_known_by_its_start(gone: int) -> None:
+    assert int(proc.start_time(os.getpid())) <= time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")
+    assert proc.start_time(gone) == ""
+    with pytest.raises(ProcessLookupError):
+        proc.pss(gone)
 
 
 def test_a_line_of_the_manual_page() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
@@ -125,10 +124,10 @@ class WhoTakesMost(OfMachines):
         }
         for name in sorted(commands):
             ground.programs[name] = shelf.start(commands[name])
-        until(lambda: pss(ground.scene(), taken) > 80 * MIB and threads(ground.scene(), cpus) > 6, PATIENCE)
+        until(lambda: ground.scene().pss(taken) > 80 * MIB and threads(ground.scene(), cpus) > 6, PATIENCE)
 
     def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        sizes = {name: pss(scene, name) for name in scene.values["names"]}
+        sizes = {name: scene.pss(name) for name in scene.values["names"]}
         (name,) = named(answer)
         return [
             Requirement(
@@ -148,12 +147,6 @@ class WhoTakesMost(OfMachines):
             with open(f"/proc/{program.host_pid}/smaps_rollup") as file:
                 taken[name] = next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
         return max(taken, key=lambda name: taken[name])
-
-
-def pss(scene: Scene, name: str) -> int:
-    """What a process takes, in bytes; what two share is halved. 0 while it is on its way."""
-    found = re.search(r"^Pss: +(\d+) kB", scene.file(name, "smaps_rollup"), re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
 
 
 def threads(scene: Scene, name: str) -> int:

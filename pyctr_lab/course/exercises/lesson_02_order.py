@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
-from pathlib import Path
 from random import Random
 
 from ... import steps
@@ -168,14 +167,8 @@ def has_run(pid: int) -> bool:
     """Whether a thread besides the first has computed for a fifth of a second: less boots no kernel."""
     with suppress(OSError):
         tasks = [int(task) for task in os.listdir(f"/proc/{pid}/task") if int(task) != pid]
-        return any(ticks(pid, task) >= os.sysconf("SC_CLK_TCK") // 5 for task in tasks)
+        return any(proc.cpu_seconds(f"{pid}/task/{task}") >= 0.2 for task in tasks)
     return False
-
-
-def ticks(pid: int, task: int) -> int:
-    """Processor time of a thread, in ticks."""
-    fields = Path(f"/proc/{pid}/task/{task}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
 
 
 def wanted(scene: Scene) -> int:

@@ -10,7 +10,7 @@ from ...kernel import proc
 from ..answers import Answer
 from ..control_groups import PATIENCE, PREAMBLE, OfGroups, begin, frozen, members, nested
 from ..exercise import Exercise, Ground, Misconception, Values
-from ..scene import Scene, all_pids, start_time, until
+from ..scene import Scene, all_pids, until
 from ..verdict import Requirement
 
 PAIRS = 3
@@ -111,7 +111,7 @@ class ATreeThatWillNotEnd(OfGroups):
         ground.held.update(ground.programs)  # not among what has to live: who kills them has not lost the ground
         ground.programs.clear()
         found = {part: ground.held[ground.values[part]].host_pid for part in ("tree", "neighbour")}
-        ground.facts["born"] = {part: [pid, start_time(pid)] for part, pid in found.items()}
+        ground.facts["born"] = {part: [pid, proc.start_time(pid)] for part, pid in found.items()}
         ground.facts["folders"] = list(ground.groups[ground.values["tree"]].folders)
         until(lambda: len(living(ground.scene())) == 1 + 2 * PAIRS, PATIENCE)
 
@@ -151,7 +151,7 @@ class ATreeThatWillNotEnd(OfGroups):
 def lives(scene: Scene, part: str) -> bool:
     """Whether the program that was started for a part is still there. A number used again is told by its birth."""
     pid, born = scene.facts["born"][part]
-    return start_time(pid) == born and proc.state(pid) not in "-Z"
+    return proc.start_time(pid) == born and proc.state(pid) not in "-Z"
 
 
 def in_group(scene: Scene) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import statistics
 import threading
@@ -129,10 +128,9 @@ def crew(scene: Scene) -> list[int]:
 def of(pid: int, what: str) -> float:
     """A size of a process, in MiB."""
     try:
-        found = re.search(rf"^{what}: +(\d+) kB", proc.text_of(pid, "smaps_rollup"), re.MULTILINE)
+        return proc.smaps_rollup(pid).get(what, 0) / 1024**2
     except OSError:
         return 0.0
-    return int(found[1]) / 1024 if found else 0.0
 
 
 def total(scene: Scene, what: str) -> float:
