@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import LabError
 from ..runtime.container import Container
 from ..runtime.step_result import StepResult
-from ..steps import NewNamespace, Step, refusals
+from ..steps import NewNamespace, Refusal, Step, refusals
 from .isolation_map import after, cost, draw_map, sight
 from .picture import Picture
 
@@ -79,7 +79,7 @@ class Walk:
         chosen = [index for index, on in enumerate(self.on) if on]
         numbers = {step.title: index + 1 for index, step in enumerate(self.steps)}
         found = refusals([self.steps[index] for index in chosen])
-        return {chosen[each.index]: reason(each.needs, numbers, each.reason) for each in found}
+        return {chosen[each.index]: short_reason(each, numbers) for each in found}
 
     @property
     def stops(self) -> list[Stop]:
@@ -146,8 +146,11 @@ class Walk:
         self.box = None
 
 
-def reason(needs: str, numbers: dict[str, int], why: str) -> str:
-    """Why a step is refused, in a few words: the number of what it needs, and what would happen otherwise."""
+def short_reason(refusal: Refusal, numbers: dict[str, int]) -> str:
+    """Why a step is refused, in a few words: the number of the step it needs, and the harm or the step's name."""
+    needs, what = refusal.needs, ""
     number = next((number for title, number in numbers.items() if needs and title.startswith(needs)), None)
-    what = f"needs {number}" if number else f"needs “{needs}”" if needs else ""
-    return ", ".join(filter(None, (what, why if why.startswith("else") or not number else needs)))
+    if needs:
+        what = f"needs {number}" if number else f"needs “{needs}”"
+    does_harm = bool(refusal.kind)
+    return ", ".join(filter(None, (what, refusal.reason if does_harm or not number else needs)))
