@@ -44,7 +44,7 @@ def ids_here() -> int:
 
 def bench(words: argparse.Namespace) -> int:
     """`pyctr-lab bench`: medians and spread of one interleaved run, ratios, pictures."""
-    from ..bench import run
+    from .bench import run
 
     return run(words)
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from draw import races
 
-from pyctr_lab import bench, cli
-from pyctr_lab.cli import parser
+from pyctr_lab import cli
+from pyctr_lab.cli import bench, parser
 from pyctr_lab.draw import report
 from pyctr_lab.measure import experiment, figures
 from pyctr_lab.measure.experiment import Progress

@@ -13,11 +13,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from .engines.survey import known
-from .errors import BadInput, LabError
-from .measure.experiment import CUT_SHORT, INTERRUPTED, Order, Progress, measure
-from .measure.figures import as_json, crowds, memories, there, troubles
-from .measure.samples import Results, Sample
+from ..engines.survey import known
+from ..errors import BadInput, LabError
+from ..measure.experiment import CUT_SHORT, INTERRUPTED, Order, Progress, measure
+from ..measure.figures import as_json, crowds, memories, there, troubles
+from ..measure.samples import Results, Sample
 
 WHAT = {
     "startup": ("startup",),
@@ -83,7 +83,7 @@ def writable(name: str) -> Path:
 
 def reported(results: Results, folder: Path) -> None:
     """Writes the report. Raises LabError where that fails: all is told as a table then, for it took its time."""
-    from .draw.report import write
+    from ..draw.report import write
 
     try:
         print(write(results, folder))
