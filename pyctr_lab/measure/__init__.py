@@ -1,16 +1,22 @@
 """Experiments that return data."""
 
-from .neighbour import Act, Round, measure_neighbour
-from .samples import Results, Sample
+from . import density
+from .neighbour import LIMITS, Act, Round, measure_neighbour
+from .samples import Results, Sample, joined
+from .timeline import phases
 
-__all__ = ["Act", "Progress", "Results", "Round", "Sample", "live", "measure", "measure_neighbour"]
+__all__ = [
+    "LIMITS", "Act", "Progress", "Results", "Round", "Sample", "density", "joined", "live", "measure",
+    "measure_neighbour", "phases",
+]  # fmt: skip
 
-LATER = ("Progress", "live", "measure")  # they bring all engines with them: imported when they are asked for
+LATER = {"Progress": "rows", "live": "measuring", "measure": "measuring"}
+"""What is imported when it is asked for: `measuring` brings all engines with it."""
 
 
 def __getattr__(name: str) -> object:
     if name not in LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import experiment
+    from importlib import import_module
 
-    return getattr(experiment, name)
+    return getattr(import_module(f".{LATER[name]}", __name__), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..engines import Engine
-from .asked import Asked, Taken
+from .options import Measurement, TurnOptions
 
 ADDITIONS = 500_000
 CALLS = 20_000
@@ -14,16 +14,16 @@ ASK = f"dd if=/dev/zero of=/dev/null bs=1 count={CALLS} 2>/dev/null"
 READ = "cat /data/*"
 
 
-def cpu(engine: Engine, _: Asked) -> Iterator[Taken]:
+def cpu(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     """Seconds for half a million additions in awk: no system call in between."""
-    yield Taken(engine.clock(COMPUTE))
+    yield Measurement(engine.clock(COMPUTE))
 
 
-def syscalls(engine: Engine, _: Asked) -> Iterator[Taken]:
+def syscalls(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     """System calls a second: dd(1) reads and writes one byte at a time, two calls for each."""
-    yield Taken(2 * CALLS / engine.clock(ASK))
+    yield Measurement(2 * CALLS / engine.clock(ASK))
 
 
-def files(engine: Engine, _: Asked) -> Iterator[Taken]:
+def files(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     """Seconds to read a thousand small files, which are in memory already."""
-    yield Taken(engine.clock(READ))
+    yield Measurement(engine.clock(READ))

@@ -5,36 +5,36 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..engines import Engine, Instance
 from ..kernel import proc
 from ..kernel.delegation import delegation
-from .asked import Asked, Taken
+from .options import Measurement, TurnOptions
 
 MIB = 1 << 20
 TENTH = 10
 
 
-def one_and_tenth(engine: Engine, asked: Asked) -> Iterator[Taken]:
+def one_and_tenth(engine: Engine, options: TurnOptions) -> Iterator[Measurement]:
     """MiB of the first instance, and what the tenth adds; fewer than ten where they are dear.
 
     All processes that belong to an instance are counted, the engine's helpers too, by their proportional set size: a
     page that n processes share counts an n-th for each (smaps_rollup in proc(5)). To it comes what the kernel itself
-    keeps for them, where a control group tells. What an engine needs once, its daemon, is not in it.
+    keeps for them, where a control group counts it. What an engine needs once, its daemon, is not in it.
     """
-    most, began = asked.count or TENTH, time.monotonic()
+    most, began = options.count or TENTH, time.monotonic()
     instances: list[Instance] = []
 
     def taken() -> int:
-        return total(pid for instance in instances for pid in instance.pids)
+        return total_memory(pid for instance in instances for pid in instance.pids)
 
     try:
         none = taken()
         instances.append(engine.start())
         one = before = taken()
-        while len(instances) + 1 < most and time.monotonic() - began < asked.seconds:
+        while len(instances) + 1 < most and time.monotonic() - began < options.seconds:
             instances.append(engine.start())
         if len(instances) > 1:
             before = taken()
@@ -44,14 +44,14 @@ def one_and_tenth(engine: Engine, asked: Asked) -> Iterator[Taken]:
     finally:
         for instance in instances:
             instance.stop()
-    yield Taken((one - none) / MIB)
+    yield Measurement((one - none) / MIB)
     if len(instances) > 1:
-        yield Taken((last - before) / MIB, len(instances))
+        yield Measurement((last - before) / MIB, len(instances))
 
 
-def total(pids: Iterable[int]) -> int:
+def total_memory(pids: Iterable[int]) -> int:
     """Bytes that processes take together, and what the kernel keeps for all of the room."""
-    settled()
+    wait_until_settled()
     return sum(map(proportional, pids)) + kernel_memory()
 
 
@@ -63,7 +63,7 @@ def proportional(pid: int) -> int:
         return 0
 
 
-def settled(patience: float = 1.0) -> None:
+def wait_until_settled(patience: float = 1.0) -> None:
     """Waits until the kernel has given back what is no longer needed: it does so later, and piece by piece."""
     before, until = kernel_memory(), time.monotonic() + patience
     while time.monotonic() < until:
@@ -75,7 +75,7 @@ def settled(patience: float = 1.0) -> None:
 
 
 def kernel_memory() -> int:
-    """Bytes that the kernel keeps for the processes of the room: stacks, tables, namespaces. 0 where nobody tells."""
+    """Bytes that the kernel keeps for the room's processes: stacks, tables, namespaces. 0 where no cgroup counts it."""
     for place in delegation().places:
         plain = Path(f"{place.tree.mount}/memory.kmem.usage_in_bytes")
         if plain.exists():
@@ -87,17 +87,37 @@ def kernel_memory() -> int:
     return 0
 
 
-def disk(engine: Engine, _: Asked) -> Iterator[Taken]:
+def memory_notes(engines: Mapping[str, Engine], _rootfs: Path) -> Iterator[str]:
+    """What daemons take, and whether the kernel's own part is counted."""
+    for name, engine in engines.items():
+        taken = sum(map(proportional, engine.daemons))
+        if taken:
+            yield f"memory: {name} takes {taken / MIB:.0f} MiB once, for a process that is there in any case"
+    yield from kernel_memory_note("memory")
+
+
+def kernel_memory_note(experiment: str) -> Iterator[str]:
+    """A note where no cgroup counts the kernel's own memory."""
+    if not kernel_memory():
+        yield f"{experiment}: without what the kernel itself keeps for them: no control group tells it here"
+
+
+def disk_notes(_engines: Mapping[str, Engine], rootfs: Path) -> Iterator[str]:
+    """What all engines share."""
+    yield f"disk: the root file system takes {disk_usage(rootfs) / MIB:.0f} MiB, once for all"
+
+
+def disk(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     """MiB on disk that an instance adds to what the engine has once: layers, configurations, books."""
-    before = blocks(engine.place)
+    before = disk_usage(engine.place)
     instance = engine.start()
     try:
-        yield Taken(max(0, blocks(engine.place) - before) / MIB)
+        yield Measurement(max(0, disk_usage(engine.place) - before) / MIB)
     finally:
         instance.stop()
 
 
-def blocks(place: Path) -> int:
+def disk_usage(place: Path) -> int:
     """Bytes that are in use below a folder, as du(1) counts; what is mounted there is another file system's."""
     device, found = place.stat().st_dev, 0
     for folder, names, files in os.walk(place):

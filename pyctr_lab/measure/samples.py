@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
-import platform
-import re
 import statistics
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
-
-from ..kernel.delegation import delegation
+from typing import Any, Literal
 
 UNITS = {
     "startup": "ms",  # from the call to the reaped program, /bin/true
@@ -26,6 +21,10 @@ UNITS = {
     "each": "MiB",  # what each of a crowd of `instances` takes, the kernel's part too
     "empty": "ms",  # an experiment that does nothing: what measuring itself costs
 }
+
+
+Ending = Literal["", "interrupted", "cut short"]
+"""How a run ended: as it should, by Ctrl-C, or because a sandbox ended before its work was done."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +55,16 @@ class Results:
     """All samples of one or several experiments, in the order in which they were taken.
 
     `missing` says why an engine is not among them, `notes` what else must be known: repetitions that the time did not
-    allow, an interrupted run. `machine` describes the computer, key by key.
+    allow. `machine` describes the computer, key by key. `ended` says whether and how the run ended early, `titles` what
+    engines are called in pictures.
     """
 
     samples: list[Sample] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     machine: dict[str, str] = field(default_factory=dict)
+    ended: Ending = ""
+    titles: dict[str, str] = field(default_factory=dict)
 
     def values(self, experiment: str, engine: str, instances: int | None = None) -> list[float]:
         """The values of one engine without the warm-up; of one number of instances, if that is given."""
@@ -100,6 +102,10 @@ class Results:
                 crowds.setdefault(each.repetition, []).append(each)
         return max(crowds.values(), key=len, default=[])
 
+    def name_of(self, engine: str) -> str:
+        """What an engine is called in pictures."""
+        return self.titles.get(engine, engine)
+
     def emulated(self, engine: str) -> bool:
         """Whether an engine's processor was software: no fair race then."""
         return any(each.emulated for each in self.samples if each.engine == engine)
@@ -110,13 +116,14 @@ class Results:
 
     # --- kept
     def save(self, path: Path | str) -> Path:
-        """As CSV, one sample a line; machine, notes and what is missing stand above, in lines that begin with #."""
+        """As CSV, one sample a line; all else stands above, in lines that begin with #."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
-            for kind, lines in (("machine", self.machine), ("missing", self.missing)):
+            for kind, lines in (("machine", self.machine), ("missing", self.missing), ("title", self.titles)):
                 file.writelines(f"# {kind}: {key}: {one_line(value)}\n" for key, value in lines.items())
             file.writelines(f"# note: {one_line(note)}\n" for note in self.notes)
+            file.writelines(f"# ended: {self.ended}\n" for _ in self.ended[:1])
             writer = csv.DictWriter(file, [each.name for each in fields(Sample)])
             writer.writeheader()
             writer.writerows(asdict(each) for each in self.samples)
@@ -129,17 +136,21 @@ class Results:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
         for line in lines:
             kind, _, rest = line.removeprefix("# ").partition(": ")
-            if line.startswith("# note"):
+            if not line.startswith("# "):
+                continue
+            if kind == "note":
                 found.notes.append(rest)
-            elif line.startswith("# "):
+            elif kind == "ended":
+                found.ended = "interrupted" if rest == "interrupted" else "cut short"
+            else:
                 key, _, value = rest.partition(": ")
-                (found.machine if kind == "machine" else found.missing)[key] = value
+                {"machine": found.machine, "title": found.titles}.get(kind, found.missing)[key] = value
         rows = csv.DictReader(line for line in lines if not line.startswith("# "))
-        found.samples = [sample(row) for row in rows]
+        found.samples = [sample_from_words(row) for row in rows]
         return found
 
 
-def sample(row: dict[str, Any]) -> Sample:
+def sample_from_words(row: dict[str, Any]) -> Sample:
     """A sample from its words."""
     return Sample(
         row["experiment"],
@@ -161,38 +172,11 @@ def joined(several: Iterable[Results]) -> Results:
         {name: why for results in all_ for name, why in results.missing.items()},
         [note for results in all_ for note in results.notes],
         all_[0].machine if all_ else {},
+        next((results.ended for results in all_ if results.ended), ""),
+        {name: title for results in all_ for name, title in results.titles.items()},
     )
 
 
 def one_line(text: str) -> str:
     """Without line breaks."""
     return " ".join(text.split())
-
-
-# ------------------------------------------------------------------------------------------------------- the computer
-def machine() -> dict[str, str]:
-    """What figures are true for: processor, memory, kernel, distribution, control groups."""
-    return {
-        "processor": processor(),
-        "cores": str(len(os.sched_getaffinity(0))),
-        "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / (1 << 30):.1f} GiB",
-        "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "distribution": distribution(),
-        "control groups": delegation().style,
-        "user": "root" if os.getuid() == 0 else "an ordinary user",
-        "Python": platform.python_version(),
-    }
-
-
-def processor() -> str:
-    """Its name, as /proc/cpuinfo has it."""
-    found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    return found[1] if found else platform.machine()
-
-
-def distribution() -> str:
-    """Its name. See os-release(5)."""
-    try:
-        return platform.freedesktop_os_release().get("PRETTY_NAME", "unknown")
-    except OSError:
-        return "unknown"

@@ -21,7 +21,7 @@ RESOURCES = ("cpu", "memory", "io")
 
 
 @dataclass(frozen=True)
-class Sample:
+class UsageSample:
     """What a group used in the `seconds` before `t`, which counts from the first look. None: the kernel does not tell.
 
     `cpu` is cores: 0.5 is half a core busy all the time. `throttled` is cores too: what it had work for, but was not
@@ -63,17 +63,17 @@ class Sampler:
     ) -> None:
         if not groups:
             raise BadInput("there is no group to look at", hint='give one: lab.cgroup("web")')
-        self.seconds, self.every = duration(seconds, "seconds", 3600.0), duration(every, "every", 60.0)
+        self.seconds, self.every = check_seconds(seconds, "seconds", 3600.0), check_seconds(every, "every", 60.0)
         self.groups = dict(groups)
         self.why = ""
-        self._kept: dict[str, list[Sample]] = {name: [] for name in groups}
+        self._kept: dict[str, list[UsageSample]] = {name: [] for name in groups}
         self._heard = heard
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     @property
-    def samples(self) -> dict[str, tuple[Sample, ...]]:
+    def samples(self) -> dict[str, tuple[UsageSample, ...]]:
         """Those so far, by the group's name."""
         with self._lock:
             return {name: tuple(kept) for name, kept in self._kept.items()}
@@ -88,7 +88,7 @@ class Sampler:
         if self._thread is not None:
             raise BadInput("this sampler has been started already", hint="make another one")
         began = time.monotonic()
-        seen = {name: (began, first(group)) for name, group in self.groups.items()}
+        seen = {name: (began, first_usage(group)) for name, group in self.groups.items()}
         self._thread = threading.Thread(target=self._look, args=(began, seen), name="sampler", daemon=True)
         self._thread.start()
 
@@ -125,50 +125,50 @@ class Sampler:
                 self.why = self.why or "the group is gone"
             elif time.monotonic() - began >= self.seconds:
                 self.why = self.why or "the time is up"
-            over = bool(self.why)  # before it is told: who is stopped while telling looks once more, and tells that
-            self._tell()
+            over = bool(self.why)  # before the callback: a stop during the callback still takes one last sample
+            self._call_back()
 
     def _sample(self, began: float, seen: dict[str, tuple[float, Usage]]) -> None:
         for name in list(seen):
             then, before = seen[name]
             try:
-                usage, limits, now = look(self.groups[name])
+                usage, limits, now = read_usage(self.groups[name])
             except (LabError, OSError):  # removed, before or while it was read
                 del seen[name]
                 continue
             seen[name] = (now, usage)
-            self._keep(name, between(before, usage, seconds=now - then, t=now - began, limits=limits))
+            self._keep(name, usage_between(before, usage, seconds=now - then, t=now - began, limits=limits))
 
-    def _keep(self, name: str, sample: Sample) -> None:
+    def _keep(self, name: str, sample: UsageSample) -> None:
         with self._lock:
             kept = self._kept[name]
             short = bool(kept) and sample.seconds < self.every / 2  # too short for a rate
-            kept.append(joined(kept.pop(), sample) if short else sample)
+            kept.append(joined_usage(kept.pop(), sample) if short else sample)
             if len(kept) > KEPT:
                 half = len(kept) // 2
                 kept[:half] = thinned(kept[:half], half // 2)
 
-    def _tell(self) -> None:
+    def _call_back(self) -> None:
         if self._heard is not None:
             self._heard()
 
 
-def duration(value: Any, what: str, most: float) -> float:
+def check_seconds(value: Any, what: str, most: float) -> float:
     """Seconds, as a number above 0. Raises BadInput."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
         raise BadInput(f"{what} cannot be {value!r:.40}", hint=f"it is a number above 0, at most {most:.0f}")
     return float(value)
 
 
-def first(group: Cgroup) -> Usage:
+def first_usage(group: Cgroup) -> Usage:
     """What a group has used so far. Raises Gone where there is no such group any more."""
     try:
-        return look(group)[0]
+        return read_usage(group)[0]
     except OSError:
         raise Gone(f"the control group {group.path} is no more", hint="lab.cgroup() makes a fresh one") from None
 
 
-def look(group: Cgroup) -> tuple[Usage, Limits, float]:
+def read_usage(group: Cgroup) -> tuple[Usage, Limits, float]:
     """What a group uses, what may limit it, and when that was read. Raises Gone or OSError where it has gone."""
     now, usage = time.monotonic(), group.stat()
     limits = Limits(memory=group.memory_max, cpus=group.cpu_max, pids=group.pids_max)
@@ -176,7 +176,7 @@ def look(group: Cgroup) -> tuple[Usage, Limits, float]:
     return usage, limits, now
 
 
-def between(before: Usage, after: Usage, *, seconds: float, t: float, limits: Limits) -> Sample:
+def usage_between(before: Usage, after: Usage, *, seconds: float, t: float, limits: Limits) -> UsageSample:
     """A sample made of what the kernel counted at its beginning and at its end."""
     seconds = max(seconds, 1e-6)
     waits = {
@@ -184,7 +184,7 @@ def between(before: Usage, after: Usage, *, seconds: float, t: float, limits: Li
         for name in RESOURCES
         if name in before.pressure and name in after.pressure
     }
-    return Sample(
+    return UsageSample(
         t,
         seconds,
         max(0.0, after.cpu - before.cpu) / seconds,
@@ -198,16 +198,16 @@ def between(before: Usage, after: Usage, *, seconds: float, t: float, limits: Li
 
 
 # ------------------------------------------------------------------------------------------------------------ thinned
-def thinned(samples: Sequence[Sample], most: int) -> list[Sample]:
+def thinned(samples: Sequence[UsageSample], most: int) -> list[UsageSample]:
     """As many samples as `most` at most: neighbours become one. Nothing is lost but detail: rates are averaged over
     the time, of memory and pids the highest is kept, events are added up."""
     few = list(samples)
     while len(few) > max(1, most):
-        few = [joined(*few[at : at + 2]) for at in range(0, len(few), 2)]
+        few = [joined_usage(*few[at : at + 2]) for at in range(0, len(few), 2)]
     return few
 
 
-def joined(first: Sample, second: Sample | None = None) -> Sample:
+def joined_usage(first: UsageSample, second: UsageSample | None = None) -> UsageSample:
     """Two neighbours as one."""
     if second is None:
         return first
@@ -221,18 +221,18 @@ def joined(first: Sample, second: Sample | None = None) -> Sample:
         seconds=seconds,
         cpu=mean(first.cpu, second.cpu),
         throttled=mean(first.throttled, second.throttled),
-        memory=highest(first.memory, second.memory),
-        pids=highest(first.pids, second.pids),
+        memory=highest_known(first.memory, second.memory),
+        pids=highest_known(first.pids, second.pids),
         pressure={name: mean(first.pressure.get(name, share), share) for name, share in second.pressure.items()},
-        events=added(first.events, second.events),
+        events=added_events(first.events, second.events),
     )
 
 
-def highest(*values: int | None) -> int | None:
+def highest_known(*values: int | None) -> int | None:
     """The highest of those that are known."""
     return max((value for value in values if value is not None), default=None)
 
 
-def added(one: Events, other: Events) -> Events:
+def added_events(one: Events, other: Events) -> Events:
     """What happened in both."""
     return Events(**{name: count + getattr(other, name) for name, count in vars(one).items()})

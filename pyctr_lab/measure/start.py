@@ -7,30 +7,30 @@ from collections.abc import Iterator
 
 from ..engines import Engine
 from ..errors import LabError
-from .asked import Asked, Taken
+from .options import Measurement, TurnOptions
 
 COMMAND = ("/bin/true",)
 
 
-def startup(engine: Engine, _: Asked) -> Iterator[Taken]:
+def startup(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     """Milliseconds from the call to the reaped process of /bin/true: a whole life, with all that the engine does."""
     began = time.perf_counter()
     run = engine.run(COMMAND)
     took = time.perf_counter() - began
     if run.returncode:
         raise LabError(f"{engine.name} ended with status {run.returncode}: {run.stderr.strip()[:200]}")
-    yield Taken(took * 1000)
+    yield Measurement(took * 1000)
 
 
-def first_output(engine: Engine, _: Asked) -> Iterator[Taken]:
+def first_output(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     """Milliseconds from the call to the first line that a program in the container says."""
     instance = engine.start()
     instance.stop()
-    yield Taken(instance.seconds * 1000)
+    yield Measurement(instance.seconds * 1000)
 
 
-def empty(_engine: Engine, _: Asked) -> Iterator[Taken]:
+def empty(_engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     """Milliseconds of nothing: what measuring itself costs."""
     began = time.perf_counter()
     took = time.perf_counter() - began
-    yield Taken(took * 1000)
+    yield Measurement(took * 1000)

@@ -8,12 +8,12 @@ from pathlib import Path
 from fakes import Fake
 
 from pyctr_lab.measure import cost
-from pyctr_lab.measure.asked import Asked
+from pyctr_lab.measure.options import TurnOptions
 
 
 def test_seconds_and_calls_a_second(tmp_path: Path) -> None:
     engine = Fake(tmp_path, tmp_path)
-    values = [each.value for turn in (cost.cpu, cost.syscalls, cost.files) for each in turn(engine, Asked())]
+    values = [each.value for turn in (cost.cpu, cost.syscalls, cost.files) for each in turn(engine, TurnOptions())]
     assert values == [0.5, 2 * cost.CALLS / 0.5, 0.5]
     assert engine.scripts == [cost.COMPUTE, cost.ASK, cost.READ]
 

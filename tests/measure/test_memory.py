@@ -12,39 +12,39 @@ from fakes import Fake
 
 from pyctr_lab.errors import LabError
 from pyctr_lab.measure import memory
-from pyctr_lab.measure.asked import Asked
 from pyctr_lab.measure.memory import MIB
+from pyctr_lab.measure.options import TurnOptions
 
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     """The first takes 3 MiB, each further one 1 MiB."""
     made = Fake(tmp_path, tmp_path)
-    monkeypatch.setattr(memory, "total", lambda pids: (len(list(pids)) + 2 * bool(made.started)) * MIB)
+    monkeypatch.setattr(memory, "total_memory", lambda pids: (len(list(pids)) + 2 * bool(made.started)) * MIB)
     return made
 
 
-def values(engine: Fake, asked: Asked) -> list[tuple[int, float]]:
+def values(engine: Fake, asked: TurnOptions) -> list[tuple[int, float]]:
     return [(each.instances, each.value) for each in memory.one_and_tenth(engine, asked)]
 
 
 def test_the_first_and_what_the_tenth_adds(engine: Fake) -> None:
-    assert values(engine, Asked()) == [(1, 3.0), (10, 1.0)] and engine.stopped == 10
+    assert values(engine, TurnOptions()) == [(1, 3.0), (10, 1.0)] and engine.stopped == 10
 
 
 @pytest.mark.parametrize(("count", "found"), [(1, [(1, 3.0)]), (2, [(1, 3.0), (2, 1.0)])])
 def test_fewer_when_fewer_are_asked_for(engine: Fake, count: int, found: list[tuple[int, float]]) -> None:
-    assert values(engine, Asked(count=count)) == found and engine.stopped == count
+    assert values(engine, TurnOptions(count=count)) == found and engine.stopped == count
 
 
 def test_when_time_is_short_the_second_is_the_last(engine: Fake) -> None:
-    assert values(engine, Asked(seconds=0)) == [(1, 3.0), (2, 1.0)]
+    assert values(engine, TurnOptions(seconds=0)) == [(1, 3.0), (2, 1.0)]
 
 
 def test_all_end_when_one_does_not_start(engine: Fake) -> None:
     engine.fails_at = 5
     with pytest.raises(LabError, match="did not start"):
-        values(engine, Asked())
+        values(engine, TurnOptions())
     assert engine.stopped == 4
 
 
@@ -67,7 +67,7 @@ class Writing(Fake):
 def test_what_an_instance_adds_on_disk(tmp_path: Path) -> None:
     engine = Writing(tmp_path, tmp_path)
     (tmp_path / "image").write_bytes(os.urandom(1 << 20))
-    (taken,) = memory.disk(engine, Asked())
+    (taken,) = memory.disk(engine, TurnOptions())
     assert taken.value == 64 / 1024 and engine.stopped == 1
 
 
@@ -78,4 +78,4 @@ def test_blocks_are_those_of_du(tmp_path: Path) -> None:
         file.truncate(1 << 20)
     words = ["du", "-s", "--block-size=1", str(tmp_path / "deep"), str(tmp_path / "hole")]
     said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
-    assert memory.blocks(tmp_path) == sum(int(line.split()[0]) for line in said.splitlines())
+    assert memory.disk_usage(tmp_path) == sum(int(line.split()[0]) for line in said.splitlines())

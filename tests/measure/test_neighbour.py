@@ -113,7 +113,6 @@ def test_the_aggregator_starves_the_server_and_a_limit_gives_it_back(repetition)
         assert starved(*(acts := measure_neighbour(lab))) or starved(*(acts := measure_neighbour(lab))), acts
 
 
-
 def test_a_budget_that_is_short_plays_one_round(stage):
     acts = measure_neighbour(stage, seconds=0.1, rounds=50, budget=0.001)
     assert len(acts[0].rounds) == 1

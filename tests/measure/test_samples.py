@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pyctr_lab.measure.samples import UNITS, Results, Sample, joined, machine
+from pyctr_lab.measure.samples import UNITS, Ending, Results, Sample, joined
 
 
 def results() -> Results:
@@ -16,7 +16,9 @@ def results() -> Results:
         for name, all_ in values.items()
         for number, value in enumerate(all_)
     ]
-    return Results(samples, {"docker": "not\ninstalled"}, ["a note"], {"kernel": "6: x"})
+    return Results(
+        samples, {"docker": "not\ninstalled"}, ["a note"], {"kernel": "6: x"}, titles={"qemu": "virtual: machine"}
+    )
 
 
 def test_the_warm_up_does_not_count_and_an_outlier_does() -> None:
@@ -49,16 +51,21 @@ def test_what_was_saved_is_read(tmp_path: Path) -> None:
     read = Results.load(path)
     assert read.samples == made.samples and read.notes == ["a note"]
     assert read.missing == {"docker": "not installed"} and read.machine == {"kernel": "6: x"}
-    assert path.read_text().count("\n") == 3 + 1 + len(made.samples)
+    assert read.ended == "" and read.name_of("qemu") == "virtual: machine" and read.name_of("ours") == "ours"
+    assert path.read_text().count("\n") == 4 + 1 + len(made.samples)
+
+
+@pytest.mark.parametrize("ended", ["interrupted", "cut short"])
+def test_an_early_end_is_saved_too(tmp_path: Path, ended: Ending) -> None:
+    made = Results(ended=ended)
+    assert Results.load(made.save(tmp_path / "results.csv")).ended == joined([Results(), made]).ended == ended
 
 
 def test_several_as_one() -> None:
     one = joined([results(), results()])
     assert len(one.samples) == 14 and one.notes == ["a note", "a note"] and one.machine == {"kernel": "6: x"}
-    assert joined([]).samples == []
+    assert one.titles == {"qemu": "virtual: machine"} and joined([]).samples == []
 
 
-def test_the_machine_is_described() -> None:
-    told = machine()
-    assert all(told.values()) and {"processor", "memory", "kernel"} <= set(told)
+def test_units_are_few() -> None:
     assert set(UNITS.values()) == {"ms", "MiB", "s", "1/s"}

@@ -10,7 +10,7 @@ from pyctr_lab import Lab
 from pyctr_lab.errors import BadInput, Gone
 from pyctr_lab.kernel.delegation import delegation
 from pyctr_lab.measure import sampling
-from pyctr_lab.measure.sampling import Sample, Sampler, between, joined, thinned
+from pyctr_lab.measure.sampling import Sampler, UsageSample, joined_usage, thinned, usage_between
 from pyctr_lab.runtime.events import Events
 from pyctr_lab.runtime.usage import Pressure, Usage
 from pyctr_lab.steps import Limits
@@ -24,14 +24,14 @@ def threads():
 
 
 def samples(count, **said):
-    return [Sample(0.2 * (n + 1), 0.2, cpu=0.1 * n, memory=count - n, **said) for n in range(count)]
+    return [UsageSample(0.2 * (n + 1), 0.2, cpu=0.1 * n, memory=count - n, **said) for n in range(count)]
 
 
 def test_a_sample_is_what_was_counted_in_between():
     before = Usage(1.0, 0.5, 10, 10, 1, 1, 0, 0, {"cpu": Pressure(0, 1.0)}, Events(oom_kill=1))
     after = Usage(1.25, 0.6, 20, 99, 2, 9, 0, 0, {"cpu": Pressure(0, 1.25), "io": Pressure(0, 9)}, Events(oom_kill=3))
-    made = between(before, after, seconds=0.5, t=7.0, limits=Limits(pids=5))
-    assert made == Sample(7.0, 0.5, 0.5, made.throttled, 20, 2, {"cpu": 0.5}, Events(oom_kill=2), Limits(pids=5))
+    made = usage_between(before, after, seconds=0.5, t=7.0, limits=Limits(pids=5))
+    assert made == UsageSample(7.0, 0.5, 0.5, made.throttled, 20, 2, {"cpu": 0.5}, Events(oom_kill=2), Limits(pids=5))
     assert made.throttled == pytest.approx(0.2)
 
 
@@ -47,8 +47,8 @@ def test_thinning_loses_detail_but_no_event_no_peak_and_no_time():
 
 
 def test_what_is_not_counted_stays_unknown():
-    one, other = (Sample(t, 1.0, 0.0) for t in (1.0, 2.0))
-    assert joined(one, other).memory is None and joined(one) is one
+    one, other = (UsageSample(t, 1.0, 0.0) for t in (1.0, 2.0))
+    assert joined_usage(one, other).memory is None and joined_usage(one) is one
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), True, "9", 10**9])

@@ -1,0 +1,47 @@
+"""What a measurement is asked for, and what one turn of an engine gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import BadInput
+
+BUDGET = 60.0  # seconds for one experiment
+MOST = 10_000
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """The options of `measure`: turns of each engine (None: what the experiment needs), a budget in seconds for each
+    experiment, instances of a crowd at most (None: no limit), and the seed of the order of turns."""
+
+    repetitions: int | None = None
+    budget: float = BUDGET
+    count: int | None = None
+    seed: int = 1
+
+    def checked(self) -> MeasureOptions:
+        """The same. Raises BadInput for what cannot be."""
+        for what, value in (("repetitions", self.repetitions), ("count", self.count)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST):
+                raise BadInput(f"{what} cannot be {value!r:.40}", hint=f"a whole number from 1 to {MOST}")
+        if isinstance(self.budget, bool) or not isinstance(self.budget, int | float) or not 0 < self.budget <= 86_400:
+            raise BadInput(f"the budget cannot be {self.budget!r:.40}", hint="it is in seconds, above 0, a day at most")
+        return self
+
+
+@dataclass(frozen=True)
+class TurnOptions:
+    """The options of one turn: `count` instances at most, None for no limit; `seconds`, the time of one engine."""
+
+    count: int | None = None
+    seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One value, with how many instances were alive; `of` names another experiment that it belongs to."""
+
+    value: float
+    instances: int = 1
+    of: str = ""
