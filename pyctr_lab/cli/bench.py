@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 from ..engines.survey import known
 from ..errors import BadInput, LabError
-from ..measure.experiment import CUT_SHORT, INTERRUPTED, Order, Progress, measure
-from ..measure.figures import as_json, crowds, memories, there, troubles
+from ..measure.figures import CrowdRow, MemoryRow, as_json, crowd_rows, experiments_made, memory_rows, missing_lines
+from ..measure.measuring import measure
+from ..measure.options import MeasureOptions
+from ..measure.rows import Progress
 from ..measure.samples import Results, Sample
 
 WHAT = {
@@ -27,19 +28,19 @@ WHAT = {
     "all": ("empty", "startup", "first_output", "memory", "disk", "cpu", "syscalls", "files", "density"),
 }
 FILES = ("results.csv", "index.html")  # of a report
-STATUS = {INTERRUPTED: 130, CUT_SHORT: 125}  # as a shell counts an interrupt, and as the lab's own failure
+STATUS = {"interrupted": 130, "cut short": 125}  # as a shell counts an interrupt, and as the lab's own failure
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measures, and tells. What had been measured is told also when that came to an early end; the status says so."""
     engines = None if arguments.engines is None else known(arguments.engines.split(","))
-    order = Order(arguments.runs, arguments.budget, arguments.count, arguments.seed).checked()
+    options = MeasureOptions(arguments.runs, arguments.budget, arguments.count, arguments.seed).checked()
     folder = writable(arguments.report) if arguments.report else None
     with Bar() as bar:
-        results = measure(WHAT[arguments.what], engines=engines, progress=bar.show, **asdict(order))
+        results = measure(WHAT[arguments.what], engines=engines, progress=bar.show, **asdict(options))
     with undisturbed():
         tell(results, arguments, folder)
-    return next((status for how, status in STATUS.items() for note in results.notes if note.startswith(how)), 0)
+    return STATUS.get(results.ended, 0)
 
 
 @contextmanager
@@ -83,10 +84,10 @@ def writable(name: str) -> Path:
 
 def reported(results: Results, folder: Path) -> None:
     """Writes the report. Raises LabError where that fails: all is told as a table then, for it took its time."""
-    from ..draw.report import write
+    from ..draw.comparison.report import write_report
 
     try:
-        print(write(results, folder))
+        print(write_report(results, folder))
     except OSError as why:
         print(as_text(results))
         hint = "all that was measured is told above"
@@ -126,7 +127,9 @@ class Bar:
 # ---------------------------------------------------------------------------------------------------------------- told
 def as_text(results: Results) -> str:
     """A table of each experiment, and what is not in them."""
-    return "\n\n".join([*(table(results, name) for name in there(results)), "\n".join(troubles(results))]).rstrip()
+    return "\n\n".join(
+        [*(table(results, name) for name in experiments_made(results)), "\n".join(missing_lines(results))]
+    ).rstrip()
 
 
 def table(results: Results, experiment: str) -> str:
@@ -135,12 +138,12 @@ def table(results: Results, experiment: str) -> str:
         return as_lines(
             [
                 ["engine", "alive", "seconds", "first ms", "last ms", "MiB each"],
-                *(crowd_words(results, row) for row in crowds(results)),
+                *(crowd_words(results, row) for row in crowd_rows(results)),
             ]
         )
     if experiment == "memory":
         head = ["memory", "first MiB", "the last adds", "instances", "x ours"]
-        return as_lines([head, *(memory_words(results, row) for row in memories(results))])
+        return as_lines([head, *(memory_words(results, row) for row in memory_rows(results))])
     unit = next(each.unit for each in results.of(experiment))
     rows = [[experiment, "runs", f"least {unit}", f"median {unit}", f"most {unit}", "x ours"]]
     for name in results.engines(experiment):
@@ -163,12 +166,11 @@ def times_ours(results: Results, experiment: str, name: str, instances: int | No
     return short(results.median(experiment, name, instances) / results.median(experiment, "ours", instances))
 
 
-def memory_words(results: Results, row: dict[str, Any]) -> list[str]:
-    """A row of `memories` in words."""
-    last = "-" if row["tenth_mib"] is None else short(row["tenth_mib"])
-    name = row["engine"]
-    return [marked(results, name), short(row["first_mib"]), last, str(row["instances"]),
-            times_ours(results, "memory", name, 1)]  # fmt: skip
+def memory_words(results: Results, row: MemoryRow) -> list[str]:
+    """A `MemoryRow` in words."""
+    last = "-" if row.tenth_mib is None else short(row.tenth_mib)
+    return [marked(results, row.engine), short(row.first_mib), last, str(row.instances),
+            times_ours(results, "memory", row.engine, 1)]  # fmt: skip
 
 
 def as_lines(rows: list[list[str]]) -> str:
@@ -187,11 +189,11 @@ def short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.4f}"
 
 
-def crowd_words(results: Results, row: dict[str, Any]) -> list[str]:
-    """A row of `crowds` in words."""
-    took = (short(row[key]) for key in ("seconds", "first_ms", "last_ms"))
-    each = "-" if row["mib_each"] is None else short(row["mib_each"])
-    return [marked(results, row["engine"]), f"{row['count']:,}", *took, each]
+def crowd_words(results: Results, row: CrowdRow) -> list[str]:
+    """A `CrowdRow` in words."""
+    took = map(short, (row.seconds, row.first_ms, row.last_ms))
+    each = "-" if row.mib_each is None else short(row.mib_each)
+    return [marked(results, row.engine), f"{row.count:,}", *took, each]
 
 
 def as_csv(results: Results) -> None:

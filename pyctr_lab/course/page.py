@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from ..draw import look
+from ..draw import theme
 
 WIDTH = 100
 
@@ -21,7 +21,7 @@ VOLATILE = re.compile(r"(?<=/proc/)\d+|(?<=:\[)\d+(?=\])|(?<=/pyctr-lab-)\d+")
 #: What stands between these marks is code, as in a notebook's own texts.
 CODE = re.compile("`([^`\\n]+)`")
 
-STYLE = f"""<style>{look.STYLE}
+STYLE = f"""<style>{theme.STYLE}
 .pct{{color:var(--ink);background:var(--paper);border-left:2px solid var(--idle);padding:8px 16px;max-width:920px;
 font:14px/1.45 var(--jp-ui-font-family,system-ui),system-ui,sans-serif}}
 .pct.wall{{border-left:8px solid var(--wall)}}.pct.news{{border-left:8px double var(--new)}}

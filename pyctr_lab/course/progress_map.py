@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..draw.look import NOTE, TITLE, label, line, rect, svg
 from ..draw.picture import Picture
+from ..draw.svg import label, line, rect, svg
+from ..draw.theme import NOTE, TITLE
 from .page import Page
 from .verdict import State
 
@@ -86,7 +87,7 @@ class ProgressMap:
         ]
         rows = [part for place, row in enumerate(self.rows) for part in _row(row, TOP + ROW * place)]
         parts = [*head, *rows, *_legend(height - 16)]
-        return Picture(svg(WIDTH, height, parts, title=self.title, twin=self.twin()), self.twin(), self.title)
+        return Picture(svg(WIDTH, height, parts, title=self.title, alt_text=self.twin()), self.twin(), self.title)
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None

@@ -1,51 +1,51 @@
-"""Data in, pictures out. Imported when used: `from pyctr_lab import draw`."""
+"""Data in, pictures out. Imported when used: `from pyctr_lab import draw`.
+
+The convention: a picture module, or a folder where a picture needs more than one file, has a function of its own name,
+which returns a `Picture`; `title(data)`, the finding in at most 80 characters; and `alt_text(data)`, all that the
+picture shows in reading order. All three take the same data. A live panel (builder, meter, dashboard) is a folder whose
+function of its own name imports ipywidgets when it is called; its still is one of the pictures. No module imports an
+engine: results carry the names that pictures show.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from .boot import boot, waterfall
+from .builder import builder
 from .chart import chart
+from .comparison.fit import fit
+from .comparison.memory import memory
+from .comparison.overhead import overhead
+from .comparison.startup import startup
+from .dashboard import dashboard
 from .density import density
-from .fit import fit
-from .growth import growth
-from .hypervisors import hypervisors
+from .growth import MemoryReading, growth
+from .hypervisors import Case, hypervisors
 from .isolation_map import draw_map, isolation_map
-from .memory import memory
-from .meter_strips import usage_chart
+from .meter import meter, usage_chart
 from .neighbour import neighbour
-from .overhead import overhead
 from .picture import Picture
-from .startup import startup
 from .story import story
 
 if TYPE_CHECKING:
-    from .dashboard_panel import Dashboard, dashboard
-    from .meter_panel import Meter, meter
-    from .panel import Builder, builder
+    from .builder.panel import Builder
+    from .dashboard.panel import Dashboard
+    from .meter.panel import Meter
 
 __all__ = [
-    "Builder", "Dashboard", "Meter", "Picture", "boot", "builder", "chart", "dashboard", "density", "draw_map", "fit",
-    "growth",
-    "hypervisors", "isolation_map", "memory", "meter", "neighbour", "overhead", "startup", "story", "usage_chart",
-    "waterfall",
+    "Builder", "Case", "Dashboard", "MemoryReading", "Meter", "Picture", "boot", "builder", "chart", "dashboard",
+    "density", "draw_map", "fit", "growth", "hypervisors", "isolation_map", "memory", "meter", "neighbour", "overhead",
+    "startup", "story", "usage_chart", "waterfall",
 ]  # fmt: skip
 
-
-LIVE = {
-    "Dashboard": "dashboard_panel",
-    "dashboard": "dashboard_panel",
-    "Builder": "panel",
-    "builder": "panel",
-    "Meter": "meter_panel",
-    "meter": "meter_panel",
-}
+PANELS = ("Builder", "Dashboard", "Meter")
 
 
 def __getattr__(name: str) -> Any:
-    """Live panels bring ipywidgets with them, so they are imported when they are asked for."""
-    if name not in LIVE:
+    """Import a live panel's class, and ipywidgets with it, when it is asked for."""
+    if name not in PANELS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f".{LIVE[name]}", __name__), name)
+    return getattr(import_module(f".{name.lower()}.panel", __name__), name)

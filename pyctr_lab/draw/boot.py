@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from ..errors import BadInput
 from ..measure.timeline import Phase
 from ..runtime.step_result import StepResult
-from .look import NOTE, TEXT, TITLE, VALUE, label, line, rect, svg, text_width
 from .picture import Picture
+from .svg import label, line, rect, svg, text_width
+from .theme import NOTE, TEXT, TITLE, VALUE
 
 WIDTH, LEFT, RIGHT = 980, 172, 922
 ROW, TOP = 24, 108
@@ -34,20 +35,19 @@ def boot(phases: Sequence[Phase], parts: Sequence[Part], *, emulated: bool, note
         raise BadInput(
             "a boot and a start are needed, each with its parts", hint="measure.timeline.phases gives a boot's"
         )
-    machine, container = phases[-1].end, sum(part.seconds for part in parts)
+    share = _total(parts) / phases[-1].end
     middle = TOP + ROW * len(phases) + 32
     lower = middle + MAGNIFIER
     height = lower + (ROW + 6) * len(parts) + (76 if note else 56)
-    heading = title(machine, container, emulated=emulated)
+    heading, words = title(phases, parts, emulated=emulated), alt_text(phases, parts, emulated=emulated, note=note)
     head = [
         label(24, 34, heading, size=TITLE, style="h", width=WIDTH - 48),
         label(24, 58, "from the first call to the first answer; both scales begin at 0, the lower one is magnified",
               style="d"),
     ]  # fmt: skip
-    body = [*_machine(phases, emulated), *_magnifier(middle, lower, container / machine), *_container(parts, lower)]
+    body = [*_machine(phases, emulated), *_magnifier(middle, lower, share), *_container(parts, lower)]
     body += [label(24, height - 12, note, size=NOTE, style="d", width=WIDTH - 48)] if note else []
-    words = twin(heading, phases, parts) + (f" {note}." if note else "")
-    return Picture(svg(WIDTH, height, [*head, *body], title=heading, twin=words), words, heading)
+    return Picture(svg(WIDTH, height, [*head, *body], title=heading, alt_text=words), words, heading)
 
 
 STAGES = {
@@ -75,30 +75,32 @@ def waterfall(history: Sequence[StepResult], seconds: float, phases: Sequence[Ph
     if rest > 0:
         parts.append(Part("the rest: fork, exec, exit, telling us", rest))
     else:
-        note = f"made one by one, the steps alone take longer than a whole start does: {shown(seconds)}"
+        note = f"made one by one, the steps alone take longer than a whole start does: {seconds_words(seconds)}"
     return boot(phases, parts, emulated=emulated, note=note)
 
 
-def title(machine: float, container: float, *, emulated: bool) -> str:
-    """The finding: both times and what lies between them."""
+def title(phases: Sequence[Phase], parts: Sequence[Part], *, emulated: bool) -> str:
+    """The finding: both times and their ratio."""
+    machine, container = phases[-1].end, _total(parts)
     kind = "An emulated machine" if emulated else "A machine"
     fast, ratio = ("faster", machine / container) if machine >= container else ("slower", container / machine)
     times = f"{ratio:,.0f} times {fast}" if ratio >= 2 else f"{ratio:.1f} times {fast}"
-    return f"{kind} starts in {shown(machine)}, a container in {shown(container)}: {times}"
+    return f"{kind} starts in {seconds_words(machine)}, a container in {seconds_words(container)}: {times}"
 
 
-def shown(seconds: float) -> str:
+def seconds_words(seconds: float) -> str:
     """Seconds from one second on, milliseconds below, with as many decimals as say something."""
     if seconds >= 1:
         return f"{seconds:.1f} s"
     return f"{seconds * 1e3:.{0 if seconds >= 0.1 else 1 if seconds >= 0.001 else 2}f} ms"
 
 
-def twin(heading: str, phases: Sequence[Phase], parts: Sequence[Part]) -> str:
+def alt_text(phases: Sequence[Phase], parts: Sequence[Part], *, emulated: bool, note: str = "") -> str:
     """All figures in reading order."""
-    above = "; ".join(f"{phase.name} {shown(phase.seconds)}" for phase in phases)
-    below = "; ".join(f"{part.name} {shown(part.seconds)}" for part in parts)
-    return f"Two waterfalls. {heading}. Machine: {above}. Container: {below}."
+    heading = title(phases, parts, emulated=emulated)
+    above = "; ".join(f"{phase.name} {seconds_words(phase.seconds)}" for phase in phases)
+    below = "; ".join(f"{part.name} {seconds_words(part.seconds)}" for part in parts)
+    return f"Two waterfalls. {heading}. Machine: {above}. Container: {below}.{f' {note}.' if note else ''}"
 
 
 def _machine(phases: Sequence[Phase], emulated: bool) -> Iterator[str]:
@@ -114,9 +116,9 @@ def _machine(phases: Sequence[Phase], emulated: bool) -> Iterator[str]:
         x, width = LEFT + phase.begin * scale, max(1.0, phase.seconds * scale)
         news = phase is longest
         yield rect(x, TOP + ROW * n + 5, width, 14, fill="new" if news else "dim", radius=2)
-        yield _beside(x, width, TOP + ROW * n + 17, phase.name, shown(phase.seconds), "n" if news else "")
+        yield _beside(x, width, TOP + ROW * n + 17, phase.name, seconds_words(phase.seconds), "n" if news else "")
     yield line(LEFT, bottom + 8, RIGHT, bottom + 8, stroke="ink", line=1.5)
-    yield label(RIGHT, bottom + 24, shown(total), size=VALUE, style="h e")
+    yield label(RIGHT, bottom + 24, seconds_words(total), size=VALUE, style="h e")
 
 
 def _beside(x: float, width: float, base: float, name: str, value: str, style: str) -> str:
@@ -133,7 +135,7 @@ def _axis(total: float, left: float, top: float, bottom: float, base: float) -> 
     for n in range(int(total / step) + 1):
         x = left + n * step / total * (RIGHT - LEFT)
         yield line(x, top, x, bottom, stroke="rule")
-        yield label(x, base, "0" if not n else shown(n * step), size=NOTE, style="d c")
+        yield label(x, base, "0" if not n else seconds_words(n * step), size=NOTE, style="d c")
 
 
 def round_step(total: float) -> float:
@@ -159,7 +161,7 @@ def _magnifier(top: float, bottom: float, share: float) -> Iterator[str]:
 
 
 def _container(parts: Sequence[Part], top: float) -> Iterator[str]:
-    total = sum(part.seconds for part in parts)
+    total = _total(parts)
     scale, row = (RIGHT - LEFT) / total, ROW + 6
     bottom, begin = top + 8 + row * len(parts), 0.0
     yield label(24, top + 24, "Container", style="h", size=TEXT)
@@ -168,9 +170,15 @@ def _container(parts: Sequence[Part], top: float) -> Iterator[str]:
     for n, part in enumerate(parts):
         x, width = LEFT + begin * scale, max(1.0, part.seconds * scale)
         yield rect(x, top + 8 + row * n, width, 20, fill="wall" if part.wall else "dim", radius=2)
-        yield _beside(x, width, top + 8 + row * n + 15, part.name, shown(part.seconds), "w" if part.wall else "")
+        words, style = seconds_words(part.seconds), "w" if part.wall else ""
+        yield _beside(x, width, top + 8 + row * n + 15, part.name, words, style)
         begin += part.seconds
-    yield label(RIGHT, bottom + 34, f"{shown(total)}, of which walls {shown(_walls(parts))}", size=VALUE, style="h e")
+    words = f"{seconds_words(total)}, of which walls {seconds_words(_walls(parts))}"
+    yield label(RIGHT, bottom + 34, words, size=VALUE, style="h e")
+
+
+def _total(parts: Sequence[Part]) -> float:
+    return sum(part.seconds for part in parts)
 
 
 def _walls(parts: Sequence[Part]) -> float:

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import look
-from .look import TITLE, label
 from .picture import Picture
+from .svg import label, svg
+from .theme import LIGHT, TITLE, rcparams
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +26,7 @@ HEAD, BARE_HEAD = 76, 44
 
 # What matplotlib asks of every element, here for the chart's own only: a bare `*` would restyle the whole page.
 STYLE = ".pc .chart *{stroke-linejoin:round;stroke-linecap:butt}"
-_VARIABLES = {colour: f"var(--{name})" for name, colour in look.LIGHT.items()}
+_VARIABLES = {colour: f"var(--{name})" for name, colour in LIGHT.items()}
 
 
 def chart(
@@ -38,7 +38,7 @@ def chart(
             axes = figure.subplots()                # or subplots(1, 2, sharey=True), and so on
             axes.plot(seconds, kept, marker="")     # colours, markers and dashes come from the visual language
             axes.text(seconds[-1], kept[-1], " kept")          # a direct label instead of a legend
-            axes.axhline(limit, color=look.LIGHT["new"])       # any colour of the palette follows the theme
+            axes.axhline(limit, color=theme.LIGHT["new"])       # any colour of the palette follows the theme
             axes.set(xlabel="seconds", ylabel="MiB")
 
         draw.chart(
@@ -48,13 +48,14 @@ def chart(
             twin=f"0 s: {kept[0]:.0f} MiB; {seconds[-1]:.0f} s: {kept[-1]:.0f} MiB; limit {limit} MiB.",
         )
 
-    The twin holds the figures in reading order; kind and finding are put before it. A finished `Figure` may be given
-    instead, when it was made under `matplotlib.rc_context(look.rcparams())`: its size stays, pyplot forgets it.
+    `twin` becomes the alternative text: the figures in reading order; kind and finding are put before it. A finished
+    `Figure` may be given instead, when it was made under `matplotlib.rc_context(theme.rcparams())`: its size stays,
+    pyplot forgets it.
     """
     import matplotlib as mpl
 
     top = HEAD if subtitle else BARE_HEAD
-    settings: Any = look.rcparams()
+    settings: Any = rcparams()
     with mpl.rc_context(settings):
         figure = _drawn(plot, height - top) if callable(plot) else plot
         width, below = (DPI * side for side in figure.get_size_inches())
@@ -63,7 +64,7 @@ def chart(
     words = f"Chart: {title.rstrip('.')}. {twin}"
     head = [label(24, 34, title, size=TITLE, style="h", width=width - 48)]
     head += [label(24, 58, subtitle, style="d", width=width - 48)] if subtitle else []
-    return Picture(look.svg(width, top + below, [*head, body], title=title, twin=words, style=STYLE), words, title)
+    return Picture(svg(width, top + below, [*head, body], title=title, alt_text=words, style=STYLE), words, title)
 
 
 def _drawn(plot: Callable[[Figure], object], height: float) -> Figure:
@@ -81,12 +82,12 @@ def _body(figure: Figure, top: float, width: float, height: float) -> str:
     figure.savefig(written, format="svg", metadata={"Date": None})
     start, inner = re.findall(r"<svg ([^>]*)>(.*)</svg>", written.getvalue(), re.DOTALL)[0]
     inner = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", inner, flags=re.DOTALL)
-    inner = re.sub(r"<[^>]*>", lambda tag: themed(tag[0]), inner)
+    inner = re.sub(r"<[^>]*>", lambda tag: themed_tag(tag[0]), inner)
     (box,) = re.findall(r'viewBox="[^"]*"', start)
     return f'<svg class="chart" y="{top}" width="{width:g}" height="{height:g}" {box}>{inner}</svg>'
 
 
-def themed(tag: str) -> str:
+def themed_tag(tag: str) -> str:
     """A tag with each colour of the light theme as its variable, and the fonts that the other pictures have."""
     tag = re.sub(r"#[0-9a-f]{6}\b", lambda colour: _VARIABLES.get(colour[0], colour[0]), tag)
     return re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", tag).replace("xlink:href=", "href=")

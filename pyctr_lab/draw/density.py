@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..measure.density import Filled, each, room
 from .chart import chart
 from .picture import Picture
+from .wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,19 +32,20 @@ def density(rows: Sequence[Filled], *, emulated: bool) -> Picture:
         curve,
         title=title(rows, emulated=emulated),
         subtitle="their processes' memory as the host sees it (Pss: what two share is halved); none of them works",
-        twin="; ".join(
-            f"{counted(row)}: {row.memory / MIB:.0f} MiB, after {row.seconds:.1f} s" for row in rows[1:]
-        ) + f". By that measure the memory left would hold about {room(rows)} {rows[0].kind}s.",
-    )  # fmt: skip
+        twin=alt_text(rows),
+    )
 
 
 def title(rows: Sequence[Filled], *, emulated: bool) -> str:
     """The finding, with what one takes and a projection that says that it is one."""
     last = rows[-1]
-    count = counted(last, "emulated " if emulated else "")
+    count = counted(last.count, f"{'emulated ' * emulated}{last.kind}")
     return f"{count}: {each(rows) / MIB:.0f} MiB each, so memory for about {room(rows)}"
 
 
-def counted(row: Filled, what: str = "") -> str:
-    """How many, and of what."""
-    return f"{row.count} {what}{row.kind}{'s' * (row.count != 1)}"
+def alt_text(rows: Sequence[Filled]) -> str:
+    """The memory at each number, and the projection."""
+    figures = "; ".join(
+        f"{counted(row.count, row.kind)}: {row.memory / MIB:.0f} MiB, after {row.seconds:.1f} s" for row in rows[1:]
+    )
+    return f"{figures}. By that measure the memory left would hold about {room(rows)} {rows[0].kind}s."

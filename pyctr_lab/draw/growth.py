@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .chart import chart
-from .look import LIGHT
 from .picture import Picture
+from .theme import LIGHT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,14 +17,14 @@ MIB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Sample:
+class MemoryReading:
     """A moment: how many bytes the guest's files in memory have, and how many QEMU's process takes."""
 
     written: int
     taken: int
 
 
-def growth(samples: Sequence[Sample], *, promised: int) -> Picture:
+def growth(samples: Sequence[MemoryReading], *, promised: int) -> Picture:
     """The samples in their order. Where the guest's files become smaller, it has deleted some."""
     taken, written = [each.taken / MIB for each in samples], [each.written / MIB for each in samples]
     places = list(range(len(samples)))
@@ -42,16 +42,13 @@ def growth(samples: Sequence[Sample], *, promised: int) -> Picture:
 
     return chart(
         curve,
-        title=title(samples, promised),
+        title=title(samples, promised=promised),
         subtitle="QEMU's whole process as the host sees it, its own memory too (Pss of /proc/PID/smaps_rollup)",
-        twin=f"Promised {promised / MIB:.0f} MiB. " + "; ".join(
-            f"{inside:.0f} MiB in the guest's files: the process takes {outside:.0f} MiB"
-            for inside, outside in zip(written, taken, strict=True)
-        ) + ".",
-    )  # fmt: skip
+        twin=alt_text(samples, promised=promised),
+    )
 
 
-def title(samples: Sequence[Sample], promised: int) -> str:
+def title(samples: Sequence[MemoryReading], *, promised: int) -> str:
     """The finding: how far it grew, and how much came back."""
     highest = max(samples, key=lambda each: each.written)
     grew, back = highest.taken - samples[0].taken, highest.taken - samples[-1].taken
@@ -59,3 +56,12 @@ def title(samples: Sequence[Sample], promised: int) -> str:
     if samples[-1].written == highest.written:
         return f"{first}; promised were {promised / MIB:.0f} MiB"
     return f"{first}; of what was deleted, {max(0.0, back / MIB):.0f} MiB came back"
+
+
+def alt_text(samples: Sequence[MemoryReading], *, promised: int) -> str:
+    """The promise, and each sample in its order."""
+    figures = (
+        f"{each.written / MIB:.0f} MiB in the guest's files: the process takes {each.taken / MIB:.0f} MiB"
+        for each in samples
+    )
+    return f"Promised {promised / MIB:.0f} MiB. {'; '.join(figures)}."

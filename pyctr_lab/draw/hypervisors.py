@@ -1,4 +1,4 @@
-"""Who stands on whom: a hypervisor on bare metal, one hosted by a system, and a host of containers. Where is a kernel?
+"""Hypervisors compared: one on bare metal, one hosted by a system, and a host of containers. Where is a kernel?
 
 The picture is the same everywhere but for what was found on this machine: which case it is, and which kernels.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .look import NOTE, TAG, TEXT, TITLE, clean, label, rect, svg
 from .picture import Picture
+from .svg import clean, label, rect, svg
+from .theme import NOTE, TAG, TEXT, TITLE
 
 WIDTH, HEIGHT = 980, 452
 COLUMN, GAP, LEFT = 296, 22, 24
@@ -31,7 +32,7 @@ class Case:
 
 def hypervisors(case: Case) -> Picture:
     """The three ways side by side, and the one that is this machine's own marked."""
-    heading, words = title(case), twin(case)
+    heading, words = title(case), alt_text(case)
     parts = [
         label(24, 34, heading, size=TITLE, style="h", width=WIDTH - 48),
         label(24, 58, "who stands on whom; filled: a kernel; the case of this machine has an orange frame", style="d"),
@@ -39,7 +40,7 @@ def hypervisors(case: Case) -> Picture:
         *_hosted(LEFT + COLUMN + GAP, case),
         *_containers(LEFT + 2 * (COLUMN + GAP), case),
     ]
-    return Picture(svg(WIDTH, HEIGHT, parts, title=heading, twin=words), words, heading)
+    return Picture(svg(WIDTH, HEIGHT, parts, title=heading, alt_text=words), words, heading)
 
 
 def title(case: Case) -> str:
@@ -48,7 +49,7 @@ def title(case: Case) -> str:
     return f"This machine: {how[case.accelerator]}; 1 guest, 1 more kernel"
 
 
-def twin(case: Case) -> str:
+def alt_text(case: Case) -> str:
     """The picture in words."""
     within = " The host is itself a guest of another hypervisor." if case.host_is_guest else ""
     who = {

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..measure.neighbour import Act, percentile
 from .chart import chart
-from .look import LIGHT, TITLE_LIMIT
 from .picture import Picture
+from .theme import LIGHT, TITLE_LIMIT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ BELOW = {"textcoords": "offset points", "va": "center", "fontsize": 9}
 
 def neighbour(acts: Sequence[Act], *, predicted: Mapping[str, float | None] | None = None) -> Picture:
     """The acts below each other. `predicted` has guesses of the acts' p99, in ms, by name; they are drawn beside it."""
-    guesses = {name: guess for name, guess in (predicted or {}).items() if guess and guess > 0}
+    guesses = _usable(predicted)
 
     def plot(figure: Figure) -> None:
         latency, throughput = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
@@ -32,7 +32,11 @@ def neighbour(acts: Sequence[Act], *, predicted: Mapping[str, float | None] | No
         latency.set_yticks(places, [NAMES.get(act.name, act.name) for act in acts], fontsize=10)
         latency.tick_params(axis="y", length=0)
 
-    return chart(plot, title=title(acts), subtitle=subtitle(acts), twin=twin(acts, guesses))
+    return chart(plot, title=title(acts), subtitle=subtitle(acts), twin=alt_text(acts, predicted=predicted))
+
+
+def _usable(predicted: Mapping[str, float | None] | None) -> dict[str, float]:
+    return {name: guess for name, guess in (predicted or {}).items() if guess and guess > 0}
 
 
 def _latency_axes(axes: Axes, acts: Sequence[Act], guesses: Mapping[str, float]) -> None:
@@ -42,7 +46,7 @@ def _latency_axes(axes: Axes, acts: Sequence[Act], guesses: Mapping[str, float])
     axes.grid(axis="y", visible=False)
     for place, act in enumerate(acts):
         if act.missing:
-            axes.text(0.02, place, "not limited: " + short(act.missing), transform=axes.get_yaxis_transform(),
+            axes.text(0.02, place, "not limited: " + without_hint(act.missing), transform=axes.get_yaxis_transform(),
                       va="center", color=LIGHT["dim"], clip_on=True)  # fmt: skip
             continue
         dots = [percentile(act.latencies, percent) for percent in range(1, 100)]
@@ -53,7 +57,7 @@ def _latency_axes(axes: Axes, acts: Sequence[Act], guesses: Mapping[str, float])
         if act.name in guesses:
             guess = guesses[act.name]
             axes.plot([guess], [place - 0.38], "D", color=LIGHT["paper"], markeredgecolor=LIGHT["dim"])
-            axes.annotate(f"you said {shown(guess)}", (guess, place - 0.38), xytext=(9, 0), color=LIGHT["dim"],
+            axes.annotate(f"you said {ms_words(guess)}", (guess, place - 0.38), xytext=(9, 0), color=LIGHT["dim"],
                           **BELOW)  # type: ignore[arg-type]  # fmt: skip
     axes.set(xlabel="ms from when a request was due to its answer (log scale)")
     axes.margins(x=0.14)
@@ -64,7 +68,7 @@ def _mark(axes: Axes, spread: tuple[float, float, float], place: float, name: st
     _, median, greatest = spread
     _whisker(axes, spread, place)
     axes.plot([median], [place], marker, color=colour, linestyle="")
-    axes.annotate(f"{name} {shown(median)}", (greatest, place), xytext=(9, 0), color=colour, **BELOW)  # type: ignore[arg-type]
+    axes.annotate(f"{name} {ms_words(median)}", (greatest, place), xytext=(9, 0), color=colour, **BELOW)  # type: ignore[arg-type]
 
 
 def _whisker(axes: Axes, spread: tuple[float, float, float], place: float) -> None:
@@ -92,17 +96,17 @@ def _throughput_axes(axes: Axes, acts: Sequence[Act]) -> None:
 # --------------------------------------------------------------------------------------------------------------- words
 def title(acts: Sequence[Act]) -> str:
     """The finding, from the rounds' medians."""
-    alone, loose, limited = by_name(acts)
+    alone, loose, limited = acts_by_name(acts)
     if loose.p99 <= alone.p99:
-        return f"The aggregator did no harm: p99 is {shown(loose.p99)} beside it, {shown(alone.p99)} alone"
-    first = f"The aggregator took p99 from {bare(alone.p99)} to {shown(loose.p99)}"
+        return f"The aggregator did no harm: p99 is {ms_words(loose.p99)} beside it, {ms_words(alone.p99)} alone"
+    first = f"The aggregator took p99 from {two_digits(alone.p99)} to {ms_words(loose.p99)}"
     if not limited.rounds:
         return f"{first}; it cannot be limited here"
-    said = f"{first}; {held(limited)}, it is {shown(limited.p99)}"
-    return said if len(said) <= TITLE_LIMIT else f"{first}; limited, it is {shown(limited.p99)}"
+    said = f"{first}; {limited_how(limited)}, it is {ms_words(limited.p99)}"
+    return said if len(said) <= TITLE_LIMIT else f"{first}; limited, it is {ms_words(limited.p99)}"
 
 
-def held(act: Act) -> str:
+def limited_how(act: Act) -> str:
     """How it was limited, by what acts on latency."""
     cpus = act.limits.cpus if act.limits else None
     return f"limited to {cpus:g} cores" if isinstance(cpus, int | float) else "limited"
@@ -115,13 +119,14 @@ def subtitle(acts: Sequence[Act]) -> str:
     return f"a web server under {acts[0].rate:.0f} requests a second; marks: {rounds}; dots: each percent of requests"
 
 
-def twin(acts: Sequence[Act], guesses: Mapping[str, float]) -> str:
+def alt_text(acts: Sequence[Act], *, predicted: Mapping[str, float | None] | None = None) -> str:
     """Each act's figures, in the order in which they are drawn."""
+    guesses = _usable(predicted)
     return f"{acts[0].rate:.0f} requests a second were due. " + " ".join(_sentence(act, guesses) for act in acts)
 
 
 def _sentence(act: Act, guesses: Mapping[str, float]) -> str:
-    said = f" You said {shown(guesses[act.name])}." if act.name in guesses else ""
+    said = f" You said {ms_words(guesses[act.name])}." if act.name in guesses else ""
     if not act.rounds:
         return f"{act.name.capitalize()}: missing, {act.missing}.{said}"
     return f"{act.name.capitalize()}: {'; '.join(_figures(act))}.{said}"
@@ -130,7 +135,7 @@ def _sentence(act: Act, guesses: Mapping[str, float]) -> str:
 def _figures(act: Act) -> Iterator[str]:
     for percent in (50, 99):
         least, median, greatest = act.spread(percent)
-        yield f"p{percent} {shown(median)} ({bare(least)} to {bare(greatest)})"
+        yield f"p{percent} {ms_words(median)} ({two_digits(least)} to {two_digits(greatest)})"
     yield f"{act.throughput:.0f} answers a second"
     unanswered = sum(len(each.latencies) - each.answered for each in act.rounds)
     if unanswered:
@@ -139,22 +144,22 @@ def _figures(act: Act) -> Iterator[str]:
         yield f"the aggregator had {sum(each.cores for each in act.rounds) / len(act.rounds):.1f} cores"
 
 
-def by_name(acts: Sequence[Act]) -> tuple[Act, Act, Act]:
+def acts_by_name(acts: Sequence[Act]) -> tuple[Act, Act, Act]:
     """The three acts, in whichever order they were given."""
     found = {act.name: act for act in acts}
     return found["alone"], found["loose"], found["limited"]
 
 
-def bare(milliseconds: float) -> str:
+def two_digits(milliseconds: float) -> str:
     """Two digits are enough."""
     return f"{milliseconds:.1f}" if milliseconds < 10 else f"{milliseconds:.0f}"
 
 
-def shown(milliseconds: float) -> str:
+def ms_words(milliseconds: float) -> str:
     """With its unit."""
-    return f"{bare(milliseconds)} ms"
+    return f"{two_digits(milliseconds)} ms"
 
 
-def short(reason: str) -> str:
-    """A reason without the way out, which is told elsewhere."""
+def without_hint(reason: str) -> str:
+    """A reason without the way out, which stands elsewhere."""
     return reason.partition(" (")[0]

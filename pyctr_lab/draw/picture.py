@@ -1,4 +1,4 @@
-"""A picture as a notebook takes it: an image that even an untrusted notebook shows, and its twin in words."""
+"""A picture as a notebook takes it: an image that even an untrusted notebook shows, and its alternative text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .look import clean, escape
+from .svg import clean, escape
 
 #: A picture is never shrunk below nine tenths of its size; where there is a small one, it is shown before that.
 FIT = (
@@ -18,16 +18,16 @@ FIT = (
 
 @dataclass(frozen=True)
 class Picture:
-    """An SVG picture with its text twin, the paragraph that says the same in words.
+    """An SVG picture with its alternative text, the paragraph that says the same in words.
 
     In a notebook it shows itself as an `<img>` whose source is the SVG as data: inline SVG is reduced to its bare
-    words where the notebook is not trusted, an image is not. The twin is the image's alternative text and the plain
+    words where the notebook is not trusted, an image is not. `alt_text` is the image's alternative text and the plain
     form of the output. `title` is the finding, where the picture states one. `small` is the same laid out for a cell
     that is too narrow for it: shown there instead, where style sheets are taken.
     """
 
     svg: str = field(repr=False)
-    twin: str
+    alt_text: str
     title: str = ""
     small: str = field(default="", repr=False)
 
@@ -38,11 +38,11 @@ class Picture:
         return {"text/html": self.html(), "text/plain": str(self)}
 
     def __str__(self) -> str:
-        return clean(self.twin, limit=20_000)
+        return clean(self.alt_text, limit=20_000)
 
     def html(self, *, css_class: str = "pc-picture") -> str:
         """The `<img>` element, complete in itself; two where there is a small one, of which one is seen."""
-        wide = f'<img class="{escape(css_class)}" alt="{escape(self.twin)}" src="{source(self.svg)}">'
+        wide = f'<img class="{escape(css_class)}" alt="{escape(self.alt_text)}" src="{source(self.svg)}">'
         if not self.small:
             return wide
         # No size: where style sheets are taken away, it stays out of sight.
@@ -61,6 +61,6 @@ class Picture:
 
 
 def source(svg: str) -> str:
-    """An SVG as the source of an image. A lone surrogate cannot be encoded; look.clean leaves none, others might."""
+    """An SVG as the source of an image. A lone surrogate cannot be encoded; svg.clean leaves none, others might."""
     data = base64.b64encode(svg.encode("utf-8", "replace")).decode("ascii")
     return f"data:image/svg+xml;base64,{data}"

@@ -1,58 +1,11 @@
-"""The visual language of the course: palette, type, text measuring, SVG elements, matplotlib settings.
-
-Two hues and grey. Blue is a wall that holds, orange is the news, grey is everything else; nothing is told by
-colour alone. Every picture takes its colours, sizes and elements from here, so that a change here changes them all.
-Pictures are pure functions of data: nothing in this module asks the machine for anything.
-"""
+"""SVG in the visual language: text measured, cut and wrapped, and the elements that pictures are made of."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from typing import Any
 
-LIGHT = {
-    "ink": "#1b1f24", "dim": "#57606a", "wall": "#0b5cad", "new": "#a33d08", "idle": "#76818d", "rule": "#d5dbe2",
-    "paper": "#ffffff", "host": "#eef2f6", "box": "#fff6e5", "wallt": "#d3e4f6", "newt": "#fde2d1",
-}  # fmt: skip
-"""Colours of the light theme, by variable."""
-
-DARK = {
-    "ink": "#e8ecf1", "dim": "#a5afba", "wall": "#6cb2ff", "new": "#ffab70", "idle": "#7c8896", "rule": "#313a45",
-    "paper": "#14181d", "host": "#1f262e", "box": "#2d2617", "wallt": "#1b3a5a", "newt": "#55301a",
-}  # fmt: skip
-"""Colours of the dark theme, by variable."""
-
-TITLE_LIMIT = 80
-"""A title states the finding in at most this many characters."""
-
-TITLE, TEXT, VALUE, NOTE, TAG = 19, 14, 13, 12, 11
-"""Type sizes in px: title; text and row names; values; notes and axes; tags (nothing is smaller)."""
-
-
-def _variables(colours: dict[str, str]) -> str:
-    return ";".join(f"--{name}:{value}" for name, value in colours.items())
-
-
-def _style() -> str:
-    """Light by default, dark when the system asks for it, and either when JupyterLab or `data-theme` says so."""
-    light, dark = _variables(LIGHT), _variables(DARK)
-
-    def theme(name: str, jupyter: str) -> str:
-        return f'.pc:is([data-jp-theme-light="{jupyter}"] *),.pc:is([data-theme="{name}"] *),.pc[data-theme="{name}"]'
-
-    return (
-        f".pc{{{light};font:{TEXT}px system-ui,sans-serif}}"
-        f"@media (prefers-color-scheme:dark){{.pc{{{dark}}}}}"
-        f"{theme('light', 'true')}{{{light}}}{theme('dark', 'false')}{{{dark}}}"
-        ".pc text{fill:var(--ink)}.pc .d{fill:var(--dim)}.pc .w{fill:var(--wall)}.pc .n{fill:var(--new)}"
-        ".pc .p{fill:var(--paper)}.pc .h{font-weight:600}"
-        ".pc .m{font-family:ui-monospace,monospace;white-space:pre}.pc .e{text-anchor:end}.pc .c{text-anchor:middle}"
-    )
-
-
-STYLE = _style()
-"""The style sheet of every picture. Each selector begins with `.pc`: a bare one would restyle JupyterLab itself."""
+from .theme import STYLE, TEXT
 
 # Advance widths in thousandths of the type size, ASCII 32 to 126, read from DejaVu Sans 2.37: it is the widest of the
 # usual fonts, so what fits in it fits in the others.
@@ -88,7 +41,7 @@ def _advance(char: str, table: tuple[int, ...], mono: bool) -> int:
     return table[ord(char) - 32] if " " <= char <= "~" else _MARKS.get(char, 1000)
 
 
-def fit(text: str, width: float, size: float, *, bold: bool = False, mono: bool = False) -> str:
+def fit_text(text: str, width: float, size: float, *, bold: bool = False, mono: bool = False) -> str:
     """`text`, or as much of its beginning as `width` px hold, with an ellipsis."""
     if text_width(text, size, bold=bold, mono=mono) <= width:
         return text
@@ -107,7 +60,7 @@ def wrap(text: str, width: float, size: float, *, bold: bool = False) -> list[st
             lines[-1] = longer
         else:
             lines.append(word)
-    return [fit(line, width, size, bold=bold) for line in lines] or [""]
+    return [fit_text(line, width, size, bold=bold) for line in lines] or [""]
 
 
 def clean(text: object, limit: int = 400) -> str:
@@ -168,40 +121,15 @@ def label(x: float, y: float, text: str, *, size: float = TEXT, style: str = "",
     marks = style.split()
     shown = clean(text)
     if width is not None:
-        shown = fit(shown, width, size, bold="h" in marks, mono="m" in marks)
+        shown = fit_text(shown, width, size, bold="h" in marks, mono="m" in marks)
     classes = f' class="{" ".join(marks)}"' if marks else ""
     # As an attribute the size would lose to the style sheet's `font`.
     return f'<text x="{_number(x)}" y="{_number(y)}"{classes} style="font-size:{size}px">{escape(shown)}</text>'
 
 
-def svg(width: float, height: float, parts: Iterable[str], *, title: str, twin: str, style: str = "") -> str:
-    """A whole picture on its own paper; `title` and `twin` become `<title>` and `<desc>`."""
+def svg(width: float, height: float, parts: Iterable[str], *, title: str, alt_text: str, style: str = "") -> str:
+    """A whole picture on its own paper; `title` and `alt_text` become `<title>` and `<desc>`."""
     size = f'viewBox="0 0 {_number(width)} {_number(height)}" width="{_number(width)}" height="{_number(height)}"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="pc" {size} role="img" aria-label="{escape(twin)}">'
-    told = f"<title>{escape(title)}</title><desc>{escape(twin)}</desc><style>{STYLE}{style}</style>"
-    return head + told + rect(0, 0, width, height, fill="paper", radius=0) + "".join(parts) + "</svg>"
-
-
-def rcparams(theme: str = "light") -> dict[str, Any]:
-    """matplotlib's settings for one theme, `"light"` or `"dark"`: `with plt.rc_context(look.rcparams("dark")): ...`."""
-    from cycler import cycler  # comes with matplotlib; only charts need it
-
-    colour = {"light": LIGHT, "dark": DARK}[theme]
-    series = cycler(
-        color=[colour[name] for name in ("wall", "new", "idle", "ink")],
-        marker=["o", "D", "s", "^"],
-        linestyle=["-", "--", "-", ":"],
-    )
-    dim = dict.fromkeys(("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), colour["dim"])
-    small = dict.fromkeys(("axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 8.6)
-    paper = dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), colour["paper"])
-    ink = dict.fromkeys(("text.color", "axes.titlecolor"), colour["ink"])
-    idle = dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), colour["idle"])
-    return dim | small | paper | ink | idle | {"axes.prop_cycle": series, "hatch.color": colour["new"],
-        "grid.color": colour["rule"], "figure.figsize": (9.8, 4.2), "figure.dpi": 100, "savefig.dpi": 200,
-        "font.size": 9, "axes.titlesize": 13.7, "axes.titleweight": "bold", "axes.titlelocation": "left",
-        "axes.titlepad": 26, "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,
-        "axes.linewidth": 0.7, "axes.grid": True, "axes.grid.axis": "y", "grid.linewidth": 0.7, "axes.axisbelow": True,
-        "lines.linewidth": 1.4, "lines.markersize": 6, "hatch.linewidth": 1, "errorbar.capsize": 3.5,
-        "legend.frameon": False, "figure.constrained_layout.use": True, "figure.constrained_layout.w_pad": 0.24,
-        "figure.constrained_layout.h_pad": 0.16, "svg.fonttype": "none", "svg.hashsalt": "pyctr_lab"}  # fmt: skip
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="pc" {size} role="img" aria-label="{escape(alt_text)}">'
+    words = f"<title>{escape(title)}</title><desc>{escape(alt_text)}</desc><style>{STYLE}{style}</style>"
+    return head + words + rect(0, 0, width, height, fill="paper", radius=0) + "".join(parts) + "</svg>"

@@ -50,7 +50,7 @@ def pictures(view):  # noqa: F811
             box.apply(step)
         stories = {"story": story(box.history), "one step": story(box.history[0])}
     made |= races.pictures()
-    small = {f"{name}, small": Picture(wide.small, wide.twin) for name, wide in made.items() if wide.small}
+    small = {f"{name}, small": Picture(wide.small, wide.alt_text) for name, wide in made.items() if wide.small}
     return made | small | stories | machines.pictures()
 
 
@@ -148,7 +148,7 @@ def test_an_untrusted_notebook_shows_the_map(jupyterlab, view, screenshot):  # n
     image = page.locator(".jp-OutputArea .pc-picture")
     image.wait_for()
     assert page.locator(".jp-OutputArea .pc-small").is_hidden()
-    assert image.get_attribute("alt") == picture.twin
+    assert image.get_attribute("alt") == picture.alt_text
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 980
     screenshot(page, "untrusted")
     page.context.close()

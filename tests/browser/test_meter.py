@@ -35,7 +35,9 @@ def moves(page):
 def test_pictures_are_legible(browser, screenshot, theme):
     page = browser.new_page(viewport={"width": 1000, "height": 900}, color_scheme=theme)
     made = meters.pictures()
-    page.set_content(page_of(made | {f"{name}, small": Picture(each.small, each.twin) for name, each in made.items()}))
+    page.set_content(
+        page_of(made | {f"{name}, small": Picture(each.small, each.alt_text) for name, each in made.items()})
+    )
     screenshot(page, f"meters-{theme}", whole=True)
     assert faults(page, "body") == []
     page.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyctr_lab.draw import boot, hypervisors
 from pyctr_lab.draw.boot import Part, waterfall
-from pyctr_lab.draw.growth import Sample
+from pyctr_lab.draw.growth import MemoryReading
 from pyctr_lab.draw.hypervisors import Case
 from pyctr_lab.kernel.calls import Answer
 from pyctr_lab.measure.density import Filled
@@ -36,7 +36,7 @@ def filled(size: int, count: int) -> list[Filled]:
 EMULATED = phases(1.4, 1.7, 2.2, 3.7, 3.9, 4.2)
 NESTED = phases(20.0, 25.0, 40.0, 58.0, 60.0, 61.3)
 FAST = phases(0.05, 0.08, 0.15, 0.3, 0.31, 0.35)
-GROWN = [Sample(16 * MIB * number, (180 + 17 * number) * MIB) for number in range(4)]
+GROWN = [MemoryReading(16 * MIB * number, (180 + 17 * number) * MIB) for number in range(4)]
 RELEASE = "6.18.44-gentoo-with-a-long-name-0123456789"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from pyctr_lab.measure.sampling import Sample
+from pyctr_lab.measure.sampling import UsageSample
 from pyctr_lab.runtime.events import Events
 from pyctr_lab.steps import Limits
 
@@ -14,13 +14,13 @@ LIMITS = Limits(memory="64M", cpus=0.5, pids=16)
 CALM = {"cpu": 0.01, "memory": 0.0, "io": 0.0}
 
 
-def row(count: int, *, start: int = 0, **said: Any) -> list[Sample]:
+def row(count: int, *, start: int = 0, **said: Any) -> list[UsageSample]:
     """Samples 0.2 s apart, all alike."""
     usual: dict[str, Any] = {"memory": 8 * MIB, "pids": 3, "pressure": CALM, "limits": LIMITS}
-    return [Sample(round(0.2 * (start + n + 1), 3), 0.2, **{"cpu": 0.1, **usual, **said}) for n in range(count)]
+    return [UsageSample(round(0.2 * (start + n + 1), 3), 0.2, **{"cpu": 0.1, **usual, **said}) for n in range(count)]
 
 
-def happens(samples: list[Sample], at: int, **events: int) -> list[Sample]:
+def happens(samples: list[UsageSample], at: int, **events: int) -> list[UsageSample]:
     """The same, but something happens in one of them."""
     return [replace(each, events=Events(**events)) if n == at else each for n, each in enumerate(samples)]
 

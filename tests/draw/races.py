@@ -32,6 +32,18 @@ CROWDS = {
 }
 
 
+TITLES = {
+    "exec": "bare process", "floor": "the least, in C", "ours": "this course", "ours+fork": "this course, forked",
+    "ours+limits": "this course, limited", "lxc": "LXC", "gvisor": "gVisor", "podman": "Podman", "docker": "Docker",
+    "qemu": "virtual machine",
+}  # fmt: skip
+
+
+def results_of(samples: list[Sample], missing: dict[str, str] | None = None, notes: list[str] | None = None) -> Results:
+    """Results as `measure` returns them: with what engines are called in pictures."""
+    return Results(samples, missing or {}, notes or [], titles=TITLES)
+
+
 def sample(experiment: str, engine: str, value: float, number: int = 1, count: int = 1) -> Sample:
     return Sample(experiment, engine, value, UNITS[experiment], number, count, 0.0, engine == "qemu")
 
@@ -40,7 +52,7 @@ def starts(names: tuple[str, ...] = tuple(STARTS)) -> Results:
     made = [
         sample("startup", name, STARTS[name] * factor, n) for n, factor in enumerate((9, 1, 0.8, 1.6)) for name in names
     ]
-    return Results(
+    return results_of(
         made, {"podman": "podman is not installed (apt-get install podman)"} if "podman" not in names else {}
     )
 
@@ -51,7 +63,7 @@ def memories() -> Results:
         for name, both in MEMORY.items()
         for value, n in zip(both, (1, 10), strict=True)
     ]
-    return Results(made, {}, ["memory: docker takes 129 MiB once, for a process that is there in any case"])
+    return results_of(made, {}, ["memory: docker takes 129 MiB once, for a process that is there in any case"])
 
 
 def costs() -> Results:
@@ -61,12 +73,12 @@ def costs() -> Results:
         for name, value in all_.items()
         for n, factor in enumerate((3, 1, 0.9, 1.2))
     ]
-    return Results(made)
+    return results_of(made)
 
 
 def crowds() -> Results:
     made = [sample("density", name, each, 1, n + 1) for name, (count, each) in CROWDS.items() for n in range(count)]
-    return Results(
+    return results_of(
         made + [sample("each", name, 0.25 if name == "ours" else 9.0, 1, CROWDS[name][0]) for name in CROWDS]
     )
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from pyctr_lab.draw.boot import Part, boot, round_step, shown, waterfall
+from pyctr_lab.draw.boot import Part, boot, round_step, seconds_words, waterfall
 from pyctr_lab.errors import BadInput
 
 from .machines import EMULATED, FAST, NESTED, PARTS, history
@@ -51,17 +51,17 @@ def test_only_the_longest_phase_is_news_and_only_walls_are_blue():
     assert [fill for *_, fill in bars(picture, "20")] == ["var(--dim)", *["var(--wall)"] * 3]
 
 
-def test_the_twin_has_every_figure():
-    twin = boot(EMULATED, PARTS, emulated=True).twin
-    assert "QEMU starts, the kernel unpacks itself 1.4 s; the kernel finds memory and processor 300 ms" in twin
-    assert twin.endswith("Container: fork, exec, exit 1.2 ms; namespaces 1.1 ms; mounts 0.40 ms; limits 0.10 ms.")
+def test_the_alt_text_has_every_figure():
+    words = boot(EMULATED, PARTS, emulated=True).alt_text
+    assert "QEMU starts, the kernel unpacks itself 1.4 s; the kernel finds memory and processor 300 ms" in words
+    assert words.endswith("Container: fork, exec, exit 1.2 ms; namespaces 1.1 ms; mounts 0.40 ms; limits 0.10 ms.")
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(61.3, "61.3 s"), (0.35, "350 ms"), (0.0121, "12.1 ms"), (0.00042, "0.42 ms")]
 )
 def test_times_have_the_decimals_that_say_something(seconds, words):
-    assert shown(seconds) == words
+    assert seconds_words(seconds) == words
 
 
 @pytest.mark.parametrize("total", [1e-4, 2.8e-3, 0.35, 4.2, 61.3])
@@ -72,7 +72,7 @@ def test_an_axis_has_a_few_round_steps(total):
 def test_the_waterfall_of_a_start_tells_walls_from_what_any_program_pays():
     picture = waterfall(history(), 0.0028, EMULATED, emulated=True)
     assert picture.title == "An emulated machine starts in 4.2 s, a container in 2.8 ms: 1,500 times faster"
-    assert picture.twin.endswith(
+    assert picture.alt_text.endswith(
         "Container: namespaces 0.30 ms; the network namespace 0.60 ms; files: mounts and pivot_root 0.20 ms;"
         " limits 0.10 ms; the rest: fork, exec, exit, telling us 1.6 ms."
     )
@@ -82,8 +82,8 @@ def test_the_waterfall_of_a_start_tells_walls_from_what_any_program_pays():
 
 def test_steps_that_take_longer_than_a_whole_start_leave_no_rest():
     picture = waterfall(history(), 0.0008, EMULATED, emulated=True)
-    assert "a container in 1.2 ms" in picture.title and "the rest" not in picture.twin
-    assert picture.twin.endswith("the steps alone take longer than a whole start does: 0.80 ms.")
+    assert "a container in 1.2 ms" in picture.title and "the rest" not in picture.alt_text
+    assert picture.alt_text.endswith("the steps alone take longer than a whole start does: 0.80 ms.")
     assert "longer than a whole start" in picture.svg
 
 

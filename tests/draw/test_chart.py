@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from pyctr_lab import draw
-from pyctr_lab.draw import look
+from pyctr_lab.draw import theme
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -19,9 +19,9 @@ def curves(figure):
     one.plot([0, 1, 2], [0, 0.1, 0.2])
     one.text(2, 1.8, " A & <B>")
     one.set(xlabel="seconds", ylabel="had")
-    other.bar([0, 1], [9, 1], facecolor=look.LIGHT["wallt"], hatch="//")
+    other.bar([0, 1], [9, 1], facecolor=theme.LIGHT["wallt"], hatch="//")
     other.errorbar([0, 1], [9, 1], yerr=[1, 1], fmt="o")
-    other.axhline(5, color=look.LIGHT["ink"])
+    other.axhline(5, color=theme.LIGHT["ink"])
 
 
 def elements(picture):
@@ -32,10 +32,10 @@ def test_every_colour_is_one_of_the_palette_and_follows_the_theme():
     body = draw.chart(curves, **WORDS).svg.partition("</style>")[2]
     assert re.findall(r"#[0-9a-f]{6}\b", body) == []
     used = set(re.findall(r"var\(--(\w+)\)", body))
-    assert {"wall", "new", "wallt", "ink", "dim", "idle", "rule", "paper"} <= used <= set(look.LIGHT)
+    assert {"wall", "new", "wallt", "ink", "dim", "idle", "rule", "paper"} <= used <= set(theme.LIGHT)
 
 
-def test_title_and_twin_are_said_wherever_a_picture_says_them():
+def test_title_and_alt_text_are_said_wherever_a_picture_says_them():
     picture = draw.chart(curves, **WORDS)
     assert picture.title == "B & A share: 9 to 1"
     assert str(picture) == "Chart: B & A share: 9 to 1. A 0.9 s; B 0.1 s."
@@ -54,7 +54,7 @@ def test_no_type_is_under_eleven_pixels_and_the_size_is_the_one_asked_for():
     assert (root.get("width"), root.get("height"), inner.get("height")) == ("980", "500", "424")
     scale = 980 / float(inner.get("viewBox").split()[2])
     sizes = [float(size) * scale for size in re.findall(r"font-size: ([\d.]+)px", picture.svg)]
-    assert sizes and min(sizes) >= look.TAG
+    assert sizes and min(sizes) >= theme.TAG
 
 
 def test_it_restyles_nothing_but_itself():
@@ -67,7 +67,7 @@ def test_it_restyles_nothing_but_itself():
 
 def test_a_finished_figure_keeps_its_size_and_is_shown_once():
     pyplot = pytest.importorskip("matplotlib.pyplot")
-    with matplotlib.rc_context(look.rcparams() | {"backend": "svg"}):
+    with matplotlib.rc_context(theme.rcparams() | {"backend": "svg"}):
         figure = pyplot.figure(figsize=(6, 3))
         curves(figure)
     picture = draw.chart(figure, **WORDS)

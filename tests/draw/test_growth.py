@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyctr_lab.draw.growth import Sample, growth
+from pyctr_lab.draw.growth import MemoryReading, growth
 
 from .machines import GROWN, MIB
 
@@ -11,7 +11,7 @@ pytest.importorskip("matplotlib")
 
 def test_the_title_says_how_far_it_grew_and_what_came_back():
     assert growth(GROWN, promised=256 * MIB).title == "48 MiB written, 51 MiB more taken; promised were 256 MiB"
-    kept = [*GROWN, Sample(0, GROWN[-1].taken - 2 * MIB)]
+    kept = [*GROWN, MemoryReading(0, GROWN[-1].taken - 2 * MIB)]
     assert (
         growth(kept, promised=256 * MIB).title
         == "48 MiB written, 51 MiB more taken; of what was deleted, 2 MiB came back"
@@ -19,10 +19,10 @@ def test_the_title_says_how_far_it_grew_and_what_came_back():
 
 
 def test_a_process_that_goes_on_growing_gave_nothing_back():
-    assert growth([*GROWN, Sample(0, 999 * MIB)], promised=256 * MIB).title.endswith("0 MiB came back")
+    assert growth([*GROWN, MemoryReading(0, 999 * MIB)], promised=256 * MIB).title.endswith("0 MiB came back")
 
 
-def test_the_twin_has_every_sample_in_order():
-    twin = growth(GROWN, promised=256 * MIB).twin
-    assert "Promised 256 MiB. 0 MiB in the guest's files: the process takes 180 MiB; 16 MiB" in twin
-    assert twin.endswith("48 MiB in the guest's files: the process takes 231 MiB.")
+def test_the_alt_text_has_every_sample_in_order():
+    words = growth(GROWN, promised=256 * MIB).alt_text
+    assert "Promised 256 MiB. 0 MiB in the guest's files: the process takes 180 MiB; 16 MiB" in words
+    assert words.endswith("48 MiB in the guest's files: the process takes 231 MiB.")

@@ -13,7 +13,7 @@ def test_each_kernel_is_named_where_it_is(case):
     assert len(picture.title) <= 80
     assert picture.svg.count(">6.18</text>") == 2, "in the host of machines and in that of containers"
     assert picture.svg.count(">6.1</text>") == 1
-    assert "kernel 6.18 here" in picture.twin and "kernel 6.1 here" in picture.twin
+    assert "kernel 6.18 here" in picture.alt_text and "kernel 6.1 here" in picture.alt_text
 
 
 def test_who_does_the_work_is_said_as_it_was_found():
@@ -24,8 +24,11 @@ def test_who_does_the_work_is_said_as_it_was_found():
 
 
 def test_a_host_that_is_a_guest_says_so():
-    assert "itself a guest" in hypervisors(CASES[0]).twin and "itself make-believe" in hypervisors(CASES[0]).svg
-    assert "itself a guest" not in hypervisors(CASES[1]).twin and "itself make-believe" not in hypervisors(CASES[1]).svg
+    assert "itself a guest" in hypervisors(CASES[0]).alt_text and "itself make-believe" in hypervisors(CASES[0]).svg
+    assert (
+        "itself a guest" not in hypervisors(CASES[1]).alt_text
+        and "itself make-believe" not in hypervisors(CASES[1]).svg
+    )
 
 
 def test_one_case_is_marked_with_a_word_and_a_frame():

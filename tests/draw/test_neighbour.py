@@ -37,22 +37,22 @@ def test_a_missing_act_says_why_and_leaves_the_way_out_to_others():
     picture = neighbour([act("alone", 2), act("loose", 60), act("limited")])
     assert picture.title == "The aggregator took p99 from 2.0 to 60 ms; it cannot be limited here"
     assert "not limited: no control group can be made here: nobody has given us one<" in picture.svg
-    assert picture.twin.endswith(f"Limited: missing, {NO}.")
+    assert picture.alt_text.endswith(f"Limited: missing, {NO}.")
 
 
-def test_the_twin_has_every_figure_and_owns_up_to_lower_bounds():
-    twin = neighbour([act("alone", 2), act("loose", 60, 70, answered=90), act("limited", 3)]).twin
+def test_the_alt_text_has_every_figure_and_owns_up_to_lower_bounds():
+    words = neighbour([act("alone", 2), act("loose", 60, 70, answered=90), act("limited", 3)]).alt_text
     assert (
-        "100 requests a second were due. Alone: p50 0.2 ms (0.2 to 0.2); p99 2.0 ms (2.0 to 2.0); 100 answers" in twin
+        "100 requests a second were due. Alone: p50 0.2 ms (0.2 to 0.2); p99 2.0 ms (2.0 to 2.0); 100 answers" in words
     )
-    assert "p99 65 ms (60 to 70); 90 answers a second; 20 of 200 requests still waited at the end" in twin
-    assert "the aggregator had 1.6 cores" in twin
+    assert "p99 65 ms (60 to 70); 90 answers a second; 20 of 200 requests still waited at the end" in words
+    assert "the aggregator had 1.6 cores" in words
 
 
 def test_what_the_learner_said_stands_beside_it():
     picture = neighbour(acts(2, 60, 3), predicted={"loose": 500, "alone": 0, "limited": None})
     assert picture.svg.count("you said") == 1 and "you said 500 ms" in picture.svg
-    assert picture.twin.count("You said 500 ms.") == 1
+    assert picture.alt_text.count("You said 500 ms.") == 1
 
 
 def test_one_round_has_no_spread_and_says_so():

@@ -3,10 +3,10 @@ from __future__ import annotations
 import base64
 from html.parser import HTMLParser
 
-from pyctr_lab.draw.look import svg
 from pyctr_lab.draw.picture import Picture
+from pyctr_lab.draw.svg import svg
 
-TWIN = 'host <b>"x"</b> & \x00 it\'s'
+ALT_TEXT = 'host <b>"x"</b> & \x00 it\'s'
 
 
 class Elements(HTMLParser):
@@ -19,8 +19,8 @@ class Elements(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def test_notebook_gets_one_image_and_the_twin():
-    picture = Picture(svg(8, 8, [], title="t", twin=TWIN), TWIN)
+def test_notebook_gets_one_image_and_the_alt_text():
+    picture = Picture(svg(8, 8, [], title="t", alt_text=ALT_TEXT), ALT_TEXT)
     bundle = picture._repr_mimebundle_()
     ((tag, attributes),) = Elements(bundle["text/html"]).found
     assert tag == "img"

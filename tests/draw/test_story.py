@@ -20,10 +20,10 @@ HISTORY = [
 ]
 
 
-def test_title_and_twin_come_from_the_results():
+def test_title_and_alt_text_come_from_the_results():
     picture = story(HISTORY)
     assert picture.title == "3 steps, 5 calls, 0.33 ms; the dearest: network namespace, 92 %"
-    assert "2. network namespace (unshare(CLONE_NEWNET) = 0), 300 µs" in picture.twin
+    assert "2. network namespace (unshare(CLONE_NEWNET) = 0), 300 µs" in picture.alt_text
 
 
 def test_one_result_and_none():

@@ -1,44 +1,32 @@
-"""The builder: a live panel in which a recipe is switched, and walked forwards and backwards by a real process."""
+"""The builder's panel: widgets around a `Walk`. All other modules of the folder do without ipywidgets."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 from IPython.display import display
 
-from ..errors import LabError
-from ..kernel.calls import Answer
-from ..runtime.step_result import folded
-from ..steps import NewNamespace, Step
-from ..steps.step import refuse_no_step
-from .look import STYLE as PICTURES
-from .look import clean, escape
-from .panel_style import STYLE
-from .picture import Picture
+from ...errors import LabError
+from ...kernel.calls import Answer
+from ...runtime.step_result import folded
+from ...steps import NewNamespace, Step
+from ..panels import box_of, still_html
+from ..picture import Picture
+from ..svg import clean, escape
+from ..theme import STYLE as PICTURES
+from .style import STYLE
 from .walk import Stop, Walk
 
 if TYPE_CHECKING:
-    from ..runtime import Lab
+    from ...runtime import Lab
 
 SHOWN_CALLS = 60
 STILL = "A still: no process stands behind it. For the live panel run the first cell of its lesson (or sitting)."
 _panels: weakref.WeakKeyDictionary[Lab, dict[str, Builder]] = weakref.WeakKeyDictionary()
-
-
-def builder(lab: Lab, steps: Sequence[Step] | None = None, at: int | None = None, *, name: str = "builder") -> Builder:
-    """A panel with a switch for each step, the map, the calls and their cost, and a slider through the recipe.
-
-    `steps` defaults to the lab's default recipe with a time namespace added; `at` is the step behind which the panel
-    opens (default: the last). The process is called `name`; made again under the same name, as when a cell is run
-    twice, the earlier panel is closed and its process ended.
-    """
-    for step in steps or ():
-        refuse_no_step(step)
-    return Builder(lab, default_steps(lab) if steps is None else list(steps), at, name=name)
 
 
 def default_steps(lab: Lab) -> list[Step]:
@@ -86,21 +74,21 @@ class Builder:
             for number, step in enumerate(self.walk.steps, 1)
         ]
         self._costs = [widgets.HTML() for _ in range(count)]
-        self._lines = [_box(widgets.HBox, pair, "pcb-step") for pair in zip(self._switches, self._costs, strict=True)]
+        self._lines = [box_of(widgets.HBox, pair, "pcb-step") for pair in zip(self._switches, self._costs, strict=True)]
         self.widget = self._arranged()
 
     def _arranged(self) -> widgets.VBox:
-        bar = [*self._buttons, _box(widgets.VBox, [self._slider, self._marks], "pcb-slide"), self._preset]
+        bar = [*self._buttons, box_of(widgets.VBox, [self._slider, self._marks], "pcb-slide"), self._preset]
         head = widgets.HTML('<div class="hd cap"><span>recipe: switch off what you like</span><span>µs</span></div>')
-        recipe = _box(widgets.VBox, [head, *self._lines], "pcb-list")
+        recipe = box_of(widgets.VBox, [head, *self._lines], "pcb-list")
         parts = [
             widgets.HTML(f"<style>{PICTURES}{STYLE}</style>"),
             self._heading,
-            _box(widgets.Box, bar, "pcb-bar"),
-            _box(widgets.Box, [recipe, self._map], "pcb-main"),
+            box_of(widgets.Box, bar, "pcb-bar"),
+            box_of(widgets.Box, [recipe, self._map], "pcb-main"),
             self._calls,
         ]
-        return _box(widgets.VBox, parts, "pc", "pcb")
+        return box_of(widgets.VBox, parts, "pc", "pcb")
 
     def _listen(self) -> None:
         self._slider.observe(lambda change: self.go(change["new"]), "value")
@@ -153,8 +141,7 @@ class Builder:
         still = self.still
         live = {key: value for key, value in self.widget._repr_mimebundle_().items() if key != "text/plain"}
         display({**live, "text/plain": str(still)}, raw=True)  # type: ignore[no-untyped-call]
-        html = f'<div class="pc-still">{still.html()}<p>{STILL}</p></div>'
-        display({"text/html": html, "text/plain": str(still)}, raw=True)  # type: ignore[no-untyped-call]
+        display({"text/html": still_html(still, STILL), "text/plain": str(still)}, raw=True)  # type: ignore[no-untyped-call]
 
     def __repr__(self) -> str:
         return f"Builder(step {self.walk.at} of {len(self.walk.steps)})"
@@ -175,15 +162,15 @@ class Builder:
         self._heading.value = (
             f'<h3>{escape(picture.title)}</h3><p class="sub" aria-live="polite">{escape(walk.when)}</p>'
         )
-        self._marks.value = marks(stops)
+        self._marks.value = marks_html(stops)
         self._map.value = picture.inline()
-        self._calls.value = calls(walk)
+        self._calls.value = calls_html(walk)
         self._show_lines(stops)
 
     def _show_lines(self, stops: Sequence[Stop]) -> None:
         longest = max((stop.seconds or 0 for stop in stops), default=0) or 1
         for stop, box, cost in zip(stops, self._lines, self._costs, strict=True):
-            cost.value = price(stop, longest)
+            cost.value = cost_html(stop, longest)
             wanted = {"pcb-step", LOOKS.get(stop.state, f"pcb-{stop.state}")}
             if set(box._dom_classes) != wanted:
                 box._dom_classes = tuple(sorted(wanted))
@@ -192,14 +179,7 @@ class Builder:
 LOOKS = {"current": "pcb-cur", "refused": "pcb-ref", "failed": "pcb-ref"}
 
 
-def _box(kind: Any, children: Sequence[Any], *classes: str) -> Any:
-    made = kind(list(children))
-    for name in classes:
-        made.add_class(name)
-    return made
-
-
-def price(stop: Stop, longest: float) -> str:
+def cost_html(stop: Stop, longest: float) -> str:
     """The end of a step's line: its cost as bar and number, or why there is none."""
     if stop.state == "off":
         return '<div class="note">off</div>'
@@ -211,7 +191,7 @@ def price(stop: Stop, longest: float) -> str:
     return f'<div class="cost">{bar}<span class="us">{stop.seconds * 1e6:.0f}</span></div>'
 
 
-def marks(stops: Sequence[Stop]) -> str:
+def marks_html(stops: Sequence[Stop]) -> str:
     """The numbers under the slider, each with its step's state."""
     looks = {"current": "cur", "refused": "ref", "failed": "ref"}
     count = len(stops) or 1
@@ -223,7 +203,7 @@ def marks(stops: Sequence[Stop]) -> str:
     return f'<div class="marks" aria-hidden="true">{"".join(each)}</div>'
 
 
-def calls(walk: Walk) -> str:
+def calls_html(walk: Walk) -> str:
     """The calls made so far and the shell form of each step, the newest step first and in bold."""
     made = [
         line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from ..panels import style_sheet
 
 # A still picture stands beside a panel for the time when its kernel has gone; while the panel lives it is hidden.
 _RULES = """
@@ -66,6 +66,5 @@ _RULES = """
 .jp-OutputArea:has(.pc.pcb:not(.jupyter-widgets-disconnected)) .pc-still{display:none}
 """
 
-# Twice the class: the panel's rules must win over those of the widgets' own style sheet.
-STYLE = re.sub(r"(?<!\.pc)\.pcb ", ".pc.pcb ", _RULES).replace("\n ", "")
+STYLE = style_sheet("pcb", _RULES)
 """The panel's style sheet, to stand beside that of the pictures."""

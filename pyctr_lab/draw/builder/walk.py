@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ..errors import LabError
-from ..runtime.container import Container
-from ..runtime.step_result import StepResult
-from ..steps import NewNamespace, Refusal, Step, refusals
-from .isolation_map import after, cost, draw_map, sight
-from .picture import Picture
+from ...errors import LabError
+from ...runtime.container import Container
+from ...runtime.step_result import StepResult
+from ...steps import NewNamespace, Refusal, Step, refusals
+from ..isolation_map import draw_map, progress_line, spent_line, view_or_reason
+from ..picture import Picture
 
 if TYPE_CHECKING:
-    from ..runtime import Lab
+    from ...runtime import Lab
 
 State = Literal["done", "current", "todo", "off", "refused", "failed"]
 
@@ -119,13 +119,13 @@ class Walk:
         box = self.box
         news = self._made[-1:] == [self.at - 1]
         return draw_map(
-            sight(box) if box else "ended",
-            sight(self.lab.host),
+            view_or_reason(box) if box else "ended",
+            view_or_reason(self.lab.host),
             name=self.name,
             when=self.when,
             changed=self.steps[self.at - 1].touches if news else (),
             left_open=self.left_open,
-            spent=cost(box.history) if box else "",
+            spent=spent_line(box.history) if box else "",
             layout=layout,
         )
 
@@ -136,7 +136,7 @@ class Walk:
             return f"before step 1 of {len(self.steps)}"
         stop, place = self._stop(self.at - 1, self.refused()), f"after step {self.at} of {len(self.steps)}"
         if stop.state == "current" and self.box:
-            return " · ".join([place, *after(self.box.history).split(" · ")[1:]])
+            return " · ".join([place, *progress_line(self.box.history).split(" · ")[1:]])
         return f"{place} · {stop.step.title} · {stop.why if stop.state == 'off' else f'{stop.state}: {stop.why}'}"
 
     def end(self) -> None:

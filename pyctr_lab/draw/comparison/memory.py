@@ -5,65 +5,57 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ..measure.samples import Results
-from .picture import Picture
-from .ranking import Mark, grouped, name_of, one_of, plain, ranking, said, times, usable
-from .startup import absent, measured
+from ...measure.samples import Results
+from ..picture import Picture
+from ..wording import short_number, times_words
+from .ranking import Mark, engine_mark, grouped_marks, ranking
+from .words import guess_words, measured_engines, missing_words, usable_guesses, with_article
 
 ORDINALS = {1: "first", 2: "second", 3: "third", 10: "tenth"}
 ENDINGS = {1: "st", 2: "nd", 3: "rd"}
-LITTLE = 0.01  # MiB: less is not told apart from nothing
+LITTLE = 0.01  # MiB: less cannot be distinguished from nothing
 
 
 def memory(results: Results, *, predicted: Mapping[str, float | None] | None = None) -> Picture:
     """Filled: what one more adds; open: the first. `predicted` has guesses in MiB of one more, by the engine's name."""
-    names, guesses = measured(results, "memory"), usable(predicted)
-    marks = {name: mark(results, name, guesses.get(name, 0.0)) for name in names}
-    heading, counts = title(results), {most(results, name) for name in names}
+    names, guesses = measured_engines(results, "memory"), usable_guesses(predicted)
+    marks = {name: memory_mark(results, name, guesses.get(name, 0.0)) for name in names}
+    counts = {most_instances(results, name) for name in names}
     nth = f"the {ordinal(*counts)}" if len(counts) == 1 else "one more"
-    shown = {name: name_of(name) for name in names}
     return ranking(
-        grouped(marks),
-        title=heading,
+        grouped_marks(marks),
+        title=title(results),
         subtitle=f"what {nth} adds (filled), and the first takes (open) · shared pages count once · log scale",
-        twin=f"Ranking: {heading}. {told(results)}{once(results)}{said(guesses, shown, 'MiB')}{absent(results)}",
+        alt_text=alt_text(results, predicted=predicted),
         unit="MiB",
-        notes=[once(results).strip(), absent(results).strip()],
+        notes=[paid_once(results).strip(), missing_words(results).strip()],
     )
 
 
-def mark(results: Results, name: str, guess: float) -> Mark:
+def memory_mark(results: Results, name: str, guess: float) -> Mark:
     """One engine: what its last instance added, and its first had taken."""
-    count, first = most(results, name), at_least(results.median("memory", name, 1))
-    least, median, greatest = (at_least(value) for value in results.spread("memory", name, count))
-    words = f"first {plain(first)}" if count == 1 else f"{plain(median)}, first {plain(first)}"
+    count, first = most_instances(results, name), at_least_little(results.median("memory", name, 1))
+    least, median, greatest = (at_least_little(value) for value in results.spread("memory", name, count))
+    words = f"first {short_number(first)}"
     if count != 1:
-        words = f"the {ordinal(count)} {words}"
-    return Mark(
-        name_of(name),
-        (least, median, greatest),
-        words + ", emulated" * results.emulated(name),
-        news=name == "qemu",
-        ours=name.startswith("ours"),
-        hatched=results.emulated(name),
-        guess=guess,
-        other=first,
-    )
+        words = f"the {ordinal(count)} {short_number(median)}, {words}"
+    words += ", emulated" * results.emulated(name)
+    return engine_mark(results, name, (least, median, greatest), words, guess=guess, other=first)
 
 
-def once(results: Results) -> str:
-    """What an engine takes however many there are: its daemon."""
+def paid_once(results: Results) -> str:
+    """What an engine takes however many instances there are: its daemon."""
     found = (re.search(r"memory: (\S+) takes (\d+) MiB once", note) for note in results.notes)
-    words = ", ".join(f"{name_of(each[1])} {each[2]} MiB" for each in found if each)
+    words = ", ".join(f"{results.name_of(each[1])} {each[2]} MiB" for each in found if each)
     return f" Paid once, however many there are (a daemon, our launcher): {words}." if words else ""
 
 
-def at_least(value: float) -> float:
+def at_least_little(value: float) -> float:
     """What can be drawn on a logarithmic scale."""
     return max(LITTLE, value)
 
 
-def most(results: Results, name: str) -> int:
+def most_instances(results: Results, name: str) -> int:
     """How many instances there were at most."""
     return max(each.instances for each in results.of("memory") if each.engine == name and each.warm)
 
@@ -74,30 +66,38 @@ def ordinal(count: int) -> str:
     return ORDINALS.get(count, f"{count}{ending}")
 
 
-def more(results: Results, name: str) -> float:
-    """MiB that one more adds."""
-    return at_least(results.median("memory", name, most(results, name)))
+def one_more(results: Results, name: str) -> float:
+    """MiB that one more instance adds."""
+    return at_least_little(results.median("memory", name, most_instances(results, name)))
+
+
+def by_one_more(results: Results) -> list[str]:
+    """The engines, in the order of what one more instance adds."""
+    return sorted(results.engines("memory"), key=lambda name: one_more(results, name))
 
 
 def title(results: Results) -> str:
     """The finding, from the medians."""
-    names = sorted(results.engines("memory"), key=lambda name: more(results, name))
+    names = by_one_more(results)
     if {"qemu", "ours"} <= set(names):
-        machine, ours = more(results, "qemu"), more(results, "ours")
-        kind = "emulated machine" if results.emulated("qemu") else "machine"
+        machine, ours = one_more(results, "qemu"), one_more(results, "ours")
+        finding = f"One more {'emulated ' * results.emulated('qemu')}machine takes {short_number(machine)} MiB, "
         if machine >= ours:
-            return f"One more {kind} takes {plain(machine)} MiB, {times(machine / ours)} times one more container"
-        return f"One more {kind} takes {plain(machine)} MiB, less than one more container: {plain(ours)}"
-    few = [(name, plain(more(results, name))) for name in dict.fromkeys((names[0], names[-1]))]
-    figures = " and ".join(f"{value} MiB for {one_of(name, emulated=results.emulated(name))}" for name, value in few)
-    return f"One more takes {figures}"
+            return f"{finding}{times_words(machine / ours)} times one more container"
+        return f"{finding}less than one more container: {short_number(ours)}"
+    few = [(with_article(results, name), one_more(results, name)) for name in dict.fromkeys((names[0], names[-1]))]
+    return f"One more takes {' and '.join(f'{short_number(value)} MiB for {name}' for name, value in few)}"
 
 
-def told(results: Results) -> str:
-    """Each engine's two figures, the least first."""
+def alt_text(results: Results, *, predicted: Mapping[str, float | None] | None = None) -> str:
+    """The finding, each engine's two figures, the least first, the guesses, and what is missing."""
     figures = []
-    for name in sorted(results.engines("memory"), key=lambda name: more(results, name)):
-        count, first = most(results, name), at_least(results.median("memory", name, 1))
-        last = "" if count == 1 else f", the {ordinal(count)} {plain(more(results, name))}"
-        figures.append(f"{name_of(name)} {plain(first)} MiB{last}" + " (emulated)" * results.emulated(name))
-    return "; ".join(figures) + "."
+    for name in by_one_more(results):
+        count, first = most_instances(results, name), at_least_little(results.median("memory", name, 1))
+        last = "" if count == 1 else f", the {ordinal(count)} {short_number(one_more(results, name))}"
+        emulated = " (emulated)" * results.emulated(name)
+        figures.append(f"{results.name_of(name)} {short_number(first)} MiB{last}{emulated}")
+    names = {name: results.name_of(name) for name in results.engines("memory")}
+    guesses = guess_words(usable_guesses(predicted), names, "MiB")
+    rest = f"{paid_once(results)}{guesses}{missing_words(results)}"
+    return f"Ranking: {title(results)}. {'; '.join(figures)}.{rest}"

@@ -1,14 +1,16 @@
-"""Engines below each other on one logarithmic scale: median, spread, and what the learner had said."""
+"""The frame of a ranking: engines below each other on one logarithmic scale, with median, spread and guess."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..engines import ALL
-from .look import NOTE, TEXT, TITLE, VALUE, label, line, rect, svg, text_width, wrap
-from .picture import Picture
+from ...measure.samples import Results
+from ..picture import Picture
+from ..svg import label, line, rect, svg, text_width, wrap
+from ..theme import NOTE, TEXT, TITLE, VALUE
+from ..wording import short_number
 
 TOP, ROW, HEADING = 112, 26, 30
 GAP = 13  # px between a mark and its words
@@ -22,7 +24,7 @@ GROUPS = {
 
 
 @dataclass(frozen=True)
-class Layout:
+class RankingLayout:
     """Where things stand across the picture, in px: its width, and the ends of the axis."""
 
     width: float
@@ -35,7 +37,7 @@ class Layout:
         return self.width - 16
 
 
-WIDE, NARROW = Layout(980, 250, 800), Layout(648, 190, 520)
+WIDE, NARROW = RankingLayout(980, 250, 800), RankingLayout(648, 190, 520)
 
 
 @dataclass(frozen=True)
@@ -64,39 +66,31 @@ class Group:
     marks: tuple[Mark, ...]
 
 
-def name_of(engine: str) -> str:
-    """As a reader knows it."""
-    return (ALL[engine].title if engine in ALL else "") or engine
+def engine_mark(
+    results: Results,
+    name: str,
+    spread: tuple[float, float, float],
+    words: str,
+    *,
+    guess: float = 0.0,
+    other: float = 0.0,
+) -> Mark:
+    """An engine's row: machines are the news, ours is ours, and an emulated one is hatched."""
+    emulated = results.emulated(name)
+    return Mark(
+        results.name_of(name),
+        spread,
+        words,
+        news=name == "qemu",
+        ours=name.startswith("ours"),
+        hatched=emulated,
+        guess=guess,
+        other=other,
+    )
 
 
-def one_of(engine: str, *, emulated: bool = False) -> str:
-    """As it stands in a sentence; where its processor is software, that is said."""
-    article = {
-        "exec": "a bare process", "floor": "the least container", "ours": "our container",
-        "ours+fork": "our forked container", "ours+limits": "our limited container",
-    }  # fmt: skip
-    machine = "an emulated machine" if emulated else "a virtual machine"
-    return machine if engine == "qemu" else article.get(engine, name_of(engine)) + " (emulated)" * emulated
-
-
-def sentence(words: str) -> str:
-    """As a sentence begins; a command's own name stays as it is."""
-    return words[0].upper() + words[1:] if " " in words else words
-
-
-def said(guesses: Mapping[str, float], names: Mapping[str, str], unit: str) -> str:
-    """The learner's guesses in words, for the twin; empty where there are none."""
-    words = [f"{shown} {plain(guesses[name])} {unit}" for name, shown in names.items() if guesses.get(name, 0.0) > 0]
-    return f" You said: {', '.join(words)}." if words else ""
-
-
-def usable(predicted: Mapping[str, float | None] | None) -> dict[str, float]:
-    """The guesses that can be drawn: on a logarithmic scale there is nothing at zero and below."""
-    return {name: guess for name, guess in (predicted or {}).items() if guess and 0 < guess < math.inf}
-
-
-def grouped(marks: dict[str, Mark]) -> list[Group]:
-    """Marks by their engines' names, in the order in which engines are told; those of a kind by their median."""
+def grouped_marks(marks: dict[str, Mark]) -> list[Group]:
+    """Marks by their engines' names, in the order of `GROUPS`; those of a kind by their median."""
     found = []
     for heading, names in GROUPS.items():
         there = sorted((marks[name] for name in names if name in marks), key=lambda mark: mark.spread[1])
@@ -105,7 +99,7 @@ def grouped(marks: dict[str, Mark]) -> list[Group]:
 
 
 def ranking(
-    groups: Sequence[Group], *, title: str, subtitle: str, twin: str, unit: str, notes: Sequence[str] = (),
+    groups: Sequence[Group], *, title: str, subtitle: str, alt_text: str, unit: str, notes: Sequence[str] = (),
     one: float = 0.0, base: float = 0.0, base_name: str = "",
 ) -> Picture:  # fmt: skip
     """The groups as a picture. `unit` stands at the axis; each of `notes` below it, on lines of its own.
@@ -116,7 +110,7 @@ def ranking(
     marks = [mark for group in groups for mark in group.marks]
     values = [value for mark in marks for value in (*mark.spread, mark.guess, mark.other) if value > 0]
 
-    def laid_out(layout: Layout) -> str:
+    def laid_out(layout: RankingLayout) -> str:
         axis, across = Axis.around(values, layout), layout.width - 48
         heads = wrap(title, across, TITLE, bold=True)
         below_heads = [each.removesuffix(" ·") for each in wrap(subtitle, across, TEXT)]
@@ -131,25 +125,25 @@ def ranking(
             body += axis.multiples(top - 12, base, base_name)
         if one:
             body.append(line(axis.place(one), top - 12, axis.place(one), bottom, stroke="wall", line=1.2, dash="6 3"))
-        body += rows(groups, axis, top)
+        body += group_rows(groups, axis, top)
         body += [label(24, bottom + 48 + 18 * n, each, size=NOTE, style="d") for n, each in enumerate(below)]
         height = bottom + 40 + (18 * len(below) + 8 if below else 0)
-        return svg(layout.width, height, [*head, *body], title=title, twin=twin)
+        return svg(layout.width, height, [*head, *body], title=title, alt_text=alt_text)
 
-    return Picture(laid_out(WIDE), twin, title, laid_out(NARROW))
+    return Picture(laid_out(WIDE), alt_text, title, laid_out(NARROW))
 
 
-def rows(groups: Sequence[Group], axis: Axis, y: float) -> Iterator[str]:
+def group_rows(groups: Sequence[Group], axis: Axis, y: float) -> Iterator[str]:
     """The groups below each other, from `y` on."""
     for group in groups:
         yield label(24, y + 6, group.heading, size=NOTE, style="d")
         y += HEADING
         for mark in group.marks:
-            yield from row(mark, axis, y)
+            yield from mark_row(mark, axis, y)
             y += ROW
 
 
-def row(mark: Mark, axis: Axis, y: float) -> Iterator[str]:
+def mark_row(mark: Mark, axis: Axis, y: float) -> Iterator[str]:
     """One engine."""
     least, median, greatest = (axis.place(value) for value in mark.spread)
     colour, left = "new" if mark.news else "wall" if mark.ours else "ink", axis.layout.left
@@ -170,10 +164,10 @@ def row(mark: Mark, axis: Axis, y: float) -> Iterator[str]:
         yield line(median - 3, y + 3, median + 3, y - 3, stroke=colour)
     else:
         yield circle(median, y, 5, fill=colour)
-    yield from words_of(mark, axis, y, begin, end)
+    yield from mark_words(mark, axis, y, begin, end)
 
 
-def words_of(mark: Mark, axis: Axis, y: float, begin: float, end: float) -> Iterator[str]:
+def mark_words(mark: Mark, axis: Axis, y: float, begin: float, end: float) -> Iterator[str]:
     """A row's value, and the guess with its own words; `begin` and `end` are where the marks do, in px.
 
     Each stands beside its mark where there is room: the value behind, else before it; the guess likewise. Else both
@@ -185,17 +179,18 @@ def words_of(mark: Mark, axis: Axis, y: float, begin: float, end: float) -> Iter
     if mark.guess > 0:
         guess = axis.place(mark.guess)
         yield diamond(guess, y, fill="none", stroke="dim", dash="3 2")
-        for told in (f"you said {plain(mark.guess)}", f"you {plain(mark.guess)}"):  # the short one where it is narrow
-            found = places(layout, (begin, end), wide, guess, text_width(told, VALUE))
+        number = short_number(mark.guess)
+        for said in (f"you said {number}", f"you {number}"):  # the short one where it is narrow
+            found = places(layout, (begin, end), wide, guess, text_width(said, VALUE))
             if found:
                 value, beside = found
-                yield label(beside, y + 5, told, size=VALUE, style="d")
+                yield label(beside, y + 5, said, size=VALUE, style="d")
                 break
     yield label(value, y + 5, mark.words, size=VALUE, style=style)
 
 
 def places(
-    layout: Layout, marks: tuple[float, float], wide: float, guess: float, wide_guess: float
+    layout: RankingLayout, marks: tuple[float, float], wide: float, guess: float, wide_guess: float
 ) -> tuple[float, float] | None:
     """Where the value's words begin, and the guess's, each so wide; all in px. None where there is no room for both."""
     begin, end = marks
@@ -215,7 +210,7 @@ def places(
     return None
 
 
-def free(layout: Layout, span: tuple[float, float], others: Sequence[tuple[float, float]]) -> bool:
+def free(layout: RankingLayout, span: tuple[float, float], others: Sequence[tuple[float, float]]) -> bool:
     """Whether a stretch of a row is beside the names, on the paper, and lies on no other."""
     inside = span[0] >= layout.left and span[1] <= layout.room
     return inside and all(span[1] <= low or high <= span[0] for low, high in others)
@@ -240,10 +235,10 @@ class Axis:
 
     least: float
     greatest: float
-    layout: Layout = WIDE
+    layout: RankingLayout = WIDE
 
     @classmethod
-    def around(cls, values: Sequence[float], layout: Layout = WIDE) -> Axis:
+    def around(cls, values: Sequence[float], layout: RankingLayout = WIDE) -> Axis:
         """One that holds all values, with some room; whole decades are not needed."""
         low, high = math.log10(min(values)), math.log10(max(values))
         room = max(0.08, 0.04 * (high - low))
@@ -268,7 +263,7 @@ class Axis:
         for value in self.ticks():
             x = self.place(value)
             yield line(x, top, x, bottom, stroke="rule")
-            yield label(x, bottom + 18, plain(value), size=NOTE, style="d c")
+            yield label(x, bottom + 18, short_number(value), size=NOTE, style="d c")
         yield rect(self.layout.left, bottom, self.layout.right - self.layout.left, 1, fill="idle", radius=0)
         yield label(self.layout.left - 26, bottom + 18, unit, size=NOTE, style="d e")
 
@@ -280,16 +275,4 @@ class Axis:
             x = self.place(base * 10.0**power)
             if self.layout.left < x < self.layout.right:
                 yield line(x, top - 5, x, top, stroke="idle")
-                yield label(x, top - 8, f"×{plain(10.0**power)}", size=NOTE, style="d c")
-
-
-def plain(value: float) -> str:
-    """A number as it is read: 0.25, 4.7, 22, 2,256."""
-    if value >= 10:
-        return f"{value:,.0f}"
-    return f"{value:.1f}".removesuffix(".0") if value >= 1 else f"{value:.2g}"
-
-
-def times(ratio: float) -> str:
-    """How many times, with as many digits as say something."""
-    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
+                yield label(x, top - 8, f"×{short_number(10.0**power)}", size=NOTE, style="d c")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..measure.figures import crowds, memories, there, troubles
-from ..measure.samples import Results
+from ...measure.figures import CrowdRow, MemoryRow, crowd_rows, experiments_made, memory_rows, missing_lines
+from ...measure.samples import Results
 from .fit import fit
 from .memory import memory
 from .overhead import overhead
@@ -30,15 +31,15 @@ tbody th{font-weight:normal}a{color:inherit}.wide:focus-visible{outline:2px soli
 """
 
 
-def write(results: Results, folder: Path) -> Path:
+def write_report(results: Results, folder: Path) -> Path:
     """Writes results.csv and index.html, and returns the page's path."""
     data = results.save(folder / "results.csv")
     page = folder / "index.html"
-    page.write_text(html(results, data.read_bytes()), encoding="utf-8")
+    page.write_text(report_html(results, data.read_bytes()), encoding="utf-8")
     return page
 
 
-def html(results: Results, data: bytes) -> str:
+def report_html(results: Results, data: bytes) -> str:
     """The whole page; `data` is the file with the samples, which it carries with it."""
     link = f"data:text/csv;base64,{base64.b64encode(data).decode()}"
     parts = [
@@ -46,26 +47,26 @@ def html(results: Results, data: bytes) -> str:
         f"<p>{len(results.samples)} samples. Nothing was thrown away: "
         f'<a download="results.csv" href="{link}">the raw data</a>. '
         "There, repetition 0 is an engine's first turn, its warm-up; pictures and tables leave it out.</p>",
-        machine(results),
-        *pictures(results),
-        *tables(results),
-        *notes(results),
+        machine_html(results),
+        *pictures_html(results),
+        *tables_html(results),
+        *notes_html(results),
     ]
     meta = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     head = f"{meta}<title>Measured</title><style>{STYLE}</style>"
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
 
 
-def machine(results: Results) -> str:
+def machine_html(results: Results) -> str:
     """What the figures are true for."""
     rows = "".join(
         f'<tr><th scope="row">{escape(key)}</th><td>{escape(value)}</td></tr>' for key, value in results.machine.items()
     )
     caption = "These figures are true for it, and for no other."
-    return f"<h2>The machine</h2>{wide(f'<table><caption>{caption}</caption>{rows}</table>', 'The machine')}"
+    return f"<h2>The machine</h2>{scrollable(f'<table><caption>{caption}</caption>{rows}</table>', 'The machine')}"
 
 
-def pictures(results: Results) -> Iterator[str]:
+def pictures_html(results: Results) -> Iterator[str]:
     """Those for which there is data."""
     drawn: list[tuple[str, str, Callable[..., Any]]] = [
         ("startup", "Start", startup),
@@ -78,51 +79,55 @@ def pictures(results: Results) -> Iterator[str]:
             yield f"<h2>{heading}</h2>{picture(results).svg}"
 
 
-def tables(results: Results) -> Iterator[str]:
+def tables_html(results: Results) -> Iterator[str]:
     """Medians and spread of each experiment."""
-    for experiment in there(results):
+    for experiment in experiments_made(results):
         if experiment == "density":
-            yield from records(results, "density: how many were alive", crowds(results))
+            yield from records_html(results, "density: how many were alive", crowd_rows(results))
             continue
         if experiment == "memory":
-            yield from records(results, "memory: the first, and what the last of some adds, in MiB", memories(results))
+            yield from records_html(
+                results,
+                "memory: the first, and what the last of some adds, in MiB",
+                memory_rows(results),
+            )
             continue
         unit = next(results.of(experiment)).unit
         rows = [
             [
-                marked(results, name),
+                emulated_name(results, name),
                 str(len(results.values(experiment, name))),
-                *map(figure, results.spread(experiment, name)),
+                *map(six_digits, results.spread(experiment, name)),
             ]
             for name in results.engines(experiment)
         ]
-        yield table(f"{experiment}, in {unit}", ["engine", "samples", "least", "median", "greatest"], rows)
+        yield table_html(f"{experiment}, in {unit}", ["engine", "samples", "least", "median", "greatest"], rows)
 
 
-def marked(results: Results, name: str) -> str:
+def emulated_name(results: Results, name: str) -> str:
     """An engine's name; with a word more where its processor was software: no fair race."""
     return f"{name} (emulated)" if results.emulated(name) else name
 
 
-def records(results: Results, caption: str, rows: list[dict[str, Any]]) -> Iterator[str]:
-    """A table of plain rows, if there are any."""
+def records_html(results: Results, caption: str, rows: Sequence[CrowdRow | MemoryRow]) -> Iterator[str]:
+    """A table of rows of `measure.figures`, if there are any."""
     if rows:
-        shown = [{**row, "engine": marked(results, row["engine"])} for row in rows]
+        shown = [{**asdict(row), "engine": emulated_name(results, row.engine)} for row in rows]
         cells = [["-" if cell is None else str(cell) for cell in row.values()] for row in shown]
-        yield table(caption, [key.replace("_", " ").replace("mib", "MiB") for key in rows[0]], cells)
+        yield table_html(caption, [key.replace("_", " ").replace("mib", "MiB") for key in shown[0]], cells)
 
 
-def figure(value: float) -> str:
+def six_digits(value: float) -> str:
     """Six digits, in plain writing where they are many."""
     return f"{value:,.0f}" if value >= 1e5 else f"{value:.6g}"
 
 
-def wide(content: str, label: str) -> str:
+def scrollable(content: str, label: str) -> str:
     """What may be wider than a narrow screen is moved by itself, with the keyboard too."""
     return f'<div class="wide" role="region" tabindex="0" aria-label="{escape(label)}">{content}</div>'
 
 
-def table(caption: str, head: list[str], rows: list[list[str]]) -> str:
+def table_html(caption: str, head: list[str], rows: list[list[str]]) -> str:
     """A table with its caption."""
     line = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     body = "".join(
@@ -130,11 +135,11 @@ def table(caption: str, head: list[str], rows: list[list[str]]) -> str:
         for name, *row in rows
     )
     said = f"<caption>{escape(caption)}</caption>"
-    return wide(f"<table>{said}<thead><tr>{line}</tr></thead><tbody>{body}</tbody></table>", caption)
+    return scrollable(f"<table>{said}<thead><tr>{line}</tr></thead><tbody>{body}</tbody></table>", caption)
 
 
-def notes(results: Results) -> Iterator[str]:
+def notes_html(results: Results) -> Iterator[str]:
     """What else must be known."""
-    said = troubles(results) + results.notes
+    said = missing_lines(results) + results.notes
     if said:
         yield "<h2>Notes</h2><ul>" + "".join(f"<li>{escape(each)}</li>" for each in said) + "</ul>"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..errors import BadInput
-from ..measure.samples import Results
-from .picture import Picture
-from .ranking import Mark, grouped, name_of, one_of, plain, ranking, said, sentence, times, usable
+from ...errors import BadInput
+from ...measure.samples import Results
+from ..picture import Picture
+from ..wording import short_number, times_words
+from .ranking import engine_mark, grouped_marks, ranking
+from .words import begin_sentence, guess_words, measured_engines, missing_words, usable_guesses, with_article
 
 KINDS = {
     "startup": ("start to exit of one command", "start"),
@@ -24,73 +26,56 @@ def startup(
     """
     if experiment not in KINDS:
         raise BadInput(f"{experiment!r:.40} is no start", hint=f"there are {', '.join(KINDS)}")
-    names, guesses = measured(results, experiment), usable(predicted)
+    names, guesses = measured_engines(results, experiment), usable_guesses(predicted)
     marks = {
-        name: Mark(
-            name_of(name),
+        name: engine_mark(
+            results,
+            name,
             results.spread(experiment, name),
-            plain(results.median(experiment, name)) + " emulated" * results.emulated(name),
-            news=name == "qemu",
-            ours=name.startswith("ours"),
-            hatched=results.emulated(name),
+            short_number(results.median(experiment, name)) + " emulated" * results.emulated(name),
             guess=guesses.get(name, 0.0),
         )
         for name in names
     }
-    heading, count = title(results, experiment), max(len(results.values(experiment, name)) for name in names)
+    count = max(len(results.values(experiment, name)) for name in names)
     how = f"medians of up to {count}, least to greatest" if count > 1 else "one of each: no spread is known"
-    shown = {name: name_of(name) for name in names}
     return ranking(
-        grouped(marks),
-        title=heading,
+        grouped_marks(marks),
+        title=title(results, experiment=experiment),
         subtitle=f"{KINDS[experiment][0]} · the same files · {how} · log scale",
-        twin=f"Ranking: {heading}. {told(results, experiment, 'ms')}{said(guesses, shown, 'ms')}{absent(results)}",
+        alt_text=alt_text(results, predicted=predicted, experiment=experiment),
         unit="ms",
-        notes=[absent(results).strip()],
+        notes=[missing_words(results).strip()],
         base=results.median(experiment, "exec") if "exec" in names and len(names) > 1 else 0.0,
-        base_name=one_of("exec"),
+        base_name=with_article(results, "exec"),
     )
 
 
-def title(results: Results, experiment: str) -> str:
+def title(results: Results, *, experiment: str = "startup") -> str:
     """The finding, from the medians: of a machine and our container where both are there, else of the extremes."""
     names, verb = results.engines(experiment), KINDS[experiment][1]
     fast, slow = names[0], names[-1]
     if {"qemu", "ours"} <= set(names):
         fast, slow = (name for name in names if name in ("qemu", "ours"))
-    one, other = (one_of(name, emulated=results.emulated(name)) for name in (slow, fast))
+    one, other = (with_article(results, name) for name in (slow, fast))
     if slow == fast:
-        return f"{sentence(one)} takes {plain(results.median(experiment, slow))} ms to {verb}"
-    ratio = times(results.ratio(experiment, slow, fast))
+        return f"{begin_sentence(one)} takes {short_number(results.median(experiment, slow))} ms to {verb}"
+    ratio = times_words(results.ratio(experiment, slow, fast))
     if ratio == "1.0":
-        return f"{sentence(one)} takes as long to {verb} as {other}"
-    return f"{sentence(one)} takes {ratio} times as long to {verb} as {other}"
+        return f"{begin_sentence(one)} takes as long to {verb} as {other}"
+    return f"{begin_sentence(one)} takes {ratio} times as long to {verb} as {other}"
 
 
-def measured(results: Results, experiment: str) -> list[str]:
-    """Who was measured. Raises BadInput where nobody was."""
-    names = results.engines(experiment)
-    if not names:
-        raise BadInput(f"{experiment} was not measured", hint=f'measure("{experiment}") does')
-    return names
-
-
-def told(results: Results, experiment: str, unit: str) -> str:
-    """Each engine's figures, the least first."""
+def alt_text(
+    results: Results, *, predicted: Mapping[str, float | None] | None = None, experiment: str = "startup"
+) -> str:
+    """The finding, each engine's figures, the least first, the guesses, and what is missing."""
     figures = []
-    for name in results.engines(experiment):
-        least, median, greatest = results.spread(experiment, name)
+    names = {name: results.name_of(name) for name in results.engines(experiment)}
+    for name, shown in names.items():
+        least, median, greatest = map(short_number, results.spread(experiment, name))
         how = ", emulated" if results.emulated(name) else ""
-        figures.append(f"{name_of(name)} {plain(median)} {unit} ({plain(least)} to {plain(greatest)}{how})")
-    return "; ".join(figures) + "."
-
-
-def absent(results: Results) -> str:
-    """Who is not there, or failed on the way, and why."""
-    there, told_ = {each.engine for each in results.samples}, ""
-    for words, some in (("Not here", set(results.missing) - there), ("Failed", set(results.missing) & there)):
-        reasons = [
-            f"{name_of(name)}, {why.partition(' (')[0]}" for name, why in results.missing.items() if name in some
-        ]
-        told_ += f" {words}: {'; '.join(reasons)}." if reasons else ""
-    return told_
+        figures.append(f"{shown} {median} ms ({least} to {greatest}{how})")
+    guesses = guess_words(usable_guesses(predicted), names, "ms")
+    heading = title(results, experiment=experiment)
+    return f"Ranking: {heading}. {'; '.join(figures)}.{guesses}{missing_words(results)}"

@@ -1,30 +1,31 @@
-"""The dashboard: choose what is measured, on which engines and how often; watch the points come in; stop."""
+"""The dashboard's panel: widgets around a generator of results, which a thread reads."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Generator
 from typing import Any
 
 import ipywidgets as widgets
 from IPython.display import display
 
-from ..engines import ALL
-from ..errors import LabError
-from ..measure.experiment import Progress, live
-from ..measure.samples import Results
-from .dashboard_style import STYLE
-from .fit import fit
-from .look import STYLE as PICTURES
-from .look import escape
-from .memory import memory
-from .overhead import overhead
-from .picture import Picture
-from .ranking import name_of
-from .startup import startup
+from ...errors import LabError
+from ...measure.engine_choices import EngineChoice, engine_choices
+from ...measure.measuring import live
+from ...measure.options import MeasureOptions
+from ...measure.rows import Progress
+from ...measure.samples import Results
+from ..comparison.fit import fit
+from ..comparison.memory import memory
+from ..comparison.overhead import overhead
+from ..comparison.startup import startup
+from ..panels import box_of, still_html
+from ..picture import Picture
+from ..svg import escape
+from ..theme import STYLE as PICTURES
+from .style import STYLE
 
 Source = Callable[..., Generator[Results, None, None]]
 WHAT: dict[str, tuple[tuple[str, ...], Callable[[Results], Picture]]] = {
@@ -40,45 +41,31 @@ LIVE = "Dashboard: live, while the kernel runs."
 STILL = "A still: nothing is measured any more. For the live dashboard run the first cell of its lesson (or sitting)."
 STOPPED = "Stopped: what had been measured is kept."
 SIZES = (5, 10, 20, 40, 60, 120)
-PAUSE = 0.4  # seconds between two pictures: who draws all the time disturbs what is measured
-_dashboards: dict[str, Dashboard] = {}
+PAUSE = 0.4  # seconds between two pictures: drawing all the time disturbs what is measured
 
 
 class _Stopped(Exception):
-    """Somebody wants no more samples."""
-
-
-def dashboard(*, name: str = "dashboard", source: Source = live) -> Dashboard:
-    """A panel that measures what is chosen in it. One of a name at a time: a cell that runs twice ends the first.
-
-    `dashboard.results` has all samples of the last run. `source` is who measures: called as `measure.experiment.live`
-    is, it yields the results so far.
-    """
-    earlier = _dashboards.pop(name, None)
-    if earlier is not None:
-        earlier.close()
-    _dashboards[name] = Dashboard(source)
-    return _dashboards[name]
+    """The learner wants no more samples."""
 
 
 class Dashboard:
     """The panel. `start` and `stop` are its buttons; `wait` waits for the end of what it measures."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source | None = None) -> None:
         self.results = Results()
-        self._source = source
+        self._source = source or live
         self._thread: threading.Thread | None = None
         self._over = threading.Event()
         self._drawn = -math.inf
         self._handle: Any = None
         self._measured = "start"  # what the results are of; the choice may have moved on
-        self.absent = {name: why for name in ALL if (why := absent(name))}
+        self._engines = {each.name: each for each in engine_choices()}
         self._make()
 
     # --- what it is made of
     def _make(self) -> None:
         self._what = widgets.Dropdown(options=list(WHAT), description="measure")
-        self._boxes = {name: self._box(name) for name in ALL}
+        self._boxes = {name: self._box(each) for name, each in self._engines.items()}
         self._turns = widgets.IntSlider(value=10, min=1, max=100, description="repetitions")
         self._count = widgets.IntSlider(value=100, min=1, max=1000, description="instances", disabled=True)
         self._budget = widgets.SelectionSlider(value=20, options=SIZES, description="seconds")
@@ -92,32 +79,31 @@ class Dashboard:
         self._end.on_click(lambda _: self._ask_to_stop())
         self.widget = self._arranged()
 
-    def _box(self, name: str) -> widgets.Checkbox:
-        why = self.absent.get(name, "")
+    def _box(self, engine: EngineChoice) -> widgets.Checkbox:
         box = widgets.Checkbox(
-            value=name in FIRST and not why,
-            description=name_of(name) + " (not here)" * bool(why),
+            value=engine.name in FIRST and not engine.absent,
+            description=engine.title + " (not here)" * bool(engine.absent),
             indent=False,
-            disabled=bool(why),
-            tooltip=why or ALL[name].about,
+            disabled=bool(engine.absent),
+            tooltip=engine.absent or engine.about,
         )
-        if why:
+        if engine.absent:
             box.add_class("pcd-absent")
         return box
 
     def _arranged(self) -> widgets.VBox:
-        reasons = "; ".join(f"{name_of(name)}: {why}" for name, why in self.absent.items())
+        reasons = "; ".join(f"{each.title}: {each.absent}" for each in self._engines.values() if each.absent)
         parts = [
             widgets.HTML(f"<style>{PICTURES}{STYLE}</style>"),
-            _arranged(widgets.Box, [self._what], "pcd-row"),
-            _arranged(widgets.Box, list(self._boxes.values()), "pcd-engines"),
+            box_of(widgets.Box, [self._what], "pcd-row"),
+            box_of(widgets.Box, list(self._boxes.values()), "pcd-engines"),
             widgets.HTML(f'<p class="note">Not here: {escape(reasons)}.</p>' if reasons else ""),
-            _arranged(widgets.Box, [self._turns, self._count, self._budget], "pcd-row"),
-            _arranged(widgets.Box, [self._begin, self._end, self._bar], "pcd-row"),
+            box_of(widgets.Box, [self._turns, self._count, self._budget], "pcd-row"),
+            box_of(widgets.Box, [self._begin, self._end, self._bar], "pcd-row"),
             self._said,
             self._picture,
         ]
-        widget: widgets.VBox = _arranged(widgets.VBox, parts, "pc", "pcd")
+        widget: widgets.VBox = box_of(widgets.VBox, parts, "pc", "pcd")
         return widget
 
     def _choose(self, what: str) -> None:
@@ -139,18 +125,17 @@ class Dashboard:
         self._begin.disabled, self._end.disabled = True, False
         self._bar.value, self._picture.value = 0, ""
         self._say("It begins.")
-        names = [name for name, box in self._boxes.items() if box.value]
-        asked = {
-            "engines": names,
-            "repetitions": 1 if self._measured in ONCE else self._turns.value,
-            "budget": float(self._budget.value),
-            "count": self._count.value if self._measured in COUNTS else None,
-        }
-        self._thread = threading.Thread(target=self._measure, args=(asked,), name="dashboard", daemon=True)
+        engines = [name for name, box in self._boxes.items() if box.value]
+        options = MeasureOptions(
+            repetitions=1 if self._measured in ONCE else self._turns.value,
+            budget=float(self._budget.value),
+            count=self._count.value if self._measured in COUNTS else None,
+        )
+        self._thread = threading.Thread(target=self._measure, args=(engines, options), name="dashboard", daemon=True)
         self._thread.start()
 
     def _ask_to_stop(self) -> None:
-        """The button's way: whoever clicks must not wait for the turn that an engine is at."""
+        """The button's way: a click does not wait for the end of the running turn."""
         self._over.set()
         self._end.disabled = True
         if self.running:
@@ -173,9 +158,9 @@ class Dashboard:
         self.widget.close()
 
     # --- in the thread
-    def _measure(self, asked: dict[str, Any]) -> None:
+    def _measure(self, engines: list[str], options: MeasureOptions) -> None:
         try:
-            moving = self._source(WHAT[self._measured][0], progress=self._show_progress, **asked)
+            moving = self._source(WHAT[self._measured][0], options, engines=engines, progress=self._show_progress)
             try:
                 for self.results in moving:
                     self._show()
@@ -187,7 +172,7 @@ class Dashboard:
             self._say(STOPPED)
         except (LabError, OSError) as why:
             self._say(str(why), wrong=True)
-        except Exception as why:  # noqa: BLE001  of an error in a thread nobody would hear
+        except Exception as why:  # noqa: BLE001  an error in a thread would be lost
             self._say(f"{type(why).__name__}: {why}", wrong=True)
         finally:
             self._show(at_once=True)
@@ -202,8 +187,9 @@ class Dashboard:
     def _show_progress(self, progress: Progress) -> None:
         self._go_on()
         self._bar.max, self._bar.value = max(1, progress.total), progress.done
+        engine = f": {self._engines[progress.engine].title}" if progress.engine else ""
         left = "" if progress.left is None else f", about {progress.left:.0f} s to go"
-        self._say(f"{progress.experiment}: {name_of(progress.engine)}{left}".replace(": ,", ","))
+        self._say(f"{progress.experiment}{engine}{left}")
 
     def _show(self, *, at_once: bool = False) -> None:
         if not at_once and time.monotonic() < self._drawn + PAUSE:
@@ -230,8 +216,8 @@ class Dashboard:
     def _left(self) -> dict[str, Any]:
         """What stands in the notebook when the kernel has gone."""
         still = self.still()
-        shown, words = (still.html(), str(still)) if still else ("", "Dashboard: nothing was measured.")
-        return {"text/html": f'<div class="pc-still">{shown}<p>{STILL}</p></div>', "text/plain": words}
+        words = str(still) if still else "Dashboard: nothing was measured."
+        return {"text/html": still_html(still, STILL), "text/plain": words}
 
     def _ipython_display_(self) -> None:
         live_part: dict[str, Any] = self.widget._repr_mimebundle_()
@@ -240,16 +226,3 @@ class Dashboard:
 
     def __repr__(self) -> str:
         return f"Dashboard({'measuring' if self.running else f'{len(self.results.samples)} samples'})"
-
-
-def absent(name: str) -> str:
-    """Why an engine cannot be used here, and what would help; empty where it can, or fetches what it lacks."""
-    here = ALL[name](Path(), Path()).available()
-    return "" if here or here.fetched else f"{here.why} ({here.hint})"
-
-
-def _arranged(kind: Any, children: Sequence[Any], *classes: str) -> Any:
-    made = kind(list(children))
-    for name in classes:
-        made.add_class(name)
-    return made

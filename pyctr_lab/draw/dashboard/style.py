@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from ..panels import style_sheet
 
 # The still is for the time when the kernel has gone: while the panel lives it is hidden. A picture keeps nine tenths of
 # its size at least: where the cell is narrower the one that is laid out for it is shown.
@@ -48,6 +48,5 @@ _RULES = """
 .jp-OutputArea:has(.pc.pcd:not(.jupyter-widgets-disconnected)) .pc-still{display:none}
 """
 
-# Twice the class: the panel's rules must win over those of the widgets' own style sheet.
-STYLE = re.sub(r"(?<!\.pc)\.pcd ", ".pc.pcd ", _RULES).replace("\n ", "")
+STYLE = style_sheet("pcd", _RULES)
 """The panel's style sheet, to stand beside that of the pictures."""

@@ -1,24 +1,22 @@
-"""The isolation map: a container and its host seen from both sides, and the walls between them."""
+"""The isolation map, drawn: rows of boxes, the walls between them, and how many are up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from ..errors import BadInput, LabError
-from . import finding
-from .look import NOTE, TAG, TEXT, TITLE, VALUE, clean, fit, label, line, rect, svg, text_width, wrap
-from .picture import Picture
-from .rows import NAMES, Row, Sight, joined, rows, shortened
-
-if TYPE_CHECKING:
-    from ..runtime import Container
-    from ..runtime.step_result import StepResult
+from ...errors import BadInput
+from ..picture import Picture
+from ..svg import clean, fit_text, label, line, rect, svg, text_width, wrap
+from ..theme import NOTE, TAG, TEXT, TITLE, VALUE
+from ..wording import quoted_name
+from .rows import NAMES, MapData, Sight, WallRow, cut_lines, cut_lines_inline
+from .words import alt_text, title
 
 
 @dataclass(frozen=True)
-class Layout:
+class MapLayout:
     """Where the map's columns are, px; `limit` is how many lines a row has at most, by kind."""
 
     width: int
@@ -34,21 +32,21 @@ class Layout:
     cut: Callable[[Sequence[str], int], list[str]]
     margin: int = 0
 
-    def height(self, row: Row) -> int:
+    def height(self, row: WallRow) -> int:
         return 2 * self.pad + self.step * (self.lines(row) - 1)
 
-    def lines(self, row: Row) -> int:
+    def lines(self, row: WallRow) -> int:
         return max(1, *(len(self.shown(row, side)) for side in (row.outside, row.inside)))
 
-    def shown(self, row: Row, side: Sequence[str]) -> list[str]:
+    def shown(self, row: WallRow, side: Sequence[str]) -> list[str]:
         return self.cut(side, self.limits.get(row.kind, 2))
 
 
 LINES = {"pid": 4, "mnt": 4, "net": 3, "user": 3}
-WIDE = Layout(980, 24, (140, 330), (630, 326), 550, 21, 18, 8, VALUE, LINES, shortened, 24)
+WIDE = MapLayout(980, 24, (140, 330), (630, 326), 550, 21, 18, 8, VALUE, LINES, cut_lines, 24)
 """The map by itself."""
 
-NARROW = Layout(648, 1, (80, 204), (404, 242), 344, 17, 17, 8, NOTE, {"user": 3}, joined)
+NARROW = MapLayout(648, 1, (80, 204), (404, 242), 344, 17, 17, 8, NOTE, {"user": 3}, cut_lines_inline)
 """The map in a narrow cell, and inside the builder, beside its list of steps."""
 
 
@@ -68,28 +66,26 @@ def draw_map(
 
     The `wide` map is laid out a second time for a narrow cell; that of the `panel` has no title of its own.
 
-    `when` is the subtitle, `changed` the kinds that the last step changed, `left_open` says for a kind why the
-    learner left it open, `spent` is what it cost so far, and `focus` the kind that the title speaks of.
+    For the other arguments see `MapData`.
     """
     if focus and focus not in NAMES:
         raise BadInput(f"{clean(focus, 40)!r} is no kind of namespace", hint=f"there are {', '.join(NAMES)}")
-    table = rows(inside, outside, changed=changed, left_open=left_open)
-    heading = finding.title(name, inside, outside, table, focus)
-    twin = finding.twin(heading, clean(when), name, inside, table, spent)
+    data = MapData(inside, outside, name, when, changed, left_open or {}, spent, focus)
+    heading, words = title(data), alt_text(data)
 
-    def laid_out(plan: Layout, top: int, head: list[str]) -> str:
-        parts = [*head, *_columns(plan, top, name), *_rows(plan, top + 10, table, (outside, inside))]
-        bottom = top + 10 + sum(plan.height(row) + plan.gap for row in table)
-        parts += _foot(plan, bottom + 21, table, spent)
-        return svg(plan.width, bottom + 21 + max(8, plan.margin), parts, title=heading, twin=twin)
+    def laid_out(plan: MapLayout, top: int, head: list[str]) -> str:
+        parts = [*head, *_columns(plan, top, name), *_rows(plan, top + 10, data.rows, (outside, inside))]
+        bottom = top + 10 + sum(plan.height(row) + plan.gap for row in data.rows)
+        parts += _foot(plan, bottom + 21, data.rows, spent)
+        return svg(plan.width, bottom + 21 + max(8, plan.margin), parts, title=heading, alt_text=words)
 
     if layout == "panel":
-        return Picture(laid_out(NARROW, 14, []), twin, heading)
+        return Picture(laid_out(NARROW, 14, []), words, heading)
     wide, small = (laid_out(plan, *_head(plan, heading, when)) for plan in (WIDE, NARROW))
-    return Picture(wide, twin, heading, small)
+    return Picture(wide, words, heading, small)
 
 
-def _head(plan: Layout, heading: str, when: str) -> tuple[int, list[str]]:
+def _head(plan: MapLayout, heading: str, when: str) -> tuple[int, list[str]]:
     """The title, on two lines where it is long, and the subtitle; returns the baseline of the column heads too."""
     room = plan.width - 2 * plan.margin
     lines = wrap(heading, room, TITLE, bold=True)
@@ -99,21 +95,21 @@ def _head(plan: Layout, heading: str, when: str) -> tuple[int, list[str]]:
     return below + 26, [*parts, label(left, below, when, style="d", width=room)]
 
 
-def _columns(plan: Layout, y: int, name: str) -> list[str]:
+def _columns(plan: MapLayout, y: int, name: str) -> list[str]:
     size = TEXT if plan is WIDE else NOTE
     pad = _inset(plan)
-    who = finding.short_name(name, 24 if plan is WIDE else 14)
+    who = quoted_name(name, 24 if plan is WIDE else 14)
     return [
         label(plan.host[0] + pad, y, "seen from the host", size=size, style="d"),
         label(plan.box[0] + pad, y, f"seen from inside {who}", size=size, style="d", width=plan.box[1] - pad),
     ]
 
 
-def _inset(plan: Layout) -> int:
+def _inset(plan: MapLayout) -> int:
     return 12 if plan is WIDE else 10
 
 
-def _rows(plan: Layout, y: float, table: Sequence[Row], sights: tuple[Sight, Sight]) -> Iterator[str]:
+def _rows(plan: MapLayout, y: float, table: Sequence[WallRow], sights: tuple[Sight, Sight]) -> Iterator[str]:
     for row in table:
         height = plan.height(row)
         yield from _name(plan, y, row)
@@ -123,7 +119,7 @@ def _rows(plan: Layout, y: float, table: Sequence[Row], sights: tuple[Sight, Sig
         y += height + plan.gap
 
 
-def _name(plan: Layout, y: float, row: Row) -> Iterator[str]:
+def _name(plan: MapLayout, y: float, row: WallRow) -> Iterator[str]:
     if plan is NARROW:
         yield label(plan.label - 1, y + plan.pad + 5, row.name, style="h")
         return
@@ -131,11 +127,11 @@ def _name(plan: Layout, y: float, row: Row) -> Iterator[str]:
     yield label(plan.label, y + plan.pad + 13, NAMES[row.kind][1], size=NOTE, style="d")
 
 
-def _side(plan: Layout, y: float, row: Row, side: Sequence[str], sight: Sight, *, inside: bool) -> Iterator[str]:
+def _side(plan: MapLayout, y: float, row: WallRow, side: Sequence[str], sight: Sight, *, inside: bool) -> Iterator[str]:
     x, width = plan.box if inside else plan.host
     height, pad = plan.height(row), _inset(plan)
     yield rect(x, y, width, height, **_ground(row, sight, inside))
-    tag = fit(row.tag, 0.6 * width, TAG, bold=True) if inside else ""
+    tag = fit_text(row.tag, 0.6 * width, TAG, bold=True) if inside else ""
     tag_width = text_width(tag, TAG, bold=True) + 12 if tag else 0
     grey = " d" if inside and not row.wall and not row.changed else ""
     for n, text in enumerate(plan.shown(row, side)):
@@ -149,7 +145,7 @@ def _side(plan: Layout, y: float, row: Row, side: Sequence[str], sight: Sight, *
         yield label(x + width - pad, y + plan.pad + 4.5, tag, size=TAG, style=f"e {news}{bold}", width=width - 2 * pad)
 
 
-def _ground(row: Row, sight: Sight, inside: bool) -> dict[str, Any]:
+def _ground(row: WallRow, sight: Sight, inside: bool) -> dict[str, Any]:
     """Filled is there; dashed was there once; an outline is a wall's colour, or the news."""
     if isinstance(sight, str):
         return {"stroke": "idle", "dash": "6 3"}
@@ -161,7 +157,7 @@ def _ground(row: Row, sight: Sight, inside: bool) -> dict[str, Any]:
     return {"fill": fill, "stroke": "wall"} if row.wall else {"fill": fill}
 
 
-def _wall(plan: Layout, y: float, height: float, row: Row) -> Iterator[str]:
+def _wall(plan: MapLayout, y: float, height: float, row: WallRow) -> Iterator[str]:
     left, right = plan.host[0] + plan.host[1] + 7, plan.box[0] - 7
     middle = y + height / 2
     if row.wall is None:
@@ -175,7 +171,7 @@ def _wall(plan: Layout, y: float, height: float, row: Row) -> Iterator[str]:
     news = bool(row.left_open) or row.changed
     yield line(left, middle + 3, right, middle + 3, stroke="new" if news else "dim", dash="3 4")
     words = "left open" if row.left_open else f"shared {inode_stubs(*row.inodes)[0]}"
-    words = fit(words, right - left, TAG, bold=news)
+    words = fit_text(words, right - left, TAG, bold=news)
     yield label(plan.wall, middle - 3, words, size=TAG, style="c n h" if news else "c d")
 
 
@@ -187,7 +183,7 @@ def inode_stubs(one: int, other: int) -> tuple[str, str]:
     return f"…{one % 10**digits:0{digits}d}", f"…{other % 10**digits:0{digits}d}"
 
 
-def _foot(plan: Layout, y: float, table: Sequence[Row], spent: str) -> Iterator[str]:
+def _foot(plan: MapLayout, y: float, table: Sequence[WallRow], spent: str) -> Iterator[str]:
     if any(row.wall is None for row in table):
         yield label(plan.label, y, "walls unknown: there is no view to compare", style="d", size=plan.size)
         return
@@ -200,47 +196,3 @@ def _foot(plan: Layout, y: float, table: Sequence[Row], spent: str) -> Iterator[
         yield rect(x + n * (cell + 6), y - 12, cell, 15, fill=colour if row.wall else "none", stroke=colour, radius=3,
                    dash="" if row.wall or not row.left_open else "3 2")  # fmt: skip
     yield label(plan.width - plan.margin - 1, y, spent, size=size - 1, style="d e")
-
-
-def isolation_map(box: Container, *, focus: str = "") -> Picture:
-    """The map of a live container and its lab's host: what both see, which walls stand, what the last step changed.
-
-    The title speaks of what changed, or of the kind named by `focus` ("user", "net", ...). A container that has
-    ended, or cannot be asked, is drawn as such. Drawing changes nothing.
-    """
-    last = box.history[-1] if box.history else None
-    return draw_map(
-        sight(box),
-        sight(box.lab.host),
-        name=box.name,
-        when=after(box.history),
-        changed=last.step.touches if last else (),
-        spent=cost(box.history),
-        focus=focus,
-    )
-
-
-def sight(box: Container) -> Sight:
-    """What a container sees, or why that cannot be said."""
-    try:
-        return box.view()
-    except (LabError, ProcessLookupError) as why:
-        return "ended" if not box.alive else clean(getattr(why, "message", why), 60)
-
-
-def after(history: Sequence[StepResult]) -> str:
-    """Where a container is on its way: `after step 5 · host name “demo” · sethostname(2) · 9 µs`."""
-    if not history:
-        return "before the first step"
-    last = history[-1]
-    calls = list(dict.fromkeys(answer.name for answer in last.calls))
-    named = f"{', '.join(f'{call}(2)' for call in calls[:3])}{' and more' if len(calls) > 3 else ''}"
-    parts = (f"after step {len(history)}", last.step.title, named, f"{last.seconds * 1e6:.0f} µs")
-    return " · ".join(filter(None, parts))
-
-
-def cost(history: Sequence[StepResult]) -> str:
-    """`1.92 ms so far, 14 calls`; empty before the first step."""
-    count = sum(len(result.calls) for result in history)
-    seconds = sum(result.seconds for result in history)
-    return f"{seconds * 1e3:.2f} ms so far, {count} call{'s' * (count != 1)}" if history else ""

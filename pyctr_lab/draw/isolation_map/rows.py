@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
-from ..kernel.proc import Mount
-from ..runtime.view import Interface, View
-from .look import clean
+from ...kernel.proc import Mount
+from ...runtime.view import Interface, View
+from ..svg import clean
 
 Sight = View | str
 """A view, or, where there is none, the reason in a few words ("ended")."""
@@ -32,7 +33,7 @@ OVERFLOW_ID = 65534
 
 
 @dataclass(frozen=True)
-class Row:
+class WallRow:
     """One kind seen from both sides. `wall` is None where one side cannot be seen."""
 
     kind: str
@@ -56,24 +57,47 @@ class Row:
         return self.left_open or ("a copy so far" if self.copy else "")
 
 
-def rows(
+@dataclass(frozen=True)
+class MapData:
+    """What a map shows: what the container sees and what its host sees, or the reason why there is no view (`"ended"`).
+
+    `when` is the subtitle, `changed` the kinds that the last step changed, `left_open` says for a kind why the learner
+    left it open, `spent` is the cost so far, and `focus` the kind that the title speaks of.
+    """
+
+    inside: Sight
+    outside: Sight
+    name: str
+    when: str = ""
+    changed: Collection[str] = ()
+    left_open: Mapping[str, str] = field(default_factory=dict)
+    spent: str = ""
+    focus: str = ""
+
+    @cached_property
+    def rows(self) -> tuple[WallRow, ...]:
+        """The eight rows."""
+        return wall_rows(self.inside, self.outside, changed=self.changed, left_open=self.left_open)
+
+
+def wall_rows(
     inside: Sight, outside: Sight, *, changed: Collection[str] = (), left_open: Mapping[str, str] | None = None
-) -> tuple[Row, ...]:
-    """The eight rows of the map. `changed` are kinds of the last step, `left_open` tells why a wall is missing."""
+) -> tuple[WallRow, ...]:
+    """The eight rows of the map. `changed` are kinds of the last step; `left_open` says why a wall is missing."""
     return tuple(_row(kind, inside, outside, changed, left_open or {}) for kind in NAMES)
 
 
-def _row(kind: str, inside: Sight, outside: Sight, changed: Collection[str], left_open: Mapping[str, str]) -> Row:
-    if isinstance(inside, str) or isinstance(outside, str):
-        return Row(kind, seen(kind, outside), seen(kind, inside), None, (_inode(outside, kind), _inode(inside, kind)))
+def _row(kind: str, inside: Sight, outside: Sight, changed: Collection[str], left_open: Mapping[str, str]) -> WallRow:
     numbers = (_inode(outside, kind), _inode(inside, kind))
+    if isinstance(inside, str) or isinstance(outside, str):
+        return WallRow(kind, side_lines(kind, outside), side_lines(kind, inside), None, numbers)
     wall = numbers[0] != numbers[1]
     open_words = "" if wall else left_open.get(kind, "")
     alike = wall and kind in COPIED and _content(kind, inside) == _content(kind, outside)
-    return Row(
+    return WallRow(
         kind,
-        seen(kind, outside),
-        seen(kind, inside, outside),
+        side_lines(kind, outside),
+        side_lines(kind, inside, outside),
         wall,
         numbers,
         kind in changed,
@@ -82,8 +106,8 @@ def _row(kind: str, inside: Sight, outside: Sight, changed: Collection[str], lef
     )
 
 
-def _inode(sight: Sight, kind: str) -> int:
-    return 0 if isinstance(sight, str) else sight.namespaces.get(kind, 0)
+def _inode(side: Sight, kind: str) -> int:
+    return 0 if isinstance(side, str) else side.namespaces.get(kind, 0)
 
 
 def _content(kind: str, view: View) -> object:
@@ -92,31 +116,36 @@ def _content(kind: str, view: View) -> object:
         "mnt": sorted((mount.target, mount.kind, mount.source) for mount in view.mounts),
         "time": round(view.uptime / 60),
     }
-    return contents.get(kind) or seen(kind, view)
+    return contents.get(kind) or side_lines(kind, view)
 
 
-def seen(kind: str, sight: Sight, host: View | None = None) -> tuple[str, ...]:
+def side_lines(kind: str, side: Sight, host: View | None = None) -> tuple[str, ...]:
     """What one side sees of one kind: all of it, a line each, the most telling first. Nothing where there is no view.
 
-    With the `host`'s view beside it, an identity says who it is there.
+    With the `host`'s view beside it, an identity has its id on the host too.
     """
-    if isinstance(sight, str):
+    if isinstance(side, str):
         return ()
     lines: dict[str, Callable[[View], list[str]]] = {
         "uts": lambda view: [view.hostname or "(empty)"],
         "pid": lambda view: [f"{process.pid} {process.name}" for process in view.processes],
         "mnt": lambda view: mount_lines(view.mounts),
         "net": lambda view: [interface_line(each) for each in view.interfaces] or ["none"],
-        "user": lambda view: [identity(view, host), *on_machine(view), power(len(view.capabilities))],
-        "ipc": lambda view: [objects(view.ipc.segments, view.ipc.queues, view.ipc.semaphores)],
+        "user": lambda view: user_lines(view, host),
+        "ipc": lambda view: [ipc_objects(view.ipc.segments, view.ipc.queues, view.ipc.semaphores)],
         "cgroup": lambda view: [view.cgroup],
-        "time": lambda view: [f"up {duration(view.uptime)}"],
+        "time": lambda view: [f"up {uptime_words(view.uptime)}"],
     }
-    return tuple(clean(line) for line in lines[kind](sight))
+    return tuple(clean(line) for line in lines[kind](side))
+
+
+def user_lines(view: View, host: View | None) -> list[str]:
+    """Who it is inside, on the host and on the machine, and with how many capabilities."""
+    return [identity_line(view, host), *machine_id_line(view), capability_count(len(view.capabilities))]
 
 
 def mount_lines(mounts: Sequence[Mount]) -> list[str]:
-    """`/` first, then the ways into the tree, the shortest first; a target that is covered is told once."""
+    """`/` first, then the ways into the tree, the shortest first; a covered target is listed once."""
     last = {mount.target: mount for mount in mounts}
     order = sorted(last.values(), key=lambda mount: (mount.target.count("/"), len(mount.target) > 1, mount.target))
     top = [mount for mount in order if mount.target == "/"]
@@ -130,7 +159,7 @@ def interface_line(interface: Interface) -> str:
     return f"{interface.name}  {state if interface.up else 'DOWN'}"
 
 
-def identity(view: View, host: View | None = None) -> str:
+def identity_line(view: View, host: View | None = None) -> str:
     """`uid 0 root → 1000 on host`; without a map the kernel says 65534, nobody."""
     name = {0: " root", OVERFLOW_ID: " nobody"}.get(view.uid, "")
     if not view.uid_map:
@@ -139,41 +168,41 @@ def identity(view: View, host: View | None = None) -> str:
     return f"uid {view.uid}{name}" + (f" → {there} on host" if there is not None else "")
 
 
-def on_machine(view: View) -> list[str]:
-    """`1000 on your machine`: who that is to the reader of its map. Nothing where the map changes nothing."""
+def machine_id_line(view: View) -> list[str]:
+    """`1000 on your machine`: the id outside the lab. Nothing where the map changes nothing."""
     there = id_on_machine(view)
     return [] if there in (None, view.uid) else [f"{there} on your machine"]
 
 
 def id_on_machine(view: View) -> int | None:
     """The id that a view's own user has in the notebook's eyes; None where it has none."""
-    return mapped(view.uid, [(each.inside, each.outside, each.count) for each in view.uid_map])
+    return translated_id(view.uid, [(each.inside, each.outside, each.count) for each in view.uid_map])
 
 
 def id_on_host(view: View, host: View) -> int | None:
     """The id that a view's own user has in the host's eyes; None where it has none."""
     outermost = id_on_machine(view)
     back = [(each.outside, each.inside, each.count) for each in host.uid_map]
-    return None if outermost is None else mapped(outermost, back)
+    return None if outermost is None else translated_id(outermost, back)
 
 
-def mapped(number: int, ranges: Sequence[tuple[int, int, int]]) -> int | None:
+def translated_id(number: int, ranges: Sequence[tuple[int, int, int]]) -> int | None:
     """Where ranges of (from, to, count) take `number`."""
     return next((to + number - start for start, to, count in ranges if start <= number < start + count), None)
 
 
-def power(capabilities: int) -> str:
+def capability_count(capabilities: int) -> str:
     """How many capabilities are in effect, in words."""
     return {0: "no capabilities", 1: "1 capability"}.get(capabilities, f"{capabilities} capabilities")
 
 
-def objects(segments: int, queues: int, semaphores: int) -> str:
+def ipc_objects(segments: int, queues: int, semaphores: int) -> str:
     """System V objects, those that there are."""
     counts = ((segments, "segment"), (queues, "queue"), (semaphores, "semaphore set"))
     return ", ".join(f"{count} {name}{'s' * (count != 1)}" for count, name in counts if count) or "none"
 
 
-def duration(seconds: float) -> str:
+def uptime_words(seconds: float) -> str:
     """Two units at most: `3 h 12 min`, `10 years 4 d`."""
     units = ((31_557_600, " years"), (86_400, " d"), (3_600, " h"), (60, " min"), (1, " s"))
     whole = max(0, int(seconds))
@@ -186,15 +215,15 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
-def shortened(lines: Sequence[str], limit: int) -> list[str]:
+def cut_lines(lines: Sequence[str], limit: int) -> list[str]:
     """At most `limit` lines; the last one says how many more there are."""
     if len(lines) <= limit:
         return list(lines)
     return [*lines[: limit - 1], f"… {len(lines) - limit + 1} more"]
 
 
-def joined(lines: Sequence[str], limit: int) -> list[str]:
-    """As `shortened`, but the number of those left out ends the last line that is told."""
+def cut_lines_inline(lines: Sequence[str], limit: int) -> list[str]:
+    """As `cut_lines`, but the number of lines left out ends the last line shown."""
     if len(lines) <= limit:
         return list(lines)
     return [*lines[: limit - 1], f"{lines[limit - 1]}  … {len(lines) - limit} more"]

@@ -1,53 +1,41 @@
-"""The isolation map in words: its title, which states the finding, and its twin, which says all of it."""
+"""The isolation map in words: its title, which states the finding, and its alternative text, which says all of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..runtime.view import View
-from .look import TITLE_LIMIT, clean
-from .rows import NAMES, Row, Sight, id_on_machine
+from ...runtime.view import View
+from ..svg import clean
+from ..theme import TITLE_LIMIT
+from ..wording import cut_title, listed, quoted_name
+from .rows import NAMES, MapData, WallRow, id_on_machine
 
 WORDS = {"uts": "host name", "pid": "processes", "mnt": "mounts", "net": "network", "user": "users", "ipc": "IPC",
          "cgroup": "cgroup", "time": "time"}  # fmt: skip
 
 
-def listed(words: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
-
-
-def short_name(name: str, limit: int = 24) -> str:
-    """A container's name in quotation marks, never so long that it fills a title."""
-    shown = clean(name)
-    return f"“{shown if len(shown) <= limit else shown[: limit - 1] + '…'}”"
-
-
-def title(name: str, inside: Sight, outside: Sight, rows: Sequence[Row], focus: str = "") -> str:
+def title(data: MapData) -> str:
     """The finding, in at most 80 characters: of the kind in `focus`, else what has changed, or which walls are up."""
-    who = short_name(name)
+    who, inside, outside = quoted_name(data.name), data.inside, data.outside
     if isinstance(inside, str) or isinstance(outside, str):
         side, why = (who, inside) if isinstance(inside, str) else ("the host", str(outside))
-        return _limited(f"{side} has ended: nothing is left to see" if why == "ended" else f"{side} is not seen: {why}")
-    news = [row for row in rows if (row.kind == focus if focus else row.changed)]
+        return cut_title(
+            clean(f"{side} has ended: nothing is left to see" if why == "ended" else f"{side} is not seen: {why}")
+        )
+    news = [row for row in data.rows if (row.kind == data.focus if data.focus else row.changed)]
     if news:
-        return _with_rest(_news(who, news[0], inside, outside), rows)
-    return _limited(_standing(who, rows))
+        return _with_rest(_news(who, news[0], inside, outside), data.rows)
+    return cut_title(clean(_standing(who, data.rows)))
 
 
-def _limited(text: str) -> str:
-    text = clean(text)
-    return text if len(text) <= TITLE_LIMIT else text[: TITLE_LIMIT - 1].rstrip() + "…"
-
-
-def _with_rest(news: str, rows: Sequence[Row]) -> str:
+def _with_rest(news: str, rows: Sequence[WallRow]) -> str:
     """The news, and what is still open where that is one or two, or that nothing is; if there is room."""
     shared = [WORDS[row.kind] for row in rows if not row.wall]
     longer = f"{news}; {listed(shared)} still shared" if shared else f"All {len(rows)} walls are up: {news}"
-    return longer if len(shared) <= 2 and len(longer) <= TITLE_LIMIT else _limited(news)
+    return longer if len(shared) <= 2 and len(longer) <= TITLE_LIMIT else cut_title(clean(news))
 
 
-def _standing(who: str, rows: Sequence[Row]) -> str:
+def _standing(who: str, rows: Sequence[WallRow]) -> str:
     up, shared = [row for row in rows if row.wall], [row for row in rows if not row.wall]
     if not up:
         return f"No wall is up: {who} and the host share all {len(rows)} namespaces"
@@ -59,7 +47,7 @@ def _standing(who: str, rows: Sequence[Row]) -> str:
     return longer if len(longer) <= TITLE_LIMIT else count
 
 
-def _news(who: str, row: Row, inside: View, outside: View) -> str:
+def _news(who: str, row: WallRow, inside: View, outside: View) -> str:
     if not row.wall:
         return f"No wall here: what {who} changed is the host's own {WORDS[row.kind]}"
     if row.copy:
@@ -96,33 +84,39 @@ def _identity(who: str, view: View) -> str:
     return f"{who} is {inside} inside" + (f", and uid {there} on your machine" if there is not None else "")
 
 
-def twin(heading: str, when: str, name: str, inside: Sight, rows: Sequence[Row], spent: str) -> str:
+def alt_text(data: MapData) -> str:
     """All that the map shows, in reading order: the finding, the walls, what is new, what is shared, the exceptions."""
-    who = short_name(name)
-    parts = [f"Isolation map: {heading}."]
-    if when:
-        parts.append(f"{when[0].upper()}{when[1:]}.")
-    up = [row for row in rows if row.wall]
-    if all(row.wall is not None for row in rows):
-        shared = [row.name for row in rows if not row.wall and not row.left_open]
-        parts.append(f"{len(up)} of {len(rows)} walls up" + (f": {listed([row.name for row in up])}." if up else "."))
-        parts += [f"Shared with the host: {listed(shared)}."] if shared else []
-    parts += [f"Changed now: {listed([row.name for row in rows if row.changed])}."] if _any(rows, "changed") else []
-    parts += [f"A copy so far: {listed([row.name for row in up if row.copy])}."] if _any(rows, "copy") else []
-    parts += [f"{row.name} left open: {row.left_open}." for row in rows if row.left_open]
-    if isinstance(inside, View):
-        parts.append(f"Seen inside {who}: {figures(inside, rows)}.")
-    return clean(" ".join([*parts, spent]).strip(), limit=4000)
+    when = clean(data.when)
+    parts = [f"Isolation map: {title(data)}."]
+    parts += [f"{when[0].upper()}{when[1:]}."] if when else []
+    parts += [*_walls(data.rows), *_news_and_exceptions(data.rows)]
+    if isinstance(data.inside, View):
+        parts.append(f"Seen inside {quoted_name(data.name)}: {_inside_words(data.inside, data.rows)}.")
+    return clean(" ".join([*parts, data.spent]).strip(), limit=4000)
 
 
-def _any(rows: Sequence[Row], name: str) -> bool:
-    return any(getattr(row, name) for row in rows)
+def _walls(rows: Sequence[WallRow]) -> list[str]:
+    """Which walls are up, and what is shared; nothing where there is no view to compare."""
+    if any(row.wall is None for row in rows):
+        return []
+    up = [row.name for row in rows if row.wall]
+    shared = [row.name for row in rows if not row.wall and not row.left_open]
+    count = f"{len(up)} of {len(rows)} walls up" + (f": {listed(up)}." if up else ".")
+    return [count, *([f"Shared with the host: {listed(shared)}."] if shared else [])]
 
 
-def figures(view: View, rows: Sequence[Row]) -> str:
+def _news_and_exceptions(rows: Sequence[WallRow]) -> list[str]:
+    changed = [row.name for row in rows if row.changed]
+    copies = [row.name for row in rows if row.wall and row.copy]
+    parts = [f"Changed now: {listed(changed)}."] if changed else []
+    parts += [f"A copy so far: {listed(copies)}."] if any(row.copy for row in rows) else []
+    return parts + [f"{row.name} left open: {row.left_open}." for row in rows if row.left_open]
+
+
+def _inside_words(view: View, rows: Sequence[WallRow]) -> str:
     """What stands behind each wall; what is shared differs from machine to machine and is left to the picture."""
     own = {row.kind: row for row in rows if row.wall}
-    told: dict[str, Callable[[], str]] = {
+    lines: dict[str, Callable[[], str]] = {
         "uts": lambda: f"host name {clean(view.hostname, 64)}",
         "pid": lambda: _processes(len(view.processes)),
         "mnt": lambda: f"{len(view.mounts)} mounts",
@@ -132,4 +126,4 @@ def figures(view: View, rows: Sequence[Row]) -> str:
         "cgroup": lambda: f"cgroup {own['cgroup'].inside[0]}",
         "time": lambda: "a boot clock of its own",
     }
-    return "; ".join(told[kind]() for kind in NAMES if kind in own) or "what the host sees"
+    return "; ".join(lines[kind]() for kind in NAMES if kind in own) or "what the host sees"

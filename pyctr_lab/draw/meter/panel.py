@@ -1,4 +1,4 @@
-"""The meter: a live panel in which curves follow what control groups use, and sliders move their limits."""
+"""The meter's panel: widgets around a `Sampler`, with a slider for each limit."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display
 
-from ..errors import BadInput, LabError
-from ..kernel import cgroup
-from ..measure.sampling import Sample, Sampler, duration
-from ..runtime.events import _folder
-from .look import STYLE as PICTURES
-from .look import escape
-from .meter_strips import LIVE, MOST_GROUPS, strips, subtitle, usage_chart
-from .meter_style import STYLE
-from .meter_words import FILES as FILE_OF
-from .meter_words import Meters, title, twin, written
-from .picture import Picture
+from ...errors import BadInput, LabError
+from ...kernel import cgroup
+from ...measure.sampling import Sampler, UsageSample, check_seconds
+from ...runtime.events import _folder
+from ..panels import box_of, still_html
+from ..picture import Picture
+from ..svg import escape
+from ..theme import STYLE as PICTURES
+from .strips import LIVE, MOST_GROUPS, strips_svg, subtitle, usage_chart
+from .style import STYLE
+from .words import LIMIT_FILES, Meters, alt_text, limit_words, title
 
 if TYPE_CHECKING:
-    from ..runtime.cgroup import Cgroup
-    from ..runtime.groups import Groups
+    from ...runtime.cgroup import Cgroup
+    from ...runtime.groups import Groups
 
 RUNNING = "Meter: live, while the kernel runs."
 STILL = "A still: nothing is read any more. For the live meter run the first cell of its lesson (or sitting)."
@@ -40,26 +40,6 @@ FILES = {"memory": ("memory", "memory_max"), "cpus": ("cpu", "cpu_max"), "pids":
 _meters: weakref.WeakKeyDictionary[Groups, dict[str, Meter]] = weakref.WeakKeyDictionary()
 
 
-def meter(*groups: Cgroup, seconds: float = 60.0, name: str = "") -> Meter:
-    """A panel that shows live what control groups use, up to four on one time axis, with a slider for each limit.
-
-        with draw.meter(group, seconds=20) as meter:    # shown at once; stops when the block ends
-            box.run(["stress"])
-        meter.still()
-
-    The curves move while a cell is running; what you do to sliders and button reaches the kernel only when none is.
-    So for the sliders start the program, and let the cell return:
-
-        program = box.start(["stress"])
-        meter = draw.meter(group)
-        meter.start()                                   # and move the sliders
-
-    It stops after `seconds`, by its button, by `stop()`, when the groups are gone, when the lab is closed, and when
-    one of the same `name` (default: the groups' names) is made, as when a cell is run twice.
-    """
-    return Meter(groups, seconds=seconds, name=name)
-
-
 class Meter:
     """The panel. `samples` is what it has seen, as data; `still()` the picture of it."""
 
@@ -68,7 +48,7 @@ class Meter:
             raise BadInput(f"a meter shows 1 to {MOST_GROUPS} different groups", hint="draw.meter(lab.cgroup())")
         self.groups = {group.path: group for group in groups}
         self.name = name or ", ".join(self.groups)
-        self.seconds = duration(seconds, "seconds", 3600.0)
+        self.seconds = check_seconds(seconds, "seconds", 3600.0)
         owner = groups[0].groups
         earlier = _meters.setdefault(owner, {}).pop(self.name, None)
         if earlier is not None:
@@ -86,7 +66,7 @@ class Meter:
         self._heading, self._curves, self._said = (widgets.HTML() for _ in range(3))
         self._curves.add_class("map")
         self._sliders = {
-            (path, kind): slider(path, kind, group)
+            (path, kind): limit_slider(path, kind, group)
             for path, group in self.groups.items()
             for kind in CHOICES
             if _folder(group, FILES[kind][0])
@@ -103,9 +83,9 @@ class Meter:
         for path in self.groups:
             mine = [each for (owner, _), each in self._sliders.items() if owner == path]
             side += [widgets.HTML(f'<p class="cap">limits of {escape(path)}</p>'), *mine] if mine else []
-        main = [self._curves, _box(widgets.VBox, [*side, self._button, self._said], "pcm-side")]
+        main = [self._curves, box_of(widgets.VBox, [*side, self._button, self._said], "pcm-side")]
         sheet = widgets.HTML(f"<style>{PICTURES}{STYLE}</style>")
-        return _box(widgets.VBox, [sheet, self._heading, _box(widgets.Box, main, "pcm-main")], "pc", "pcm")
+        return box_of(widgets.VBox, [sheet, self._heading, box_of(widgets.Box, main, "pcm-main")], "pc", "pcm")
 
     # --- what can be done with it
     def start(self) -> None:
@@ -141,7 +121,7 @@ class Meter:
         display(self._left(), raw=True)  # type: ignore[no-untyped-call]
 
     @property
-    def samples(self) -> dict[str, tuple[Sample, ...]]:
+    def samples(self) -> dict[str, tuple[UsageSample, ...]]:
         """What it has seen, by the group's name."""
         return self.sampler.samples
 
@@ -168,7 +148,7 @@ class Meter:
             said = "; ".join(each.shell for each in done)
             self._said.value = f'<p class="note">{escape(said)}</p>'
         except (LabError, OSError) as why:
-            self._said.value = f'<p class="why" role="alert">{escape(refusal(kind, value, why))}</p>'
+            self._said.value = f'<p class="why" role="alert">{escape(refusal_words(kind, value, why))}</p>'
             self._set(path, kind, self._now(path, kind))
 
     def _now(self, path: str, kind: str) -> Any:
@@ -183,7 +163,7 @@ class Meter:
         try:
             each = self._sliders[path, kind]
             if value not in dict(each.options).values():
-                each.options = choices(kind, value)
+                each.options = slider_choices(kind, value)
             each.value = value
         finally:
             self._setting = before
@@ -214,7 +194,7 @@ class Meter:
         meters = self.samples
         why = f" · stopped: {self.sampler.why}".removesuffix(": stopped") if self.sampler.why else ""
         self._heading.value = f'<h3>{escape(title(meters))}</h3><p class="sub">{escape(subtitle(meters) + why)}</p>'
-        self._curves.value = strips(meters, LIVE, span(meters, self.seconds), words=twin(meters))
+        self._curves.value = strips_svg(meters, LIVE, live_span(meters, self.seconds), words=alt_text(meters))
 
     def _shown(self) -> dict[str, Any]:
         live = self.widget._repr_mimebundle_()
@@ -223,7 +203,7 @@ class Meter:
     def _left(self) -> dict[str, Any]:
         """What stands in the notebook when the kernel has gone; of one shape, so that outputs can be compared."""
         still = self.still()
-        return {"text/html": f'<div class="pc-still">{still.html()}<p>{STILL}</p></div>', "text/plain": str(still)}
+        return {"text/html": still_html(still, STILL), "text/plain": str(still)}
 
     def _ipython_display_(self) -> None:
         display(self._shown(), raw=True)  # type: ignore[no-untyped-call]
@@ -233,17 +213,17 @@ class Meter:
         return f"Meter({self.name!r}, {'running' if self.running else self.sampler.why or 'not started'})"
 
 
-def span(meters: Meters, seconds: float) -> float:
+def live_span(meters: Meters, seconds: float) -> float:
     """The length of the live time axis: the whole of it, or as far as a long run has come, in round numbers."""
     now = max((samples[-1].t for samples in meters.values() if samples), default=0.0)
     return next((each for each in (10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0) if now <= each < seconds), seconds)
 
 
-def slider(path: str, kind: str, group: Cgroup) -> widgets.SelectionSlider:
+def limit_slider(path: str, kind: str, group: Cgroup) -> widgets.SelectionSlider:
     """A slider through the usual values of a limit, to the present one; at its end there is no limit."""
     now = limit_now(group, kind)
     return widgets.SelectionSlider(
-        options=choices(kind, now),
+        options=slider_choices(kind, now),
         value=now,
         description=kind,
         continuous_update=False,  # a limit passed by on the way might kill
@@ -257,23 +237,16 @@ def limit_now(group: Cgroup, kind: str) -> Any:
     return cgroup.MAX if value is None else value
 
 
-def refusal(kind: str, value: Any, why: LabError | OSError) -> str:
+def refusal_words(kind: str, value: Any, why: LabError | OSError) -> str:
     """Why a limit was not written, in one line; the path of the file is in the exception."""
-    wanted = f"{FILE_OF[kind]} {value if value == cgroup.MAX else written(kind, value)}"
+    wanted = f"{LIMIT_FILES[kind]} {value if value == cgroup.MAX else limit_words(kind, value)}"
     if isinstance(why, OSError):
         hint = why.hint if isinstance(why, LabError) and why.hint else os.strerror(why.errno or 0)
         return f"{wanted} was refused, {errorcode.get(why.errno or 0, '')}: {hint}"
     return f"{wanted} was refused: {why}"
 
 
-def choices(kind: str, now: Any) -> list[tuple[str, Any]]:
+def slider_choices(kind: str, now: Any) -> list[tuple[str, Any]]:
     """What a slider offers, with what holds now among it."""
     values: list[Any] = sorted({*CHOICES[kind], *([] if now == cgroup.MAX else [now])})
-    return [(written(kind, value), value) for value in values] + [(FREE, cgroup.MAX)]
-
-
-def _box(kind: Any, children: Sequence[Any], *classes: str) -> Any:
-    made = kind(list(children))
-    for name in classes:
-        made.add_class(name)
-    return made
+    return [(limit_words(kind, value), value) for value in values] + [(FREE, cgroup.MAX)]

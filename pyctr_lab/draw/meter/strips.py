@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from zlib import crc32
 
-from ..errors import BadInput
-from ..measure.sampling import EVERY, RESOURCES, Sample, thinned
-from . import look
-from .finding import short_name
-from .look import NOTE, TITLE, label, line, rect, text_width, wrap
-from .meter_words import FILES, MIB, WARNING, Meters, mib, moments, periods, title, twin, warned, what, written
-from .picture import Picture
+from ...errors import BadInput
+from ...measure.sampling import EVERY, UsageSample, thinned
+from ..picture import Picture
+from ..svg import label, line, rect, svg, text_width, wrap
+from ..theme import NOTE, TEXT, TITLE
+from ..wording import quoted_name
+from .curves import Curve, Strip, strips_of
+from .words import LIMIT_FILES, Meters, alt_text, limit_words, moments, title, warned_since
 
-POINTS = 240  # a curve has so many at most: more than that nobody sees
+POINTS = 240  # a curve has so many at most: more than that cannot be seen
 MOST_GROUPS = 4
-LEAST = {"cpu": 20.0, "memory": 4.0, "pids": 4.0, "pressure": 20.0}  # the least that a whole scale stands for
-NEAR = {"cpu": 100.0, "memory": 64.0, "pids": 64.0}  # a limit up to here is always seen, a higher one when it is near
 ROOM = 14  # px between two labels, one below the other
 
 
 @dataclass(frozen=True)
-class Layout:
+class StripLayout:
     """Where things are, in px: curves from `left` to `right`, each strip `height` high, labels at its right."""
 
     width: int
@@ -34,61 +32,13 @@ class Layout:
     gap: int
 
 
-WIDE = Layout(980, 24, 150, 800, 92, 30)
-SMALL = Layout(564, 16, 134, 420, 70, 26)
-LIVE = Layout(548, 4, 122, 408, 70, 26)  # the panel around it has margins of its own
-
-# A curve's look, by its group's place: colour, dashes, and the style of a label in that colour.
-GROUPS = (("wall", "", "w"), ("ink", "2 3", ""), ("idle", "", "d"), ("wall", "8 3", "w"))
-WAITS = {"cpu": ("idle", "", "d"), "memory": ("new", "", "n"), "io": ("ink", "2 3", "")}
-NO_NEWS = ("ink", "8 3", "")  # memory's, as long as it does not warn
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A line through points (seconds, value), with what stands at its right end."""
-
-    points: Sequence[tuple[float, float]]
-    look: tuple[str, str, str]
-    told: str
-    area: bool = False
-    above: Sequence[tuple[float, float]] = ()  # the hatched part ends there
-
-
-@dataclass(frozen=True)
-class Strip:
-    """One of the four: its name, the unit in lines, its curves, and the limits with the time in which they held."""
-
-    key: str
-    name: str
-    unit: tuple[str, ...]
-    curves: Sequence[Curve]
-    limits: Sequence[tuple[float, float, float]] = ()
-    told: str = ""  # the limit that holds now
-    absent: str = ""
-    marks: Sequence[tuple[float, str]] = field(default=())
-
-    @property
-    def top(self) -> float:
-        """The value at the upper edge: so that limits are seen, but those that are far away."""
-        used = max((value for curve in self.curves for _, value in (*curve.points, *curve.above)), default=0.0)
-        if self.key == "pressure":
-            return min(100.0, rounded(max(used, LEAST[self.key]), self.key))
-        limits = [value for *_, value in self.limits if value <= max(8 * used, NEAR[self.key])]
-        return rounded(1.12 * max([used, LEAST[self.key] / 2, *limits]), self.key)
-
-
-def rounded(value: float, key: str) -> float:
-    """The next round number: of powers of two for memory and pids, of ten for shares."""
-    if key in ("memory", "pids"):
-        power = 2.0 ** math.floor(math.log2(value))
-        return next(power * step for step in (1, 1.5, 2) if power * step >= value)
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(power * step for step in (1, 1.2, 1.5, 2, 3, 4, 5, 6, 8, 10) if power * step >= value)
+WIDE = StripLayout(980, 24, 150, 800, 92, 30)
+SMALL = StripLayout(564, 16, 134, 420, 70, 26)
+LIVE = StripLayout(548, 4, 122, 408, 70, 26)  # the panel around it has margins of its own
 
 
 # ----------------------------------------------------------------------------------------------------------- a picture
-def usage_chart(samples: Meters | Sequence[Sample], *, name: str = "", seconds: float | None = None) -> Picture:
+def usage_chart(samples: Meters | Sequence[UsageSample], *, name: str = "", seconds: float | None = None) -> Picture:
     """What groups used, as a picture: CPU, memory and processes with their limits, and the pressure.
 
     `samples` are those of one group, called `name`, or of several by their names, as `Sampler.samples` has them.
@@ -97,127 +47,56 @@ def usage_chart(samples: Meters | Sequence[Sample], *, name: str = "", seconds: 
     meters = dict(samples) if isinstance(samples, Mapping) else {name: samples}
     if not 1 <= len(meters) <= MOST_GROUPS:
         raise BadInput(f"a meter shows 1 to {MOST_GROUPS} groups, not {len(meters)}", hint="make a second meter")
-    heading, words = title(meters), twin(meters)
-    wide, small = (strips(meters, layout, seconds, heading=heading, words=words) for layout in (WIDE, SMALL))
+    heading, words = title(meters), alt_text(meters)
+    wide, small = (strips_svg(meters, layout, seconds, heading=heading, words=words) for layout in (WIDE, SMALL))
     return Picture(wide, words, heading, small)
 
 
-def strips(meters: Meters, layout: Layout, seconds: float | None, *, heading: str = "", words: str = "") -> str:
+def strips_svg(meters: Meters, layout: StripLayout, seconds: float | None, *, words: str, heading: str = "") -> str:
     """The picture as SVG, in one layout; without a heading where something else says it."""
     meters = {name: thinned(samples, POINTS) for name, samples in meters.items()}
     end = seconds or max((samples[-1].t for samples in meters.values() if samples), default=1.0)
     head = list(_head(meters, layout, heading)) if heading else []
     top = (34 + 24 * len(head) if head else 8) + 8
     plot = _Plot(layout, top, end, f"thr{crc32(words.encode())}-{layout.width}")
-    made = list(enumerate(_strips(meters)))
+    made = list(enumerate(strips_of(meters)))
     body = [part for number, strip in made for part in plot.strip(number, strip)]
     marks = [part for number, strip in made for part in plot.marks(number, strip)]
     parts = [plot.hatch, *_placed(head, layout), *body, *plot.lines(meters), *marks, *plot.axis()]
-    return look.svg(layout.width, plot.bottom + 54, parts, title=heading or "Meter", twin=words)
+    return svg(layout.width, plot.bottom + 54, parts, title=heading or "Meter", alt_text=words)
 
 
-def _head(meters: Meters, layout: Layout, heading: str) -> Iterator[tuple[str, int, str]]:
+def _head(meters: Meters, layout: StripLayout, heading: str) -> Iterator[tuple[str, int, str]]:
     room = layout.width - 2 * layout.margin
     yield from ((words, TITLE, "h") for words in wrap(heading, room, TITLE, bold=True))
-    lines = wrap(subtitle(meters), room, look.TEXT)
+    lines = wrap(subtitle(meters), room, TEXT)
     lines = [*lines[:2], lines[2] + (" …" if len(lines) > 3 else "")] if len(lines) > 2 else lines
-    yield from ((words, look.TEXT, "d") for words in lines)
+    yield from ((words, TEXT, "d") for words in lines)
 
 
-def _placed(head: Sequence[tuple[str, int, str]], layout: Layout) -> Iterator[str]:
+def _placed(head: Sequence[tuple[str, int, str]], layout: StripLayout) -> Iterator[str]:
     for number, (words, size, style) in enumerate(head):
         yield label(layout.margin, 34 + 24 * number, words, size=size, style=style)
 
 
 def subtitle(meters: Meters) -> str:
     """Which groups, with which limits at the end, and how it was measured."""
-    each = (" · ".join([short_name(name) if name else "", *_limits(samples)]) for name, samples in meters.items())
+    each = (" · ".join([quoted_name(name) if name else "", *_limits(samples)]) for name, samples in meters.items())
     shown = "; ".join(part.removeprefix(" · ") for part in each if part.strip())
     return f"control group{'s' * (len(meters) > 1)} {shown} · read {1 / EVERY:.0f} times a second".replace("  ", " ")
 
 
-def _limits(samples: Sequence[Sample]) -> list[str]:
+def _limits(samples: Sequence[UsageSample]) -> list[str]:
     last = samples[-1].limits if samples else None
-    values = ((kind, getattr(last, kind, None)) for kind in FILES)
-    return [f"{FILES[kind]} {written(kind, value)}" for kind, value in values if value is not None]
-
-
-# ---------------------------------------------------------------------------------------------- from samples to strips
-def _strips(meters: Meters) -> list[Strip]:
-    return [
-        _strip(meters, "cpu", "CPU", ("% of one core",)),
-        _strip(meters, "memory", "Memory", ("MiB",)),
-        _strip(meters, "pids", "Processes", ("pids",)),
-        Strip("pressure", "Pressure", ("% of time a", "task waits"), _waits(meters),
-              absent="this kernel does not count pressure"),
-    ]  # fmt: skip
-
-
-SCALES = {"cpu": 100.0, "memory": 1 / MIB, "pids": 1.0}
-LIMITS = {"cpu": "cpus", "memory": "memory", "pids": "pids"}
-MARKS = {"memory": "oom_kill", "pids": "pids_max"}
-
-
-def _strip(meters: Meters, key: str, name: str, unit: tuple[str, ...]) -> Strip:
-    one = len(meters) == 1
-    curves = [
-        _curve(group, samples, key, GROUPS[place], one)
-        for place, (group, samples) in enumerate(meters.items())
-        if any(getattr(each, key) is not None for each in samples)
-    ]
-    limits, scale = LIMITS[key], SCALES[key]
-    held = [each for samples in meters.values() for each in periods(samples, limits) if each[2] is not None]
-    last = next((samples[-1] for samples in meters.values() if samples), None) if one else None
-    now = getattr(last.limits, limits) if last else None
-    told = "" if now is None else f"{FILES[limits]} {written(limits, now)}"
-    marks = [(each.t, what(each)) for each in moments(meters) if MARKS.get(key) == each.kind]
-    scaled = [(begin, end, (value or 0) * scale) for begin, end, value in held]
-    absent = f"not counted here: no {key} controller" if any(meters.values()) else "no sample yet"
-    return Strip(key, name, unit, curves, scaled, told, absent, marks)
-
-
-def _curve(group: str, samples: Sequence[Sample], key: str, style: tuple[str, str, str], one: bool) -> Curve:
-    known = [(each, value * SCALES[key]) for each in samples if (value := getattr(each, key)) is not None]
-    begin, last = known[0][0].t - known[0][0].seconds, known[-1][1]
-    shown = {"cpu": f"{last:.0f} %", "memory": mib(int(last * MIB)), "pids": f"{last:.0f}"}[key]
-    above = [(each.t, value + 100 * each.throttled) for each, value in known] if key == "cpu" else []
-    if not any(each.throttled for each, _ in known):
-        above = []
-    told = f"{shown} used" if one and key != "pids" else f"{shown} now" if one else f"{brief(group)} {shown}"
-    points = [(begin, known[0][1]), *((each.t, value) for each, value in known)]
-    return Curve(points, style, told, one, [(begin, above[0][1]), *above] if above else [])
-
-
-def brief(name: str) -> str:
-    """A group's name, so short that its figure has room beside it."""
-    return name if len(name) <= 9 else name[:8] + "…"
-
-
-def _waits(meters: Meters) -> list[Curve]:
-    """Of one group the three resources; of several groups, each with what it waits for most."""
-    if len(meters) == 1:
-        (samples,) = meters.values()
-        calm = all(each.pressure.get("memory", 0.0) < WARNING for each in samples)
-        looks = {**WAITS, "memory": NO_NEWS} if calm else WAITS
-        return [
-            Curve(points, looks[name], f"{name} {points[-1][1]:.0f} %")
-            for name in RESOURCES
-            if (points := [(each.t, 100 * each.pressure[name]) for each in samples if name in each.pressure])
-        ]
-    found = []
-    for place, (group, samples) in enumerate(meters.items()):
-        most = [(each.t, max(each.pressure.items(), key=lambda pair: pair[1])) for each in samples if each.pressure]
-        if most:
-            points = [(t, 100 * share) for t, (_, share) in most]
-            found.append(Curve(points, GROUPS[place], f"{brief(group)} {points[-1][1]:.0f} %, {most[-1][1][0]}"))
-    return found
+    values = ((kind, getattr(last, kind, None)) for kind in LIMIT_FILES)
+    return [f"{LIMIT_FILES[kind]} {limit_words(kind, value)}" for kind, value in values if value is not None]
 
 
 # ------------------------------------------------------------------------------------------------------ strips, drawn
 class _Plot:
     """Draws strips below each other: `end` seconds wide, the first at `top`."""
 
-    def __init__(self, layout: Layout, top: float, end: float, hatch: str) -> None:
+    def __init__(self, layout: StripLayout, top: float, end: float, hatch: str) -> None:
         self.layout, self.top, self.end, self._hatch = layout, top, end, hatch
         self.bottom = top + 4 * layout.height + 3 * layout.gap
 
@@ -264,7 +143,7 @@ class _Plot:
             y = low - self.layout.height * value / strip.top
             if value:
                 yield line(self.layout.left, y, self.layout.right, y, stroke="rule")
-            yield label(self.layout.left - 8, y + 4, tick(value, strip.key), size=NOTE, style="d e")
+            yield label(self.layout.left - 8, y + 4, tick_label(value, strip.key), size=NOTE, style="d e")
 
     def _path(self, points: Sequence[tuple[float, float]], low: float, scale: float) -> str:
         return "L".join(f"{self.x(t):.1f} {low - value * scale:.1f}" for t, value in points)
@@ -315,19 +194,19 @@ class _Plot:
     def _labels(self, strip: Strip, low: float, scale: float) -> Iterator[str]:
         """At the right: what holds, and what is used now; moved apart where they would cover each other."""
         wanted = []
-        if strip.told:
+        if strip.limit_text:
             value = strip.limits[-1][2]
             far = value > strip.top
             wanted.append(
                 (
                     low - min(value, strip.top) * scale,
-                    f"limit {strip.told.split(maxsplit=1)[1]} ↑" if far else strip.told,
+                    f"limit {strip.limit_text.split(maxsplit=1)[1]} ↑" if far else strip.limit_text,
                     "h",
                 )
             )
-        wanted += [(low - curve.points[-1][1] * scale, curve.told, curve.look[2]) for curve in strip.curves]
+        wanted += [(low - curve.points[-1][1] * scale, curve.text, curve.look[2]) for curve in strip.curves]
         edge = self.layout.right + 10
-        for y, words, style in apart(wanted, low - self.layout.height, low):
+        for y, words, style in moved_apart(wanted, low - self.layout.height, low):
             yield label(edge, y + 4, words, size=NOTE, style=style, width=self.layout.width - edge - 4)
 
     def marks(self, number: int, strip: Strip) -> Iterator[str]:
@@ -348,7 +227,7 @@ class _Plot:
         for each in happened:
             yield line(self.x(each.t), self.top - 6, self.x(each.t), self.bottom, stroke="new", line=2)
         kill = next((each for each in happened if each.kind == "oom_kill"), None)
-        since = warned(meters[kill.name], kill.t) if kill else 0.0
+        since = warned_since(meters[kill.name], kill.t) if kill else 0.0
         if kill and kill.t - since >= 0.4:
             y = self.bottom + 10
             yield line(self.x(since), y, self.x(kill.t), y, stroke="new", line=1.5)
@@ -371,7 +250,7 @@ class _Plot:
         yield label(self.layout.right + 24, self.bottom + 34, words, size=NOTE, style="d")
 
 
-def tick(value: float, key: str) -> str:
+def tick_label(value: float, key: str) -> str:
     """A number for an axis, short enough to stand beside a strip's name."""
     units = ((1e3, "k"),) if key == "cpu" else ((2.0**20, "Mi"), (2.0**10, "Ki"))
     for size, unit in units:
@@ -380,7 +259,7 @@ def tick(value: float, key: str) -> str:
     return f"{value:g}"
 
 
-def apart(wanted: Sequence[tuple[float, str, str]], top: float, low: float) -> list[tuple[float, str, str]]:
+def moved_apart(wanted: Sequence[tuple[float, str, str]], top: float, low: float) -> list[tuple[float, str, str]]:
     """Labels (y, words, style) in the order of their height, none nearer than `ROOM` to the next, and none outside.
 
     Of two at almost the same height the one that is named first is the upper one.

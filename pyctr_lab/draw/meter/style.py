@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from ..panels import style_sheet
 
 # Curves and sliders side by side, and one below the other where the cell is narrow. The still is for the time when the
 # kernel has gone: while the panel lives it is hidden.
@@ -39,6 +39,5 @@ _RULES = """
 .jp-OutputArea:has(.pc.pcm:not(.jupyter-widgets-disconnected)) .pc-still{display:none}
 """
 
-# Twice the class: the panel's rules must win over those of the widgets' own style sheet.
-STYLE = re.sub(r"(?<!\.pc)\.pcm ", ".pc.pcm ", _RULES).replace("\n ", "")
+STYLE = style_sheet("pcm", _RULES)
 """The panel's style sheet, to stand beside that of the pictures."""

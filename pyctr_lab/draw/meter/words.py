@@ -1,19 +1,20 @@
-"""What a meter has seen, in words: the finding, and the twin that says all of it."""
+"""What a meter has seen, in words: the finding, and the alternative text that says all of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..kernel import size
-from ..measure.sampling import RESOURCES, Sample
-from .finding import listed, short_name
-from .look import TITLE_LIMIT, clean
+from ...kernel import size
+from ...measure.sampling import RESOURCES, UsageSample
+from ..svg import clean
+from ..theme import TITLE_LIMIT
+from ..wording import counted, cut_title, listed, quoted_name
 
 MIB = 1 << 20
-WARNING = 0.1  # of the time somebody waits for memory: from here on pressure is a warning
-HELD = 0.05  # cores of throttled time, on average: less happens to everybody
-Meters = Mapping[str, Sequence[Sample]]
+WARNING = 0.1  # of the time a task waits for memory: from here on pressure is a warning
+HELD = 0.05  # cores of throttled time, on average: less happens to every group
+Meters = Mapping[str, Sequence[UsageSample]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def moments(meters: Meters) -> list[Moment]:
     return sorted(found, key=lambda each: each.t)
 
 
-def _moments(name: str, kind: str, samples: Sequence[Sample]) -> list[Moment]:
+def _moments(name: str, kind: str, samples: Sequence[UsageSample]) -> list[Moment]:
     found: list[Moment] = []
     last = float("-inf")
     for each in samples:
@@ -48,38 +49,38 @@ def _moments(name: str, kind: str, samples: Sequence[Sample]) -> list[Moment]:
     return found
 
 
-def what(moment: Moment) -> str:
+def moment_words(moment: Moment) -> str:
     """`1 killed`, `11 forks refused`."""
     if moment.kind == "oom_kill":
         return f"{moment.count} killed"
-    return f"{moment.count:,} fork{'s' * (moment.count != 1)} refused"
+    return f"{counted(moment.count, 'fork')} refused"
 
 
 # ------------------------------------------------------------------------------------------------------------- figures
-def percent(cores: float) -> str:
+def core_percent(cores: float) -> str:
     """Of one core."""
     return f"{100 * cores:.0f} %"
 
 
-def mib(value: int) -> str:
+def mib_words(value: int) -> str:
     """Bytes, as MiB."""
     return f"{value / MIB:.0f} MiB" if value >= 10 * MIB else f"{value / MIB:.1f} MiB"
 
 
-def written(kind: str, value: float) -> str:
+def limit_words(kind: str, value: float) -> str:
     """A limit, as one writes it."""
     if kind == "cpus":
-        return percent(value)
+        return core_percent(value)
     if kind == "memory":
         exact = size.shown(int(value))
         return exact if len(exact) <= 6 else f"{value / MIB:.1f}M"
     return str(value)
 
 
-FILES = {"cpus": "cpu.max", "memory": "memory.max", "pids": "pids.max"}
+LIMIT_FILES = {"cpus": "cpu.max", "memory": "memory.max", "pids": "pids.max"}
 
 
-def periods(samples: Sequence[Sample], kind: str) -> list[tuple[float, float, float | None]]:
+def limit_periods(samples: Sequence[UsageSample], kind: str) -> list[tuple[float, float, float | None]]:
     """From when to when which limit held: (begin, end, value), value None where there was none."""
     found: list[tuple[float, float, float | None]] = []
     for each in samples:
@@ -92,20 +93,20 @@ def periods(samples: Sequence[Sample], kind: str) -> list[tuple[float, float, fl
     return found
 
 
-def throttled(samples: Sequence[Sample]) -> float:
+def throttled_seconds(samples: Sequence[UsageSample]) -> float:
     """Seconds in which it had work, but its share of time was used up."""
     return sum(each.throttled * each.seconds for each in samples)
 
 
-def used(samples: Sequence[Sample]) -> float:
+def mean_cores(samples: Sequence[UsageSample]) -> float:
     """Cores on average."""
     return sum(each.cpu * each.seconds for each in samples) / (sum(each.seconds for each in samples) or 1)
 
 
-def warned(samples: Sequence[Sample], kill: float) -> float:
+def warned_since(samples: Sequence[UsageSample], kill: float) -> float:
     """Since when memory pressure had warned before a kill, without a break: a moment, the kill's own where it had not.
 
-    The last sample before the kill counts as warning in any case: when somebody is killed, nobody waits any more.
+    The last sample before the kill counts as warning in any case: the killed process was the one that waited.
     """
     since = kill
     for each in reversed([each for each in samples if each.t < kill]):
@@ -118,18 +119,18 @@ def warned(samples: Sequence[Sample], kill: float) -> float:
 # -------------------------------------------------------------------------------------------------------------- title
 def title(meters: Meters) -> str:
     """The finding, in at most 80 characters: the gravest thing that happened to any of the groups."""
-    told = [(*_finding(samples), name) for name, samples in meters.items() if samples]
-    if not told:
+    findings = [(*_finding(samples), name) for name, samples in meters.items() if samples]
+    if not findings:
         return "No sample yet"
-    _, words, name = max(told, key=lambda each: each[0])
+    _, words, name = max(findings, key=lambda each: each[0])
     if len(meters) > 1:
-        words = f"{short_name(name)}: {words[0].lower() if words[1:2].islower() else words[0]}{words[1:]}"
+        words = f"{quoted_name(name)}: {words[0].lower() if words[1:2].islower() else words[0]}{words[1:]}"
     if len(words) > TITLE_LIMIT:
         words = words.partition(";")[0]
-    return words if len(words) <= TITLE_LIMIT else words[: TITLE_LIMIT - 1].rstrip() + "…"
+    return cut_title(words)
 
 
-def _finding(samples: Sequence[Sample]) -> tuple[int, str]:
+def _finding(samples: Sequence[UsageSample]) -> tuple[int, str]:
     """How grave it is, and what it is."""
     happened = moments({"": samples})
     kills = [each for each in happened if each.kind == "oom_kill"]
@@ -137,66 +138,68 @@ def _finding(samples: Sequence[Sample]) -> tuple[int, str]:
         return 5, _killed(samples, kills)
     if happened:
         count = sum(each.count for each in happened)
-        limit = next((value for *_, value in periods(samples, "pids") if value is not None), "max")
-        who = f"{count:,} new process{'es' * (count != 1)}"
+        limit = next((value for *_, value in limit_periods(samples, "pids") if value is not None), "max")
+        who = counted(count, "new process", "new processes")
         return 4, f"pids.max {limit} refused {who}, the first at {happened[0].t:.1f} s"
     return _slowed(samples)
 
 
-def _killed(samples: Sequence[Sample], kills: Sequence[Moment]) -> str:
+def _killed(samples: Sequence[UsageSample], kills: Sequence[Moment]) -> str:
     count, at = sum(each.count for each in kills), kills[0].t
     who = "a process" if count == 1 else f"{count} processes"
     limited = any(each.limits.memory is not None for each in samples if each.t <= at)
     first = f"At {at:.1f} s {'the memory limit' if limited else 'want of memory'} killed {who}"
-    before = at - warned(samples, at)
+    before = at - warned_since(samples, at)
     return first + (f"; pressure had warned for {before:.1f} s" if before >= 0.4 else "")
 
 
-def _slowed(samples: Sequence[Sample]) -> tuple[int, str]:
+def _slowed(samples: Sequence[UsageSample]) -> tuple[int, str]:
     seconds = sum(each.seconds for each in samples)
-    limits = [each for each in periods(samples, "cpus") if each[2] is not None]
-    if limits and throttled(samples) / seconds >= HELD:
+    limits = [each for each in limit_periods(samples, "cpus") if each[2] is not None]
+    if limits and throttled_seconds(samples) / seconds >= HELD:
         if len(limits) > 1:
             return 3, _answered(samples, limits)
-        return 3, f"cpu.max held it at {percent(limits[0][2] or 0)} of a core: throttled for {throttled(samples):.1f} s"
+        held = f"cpu.max held it at {core_percent(limits[0][2] or 0)} of a core"
+        return 3, f"{held}: throttled for {throttled_seconds(samples):.1f} s"
     full = next((each for each in samples if each.events.memory_max and each.limits.memory is not None), None)
     if full is not None:
-        limit = written("memory", float(full.limits.memory or 0))
+        limit = limit_words("memory", float(full.limits.memory or 0))
         return 2, f"Memory reached its limit of {limit} at {full.t:.1f} s; nobody was killed"
-    free = not any(any(getattr(each.limits, kind) is not None for kind in FILES) for each in samples)
+    free = not any(any(getattr(each.limits, kind) is not None for kind in LIMIT_FILES) for each in samples)
     return 1, f"{'No limit' if free else 'Within its limits'}: at most {_most(samples)}"
 
 
-def _answered(samples: Sequence[Sample], limits: Sequence[tuple[float, float, float | None]]) -> str:
+def _answered(samples: Sequence[UsageSample], limits: Sequence[tuple[float, float, float | None]]) -> str:
     """The limit was changed while it ran, and the use followed."""
     parts = []
     for begin, end, limit in (limits[0], limits[-1]):
         part = [each for each in samples if begin < each.t <= end]
-        parts.append((percent(limit or 0), percent(used(part))))
+        parts.append((core_percent(limit or 0), core_percent(mean_cores(part))))
     (before, took), (after, then) = parts
     return f"cpu.max from {before} to {after} of a core at {limits[-1][0]:.1f} s: used {took}, then {then}"
 
 
-def _most(samples: Sequence[Sample]) -> str:
+def _most(samples: Sequence[UsageSample]) -> str:
     memory = [each.memory for each in samples if each.memory is not None]
     pids = [each.pids for each in samples if each.pids is not None]
-    parts = [f"{percent(max(each.cpu for each in samples))} of a core"]
-    parts += [mib(max(memory))] if memory else []
+    parts = [f"{core_percent(max(each.cpu for each in samples))} of a core"]
+    parts += [mib_words(max(memory))] if memory else []
     parts += [f"{max(pids)} process{'es' * (max(pids) != 1)}"] if pids else []
     return listed(parts)
 
 
-# --------------------------------------------------------------------------------------------------------------- twin
-def twin(meters: Meters) -> str:
+# ----------------------------------------------------------------------------------------------------------- alt text
+def alt_text(meters: Meters) -> str:
     """All that the picture shows, in reading order."""
-    groups = " ".join(part for name, samples in meters.items() if samples for part in _told(name, samples))
+    groups = " ".join(part for name, samples in meters.items() if samples for part in _group_words(name, samples))
     return clean(f"Meter: {title(meters)}. {groups}".strip(), limit=8000)
 
 
-def _told(name: str, samples: Sequence[Sample]) -> Iterator[str]:
-    yield f"{short_name(name)}, {samples[-1].t:.1f} s." if name else f"{samples[-1].t:.1f} s."
-    waited = throttled(samples)
-    cpu = f"CPU: {percent(used(samples))} of a core on average, {percent(max(each.cpu for each in samples))} at most"
+def _group_words(name: str, samples: Sequence[UsageSample]) -> Iterator[str]:
+    yield f"{quoted_name(name)}, {samples[-1].t:.1f} s." if name else f"{samples[-1].t:.1f} s."
+    waited = throttled_seconds(samples)
+    most = core_percent(max(each.cpu for each in samples))
+    cpu = f"CPU: {core_percent(mean_cores(samples))} of a core on average, {most} at most"
     held = [each.t for each in samples if each.throttled >= HELD]
     yield (
         cpu + _limit(samples, "cpus") + (f"; throttled for {waited:.1f} s, first at {held[0]:.1f} s." if held else ".")
@@ -204,27 +207,27 @@ def _told(name: str, samples: Sequence[Sample]) -> Iterator[str]:
     yield f"Memory: {_peak(samples, 'memory')}{_happened(samples, 'oom_kill')}."
     yield f"Processes: {_peak(samples, 'pids')}{_happened(samples, 'pids_max')}."
     known = [each for each in RESOURCES if any(each in sample.pressure for sample in samples)]
-    peaks = (f"{each} {percent(max(sample.pressure.get(each, 0) for sample in samples))}" for each in known)
+    peaks = (f"{each} {core_percent(max(sample.pressure.get(each, 0) for sample in samples))}" for each in known)
     yield f"Pressure at most: {', '.join(peaks)}." if known else "Pressure is not counted here."
 
 
-def _peak(samples: Sequence[Sample], kind: str) -> str:
+def _peak(samples: Sequence[UsageSample], kind: str) -> str:
     values = [value for each in samples if (value := getattr(each, kind)) is not None]
     if not values:
         return "not counted here"
-    shown = mib if kind == "memory" else str
+    shown = mib_words if kind == "memory" else str
     return f"{shown(max(values))} at most, {shown(values[-1])} at the end{_limit(samples, kind)}"
 
 
-def _limit(samples: Sequence[Sample], kind: str) -> str:
-    held = periods(samples, kind)
+def _limit(samples: Sequence[UsageSample], kind: str) -> str:
+    held = limit_periods(samples, kind)
     if all(value is None for *_, value in held):
         return ", no limit"
-    words = ["none" if value is None else written(kind, value) for *_, value in held]
+    words = ["none" if value is None else limit_words(kind, value) for *_, value in held]
     later = (f"then {word} from {begin:.1f} s" for word, (begin, *_) in zip(words[1:], held[1:], strict=True))
     return f"; limit {', '.join([words[0], *later])}"
 
 
-def _happened(samples: Sequence[Sample], kind: str) -> str:
+def _happened(samples: Sequence[UsageSample], kind: str) -> str:
     found = _moments("", kind, samples)
-    return "".join(f"; {what(each)} at {each.t:.1f} s" for each in found)
+    return "".join(f"; {moment_words(each)} at {each.t:.1f} s" for each in found)

@@ -5,7 +5,8 @@ import pytest
 pytest.importorskip("ipywidgets")
 
 from pyctr_lab import BadInput, Lab, steps
-from pyctr_lab.draw.panel import builder, default_steps
+from pyctr_lab.draw import builder
+from pyctr_lab.draw.builder.panel import default_steps
 
 
 @pytest.fixture

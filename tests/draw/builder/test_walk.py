@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pyctr_lab import Lab, steps
-from pyctr_lab.draw.walk import Walk
+from pyctr_lab.draw.builder.walk import Walk
 from pyctr_lab.errors import Gone
 
 
@@ -50,7 +50,7 @@ def test_a_switch_leaves_a_wall_open_and_refuses_what_needs_it(lab):
     assert walk.stops[3].why == "needs 3, else it changes the lab's own host name"
     assert walk.left_open == {"uts": "you switched 3 off"}
     assert lab.host.view().hostname == "lab"
-    assert "UTS left open: you switched 3 off." in walk.picture().twin
+    assert "UTS left open: you switched 3 off." in walk.picture().alt_text
 
 
 def test_what_the_kernel_refuses_is_told_and_the_walk_goes_on(lab):

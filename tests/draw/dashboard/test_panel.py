@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from draw import races
-from pyctr_lab.draw import dashboard, dashboard_panel
+from pyctr_lab.draw import dashboard
+from pyctr_lab.draw.dashboard import panel as dashboard_panel
 from pyctr_lab.engines import ALL
 from pyctr_lab.engines.engine import Available
 from pyctr_lab.errors import LabError
-from pyctr_lab.measure.experiment import Progress
+from pyctr_lab.measure.options import MeasureOptions
+from pyctr_lab.measure.rows import Progress
 from pyctr_lab.measure.samples import Results
 
 
@@ -21,9 +23,9 @@ def source(*, samples: int, gate: threading.Semaphore | None = None, error: str 
     """Measures nothing: hands out made-up samples, one for each time that the gate is opened."""
     asked: dict[str, Any] = {}
 
-    def live(experiments: Any, **words: Any) -> Generator[Results, None, None]:
-        asked.update(words, experiments=experiments)
-        results = Results()
+    def live(experiments: Any, options: MeasureOptions, **words: Any) -> Generator[Results, None, None]:
+        asked.update(words, experiments=experiments, options=options)
+        results = Results(titles=races.TITLES)
         for number, sample in enumerate(races.starts(("exec", "ours")).samples[:samples]):
             if gate:
                 assert gate.acquire(timeout=60)
@@ -43,7 +45,7 @@ def test_it_measures_what_is_chosen_and_keeps_it() -> None:
     panel._turns.value, panel._budget.value = 7, 40
     panel.start()
     assert panel.wait(60) and len(panel.results.samples) == 8
-    assert who.asked["repetitions"] == 7 and who.asked["budget"] == 40.0 and who.asked["count"] is None
+    assert who.asked["options"] == MeasureOptions(repetitions=7, budget=40.0)
     assert "ours" in who.asked["engines"] and "docker" not in who.asked["engines"]
     assert "<svg" in panel._picture.value and panel._end.disabled and not panel._begin.disabled
     still = panel.still()
@@ -83,7 +85,7 @@ def test_a_crowd_is_made_once_and_asks_for_a_number() -> None:
     panel._what.value = "how many fit"
     assert panel._turns.disabled and not panel._count.disabled and panel._count.value == 100
     panel.start()
-    assert panel.wait(60) and who.asked["repetitions"] == 1 and who.asked["count"] == 100
+    assert panel.wait(60) and who.asked["options"] == MeasureOptions(repetitions=1, count=100, budget=20.0)
     panel._what.value = "memory"
     assert panel._count.value == 10
 

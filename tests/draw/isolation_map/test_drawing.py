@@ -6,10 +6,11 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from pyctr_lab import BadInput, Lab, steps
-from pyctr_lab.draw.isolation_map import draw_map, inode_stubs, isolation_map
-from pyctr_lab.draw.look import TAG, TITLE_LIMIT
+from pyctr_lab.draw.isolation_map import draw_map, isolation_map
+from pyctr_lab.draw.isolation_map.drawing import inode_stubs
+from pyctr_lab.draw.theme import TAG, TITLE_LIMIT
 
-from .states import states
+from ..states import states
 
 NAMES = ("baseline", "copy", "named", "open", "through", "all", "nobody", "gone", "unreadable", "no host", "crowded",
          "crowded, shared")  # fmt: skip
@@ -25,8 +26,8 @@ def texts(picture):
 def test_every_state_is_a_picture_with_a_short_title(view, name, layout):
     picture = draw_map(**states(view)[name], layout=layout)
     assert 0 < len(picture.title) <= TITLE_LIMIT
-    assert picture.title in picture.twin
-    assert "\n" not in picture.twin and len(picture.svg) < 40_000
+    assert picture.title in picture.alt_text
+    assert "\n" not in picture.alt_text and len(picture.svg) < 40_000
     sizes = [float(re.search(r"font-size:([\d.]+)", element.get("style"))[1]) for element in texts(picture)]
     assert min(sizes) >= TAG
 
@@ -68,9 +69,9 @@ def test_title_states_the_finding(view, name, title):
     assert draw_map(**states(view)[name]).title == title
 
 
-def test_twin_says_what_the_picture_shows(view):
-    twin = draw_map(**states(view)["open"]).twin
-    assert twin == (
+def test_alt_text_says_what_the_picture_shows(view):
+    words = draw_map(**states(view)["open"]).alt_text
+    assert words == (
         "Isolation map: “demo” has a network of its own: one loopback, and even that is down. "
         "1 of 8 walls up: Network. "
         "Shared with the host: PID, Mount, User, IPC, Cgroup and Time. Changed now: Network. "
@@ -95,6 +96,6 @@ def test_a_live_container_step_by_step():
         box.apply(steps.SetHostname("ours"))
         picture = isolation_map(box)
         assert picture.title == "“demo” has a host name of its own"
-        assert "After step 4 · host name “ours” · sethostname(2)" in picture.twin
+        assert "After step 4 · host name “ours” · sethostname(2)" in picture.alt_text
         box.kill()
         assert isolation_map(box).title == "“demo” has ended: nothing is left to see"

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from pyctr_lab.draw import rows
+from pyctr_lab.draw.isolation_map import rows
 from pyctr_lab.kernel.proc import IdRange
 from pyctr_lab.runtime.view import Interface
 
 
 def table(inside, outside, **options):
-    return {row.kind: row for row in rows.rows(inside, outside, **options)}
+    return {row.kind: row for row in rows.wall_rows(inside, outside, **options)}
 
 
 def test_rows_in_their_order(view):
@@ -38,41 +38,45 @@ def test_tag_says_what_is_new_before_anything_else(view):
 def test_identity_is_told_in_the_hosts_numbers(view):
     host = view()
     inside = view(own="user", uid_map=(IdRange(0, 101000, 1),))
-    assert rows.identity(inside, host) == "uid 0 root → 1000 on host"
-    assert rows.identity(view(uid=65534, uid_map=()), host) == "uid 65534 nobody, no map yet"
-    assert rows.identity(view(uid_map=(IdRange(0, 7, 1),)), host) == "uid 0 root"  # the host has no name for it
+    assert rows.identity_line(inside, host) == "uid 0 root → 1000 on host"
+    assert rows.identity_line(view(uid=65534, uid_map=()), host) == "uid 65534 nobody, no map yet"
+    assert rows.identity_line(view(uid_map=(IdRange(0, 7, 1),)), host) == "uid 0 root"  # the host has no name for it
 
 
 def test_identity_is_told_even_where_both_maps_read_alike(view):
     one_id = (IdRange(0, 1000, 1),)  # a user without subordinate ids: 0 is 0 on the host, and one and the same outside
-    assert rows.identity(view(own="user", uid_map=one_id), view(uid_map=one_id)) == "uid 0 root → 0 on host"
-    assert rows.identity(view(uid_map=one_id), view(uid_map=one_id)) == "uid 0 root"
+    assert rows.identity_line(view(own="user", uid_map=one_id), view(uid_map=one_id)) == "uid 0 root → 0 on host"
+    assert rows.identity_line(view(uid_map=one_id), view(uid_map=one_id)) == "uid 0 root"
 
 
 def test_identity_is_told_in_the_machines_numbers_too(view):
     inside = view(own="user", uid_map=(IdRange(0, 101000, 1),))
-    assert rows.seen("user", inside)[1] == "101000 on your machine"
-    assert len(rows.seen("user", view(uid_map=()))) == len(rows.seen("user", view(uid_map=(IdRange(0, 0, 1),)))) == 2
+    assert rows.side_lines("user", inside)[1] == "101000 on your machine"
+    assert (
+        len(rows.side_lines("user", view(uid_map=())))
+        == len(rows.side_lines("user", view(uid_map=(IdRange(0, 0, 1),))))
+        == 2
+    )
 
 
 def test_interfaces(view):
     assert rows.interface_line(Interface("lo", False)) == "lo  DOWN"
     assert rows.interface_line(Interface("br0", True, ("10.0.0.1",))) == "br0  10.0.0.1"
-    assert rows.seen("net", view(interfaces=())) == ("none",)
+    assert rows.side_lines("net", view(interfaces=())) == ("none",)
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0, "0 s"), (59, "59 s"), (3661, "1 h 1 min"), (86_400, "1 d"), (31_557_600, "1 year"), (3.2e8, "10 years 51 d")],
 )
-def test_duration(seconds, words):
-    assert rows.duration(seconds) == words
+def test_uptime_words(seconds, words):
+    assert rows.uptime_words(seconds) == words
 
 
 def test_hundreds_are_counted_not_listed():
     many = [f"{n} sh" for n in range(300)]
-    assert rows.shortened(many, 4) == ["0 sh", "1 sh", "2 sh", "… 297 more"]
-    assert rows.joined(many, 2) == ["0 sh", "1 sh  … 298 more"]
+    assert rows.cut_lines(many, 4) == ["0 sh", "1 sh", "2 sh", "… 297 more"]
+    assert rows.cut_lines_inline(many, 2) == ["0 sh", "1 sh  … 298 more"]
 
 
 def test_where_there_is_no_view_nothing_is_claimed(view):

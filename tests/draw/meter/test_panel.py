@@ -7,12 +7,13 @@ import pytest
 pytest.importorskip("ipywidgets")
 
 from pyctr_lab import Lab, draw
-from pyctr_lab.draw import meter_panel
-from pyctr_lab.draw.meter_panel import choices, meter, span
+from pyctr_lab.draw import meter
+from pyctr_lab.draw.meter import panel as meter_panel
+from pyctr_lab.draw.meter.panel import live_span, slider_choices
 from pyctr_lab.errors import BadInput, Gone
 from pyctr_lab.kernel.delegation import delegation
 
-from .meters import QUIET, row
+from ..meters import QUIET, row
 
 needs_groups = pytest.mark.skipif(
     not {"cpu", "memory", "pids"} <= delegation().controllers, reason="nobody has given us control groups here"
@@ -56,7 +57,9 @@ def test_a_block_shows_the_panel_then_a_still(group, shown):
     with meter(group, seconds=60) as made:
         assert made.running and list(shown[0]) == ["text/plain", "application/vnd.jupyter.widget-view+json"]
     assert not made.running and "stopped" in made._heading.value
-    assert shown[1]["text/html"].startswith('<div class="pc-still">') and shown[1]["text/plain"] == made.still().twin
+    assert (
+        shown[1]["text/html"].startswith('<div class="pc-still">') and shown[1]["text/plain"] == made.still().alt_text
+    )
     assert made.still().title in made._heading.value and made._button.disabled
     assert repr(made) == "Meter('web', stopped)"
 
@@ -68,7 +71,7 @@ def test_what_start_leaves_is_replaced_by_the_still(group, shown):
     assert shown[1]["text/plain"].startswith("Meter: ")
     before = len(shown)
     made._button.click()
-    assert len(shown) > before and shown[-1]["text/plain"] == made.still().twin
+    assert len(shown) > before and shown[-1]["text/plain"] == made.still().alt_text
     assert "pc-picture" in shown[1]["text/html"]  # of the same shape: nbval sees only the first
     assert not [thread for thread in threading.enumerate() if thread.name == "sampler"]
 
@@ -134,7 +137,7 @@ def test_several_groups_have_their_own_sliders(lab, shown):
     with meter(*groups, seconds=60) as made:
         slider(made, "cpus", "log").value = 0.2
     assert (groups[0].cpu_max, groups[1].cpu_max) == (0.5, 0.2)
-    assert "web" in made.still().twin and "log" in made.still().twin
+    assert "web" in made.still().alt_text and "log" in made.still().alt_text
     with pytest.raises(BadInput, match="1 to 4"):
         meter(groups[0], groups[0])
     with pytest.raises(BadInput, match="1 to 4"):
@@ -156,15 +159,15 @@ def test_only_what_can_be_limited_has_a_slider(group, shown):
 
 
 def test_a_slider_has_the_present_value_among_its_choices():
-    offered = choices("memory", 50 << 20)
+    offered = slider_choices("memory", 50 << 20)
     assert ("50M", 50 << 20) in offered and offered[-1] == ("no limit", "max")
     assert [value for _, value in offered[:-1]] == sorted(value for _, value in offered[:-1])
-    assert choices("cpus", "max")[9] == ("80 %", 0.8)
+    assert slider_choices("cpus", "max")[9] == ("80 %", 0.8)
 
 
 def test_the_time_axis_grows_in_round_numbers():
-    assert [span({"": row(count)}, 60.0) for count in (1, 60, 200)] == [10.0, 20.0, 60.0]
-    assert span({}, 5.0) == 5.0
+    assert [live_span({"": row(count)}, 60.0) for count in (1, 60, 200)] == [10.0, 20.0, 60.0]
+    assert live_span({}, 5.0) == 5.0
 
 
 def test_live_panels_are_imported_when_they_are_asked_for():

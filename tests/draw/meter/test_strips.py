@@ -5,11 +5,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pyctr_lab.draw import look, usage_chart
-from pyctr_lab.draw.meter_strips import LIVE, POINTS, apart, strips, tick
+from pyctr_lab.draw import theme, usage_chart
+from pyctr_lab.draw.meter.strips import LIVE, POINTS, moved_apart, strips_svg, tick_label
 from pyctr_lab.errors import BadInput
 
-from .meters import BARE, BOMB, CHANGED, KILLED, QUIET, THROTTLED, pictures, row
+from ..meters import BARE, BOMB, CHANGED, KILLED, QUIET, THROTTLED, pictures, row
 
 
 def texts(svg):
@@ -20,9 +20,9 @@ def test_every_picture_is_well_formed_and_made_of_the_palette_alone():
     for name, picture in pictures().items():
         for svg in (picture.svg, picture.small):
             ElementTree.fromstring(svg)
-            body = svg.replace(look.STYLE, "")
+            body = svg.replace(theme.STYLE, "")
             assert not re.search(r"#[0-9a-f]{6}|nan|inf\b", body), name
-            assert picture.title in picture.twin
+            assert picture.title in picture.alt_text
 
 
 def test_the_same_data_give_the_same_picture():
@@ -60,12 +60,12 @@ def test_where_a_controller_is_missing_the_strip_says_so():
 
 
 def test_a_curve_has_no_more_points_than_can_be_seen():
-    svg = strips({"web": row(5000)}, LIVE, None)
+    svg = strips_svg({"web": row(5000)}, LIVE, None, words="")
     assert max(path.count("L") for path in re.findall(r' d="([^"]*)"', svg)) <= 2 * (POINTS + 1)
 
 
 def test_labels_keep_their_distance_and_stay_inside():
-    placed = [y for y, *_ in apart([(90.0, "a", ""), (80.0, "b", ""), (91.0, "c", "")], 0, 92)]
+    placed = [y for y, *_ in moved_apart([(90.0, "a", ""), (80.0, "b", ""), (91.0, "c", "")], 0, 92)]
     assert placed == [64, 78, 92]
 
 
@@ -74,7 +74,7 @@ def test_labels_keep_their_distance_and_stay_inside():
     [(0, "cpu", "0"), (150, "cpu", "150"), (12_000, "cpu", "12k"), (1.5, "memory", "1.5"), (24_576, "pids", "24Ki")],
 )
 def test_ticks_are_short(value, key, words):
-    assert tick(value, key) == words
+    assert tick_label(value, key) == words
 
 
 def test_a_limit_that_is_used_up_stands_above_what_is_used():

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from pyctr_lab.draw.meter_words import moments, periods, title, twin, what
+from pyctr_lab.draw.meter.words import alt_text, limit_periods, moment_words, moments, title
 
-from .meters import BARE, BOMB, CHANGED, KILLED, MIB, QUIET, THROTTLED, happens, row
+from ..meters import BARE, BOMB, CHANGED, KILLED, MIB, QUIET, THROTTLED, happens, row
 
 
 @pytest.mark.parametrize(
@@ -32,32 +32,32 @@ def test_of_several_groups_the_one_to_which_it_happened_is_named():
 
 
 def test_what_follows_within_a_second_is_one_moment():
-    assert [what(each) for each in moments({"web": BOMB})] == ["11 forks refused"]
+    assert [moment_words(each) for each in moments({"web": BOMB})] == ["11 forks refused"]
     apart = happens(happens(QUIET, 3, pids_max=1), 20, pids_max=1)
-    assert [(each.t, what(each)) for each in moments({"web": apart})] == [
+    assert [(each.t, moment_words(each)) for each in moments({"web": apart})] == [
         (0.8, "1 fork refused"),
         (4.2, "1 fork refused"),
     ]
 
 
 def test_limits_have_the_time_in_which_they_held():
-    assert periods(CHANGED, "cpus") == [(0.0, 5.0, 0.5), (5.0, 10.0, 0.2)]
-    assert periods(CHANGED, "memory") == [(0.0, 5.0, 64 * MIB), (5.0, 10.0, None)]
+    assert limit_periods(CHANGED, "cpus") == [(0.0, 5.0, 0.5), (5.0, 10.0, 0.2)]
+    assert limit_periods(CHANGED, "memory") == [(0.0, 5.0, 64 * MIB), (5.0, 10.0, None)]
 
 
-def test_the_twin_has_all_figures_in_reading_order():
-    said = twin({"web": KILLED})
+def test_the_alt_text_has_all_figures_in_reading_order():
+    said = alt_text({"web": KILLED})
     assert said.startswith("Meter: At 6.2 s the memory limit killed a process")
     assert "Memory: 64 MiB at most, 8.0 MiB at the end; limit 64M; 1 killed at 6.2 s. Processes: 3 at most" in said
     assert said.endswith("Pressure at most: cpu 50 %, memory 60 %, io 10 %.")
-    assert "limit 50 %, then 20 % from 5.0 s; throttled for 4.5 s, first at 0.2 s." in twin({"web": CHANGED})
+    assert "limit 50 %, then 20 % from 5.0 s; throttled for 4.5 s, first at 0.2 s." in alt_text({"web": CHANGED})
 
 
 def test_what_is_not_counted_is_said():
-    said = twin({"web": BARE})
+    said = alt_text({"web": BARE})
     assert "Memory: not counted here. Processes: not counted here. Pressure is not counted here." in said
 
 
 def test_the_share_of_the_time_is_weighted():
     uneven = [*row(1, cpu=0.0), *row(1, start=1, cpu=1.0)]
-    assert "CPU: 50 % of a core on average, 100 % at most" in twin({"": uneven})
+    assert "CPU: 50 % of a core on average, 100 % at most" in alt_text({"": uneven})

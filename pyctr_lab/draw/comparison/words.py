@@ -1,0 +1,60 @@
+"""Words for pictures that compare engines: their names in a sentence, guesses, figures, and who is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from ...errors import BadInput
+from ...measure.samples import Results
+from ..wording import short_number
+
+ARTICLES = {
+    "exec": "a bare process", "floor": "the least container", "ours": "our container",
+    "ours+fork": "our forked container", "ours+limits": "our limited container",
+}  # fmt: skip
+
+
+def with_article(results: Results, engine: str) -> str:
+    """As it stands in a sentence; where its processor is software, that is said."""
+    emulated = results.emulated(engine)
+    if engine == "qemu":
+        return "an emulated machine" if emulated else "a virtual machine"
+    return ARTICLES.get(engine, results.name_of(engine)) + " (emulated)" * emulated
+
+
+def begin_sentence(words: str) -> str:
+    """As a sentence begins; a command's own name stays as it is."""
+    return words[0].upper() + words[1:] if " " in words else words
+
+
+def guess_words(guesses: Mapping[str, float], names: Mapping[str, str], unit: str) -> str:
+    """The learner's guesses, for the alternative text; empty where there are none."""
+    words = [f"{name} {short_number(guesses[key])} {unit}" for key, name in names.items() if guesses.get(key, 0.0) > 0]
+    return f" You said: {', '.join(words)}." if words else ""
+
+
+def usable_guesses(predicted: Mapping[str, float | None] | None) -> dict[str, float]:
+    """The guesses that can be drawn: on a logarithmic scale there is nothing at zero and below."""
+    return {name: guess for name, guess in (predicted or {}).items() if guess and 0 < guess < math.inf}
+
+
+def measured_engines(results: Results, experiment: str) -> list[str]:
+    """The engines that were measured, the least first. Raises BadInput where there is none."""
+    names = results.engines(experiment)
+    if not names:
+        raise BadInput(f"{experiment} was not measured", hint=f'measure("{experiment}") does')
+    return names
+
+
+def missing_words(results: Results) -> str:
+    """Which engines are not there, or failed on the way, and why."""
+    there, words = {each.engine for each in results.samples}, ""
+    for how, names in (("Not here", set(results.missing) - there), ("Failed", set(results.missing) & there)):
+        reasons = [
+            f"{results.name_of(name)}, {why.partition(' (')[0]}"
+            for name, why in results.missing.items()
+            if name in names
+        ]
+        words += f" {how}: {'; '.join(reasons)}." if reasons else ""
+    return words

@@ -1,0 +1,27 @@
+"""The dashboard: choose what is measured, on which engines and how often; watch the points come in; stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .panel import Dashboard, Source
+
+__all__ = ["dashboard"]
+
+_dashboards: dict[str, Dashboard] = {}
+
+
+def dashboard(*, name: str = "dashboard", source: Source | None = None) -> Dashboard:
+    """A panel that measures what is chosen in it. One of a name at a time: a cell that runs twice ends the first.
+
+    `dashboard.results` has all samples of the last run. `source` yields the results so far; it is called as
+    `measure.live` is, which is the default.
+    """
+    from .panel import Dashboard  # brings ipywidgets and all engines with it
+
+    earlier = _dashboards.pop(name, None)
+    if earlier is not None:
+        earlier.close()
+    _dashboards[name] = Dashboard(source)
+    return _dashboards[name]
