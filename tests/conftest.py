@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from pyctr_lab import Container, Lab
-from pyctr_lab.kernel.delegation import delegation
+from pyctr_lab import Cgroup, Container, Lab
+from pyctr_lab.cgroups.places import delegation
+from pyctr_lab.runtime.newborn import Refused
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +33,24 @@ def delegated() -> None:
     lacking = [name for name in ("memory", "cpu", "pids") if name in found.missing]
     if lacking:
         pytest.skip(found.why(lacking[0]))
+
+
+@pytest.fixture
+def group(lab: Lab, delegated: None) -> Iterator[Cgroup]:
+    """A fresh group, without limits yet."""
+    with lab.cgroup("tested") as made:
+        yield made
+
+
+@pytest.fixture(params=["by the loop", "by a Python child"])
+def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts by the loop of machine code, and the slower way: all labs, the same tests."""
+
+    def refuse(starter: object) -> None:
+        raise Refused("a test wants it so")
+
+    if request.param == "by a Python child":
+        monkeypatch.setattr("pyctr_lab.runtime.starting.Starter._require_loop", refuse)
 
 
 def number_of(node: Any, config: pytest.Config) -> int:

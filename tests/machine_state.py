@@ -16,7 +16,7 @@ from glob import glob
 
 from traces import OTHERS, mounts, names
 
-from pyctr_lab.kernel import cgroup
+from pyctr_lab.cgroups import all_trees
 
 State = dict[str, dict[str, str]]
 """Kind of thing -> its name -> what is known of it, in words."""
@@ -58,7 +58,7 @@ def snapshot() -> State:
                         if not OTHERS.search(text := content(path))},
         "sysctl": {path: content(path) for name in SYSCTLS for path in glob(f"/proc/sys/{name}")},
         "control group": dict.fromkeys(groups(), ""),
-        "setting of a control group": {path: content(path) for each in cgroup.hierarchies() for name in GROUP_FILES
+        "setting of a control group": {path: content(path) for each in all_trees() for name in GROUP_FILES
                                        if os.path.exists(path := f"{each.mount}/{name}")},
     }  # fmt: skip
 

@@ -30,7 +30,8 @@ def really_started(lab: Lab, recipe: Recipe, limits: Limits | None) -> None:
     """Another container of the same recipe, made as every start is: in one go, of a program that does nothing."""
     program = lab.start(["true"], recipe=recipe, limits=limits)
     program.wait()
-    by = f"a child that Python forks ({lab.slow})" if lab.slow else f"a loop of {len(loop.here())} bytes"
+    why = lab.starter.why_slow
+    by = f"a child that Python forks ({why})" if why else f"a loop of {len(loop.here())} bytes"
     print(f"The same as a start really is: the list in one go, its process carried from call to call by {by}.")
     for line in folded(program.story):
         print(f"      {maker(line[0].call) + ':':<10}{costed(line)}")

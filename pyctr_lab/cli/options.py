@@ -28,8 +28,8 @@ from ..steps import (
     Volume,
     WorkingDirectory,
 )
-from ..steps.limits import KEPT
 from ..steps.mounts import ETC
+from ..steps.privileges import KEPT
 
 OURS = ("/", "/proc", "/dev")  # of the container: no volume takes their place
 NOBODY = "outside, the ids of a lab that root opens are nobody's: open it as an ordinary user, or let others in"

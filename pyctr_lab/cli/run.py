@@ -83,7 +83,7 @@ def reaping(lab: Lab, box: Container) -> Iterator[None]:
     def reap() -> None:
         with suppress(Gone):
             while not over.wait(PAUSE):
-                lab.bury(box.carrier)
+                lab.reaper.reap(box.carrier)
 
     thread = threading.Thread(target=reap)
     thread.start()

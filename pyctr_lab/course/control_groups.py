@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ..cgroups import trees
+from ..cgroups.files import MAX, PERIOD, parse_flat, parse_number, read
+from ..cgroups.places import delegation
 from ..errors import Unsupported
-from ..kernel import cgroup, proc
-from ..kernel.delegation import delegation
+from ..kernel import proc
 from .exercise import Exercise, Ground
 from .scene import Scene, Unreadable, again
 
@@ -98,13 +100,13 @@ def folder_of(scene: Scene, name: str, controller: str) -> str:
     """Where the group of a program is, in the tree that has this controller."""
     own = PARTS.get(controller, controller)
     try:
-        found = cgroup.trees(scene.pid(name))
+        found = trees(scene.pid(name))
     except (ProcessLookupError, FileNotFoundError):
         raise Unreadable(f"the process of {name!r} has ended", again(scene.exercise)) from None
-    trees = sorted((tree for tree in found if {own, controller} & set(tree.controllers)), key=lambda tree: tree.version)
-    if not trees:
+    having = [tree for tree in found if {own, controller} & set(tree.controllers)]
+    if not having:
         raise Unreadable(f"no tree of control groups has {controller}", delegation().grant)
-    return trees[0].folder
+    return min(having, key=lambda tree: tree.version).folder
 
 
 def above(folder: str) -> Iterator[str]:
@@ -117,15 +119,15 @@ def above(folder: str) -> Iterator[str]:
 def value(folder: str, file: str) -> str:
     """What a file of a group says; empty where there is no such file."""
     try:
-        return cgroup.read(folder, file)
+        return read(folder, file)
     except FileNotFoundError:
         return ""
 
 
 def limit(folder: str, *files: str) -> int | None:
     """The number in the first of these files that there is; None for no limit."""
-    said = next(filter(None, (value(folder, file) for file in files)), cgroup.MAX)
-    return cgroup.number(said)
+    said = next(filter(None, (value(folder, file) for file in files)), MAX)
+    return parse_number(said)
 
 
 def memory_limit(folder: str) -> int | None:
@@ -143,19 +145,19 @@ def cores_limit(folder: str) -> float | None:
     quota, _, period = value(folder, "cpu.max").partition(" ")
     if not quota:
         quota, period = value(folder, "cpu.cfs_quota_us") or "-1", value(folder, "cpu.cfs_period_us")
-    return None if quota in (cgroup.MAX, "-1") else int(quota) / int(period)
+    return None if quota in (MAX, "-1") else int(quota) / int(period)
 
 
 def period(folder: str) -> float:
     """In which time a quota is given out anew, in seconds."""
     said = value(folder, "cpu.max").partition(" ")[2] or value(folder, "cpu.cfs_period_us")
-    return int(said or cgroup.PERIOD) / 1e6
+    return int(said or PERIOD) / 1e6
 
 
 def processor_time(scene: Scene, name: str) -> float:
     """What the group of a program has used so far, in seconds."""
     folder = folder_of(scene, name, "cpu")
-    if "usage_usec" in (said := cgroup.flat(value(folder, "cpu.stat"))):
+    if "usage_usec" in (said := parse_flat(value(folder, "cpu.stat"))):
         return said["usage_usec"] / 1e6
     return int(value(folder_of(scene, name, "cpuacct"), "cpuacct.usage") or 0) / 1e9
 
@@ -163,7 +165,7 @@ def processor_time(scene: Scene, name: str) -> float:
 def counted(folder: str, files: tuple[str, ...], word: str) -> int:
     """A counter in the first of these files that there is."""
     said = next(filter(None, (value(folder, file) for file in files)), "")
-    return cgroup.flat(said).get(word, 0)
+    return parse_flat(said).get(word, 0)
 
 
 def oom_kills(folder: str) -> int:

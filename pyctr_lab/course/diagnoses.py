@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ..kernel.cgroup import trees
-from ..kernel.delegation import LIMITED, Delegation, as_root, look
+from ..cgroups import trees
+from ..cgroups.places import LIMITED, Delegation, as_root, delegated
 from ..runtime.world import free_range, ranges
 from .places import user_name
 from .trials import NEWER, WORLD, Start, enter_groups, lacking, map_ids, open_files, run, start
@@ -55,7 +55,7 @@ class Machine:
     system: str = sys.platform
     python: str = sys.executable
     readable: Callable[[str], bool] | None = None
-    delegation: Callable[[], Delegation] = lambda: look(trees())
+    delegation: Callable[[], Delegation] = lambda: delegated(trees())
     free_bytes: Callable[[], int] = lambda: shutil.disk_usage(Path.home()).free
     started: Callable[[], Start] = start
     mapped: Callable[[], tuple[int, str]] = map_ids

@@ -15,9 +15,9 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
+from ..cgroups import device_of
+from ..cgroups.places import delegation
 from ..errors import BadInput
-from ..kernel.cgroup import device_of
-from ..kernel.delegation import delegation
 
 NEEDS = re.compile(r"#\s*needs:\s*(.+)")
 DISK = "/var/tmp"  # kept on a disk where /tmp may be memory: see file-hierarchy(7)

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..cgroups.places import Delegation, Place
 from ..errors import LabError
-from ..kernel.delegation import Delegation, Place
 from ..kernel.syscall_numbers import kernel_has
 from ..launcher import cgroup_reaper
 from ..runtime import Lab
 from ..runtime.world import map_ranges
-from ..steps.control_group import inherited
 
 #: What an unprivileged process tries, to see whether it may have a world of its own. Says the call that failed.
 WORLD = """
@@ -74,7 +73,7 @@ def start() -> Start:
     try:
         with Lab(private=True) as lab:
             lab.run(["/bin/true"])
-            return Start(ids=lab.ids, slow=lab.slow or "")
+            return Start(ids=lab.ids, slow=lab.starter.why_slow or "")
     except (LabError, OSError) as why:
         return Start(refused=getattr(why, "message", str(why)))
 
@@ -111,7 +110,7 @@ def enter_groups(found: Delegation) -> str:
 def enter(place: Place, folder: str, pid: int) -> None:
     """Makes one group, and moves a process to it."""
     os.mkdir(folder)
-    for setting in inherited(place):
+    for setting in place.inherited:
         Path(folder, setting.file).write_text(setting.value)
     Path(folder, "cgroup.procs").write_text(str(pid))
 

@@ -17,7 +17,7 @@ from ..errors import LabError, TimeExpired, Unsupported
 from ..kernel import proc
 from ..kernel.constants import MNT_DETACH
 from ..runtime import Run
-from ..runtime.program import words
+from ..runtime.program import check_command
 from .inside import call
 
 PATIENCE = 60.0  # seconds that a command may take, unless told otherwise
@@ -109,7 +109,7 @@ class Engine:
         Raises TimeExpired after `timeout` seconds, with what was said until then.
         """
         before, began = processes(), time.monotonic()
-        line = self.command(words(argv))
+        line = self.command(check_command(argv))
         with subprocess.Popen(
             line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
         ) as program:

@@ -22,9 +22,11 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from ..cgroups import Tree, controllers, files, leftovers
+from ..cgroups.hierarchies import all_trees
+from ..cgroups.lab_groups import HOST, lacking
+from ..cgroups.places import PREFIX, Place, delegation
 from ..errors import LabError
-from ..kernel import cgroup
-from ..kernel.cgroup import Hierarchy
 from ..kernel.constants import (
     AT_FDCWD,
     AT_RECURSIVE,
@@ -49,11 +51,9 @@ from ..kernel.constants import (
     SIGKILL,
     SUID_DUMP_USER,
 )
-from ..kernel.delegation import PREFIX, Place, delegation
 from ..kernel.descriptors import open_standard_streams
 from ..machines import cache
-from ..runtime import groups, world
-from ..steps.control_group import inherited, unfurnished
+from ..runtime import world
 from ..steps.mounts import DEVICE_LINKS, DEVICES
 
 WORK = "/run/pyctr-lab"  # a tmpfs of the room: engines keep all that is theirs below it
@@ -85,35 +85,35 @@ def die_with(parent: int) -> None:
 
 
 # ------------------------------------------------------------------------------------------------- the first process
-def take_groups(all_: list[Hierarchy]) -> list[str]:
+def take_groups(all_: list[Tree]) -> list[str]:
     """Control groups for the room, as far as somebody has given us any; a guard removes them. See `runtime/groups`."""
     where = delegation()
     places = {place.tree.mount: place for place in where.everywhere}
-    bases = {each.mount: places[each.mount].base if each.mount in places else each.base for each in all_}
-    folders = [f"{bases[each.mount]}/{PREFIX}{os.getpid()}" for each in all_ if each.mount in places or each.ours]
+    bases = {each.mount: places[each.mount].base if each.mount in places else each.folder for each in all_}
+    folders = [f"{bases[each.mount]}/{PREFIX}{os.getpid()}" for each in all_ if each.mount in places or each.writable]
     if not folders:
         return []
-    with groups.alone(where) if where.places else nullcontext():
+    with leftovers.alone(where) if where.places else nullcontext():
         for place in where.everywhere:
             make_ready(place, whole=where.style == "v2")
         for folder in folders:
             os.mkdir(folder)
         for place in where.everywhere:
-            for setting in inherited(place):
-                groups.write(f"{place.base}/{PREFIX}{os.getpid()}", setting.file, setting.value)
+            for setting in place.inherited:
+                files.write(f"{place.base}/{PREFIX}{os.getpid()}", setting.file, setting.value)
     if folders:
-        groups.start_cgroup_reaper(os.getpid(), folders)
+        leftovers.start_cgroup_reaper(os.getpid(), folders)
     for folder in folders:
-        groups.enter(folder, [os.getpid()])
+        files.enter(folder, [os.getpid()])
     return folders
 
 
 def make_ready(place: Place, *, whole: bool) -> None:
     """So that groups below it can have what it has."""
-    for setting in unfurnished(place):
-        groups.write(place.base, setting.file, setting.value)
+    for setting in lacking(place):
+        files.write(place.base, setting.file, setting.value)
     if whole:
-        groups.share_out(place)
+        controllers.enable_at_base(place)
 
 
 def own_world(folders: list[str]) -> int:
@@ -160,13 +160,13 @@ def as_root_of_its_own() -> None:
 def leave_to_children(folder: str) -> None:
     """Version 2 has processes in leaves only: so the room's own go to one, and its engines' groups can have limits."""
     if os.path.exists(f"{folder}/cgroup.subtree_control"):
-        os.mkdir(f"{folder}/{groups.HOST}")
-        groups.enter(f"{folder}/{groups.HOST}", [os.getpid()])
-        groups.pass_on(folder, tuple(cgroup.read(folder, "cgroup.controllers").split()))
+        os.mkdir(f"{folder}/{HOST}")
+        files.enter(f"{folder}/{HOST}", [os.getpid()])
+        controllers.enable(folder, files.read(folder, "cgroup.controllers").split())
 
 
 # ------------------------------------------------------------------------------------------------------ its PID 1
-def furnish(all_: list[Hierarchy]) -> None:
+def furnish(all_: list[Tree]) -> None:
     """A /dev, /proc, /run and control groups of the room's own; of the machine's files only our cache can be changed.
 
     Engines may be really root: whatever they can change, one of them changes. No mount gets out.
@@ -188,7 +188,6 @@ def furnish(all_: list[Hierarchy]) -> None:
     with suppress(FileNotFoundError):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=False, stderr=subprocess.DEVNULL)
     call("sethostname", "room", 4)
-    delegation.cache_clear()  # what may be limited is another thing here
 
 
 def make_read_only(but: str) -> None:
@@ -233,7 +232,7 @@ def make_device(original: str, node: Path) -> None:
         call("mount", original, str(node), None, MS_BIND, None)
 
 
-def show_own(each: Hierarchy) -> None:
+def show_own(each: Tree) -> None:
     """Mounts a hierarchy anew: seen from a cgroup namespace of its own, it begins at the room's group.
 
     Over itself it cannot be mounted (EBUSY). Root takes the machine's mount away; a user may not, and covers it.
@@ -277,7 +276,7 @@ def main(target: str, arguments: dict[str, Any]) -> int:
     open_standard_streams()
     opener = os.getppid()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    all_ = cgroup.hierarchies()
+    all_ = list(all_trees())
     folders = take_groups(all_)
     die_with(opener)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..kernel.delegation import delegation
+from ..cgroups.places import delegation
 from ..runtime import Lab, Program, Run
+from ..runtime.starting import StartMethod
 from ..runtime.streams import Streams
 from ..steps import Bind, HostTree, Limits, Recipe
 from ..steps.mounts import ROOT
@@ -21,9 +22,10 @@ class Ours(Engine):
     title = "this course"
     about = "this course's own: system calls as data, carried out by a loop of machine code"
     limits: Limits | None = None
+    start_method: StartMethod = "auto"
 
     def prepare(self) -> None:
-        self.lab = self.stack.enter_context(Lab())
+        self.lab = self.stack.enter_context(Lab(start=self.start_method))
         self.recipe = on(self.rootfs, self.lab.recipe("room"))
         self.programs: list[Program] = []
 
@@ -60,9 +62,7 @@ class Forked(Ours):
     title = "this course, forked"
     about = "the same calls, carried out by a child that Python forks"
 
-    def prepare(self) -> None:
-        super().prepare()
-        self.lab.slow = "it is measured how slow"
+    start_method: StartMethod = "fork"
 
 
 class Limited(Ours):

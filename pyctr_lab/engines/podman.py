@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..kernel.delegation import delegation
+from ..cgroups.places import delegation
 from .engine import Available, Engine
 
 

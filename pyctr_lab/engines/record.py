@@ -6,7 +6,8 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..kernel import cgroup, proc
+from ..cgroups import trees
+from ..kernel import proc
 from ..kernel.constants import KIND_FLAGS
 from ..runtime.view import capability_names
 
@@ -102,7 +103,7 @@ def group_of(pid: int) -> str:
 def limits_of(pid: int) -> tuple[str, ...]:
     """What limits its group: "pids.max 2048"."""
     found = []
-    for tree in cgroup.trees(pid):
+    for tree in trees(pid):
         for controller, files in FILES.items():
             name = files[0] if tree.version == 2 else files[1]
             path = f"{tree.folder}/{name}"

@@ -112,7 +112,7 @@ def abandon(lab: Lab, program: Program, wires: Wires) -> None:
     lab buries the process later, as it does all whom nobody waits for.
     """
     program.kill()
-    lab.no_longer_expected(program.host_pid)
+    lab.reaper.forget(program.host_pid)
     wires.hang_up()
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from ..errors import BadInput, Gone, TimeExpired
 from ..kernel import proc, size
 from ..runtime import Lab, Run
-from ..runtime.program import words
+from ..runtime.program import check_command
 from . import boot_log, demands, guest_kernel, initramfs, tsc
 from .boot import boot, started
 from .boot_log import Message
@@ -140,7 +140,7 @@ class Machine:
         kills it too. Raises Gone when the machine has ended or ends meanwhile. A command that is not there ends with
         127, as in a shell. What a process left in the background says later may come with the next command's output.
         """
-        command, began = words(argv), time.monotonic()
+        command, began = check_command(argv), time.monotonic()
         if timeout is not None:
             demands.check_seconds(timeout, "a command")
         with self._lock:

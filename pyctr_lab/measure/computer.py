@@ -7,7 +7,7 @@ import platform
 import re
 from pathlib import Path
 
-from ..kernel.delegation import delegation
+from ..cgroups.places import delegation
 
 
 def describe_machine() -> dict[str, str]:

@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from ..cgroups.places import delegation
 from ..engines import Engine, Instance
 from ..kernel import proc
-from ..kernel.delegation import delegation
 from .options import Measurement, TurnOptions
 
 MIB = 1 << 20

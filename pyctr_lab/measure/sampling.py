@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..cgroups import Cgroup, Events, Usage
 from ..errors import BadInput, Gone, LabError
-from ..runtime.cgroup import Cgroup
-from ..runtime.events import Events
-from ..runtime.usage import Usage
 from ..steps import Limits
 
 EVERY = 0.2  # seconds between two samples: two periods of cpu.max, so that each sample sees as many shares of time

@@ -16,13 +16,13 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from ..errors import BadInput, Busy, Gone, TimeExpired
+from ..interrupts import uninterrupted, waiting
 from ..kernel import proc
 from ..kernel.arguments import Argument, ProcFile, Ref
 from ..kernel.calls import Answer, Call, fork, getpid, wait4
 from ..kernel.checks import short_repr as short
 from ..kernel.descriptors import open_standard_streams
 from ..kernel.syscall_numbers import numbers_here
-from .interrupts import uninterrupted, waiting
 
 MESSAGE = 150_000  # bytes of one message that a SEQPACKET socket takes with the usual buffers; a longer one is a file
 ANSWER = 1 << 20
@@ -58,7 +58,7 @@ class Carrier:
         self._number = 0
         self._lock = threading.RLock()
         open_standard_streams()  # else the control socket would be a program's standard input
-        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         _carriers.add(self)
 
@@ -91,14 +91,14 @@ class Carrier:
         refuse_unknown(before)
         flags, group, *_ = (*map(_plain, last.args), "")
         try:
-            given = {"channel": child._theirs.fileno()}
+            given = {"channel": child.theirs.fileno()}
             lines = self.request("fork", list(map(on_the_wire, before)), flags, group, calls=calls, given=given)
             answers = complete(calls, answered(calls, lines))
         except BaseException:
             child.close()
             raise
         finally:
-            child._theirs.close()
+            child.theirs.close()
         child.pid_there = answers[-1].result
         if answers[-1].failed:
             child.close()
@@ -159,7 +159,7 @@ class Carrier:
         """Lets go: a carrier that nobody can talk to any more ends by itself."""
         self.closed = True
         self._ours.close()
-        self._theirs.close()
+        self.theirs.close()
 
     # --- messages
     def request(

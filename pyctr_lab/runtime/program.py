@@ -8,29 +8,42 @@ import signal
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from ..cgroups import Cgroup, Reached
+from ..cgroups.leftovers import thaw
 from ..errors import NEW_LAB, BadInput, Gone, TimeExpired
+from ..interrupts import uninterrupted
 from ..kernel import proc
 from ..kernel.calls import Answer
-from ..kernel.checks import check_number as number
-from ..kernel.checks import check_text as text
-from ..kernel.checks import check_timeout as time_limit
-from ..kernel.checks import short_repr as short
+from ..kernel.checks import check_number, check_text, check_timeout, short_repr
 from .carrier import ended, readable
-from .groups import thaw
-from .interrupts import uninterrupted
+from .process import CarriedProcess, is_init
+from .resources import Held, give_back
 from .streams import Streams
-from .usage import Reached
 
-if TYPE_CHECKING:
-    from .cgroup import Cgroup
+Trace: TypeAlias = Callable[[], tuple[Answer, ...]]  # made only when it is asked for
 
-Story: TypeAlias = Callable[[], tuple[Answer, ...]]  # made only when somebody wants to hear it
+
+@dataclass
+class Start:
+    """What one start of a program is given, and what has been made for it."""
+
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    streams: Streams
+    began: float
+    made: tuple[Answer, ...] = ()  # calls made before the process
+    held: list[Held] = field(default_factory=list)
+    cgroup: Cgroup | None = None
+
+    def moved_to(self, group: Cgroup) -> None:
+        """Take note of a control group of its own."""
+        self.cgroup = group
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,46 +77,38 @@ class Run:
 class Program:
     """A running program. `pid` is its number as the lab's host sees it, `host_pid` as the notebook does."""
 
-    def __init__(
-        self,
-        args: tuple[str, ...],
-        host_pid: int,
-        pid: int,
-        reap: Callable[[float | None], int],
-        streams: Streams,
-        began: float,
-        meanwhile: Callable[[], None] | None = None,
-    ) -> None:
-        self.args = args
-        self.host_pid = host_pid
-        self.pid = pid
-        self.began = began
+    def __init__(self, start: Start, process: CarriedProcess, trace: Trace) -> None:
+        self.args = start.command
+        self.host_pid = process.host_pid
+        self.pid = process.pid
+        self.began = start.began
         self.result: Run | None = None
+        self.cgroup = start.cgroup  # its own, when it was given limits; removed at its end
+        self._start = start
+        self._process = process
+        self._trace = trace
         self._waiting = threading.RLock()  # one thread at a time: its end can be fetched once
-        self.told: Story = tuple  # what `story` is made of
-        self.cgroup: Cgroup | None = None  # its own, when it was given limits; removed at its end
-        self._reap = reap
-        self._meanwhile = meanwhile
-        self._streams = streams
+        self._streams = start.streams
+        self._meanwhile = process.reap_visitors if is_init(process.carrier) else None
         try:
             self._pidfd = os.pidfd_open(self.host_pid)
-        except ProcessLookupError:  # nobody has reaped it: so its lab has ended, and it too
-            raise Gone(f"{shlex.join(args)} has ended with its lab", hint=NEW_LAB) from None
-        self._descriptors = weakref.finalize(self, let_go, streams, self._pidfd)  # also of one nobody waits for
+        except ProcessLookupError:  # no other process reaps it: so its lab has ended, and it too
+            raise Gone(f"{shlex.join(self.args)} has ended with its lab", hint=NEW_LAB) from None
+        self._descriptors = weakref.finalize(self, let_go, self._streams, self._pidfd)  # also where no caller waits
 
     @cached_property
     def story(self) -> tuple[Answer, ...]:
-        """All calls of its start, whoever made them, with their times: from its birth to its execve."""
-        return self.told()
+        """All calls of its start, from fork or clone3 to execve, with their times."""
+        return self._trace()
 
     @property
     def stdout(self) -> str:
-        """What it has said so far."""
+        """What it has written to its standard output so far."""
         return self._streams.text("stdout")
 
     @property
     def stderr(self) -> str:
-        """What it has complained of so far."""
+        """What it has written to its standard error so far."""
         return self._streams.text("stderr")
 
     @property
@@ -118,7 +123,7 @@ class Program:
     @uninterrupted()
     def wait(self, timeout: float | None = None) -> Run:
         """Waits for its end. Raises TimeExpired after `timeout` seconds; the program goes on then."""
-        timeout = time_limit(timeout)
+        timeout = check_timeout(timeout)
         until = None if timeout is None else time.monotonic() + timeout
         if not self._waiting.acquire(timeout=-1 if timeout is None else min(max(0.0, timeout), threading.TIMEOUT_MAX)):
             raise self._late(timeout)
@@ -129,7 +134,7 @@ class Program:
             if not self._streams.pump(self._pidfd, left, self._meanwhile):
                 raise self._late(timeout)
             seconds = time.monotonic() - self.began
-            status = self._reap(None)
+            status = self._process.wait_status()
             self.result = self._run(os.waitstatus_to_exitcode(status), seconds)
             self._let_go()
             return self.result
@@ -140,8 +145,8 @@ class Program:
         return TimeExpired(f"{shlex.join(self.args)} had not ended after {timeout} s", run=self._run(0))
 
     def kill(self, signal_number: int = signal.SIGKILL) -> None:
-        """Sends a signal; SIGKILL unless told otherwise. Nothing happens to a program that has ended."""
-        number(signal_number, "a signal", most=signal.SIGRTMAX)
+        """Send a signal, SIGKILL by default. Nothing happens to a program that has ended."""
+        check_number(signal_number, "a signal", most=signal.SIGRTMAX)
         if not self.result:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal_number)
@@ -178,8 +183,7 @@ class Program:
 
     def _let_go(self) -> None:
         self._descriptors()
-        if self.cgroup is not None:
-            self.cgroup.remove()
+        give_back(self._start.held, self.cgroup)
 
     def __repr__(self) -> str:
         return f"Program({shlex.join(self.args)!r})"
@@ -200,18 +204,18 @@ def signal_name(number: int) -> str:
         return f"SIGRTMIN+{number - signal.SIGRTMIN}"
 
 
-def words(argv: Iterable[str]) -> tuple[str, ...]:
+def check_command(argv: Iterable[str]) -> tuple[str, ...]:
     """A command as a list of words, refused if it is one text or empty."""
     if isinstance(argv, str):
         raise BadInput(
-            f"a command is a list of words, not one text: {short(argv)}", hint=f"write {short(argv.split())}"
+            f"a command is a list of words, not one text: {short_repr(argv)}", hint=f"write {short_repr(argv.split())}"
         )
     try:
         command = tuple(os.fspath(word) for word in argv)
     except TypeError as why:
         raise BadInput(f"a command is a list of words: {why}", hint='a number is written as text: "1"') from None
     for word in command:
-        text(word, "a word of a command")
+        check_text(word, "a word of a command")
     if not command or not command[0]:
         raise BadInput("no program to run: the command is empty")
     return command

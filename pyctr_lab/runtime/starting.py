@@ -1,122 +1,169 @@
-"""How a program starts in a container of its own: by the loop of machine code, or where that cannot be, more slowly."""
+"""How a program starts in a container of its own: by machine code, or where that cannot be, by a forked child."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import shlex
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from errno import ENOSYS, EPERM
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from ..kernel.calls import Answer, execve, fork
-from ..steps import Birth, ControlGroup, Recipe, Step
+from ..errors import BadInput, Busy, Gone
+from ..interrupts import interrupted, uninterrupted
+from ..kernel.calls import Call, CallError, execve, fork, kill, wait4
+from ..kernel.checks import short_repr
+from ..kernel.constants import SIGKILL
+from ..steps import Birth, ControlGroup, Recipe
 from . import newborn
-from .carrier import Carrier
-from .container import Container
 from .newborn import Newborn, Refused
-from .program import Program
-from .streams import Streams
-
-if TYPE_CHECKING:
-    from .lab import Lab
+from .outer_world import OuterWorld
+from .process import CarriedProcess
+from .program import Program, Start, Trace
+from .resources import give_back, take
 
 TIGHT = 8 << 20  # bytes: more than the words of an execve can take (6 MiB, see execve(2))
+StartMethod = Literal["auto", "fork"]
 
 
-def started(
-    lab: Lab,
-    recipe: Recipe,
-    group: ControlGroup | None,
-    command: Sequence[str],
-    streams: Streams,
-    env: Mapping[str, str],
-    began: float,
-) -> Program:
-    """A program in a container of its own. Which way it was started shows in its story, and in nothing else."""
-    birth = birth_of(lab, recipe, group)
-    made = make_groups(lab, birth)
-    streams.theirs |= opened(lab, birth)
-    try:
-        have_loop(lab)
-        have_room(*recipe.steps, *([group] if group is not None else []))
-        newborn = Newborn(lab.launcher, resolved(lab, birth), [*streams.calls(), execve(command, env)], made)
-        return by_loop(lab, newborn, command, streams, began)
-    except Refused as why:
-        lab.slow = str(why) if why.here else lab.slow
-        birth, carrier, answers = born(lab, recipe, group)
-        return lab.become(carrier, lab.launcher, command, streams, birth.calls, env, began, (*made, *answers))
+class Starter:
+    """Starts programs in containers of their own. `method` is "auto", or "fork" to leave the machine code out."""
+
+    def __init__(self, world: OuterWorld, method: StartMethod = "auto") -> None:
+        if method not in ("auto", "fork"):
+            raise BadInput(f'start is "auto" or "fork", not {short_repr(method)}')
+        self.world = world
+        self.why_slow: str | None = None if method == "auto" else "the lab was made so"
+        """Why starts are not done by machine code; "" if they are, None before the first."""
+        self.clone3 = True  # whether a process can be started in new namespaces here; found by trying
+
+    def start(self, recipe: Recipe, group: ControlGroup | None, start: Start) -> Program:
+        """A program in a container of its own. Which way it was started shows in its story, and in nothing else."""
+        with self._given_back_on_error(start):
+            birth = self._birth(recipe, group)
+            start.made = tuple(take(self.world, birth.resources, start))
+            if group is None:
+                start.cgroup = None  # one of the recipe's, which other programs may share
+            start.streams.theirs |= self._opened(birth)
+            program = self._spawn(birth, start) or self._fork(recipe, group, birth, start)
+            if interrupted():  # the caller never gets it
+                program.end()
+            return program
+
+    @contextmanager
+    def _given_back_on_error(self, start: Start) -> Iterator[None]:
+        """Give back what was made for a start that fails. One that its memory limit has killed raises Gone."""
+        try:
+            yield
+        except BaseException as why:
+            group = start.cgroup
+            ended = isinstance(why, (CallError, Gone)) and self.world.alive
+            killed = ended and group is not None and group.events.oom_kill
+            give_back(start.held, start.cgroup)
+            if killed:
+                said = f"{shlex.join(start.command)}: memory limit too small: the OOM killer ended it before exec"
+                raise Gone(said, hint="a start takes up to 1M") from why
+            raise
+
+    def _birth(self, recipe: Recipe, group: ControlGroup | None) -> Birth:
+        """The list of a start. Without clone3 (in Docker, say) a plain fork, which the launcher moves to its group."""
+        if self.clone3:
+            return recipe.birth if group is None else recipe.birth.into(group.at_birth())
+        steps = [*([] if group is None else [group]), *recipe]
+        calls = [call for step in steps for call in step.calls()]
+        return Birth(fork(), calls, tuple(resource for step in steps for resource in step.resources()))
+
+    def _opened(self, birth: Birth) -> dict[str, int]:
+        """A descriptor of each file by which the process enters v1 cgroups; exec closes them."""
+        paths = [file.within(self.world.groups.name) for file in birth.given]
+        return {path: os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in paths}
+
+    def _resolved(self, birth: Birth) -> Birth:
+        return birth.resolved(self.world.groups.name) if birth.resources else birth
+
+    # --- by machine code
+    def _spawn(self, birth: Birth, start: Start) -> Program | None:
+        """Start by the loop of machine code. None where it cannot do that."""
+        try:
+            self._require_loop()
+            require_room(start)
+            last = [*start.streams.calls(), execve(start.command, start.env)]
+            child = Newborn(self.world.launcher, self._resolved(birth), last, start.made)
+            return self._spawned(child, start)
+        except Refused as why:
+            if why.here:
+                self.why_slow = str(why)
+            return None
+
+    def _require_loop(self) -> None:
+        """Give the launcher the loop, once. Raises Refused where there can be none."""
+        if self.why_slow is None:
+            newborn.load(self.world.launcher)
+            self.why_slow = ""
+        if self.why_slow:
+            raise Refused(self.why_slow, here=True)
+
+    def _spawned(self, child: Newborn, start: Start) -> Program:
+        """One message, and the program runs. If it fails, nothing is left of it."""
+        try:
+            child.start(start.streams.theirs)
+            process = CarriedProcess(self.world, "program", child.carrier, self.world.launcher)
+            process.became = start.command[0]
+            return running(process, start, child.story)
+        except BaseException:
+            child.give_up()
+            self.world.reaper.forget(child.carrier.host_pid)
+            raise
+
+    # --- by a forked child
+    def _fork(self, recipe: Recipe, group: ControlGroup | None, birth: Birth, start: Start) -> Program:
+        """Start by a Python child of the launcher, one message a stretch."""
+        birth = self._resolved(birth)
+        answers, carrier = self.world.launcher.fork([birth.fork])
+        if answers[-1].errno in (ENOSYS, EPERM) and self.clone3:
+            self.clone3 = False
+            return self._fork(recipe, group, self._birth(recipe, group), start)
+        if answers[-1].failed:
+            raise answers[-1].error(answers)
+        start.made = (*start.made, *answers)
+        return become(CarriedProcess(self.world, "program", carrier, self.world.launcher), start, birth.calls)
 
 
-def make_groups(lab: Lab, birth: Birth) -> list[Answer]:
-    """Make the control groups of a start, in the launcher, and protect them before a process enters."""
-    if not birth.before:
-        return []
-    answers = lab.outside(birth.before)
-    if answers[-1].failed:
-        raise answers[-1].error(answers)
-    lab.groups.protect_made(answers)
-    return answers
+def require_room(start: Start) -> None:
+    """Raise Refused below 8 MiB: an OOM kill would also kill the launcher, whose memory the child shares.
 
-
-def opened(lab: Lab, birth: Birth) -> dict[str, int]:
-    """A descriptor of each file by which the process enters version 1's cgroups; exec closes them."""
-    paths = [file.within(lab.groups.name) for file in birth.given]
-    return {path: os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in paths}
-
-
-def resolved(lab: Lab, birth: Birth) -> Birth:
-    """The list, with the name of the lab's own control group where one is used."""
-    return birth.resolved(lab.groups.name) if birth.before else birth
-
-
-def have_loop(lab: Lab) -> None:
-    """Gives the launcher the loop, once. Raises Refused where there can be none."""
-    if lab.slow is None:
-        newborn.load(lab.launcher)
-        lab.slow = ""
-    if lab.slow:
-        raise Refused(lab.slow, here=True)
-
-
-def have_room(*steps: Step) -> None:
-    """Raises Refused where memory is tight: the kernel kills for it whoever shares the memory, the launcher, too.
-
-    Until it is a program, the child takes from its group what the kernel keeps for it, and the words of an execve.
+    Until exec, the child takes from its group what the kernel keeps for it, and the words of an execve.
     """
-    for step in steps:
-        if isinstance(step, ControlGroup) and isinstance(step.limits.memory, int) and step.limits.memory < TIGHT:
-            raise Refused("it may have so little memory that the kernel may kill it while it shares the launcher's")
+    memory = start.cgroup.memory_max if start.cgroup is not None else None
+    if isinstance(memory, int) and memory < TIGHT:
+        raise Refused("an OOM kill would also kill the launcher, whose memory the child shares")
 
 
-def by_loop(lab: Lab, child: Newborn, command: Sequence[str], streams: Streams, began: float) -> Program:
-    """One message, and the program runs. However this ends otherwise, nothing is left of it."""
+@uninterrupted()
+def become(process: CarriedProcess, start: Start, before: Sequence[Call] = ()) -> Program:
+    """Make the calls `before` in the new process, then exec. Kill it if either fails."""
     try:
-        child.start(streams.theirs)
-        box = Container(lab, "newborn", child.carrier, lab.launcher)
-        return lab.running(box, command, streams, began, child.story)
+        answers = process.carry(
+            [*before, *start.streams.calls(), execve(start.command, start.env)], start.streams.theirs
+        )
+        made = start.made
+        return running(process, start, lambda: (*made, *answers))
     except BaseException:
-        child.give_up()
-        lab.no_longer_expected(child.carrier.host_pid)
+        start.streams.close()
+        process.carrier.close()
+        if process.carrier.host_pid:
+            process.end()
+        else:  # interrupted before its pid was known: it may be the program already, and end by nothing else
+            with suppress(Gone, Busy):
+                process.parent.ask([kill(process.carrier.pid_there, SIGKILL), wait4(process.carrier.pid_there)])
         raise
 
 
-def birth_of(lab: Lab, recipe: Recipe, group: ControlGroup | None) -> Birth:
-    """The list of a start, as the launcher can carry it out.
-
-    Without clone3 (in Docker, say) it is a plain fork, and the launcher moves the process to its group.
-    """
-    if not lab.clone3:
-        making, entering = (group.making(), group.entering()) if group is not None else ([], [])
-        return Birth(fork(), [*(call.from_outside() for call in entering), *recipe.calls()], tuple(making))
-    return recipe.birth.into(group) if group is not None else recipe.birth
-
-
-def born(lab: Lab, recipe: Recipe, group: ControlGroup | None) -> tuple[Birth, Carrier, list[Answer]]:
-    """A Python child, with what is still to be done, and what was."""
-    birth = resolved(lab, birth_of(lab, recipe, group))
-    answers, carrier = lab.launcher.fork([birth.fork])
-    if answers[-1].errno in (ENOSYS, EPERM) and lab.clone3:
-        lab.clone3 = False
-        return born(lab, recipe, group)
-    if answers[-1].failed:
-        raise answers[-1].error(answers)
-    return birth, carrier, answers
+def running(process: CarriedProcess, start: Start, trace: Trace) -> Program:
+    """The program that a process has become."""
+    start.streams.hand_over()
+    program = Program(start, process, trace)
+    process.world.reaper.expect(process)
+    weakref.finalize(program, process.world.reaper.abandon, process)
+    return program

@@ -11,13 +11,13 @@ from errno import EBADF, EIO, EPIPE
 from typing import TypeAlias
 
 from ..errors import BadInput
+from ..interrupts import waiting
 from ..kernel.arguments import Ref
 from ..kernel.calls import Call, dup3, ioctl, setsid
 from ..kernel.checks import short_repr as short
 from ..kernel.constants import TIOCSCTTY
 from ..kernel.descriptors import open_standard_streams
 from .carrier import milliseconds
-from .interrupts import waiting
 from .output import CHUNK, Output, drain
 
 Input: TypeAlias = str | bytes | int | None  # what to feed, or a descriptor, or nothing at all

@@ -1,16 +1,7 @@
 """What can be done to a process on its way: one small frozen dataclass a step, and recipes."""
 
-from .control_group import ControlGroup, Limits
-from .limits import (
-    ENVIRONMENT,
-    DropCapabilities,
-    Environment,
-    Exec,
-    NoNewPrivileges,
-    ResourceLimit,
-    SetIds,
-    WorkingDirectory,
-)
+from ..cgroups.limits import Limits
+from .control_group import ControlGroup, LimitedGroup
 from .mounts import (
     ROOT,
     Bind,
@@ -26,15 +17,24 @@ from .mounts import (
 )
 from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, LoopbackUp, NewNamespace, SetHostname
 from .order import ORDER, Refusal, Rule, refusals
+from .privileges import (
+    ENVIRONMENT,
+    DropCapabilities,
+    Environment,
+    Exec,
+    NoNewPrivileges,
+    ResourceLimit,
+    SetIds,
+    WorkingDirectory,
+)
 from .recipe import Birth, Recipe, born_with, default
-from .step import Step
+from .step import AtBirth, Resource, Step
 from .volume import Volume
 
 __all__ = [
-    "ENVIRONMENT", "NAMES", "ORDER", "ROOT", "Bind", "Birth", "Chroot", "ClockOffset", "ControlGroup",
-    "DropCapabilities",
-    "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace", "Limits", "LoopbackUp", "MinimalDev", "NewNamespace",
-    "NoNewPrivileges", "PivotRoot", "PrivatePropagation", "Proc", "ReadOnlyRoot", "Recipe", "Refusal", "ResourceLimit",
-    "Rule", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs", "Volume", "WorkingDirectory", "born_with", "default",
-    "refusals",
+    "ENVIRONMENT", "NAMES", "ORDER", "ROOT", "AtBirth", "Bind", "Birth", "Chroot", "ClockOffset", "ControlGroup",
+    "DropCapabilities", "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace", "LimitedGroup", "Limits",
+    "LoopbackUp", "MinimalDev", "NewNamespace", "NoNewPrivileges", "PivotRoot", "PrivatePropagation", "Proc",
+    "ReadOnlyRoot", "Recipe", "Refusal", "Resource", "ResourceLimit", "Rule", "SetHostname", "SetIds", "Step",
+    "Sysfs", "Tmpfs", "Volume", "WorkingDirectory", "born_with", "default", "refusals",
 ]  # fmt: skip

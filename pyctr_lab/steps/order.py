@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..kernel.checks import check_list as several
-from .limits import DropCapabilities, Exec, SetIds
 from .mounts import (
     ROOT,
     Chroot,
@@ -24,6 +23,7 @@ from .mounts import (
     Sysfs,
 )
 from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, NewNamespace
+from .privileges import DropCapabilities, Exec, SetIds
 from .step import Step, refuse_no_step
 
 

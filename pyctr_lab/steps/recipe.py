@@ -15,13 +15,12 @@ from ..kernel.checks import check_list as several
 from ..kernel.checks import check_number as number
 from ..kernel.checks import check_text as text
 from ..kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP
-from .control_group import ControlGroup
-from .limits import ENVIRONMENT, DropCapabilities, Environment, NoNewPrivileges, ResourceLimit
 from .mounts import ROOT, HostTree, MinimalDev, PivotRoot, PrivatePropagation, Proc, ReadOnlyRoot
 from .namespaces import IdMaps, LoopbackUp, NewNamespace, SetHostname
 from .order import refusals
+from .privileges import ENVIRONMENT, DropCapabilities, Environment, NoNewPrivileges, ResourceLimit
 from .script import script
-from .step import Step, refuse_no_step
+from .step import AtBirth, Resource, Step, refuse_no_step
 
 
 class Recipe(Sequence[Step]):
@@ -75,14 +74,14 @@ class Recipe(Sequence[Step]):
 
     @cached_property
     def _calls(self) -> tuple[Call, ...]:
-        return tuple(call for step in self.steps for call in step.calls())
+        return tuple(call for step in self.steps for call in step.all_calls())
 
     @cached_property
     def birth(self) -> Birth:
         """The same list, rewritten so that the process is born into its namespaces."""
-        grouped = [step for step in self.steps if isinstance(step, ControlGroup)]
-        rest = [call for step in self.steps if step not in grouped for call in step.calls()]
-        return reduce(Birth.into, grouped, born_with(rest))
+        rest = [call for step in self.steps if step.at_birth() is None for call in step.calls()]
+        at_birth = (how for step in self.steps if (how := step.at_birth()) is not None)
+        return reduce(Birth.into, at_birth, born_with(rest))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -96,7 +95,7 @@ class Recipe(Sequence[Step]):
         birth = self.birth
         last = [execve(argv, self.environment)] if argv else []
         made = [
-            *(("outside", call) for call in birth.before),
+            *(("outside", call) for resource in birth.resources for call in resource.calls()),
             ("launcher", birth.fork),
             *(("outside" if call.outside else "process", call) for call in birth.calls + last),
         ]
@@ -116,7 +115,7 @@ class Birth:
 
     fork: Call
     rest: list[Call]
-    before: tuple[Call, ...] = ()  # made by the launcher for itself
+    resources: tuple[Resource, ...] = ()  # made before
     joining: tuple[Call, ...] = ()  # made by the process, as soon as it may go on: it may be waiting for the launcher
 
     @property
@@ -139,17 +138,17 @@ class Birth:
         """All that comes after the fork."""
         return [*self.rest[: self.outside], *self.joining, *self.rest[self.outside :]]
 
-    def into(self, group: ControlGroup) -> Birth:
-        """The same process, in a control group from the start: born there (version 2), or it goes there itself.
+    def into(self, how: AtBirth) -> Birth:
+        """The same process, in a control group from the start: clone3 starts it there (v2), or it enters by itself.
 
         A cgroup namespace shows the group in which it was made as `/`: so it is made when the process is there.
         """
-        flags, born_in = self.fork.args[0], group.birthplace()
+        flags, folder = self.fork.args[0], how.cgroup
         assert isinstance(flags, int)
         own = [unshare(CLONE_NEWCGROUP)] if flags & CLONE_NEWCGROUP else []
         plain = flags & ~CLONE_NEWCGROUP
-        born = fork(plain | CLONE_INTO_CGROUP, born_in) if born_in is not None else fork(plain)
-        return Birth(born, self.rest, (*self.before, *group.making()), (*self.joining, *group.joining(), *own))
+        start = fork(plain | CLONE_INTO_CGROUP, folder) if folder is not None else fork(plain)
+        return Birth(start, self.rest, (*self.resources, *how.resources), (*self.joining, *how.joining, *own))
 
 
 def born_with(calls: Sequence[Call]) -> Birth:

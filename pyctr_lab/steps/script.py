@@ -12,8 +12,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .limits import Environment, Exec
 from .namespaces import IdMaps
+from .privileges import Environment, Exec
 from .step import Step
 
 HEAD = """#!/bin/sh

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from ..errors import BadInput
+from ..kernel.arguments import GroupFile
 from ..kernel.calls import Call
-from ..kernel.checks import short_repr as short
+from ..kernel.checks import short_repr
+
+
+@dataclass(frozen=True)
+class AtBirth:
+    """How a process has a step's effect from its first moment on."""
+
+    resources: tuple[Resource, ...]
+    cgroup: GroupFile | None  # the folder in which clone3 starts it
+    joining: tuple[Call, ...]  # what it does itself, as soon as it may go on
+
 
 ShellForm = Literal["command", "wrapper", "outside"]
+
+
+class Resource:
+    """What must exist outside before a step's calls can work, as data: a control group, a network's end, a volume.
+
+    A subclass is a frozen dataclass; how the runtime makes each kind stands in runtime/resources.py.
+    """
+
+    def calls(self) -> list[Call]:
+        """The system calls that make it, from outside."""
+        raise NotImplementedError
 
 
 class Step:
@@ -25,6 +48,18 @@ class Step:
     def calls(self) -> list[Call]:
         """The system calls, as data, in their order."""
         raise NotImplementedError
+
+    def resources(self) -> tuple[Resource, ...]:
+        """What must exist outside before."""
+        return ()
+
+    def at_birth(self) -> AtBirth | None:
+        """How a process that is only being made can have it from the start, where that is not by `calls`."""
+        return None
+
+    def all_calls(self) -> list[Call]:
+        """The calls that make its resources, and its own."""
+        return [*(call for resource in self.resources() for call in resource.calls()), *self.calls()]
 
     def describe(self) -> str:
         """What it does, in one line."""
@@ -49,4 +84,4 @@ def refuse_no_step(given: object, otherwise: str = "steps.NewNamespace(...) and 
     if isinstance(given, type) and issubclass(given, Step):
         raise BadInput(f"{given.__name__} is a kind of step", hint=f"with brackets: steps.{given.__name__}(...)")
     if not isinstance(given, Step):
-        raise BadInput(f"{short(given)} is no step", hint=otherwise)
+        raise BadInput(f"{short_repr(given)} is no step", hint=otherwise)

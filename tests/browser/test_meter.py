@@ -6,8 +6,8 @@ import pytest
 from browser.test_draw import assert_legible, faults, page_of
 from draw import meters
 
+from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.draw import Picture
-from pyctr_lab.kernel.delegation import delegation
 
 needs_groups = pytest.mark.skipif(
     not {"cpu", "memory", "pids"} <= delegation().controllers, reason="nobody has given us control groups here"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from entry import Here, is_one_line, lab
 
-from pyctr_lab.kernel.delegation import delegation
+from pyctr_lab.cgroups.places import delegation
 
 
 def test_clean_says_what_it_removed(delegated: None) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab import Lab, Unsupported
+from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.course import control_groups, exercises
 from pyctr_lab.course.exercises import lesson_04_share
 from pyctr_lab.course.scene import Unreadable
 from pyctr_lab.course.verdict import State
-from pyctr_lab.kernel.delegation import delegation
 
 OF_GROUPS = [name for name, each in exercises.ALL.items() if isinstance(each, control_groups.OfGroups)]
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from pyctr_lab.cgroups import Tree
+from pyctr_lab.cgroups.places import GRANT_V2, LIMITED, Delegation, Place
 from pyctr_lab.course import cli_doctor, diagnoses, doctor
 from pyctr_lab.course.diagnoses import PROGRAMS, Finding, Machine
 from pyctr_lab.course.trials import Start
 from pyctr_lab.kernel import delegation
-from pyctr_lab.kernel.cgroup import Tree
-from pyctr_lab.kernel.delegation import GRANT_V2, LIMITED, Delegation, Place
 
 PROC = "22 1 0:21 / /proc rw,relatime - proc proc rw\n"
 GROUPS = "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n"

@@ -275,7 +275,7 @@ def test_fresh_ground_after_a_killed_container_is_fresh() -> None:
         assert ended(ground.box.carrier.host_pid, 10)
         ground = exercises.start("1.2", lab)
         assert exercises.check("1.2", exercises.ALL["1.2"].solution(ground)).passed
-        lab.bury(lab.launcher)
+        lab.reaper.reap(lab.launcher)
         below = proc.descendants(lab.launcher.host_pid)
         assert sum(proc.state(pid) == "Z" for pid in below) == 1, "one zombie is the exercise"
 

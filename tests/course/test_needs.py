@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from pyctr_lab.cgroups import Tree
+from pyctr_lab.cgroups.places import Delegation, Place
 from pyctr_lab.course import needs
 from pyctr_lab.errors import BadInput
-from pyctr_lab.kernel.cgroup import Tree
-from pyctr_lab.kernel.delegation import Delegation, Place
 
 pytest.importorskip("IPython")
 

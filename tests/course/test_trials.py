@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from ranges import as_user_with, needs_range
 
+from pyctr_lab.cgroups import Tree
+from pyctr_lab.cgroups.places import Delegation, Place, delegation
 from pyctr_lab.course import trials
-from pyctr_lab.kernel.cgroup import Tree
-from pyctr_lab.kernel.delegation import Delegation, Place, delegation
 from pyctr_lab.runtime import newborn
 
 TOP = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pyctr_lab.cgroups import Events
 from pyctr_lab.measure.sampling import UsageSample
-from pyctr_lab.runtime.events import Events
 from pyctr_lab.steps import Limits
 
 MIB = 1 << 20

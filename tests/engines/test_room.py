@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from traces import mounts
 
+from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.engines import Room
 from pyctr_lab.errors import Gone, LabError
 from pyctr_lab.kernel import proc
-from pyctr_lab.kernel.delegation import delegation
 from pyctr_lab.runtime import clean
 from pyctr_lab.runtime.carrier import readable
 
@@ -50,12 +50,12 @@ def left() -> Iterator[list[int]]:
 AT_THE_WORST_MOMENT = """
 import os, signal
 from pyctr_lab.engines import inside
-from pyctr_lab.runtime import groups
-start = groups.start_cgroup_reaper
+from pyctr_lab.cgroups import leftovers
+start = leftovers.start_cgroup_reaper
 def end(*words):
     os.kill({whom}, {signal})
     return start(*words)
-groups.start_cgroup_reaper = end
+leftovers.start_cgroup_reaper = end
 print(os.getpid(), flush=True)
 inside.main("generators:seen", {{}})
 """

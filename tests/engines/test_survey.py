@@ -7,10 +7,10 @@ import re
 
 import pytest
 
+from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.engines.record import Record, shape
 from pyctr_lab.engines.survey import Survey, known, survey
 from pyctr_lab.errors import BadInput
-from pyctr_lab.kernel.delegation import delegation
 from pyctr_lab.kernel.proc import IdRange
 
 ROOT = os.getuid() == 0

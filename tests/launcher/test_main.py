@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab.launcher import MAIN
-from pyctr_lab.runtime.lab import start_launcher
+from pyctr_lab.runtime.outer_world import start_launcher
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

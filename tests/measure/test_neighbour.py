@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab import BadInput, Lab, LabError, Limits
+from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.errors import Unsupported
-from pyctr_lab.kernel.delegation import delegation
 from pyctr_lab.measure import measure_neighbour, neighbour
 from pyctr_lab.measure.neighbour import ACTS, LIMITS, Act, Round, percentile, rows, save
 from pyctr_lab.runtime.output import drain

@@ -7,12 +7,11 @@ import time
 import pytest
 
 from pyctr_lab import Lab
+from pyctr_lab.cgroups import Events, Pressure, Usage
+from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.errors import BadInput, Gone
-from pyctr_lab.kernel.delegation import delegation
 from pyctr_lab.measure import sampling
 from pyctr_lab.measure.sampling import Sampler, UsageSample, joined_usage, thinned, usage_between
-from pyctr_lab.runtime.events import Events
-from pyctr_lab.runtime.usage import Pressure, Usage
 from pyctr_lab.steps import Limits
 
 needs_groups = pytest.mark.skipif(not delegation().places, reason="nobody has given us control groups here")

@@ -21,8 +21,8 @@ def without_numbers(text: str) -> str:
 def test_both_births_give_the_same_container() -> None:
     with Lab() as lab:
         born = lab.run(["sh", "-c", SCRIPT])
-        assert lab.clone3
-        lab.clone3 = False
+        assert lab.starter.clone3
+        lab.starter.clone3 = False
         plain = lab.run(["sh", "-c", SCRIPT])
         assert (plain.returncode, without_numbers(plain.stdout)) == (0, without_numbers(born.stdout))
         assert plain.stdout.splitlines()[:2] == ["demo", "0"]
@@ -30,7 +30,7 @@ def test_both_births_give_the_same_container() -> None:
 
 def test_nothing_of_it_stays_behind() -> None:
     with Lab() as lab:
-        lab.clone3 = False
+        lab.starter.clone3 = False
         before = lab.host.view().processes
         for status in range(3):
             assert lab.run(["sh", "-c", f"exit {status}"]).returncode == status

@@ -115,8 +115,8 @@ def test_one_that_ends_inside_a_call_is_gone(lab: Lab) -> None:
     assert os.waitstatus_to_exitcode(box.carrier.wait(lab.launcher)) == -signal.SIGKILL
     with pytest.raises(Gone):
         box.carrier.ask([getpid()])
-    lab.forget(box)
-    lab.no_longer_expected(box.host_pid)
+    del lab.containers["doomed"]
+    lab.reaper.forget(box.host_pid)
 
 
 def test_a_process_is_waited_for_without_being_its_parent() -> None:

@@ -238,8 +238,8 @@ def test_an_interrupted_run_leaves_nothing_and_a_usable_lab(lab: Lab, box: Conta
         assert who.run(["echo", "on"]).stdout == "on\n"
         for pid in {pid for parent in parents for pid in proc.children(parent)} - known:
             assert ended(pid, 5), "one that was just born, and that nobody talks to any more, ends by itself"
-        lab.bury(lab.launcher)
-        lab.bury(box.carrier)
+        lab.reaper.reap(lab.launcher)
+        lab.reaper.reap(box.carrier)
         assert lab.host.view().processes == before
 
 
@@ -262,7 +262,7 @@ def descriptors(pid: int | str) -> int:
 
 def everything(lab: Lab) -> dict[str, object]:
     """What a run could leave behind, here and in the lab."""
-    lab.bury(lab.launcher)
+    lab.reaper.reap(lab.launcher)
     seen = lab.host.view()
     return {
         "ours": descriptors("self"),
@@ -299,7 +299,7 @@ def test_orphans_are_reaped(lab: Lab, box: Container) -> None:
         lab.host.run(["sh", "-c", "sh -c 'exit 4' & exec true"])
     orphans = [pid for pid in proc.children(lab.host.host_pid) if pid != box.host_pid]
     assert all(ended(pid, 5) for pid in orphans)
-    lab.bury(lab.launcher)
+    lab.reaper.reap(lab.launcher)
     assert {process.pid for process in lab.host.view().processes} == before
 
 

@@ -31,7 +31,7 @@ from pyctr_lab.runtime.newborn import has_become_a_program, laid_out, pid_of, un
 from pyctr_lab.steps import Birth, Step
 
 Both: TypeAlias = Callable[[Callable[[Lab], Run]], tuple[object, ...]]
-WISH = "a test wants it so"
+WISH = "the lab was made so"
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 LOOK = """hostname; id; pwd; umask; ulimit -n; env | sort; ls -l /proc/self/fd | grep -c pipe
 grep -vE '^(Pid|Tgid|Ngid|PPid|NSpid|NStgid|NSpgid|NSsid|Vm|Rss|voluntary|nonvol|Cpus|Mems|Kthread)' /proc/self/status
@@ -45,15 +45,14 @@ def quick() -> Iterator[Lab]:
     """A lab whose starts go by the loop."""
     with Lab() as made:
         made.run(["/bin/true"])
-        assert made.slow == "", made.slow
+        assert made.starter.why_slow == "", made.starter.why_slow
         yield made
 
 
 @pytest.fixture(scope="module")
 def plain() -> Iterator[Lab]:
     """A lab whose starts go by a Python child."""
-    with Lab() as made:
-        made.slow = WISH
+    with Lab(start="fork") as made:
         yield made
 
 
@@ -81,7 +80,7 @@ def both(quick: Lab, plain: Lab) -> Callable[[Callable[[Lab], Run]], tuple[objec
     def alike(start: Callable[[Lab], Run]) -> tuple[object, ...]:
         one, other = outcome(start, quick), outcome(start, plain)
         assert one == other
-        assert (quick.slow, plain.slow) == ("", WISH)
+        assert (quick.starter.why_slow, plain.starter.why_slow) == ("", WISH)
         return one
 
     return alike
@@ -358,7 +357,7 @@ def test_an_interrupted_start_leaves_nothing(after: float, quick: Lab) -> None:
     assert quick.run(["echo", "well"]).stdout == "well\n"
     until = time.monotonic() + 10
     while proc.children(quick.launcher.host_pid) and time.monotonic() < until:  # one of which nobody knew the number
-        quick.bury(quick.launcher)
+        quick.reaper.reap(quick.launcher)
     assert not proc.children(quick.launcher.host_pid)
 
 
@@ -427,7 +426,7 @@ def test_on_a_processor_without_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "here", bytes)
     with Lab() as lab:
         assert lab.run(["echo", "well"]).stdout == "well\n"
-        assert lab.slow == "nobody has written the loop for this kind of processor yet"
+        assert lab.starter.why_slow == "nobody has written the loop for this kind of processor yet"
 
 
 def forbidding(lab: Lab, number: int, argument: int, bits: int, errno: int) -> None:
@@ -451,7 +450,7 @@ def test_where_memory_may_not_be_executable() -> None:
     with Lab() as lab:
         forbidding(lab, mmap, 2, 4, EPERM)  # PROT_EXEC
         assert lab.run(["busybox", "echo", "well"]).stdout == "well\n"  # which needs no linker, that needs such memory
-        assert lab.slow == "memory may not be executable: Operation not permitted"
+        assert lab.starter.why_slow == "memory may not be executable: Operation not permitted"
 
 
 @pytest.mark.parametrize("errno", [ENOSYS, EINVAL])
@@ -461,11 +460,11 @@ def test_where_clone3_is_refused(errno: int) -> None:
         forbidding(lab, 435, 1, 88, errno)  # its second argument is the size of the first
         if errno == ENOSYS:
             assert lab.run(["echo", "well"]).stdout == "well\n"
-            assert not lab.clone3
+            assert not lab.starter.clone3
         else:  # and then the Python child is refused too, and tells it
             with pytest.raises(CallError):
                 lab.run(["echo", "well"])
-        assert lab.slow == f"clone3: {os.strerror(errno)}"
+        assert lab.starter.why_slow == f"clone3: {os.strerror(errno)}"
 
 
 def test_an_old_story_is_forgotten(quick: Lab) -> None:

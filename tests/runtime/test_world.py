@@ -15,8 +15,8 @@ import pytest
 from ranges import as_user_with, needs_range
 
 from pyctr_lab import Lab
+from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.kernel import proc
-from pyctr_lab.kernel.delegation import delegation
 from pyctr_lab.launcher import cgroup_reaper
 from pyctr_lab.runtime import world
 
@@ -94,7 +94,8 @@ def readable() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        for source in (HERE.parent / "pyctr_lab", HERE / "kernel", HERE / "steps", HERE / "runtime"):
+        for source in (HERE.parent / "pyctr_lab", HERE / "kernel", HERE / "steps", HERE / "runtime",
+                       HERE / "cgroups"):  # fmt: skip
             shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
         for module in ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments"):
             found = importlib.util.find_spec(module)
@@ -172,11 +173,11 @@ def given() -> Iterator[None]:
 @ROOT_ONLY
 def test_groups_of_version_1_alone(readable: Path, given: None) -> None:
     """Without the tree of version 2 nothing kills and stops as a whole: each is killed, and a freezer stops."""
-    rooms = [f"runtime/test_{name}.py" for name in ("cgroup", "usage", "events", "groups")]
+    rooms = [f"cgroups/test_{name}.py" for name in ("group", "usage", "events", "lab_groups")]
     done = as_user(readable, UID, "-m", "pytest", "-q", "-x", "--tb=short", "-p", "no:cacheprovider", "-rs",
                    f"--basetemp={readable}/tmp/groups", *rooms)  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-    assert "nobody has given us" not in done.stdout
+    assert "is delegated to this user" not in done.stdout
 
 
 WITH_RANGE = """

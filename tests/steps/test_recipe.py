@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab import steps
+from pyctr_lab.cgroups import Tree
+from pyctr_lab.cgroups.places import LIMITED, Delegation, Place
 from pyctr_lab.errors import BadInput, OrderError
 from pyctr_lab.kernel import Call, GroupDescriptor, fork, getpid, sethostname, unshare, write
-from pyctr_lab.kernel.cgroup import Tree
 from pyctr_lab.kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER
-from pyctr_lab.kernel.delegation import LIMITED, Delegation, Place
-from pyctr_lab.steps import ControlGroup, Limits, Recipe, born_with, control_group
+from pyctr_lab.steps import ControlGroup, LimitedGroup, Limits, Recipe, born_with
 
 
 def test_a_recipe_is_a_sequence_of_its_steps() -> None:
@@ -85,40 +85,42 @@ V2 = Place(Tree(2, LIMITED, "/cg", "/"), "/cg/me", LIMITED)
 V1 = Place(Tree(1, ("pids",), "/cg/pids", "/"), "/cg/pids/me", ("pids",))
 HALF = Place(Tree(2, (), "/cg/unified", "/"), "/cg/unified/me", ())
 WORLDS = {"v2": (V2,), "v1": (V1,), "hybrid": (HALF, V1)}
-GROUP = ControlGroup(Limits(pids=5), "web")
+GROUP = ControlGroup(Limits(pids=5), "web", Delegation("v2", (V2,), None, frozenset(LIMITED)))
 
 
 @pytest.fixture(params=WORLDS)
-def birth(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> steps.Birth:
+def birth(request: pytest.FixtureRequest) -> steps.Birth:
     """A start with a user and a cgroup namespace, into a group: as each kind of machine has it."""
     pretended = Delegation(request.param, WORLDS[request.param], None, frozenset(LIMITED))
-    monkeypatch.setattr(control_group, "delegation", lambda: pretended)
     plain = born_with([unshare(CLONE_NEWUSER), unshare(CLONE_NEWCGROUP), unshare(CLONE_NEWPID), fork()])
-    return plain.into(GROUP)
+    return plain.into(ControlGroup(Limits(pids=5), "web", pretended).at_birth())
 
 
 def test_a_start_with_a_group_makes_it_first(birth: steps.Birth) -> None:
-    assert list(birth.before) == GROUP.making()
-    assert not any("cgroup.procs" in str(call) for call in birth.before)
+    (group,) = birth.resources
+    assert isinstance(group, LimitedGroup) and (group.name, group.limits) == ("web", Limits(pids=5))
+    assert not any("cgroup.procs" in str(call) for call in group.calls())
 
 
 def test_a_process_is_born_in_its_group_or_enters_it_first_of_all(birth: steps.Birth) -> None:
     flags = birth.fork.args[0]
     assert isinstance(flags, int) and not flags & CLONE_NEWCGROUP
     own = unshare(CLONE_NEWCGROUP)
-    places = list(GROUP.places())
+    (group,) = birth.resources
+    assert isinstance(group, LimitedGroup)
+    places = list(group.places())
     if flags & CLONE_INTO_CGROUP:
-        assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID | CLONE_INTO_CGROUP, GROUP.file(places.pop(0)))
+        assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID | CLONE_INTO_CGROUP, group.file(places.pop(0)))
     else:
         assert birth.fork == fork(CLONE_NEWUSER | CLONE_NEWPID)
-    assert birth.given == [GROUP.file(place, "tasks") for place in places], "which it is given as descriptors"
+    assert birth.given == [group.file(place, "tasks") for place in places], "which it is given as descriptors"
     entering = [write(GroupDescriptor(file), "0") for file in birth.given]
     assert birth.calls == [*entering, own], "its cgroup namespace shows the group where it was made as /"
     assert not any(call.outside for call in birth.calls), "in version 1 nobody else moves it: that would wait"
 
 
 def test_a_start_without_a_cgroup_namespace_gets_none(birth: steps.Birth) -> None:
-    plain = born_with([unshare(CLONE_NEWPID), fork()]).into(GROUP)
+    plain = born_with([unshare(CLONE_NEWPID), fork()]).into(GROUP.at_birth())
     assert unshare(CLONE_NEWCGROUP) not in plain.calls
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from pyctr_lab import steps
+from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.kernel import KINDS, Call, getpid
-from pyctr_lab.kernel.delegation import delegation
 from pyctr_lab.runtime.container import Container
 from pyctr_lab.steps import Step
 

@@ -200,14 +200,14 @@ def _end(exercise: str) -> None:
         if program.alive:
             _end_below(ground.lab, program.host_pid)
             program.kill()
-        ground.lab.no_longer_expected(program.host_pid)
+        ground.lab.reaper.forget(program.host_pid)
     for group in ground.groups.values():
         group.remove()
 
 
 def _end_below(lab: Lab, top: int) -> None:
     for pid in end_below(top):
-        lab.no_longer_expected(pid)  # so that the lab buries it
+        lab.reaper.forget(pid)  # so that the lab reaps it
 
 
 def _values(exercise: Exercise) -> Values:

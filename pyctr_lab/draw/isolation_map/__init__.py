@@ -28,7 +28,7 @@ def isolation_map(box: Container, *, focus: str = "") -> Picture:
     last = box.history[-1] if box.history else None
     return draw_map(
         view_or_reason(box),
-        view_or_reason(box.lab.host),
+        view_or_reason(box.host),
         name=box.name,
         when=progress_line(box.history),
         changed=last.step.touches if last else (),

@@ -11,7 +11,7 @@ from .strips import usage_chart
 from .words import alt_text, title
 
 if TYPE_CHECKING:
-    from ...runtime.cgroup import Cgroup
+    from ...cgroups import Cgroup
     from .panel import Meter
 
 __all__ = ["alt_text", "meter", "title", "usage_chart"]

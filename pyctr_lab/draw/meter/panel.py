@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display
 
+from ...cgroups.files import MAX
 from ...errors import BadInput, LabError
-from ...kernel import cgroup
 from ...measure.sampling import Sampler, UsageSample, check_seconds
-from ...runtime.events import _folder
 from ..panels import box_of, still_html
 from ..picture import Picture
 from ..svg import escape
@@ -25,8 +24,7 @@ from .style import STYLE
 from .words import LIMIT_FILES, Meters, alt_text, limit_words, title
 
 if TYPE_CHECKING:
-    from ...runtime.cgroup import Cgroup
-    from ...runtime.groups import Groups
+    from ...cgroups import Cgroup, LabGroups
 
 RUNNING = "Meter: live, while the kernel runs."
 STILL = "A still: nothing is read any more. For the live meter run the first cell of its lesson (or sitting)."
@@ -37,7 +35,7 @@ CHOICES: dict[str, list[Any]] = {
     "pids": [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024],
 }
 FILES = {"memory": ("memory", "memory_max"), "cpus": ("cpu", "cpu_max"), "pids": ("pids", "pids_max")}
-_meters: weakref.WeakKeyDictionary[Groups, dict[str, Meter]] = weakref.WeakKeyDictionary()
+_meters: weakref.WeakKeyDictionary[LabGroups, dict[str, Meter]] = weakref.WeakKeyDictionary()
 
 
 class Meter:
@@ -69,7 +67,7 @@ class Meter:
             (path, kind): limit_slider(path, kind, group)
             for path, group in self.groups.items()
             for kind in CHOICES
-            if _folder(group, FILES[kind][0])
+            if group.counted_in(FILES[kind][0])
         }
         for (path, kind), each in self._sliders.items():
             each.observe(lambda change, path=path, kind=kind: self._wish(path, kind, change["new"]), "value")
@@ -173,7 +171,7 @@ class Meter:
         for path, kind in self._sliders:
             if meters[path]:
                 now = getattr(meters[path][-1].limits, kind)
-                now = cgroup.MAX if now is None else now
+                now = MAX if now is None else now
                 if self._limits.setdefault(f"{path} {kind}", now) != now:
                     self._limits[f"{path} {kind}"] = now
                     self._set(path, kind, now)
@@ -234,12 +232,12 @@ def limit_slider(path: str, kind: str, group: Cgroup) -> widgets.SelectionSlider
 def limit_now(group: Cgroup, kind: str) -> Any:
     """The limit as the kernel has it; "max" where there is none."""
     value = getattr(group, FILES[kind][1])
-    return cgroup.MAX if value is None else value
+    return MAX if value is None else value
 
 
 def refusal_words(kind: str, value: Any, why: LabError | OSError) -> str:
     """Why a limit was not written, in one line; the path of the file is in the exception."""
-    wanted = f"{LIMIT_FILES[kind]} {value if value == cgroup.MAX else limit_words(kind, value)}"
+    wanted = f"{LIMIT_FILES[kind]} {value if value == MAX else limit_words(kind, value)}"
     if isinstance(why, OSError):
         hint = why.hint if isinstance(why, LabError) and why.hint else os.strerror(why.errno or 0)
         return f"{wanted} was refused, {errorcode.get(why.errno or 0, '')}: {hint}"
@@ -248,5 +246,5 @@ def refusal_words(kind: str, value: Any, why: LabError | OSError) -> str:
 
 def slider_choices(kind: str, now: Any) -> list[tuple[str, Any]]:
     """What a slider offers, with what holds now among it."""
-    values: list[Any] = sorted({*CHOICES[kind], *([] if now == cgroup.MAX else [now])})
-    return [(limit_words(kind, value), value) for value in values] + [(FREE, cgroup.MAX)]
+    values: list[Any] = sorted({*CHOICES[kind], *([] if now == MAX else [now])})
+    return [(limit_words(kind, value), value) for value in values] + [(FREE, MAX)]

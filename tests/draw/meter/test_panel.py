@@ -7,11 +7,11 @@ import pytest
 pytest.importorskip("ipywidgets")
 
 from pyctr_lab import Lab, draw
+from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.draw import meter
 from pyctr_lab.draw.meter import panel as meter_panel
 from pyctr_lab.draw.meter.panel import live_span, slider_choices
 from pyctr_lab.errors import BadInput, Gone
-from pyctr_lab.kernel.delegation import delegation
 
 from ..meters import QUIET, row
 

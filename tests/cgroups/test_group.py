@@ -9,11 +9,13 @@ from errno import EBUSY, EINVAL, ENODEV
 
 import pytest
 
+import pyctr_lab.cgroups.group as module
 from pyctr_lab import Cgroup, Container, Lab, Limits, Program, steps
+from pyctr_lab.cgroups import files
+from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.errors import BadInput, Busy, Gone, GroupError, Harm, Unsupported
-from pyctr_lab.kernel import cgroup, getpid, proc
+from pyctr_lab.kernel import getpid, proc
 from pyctr_lab.kernel.calls import CallError
-from pyctr_lab.kernel.delegation import delegation
 
 pytestmark = pytest.mark.machine
 
@@ -260,7 +262,7 @@ def test_memory_is_raised_together_with_swap(lab: Lab, delegated: None) -> None:
 def test_one_that_vanishes_while_it_is_asked(lab: Lab, delegated: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The guard of a lab that was killed removes it between two looks: ENOENT, or ENODEV for a file that is open."""
     group = lab.cgroup("vanishing", memory="64M")
-    real = cgroup.read
+    real = files.read
 
     def removed(folder: str, file: str) -> str:
         for each in group.folders:
@@ -271,7 +273,7 @@ def test_one_that_vanishes_while_it_is_asked(lab: Lab, delegated: None, monkeypa
         raise OSError(ENODEV, os.strerror(ENODEV))
 
     with monkeypatch.context() as patch:
-        patch.setattr(cgroup, "read", removed)
+        patch.setattr(module, "read", removed)
         with pytest.raises(Gone, match="the control group vanishing is no more"):
             print(group.frozen)
     with pytest.raises(Gone, match="no more"):

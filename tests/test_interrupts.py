@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab import Lab
-from pyctr_lab.runtime.interrupts import interrupted, uninterrupted, waiting
+from pyctr_lab.interrupts import interrupted, uninterrupted, waiting
 
 SCRIPT = r"""
 import collections, gc, os, random, signal, sys, time
 from pyctr_lab import Lab, Limits
 from pyctr_lab.kernel import proc
-from pyctr_lab.kernel.delegation import delegation
-from pyctr_lab.runtime.interrupts import uninterrupted
+from pyctr_lab.cgroups.places import delegation
+from pyctr_lab.interrupts import uninterrupted
 count = int(sys.argv[1])
 lab, limited = Lab(), "pids" not in delegation().missing
 def made():
@@ -44,7 +44,7 @@ ways = [lambda: lab.run(["true"]), made, plain, started]
 ways += [grouped, lambda: lab.run(["true"], limits=Limits(pids=16))] if limited else []
 def state():
     gc.collect()
-    lab.bury(lab.launcher)
+    lab.reaper.reap(lab.launcher)
     there = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
     held = {path: os.readlink(path) for path in there if os.path.islink(path)}  # the folder that is listed is not
     processes = [(pid, proc.state(pid), proc.text_of(pid, "comm")) for pid in proc.descendants(lab.host.host_pid)]
@@ -152,5 +152,5 @@ def test_a_program_that_nobody_holds_is_reaped(lab: Lab) -> None:
     gc.collect()
     until = time.monotonic() + 20
     while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < until:
-        lab.bury(lab.launcher)
+        lab.reaper.reap(lab.launcher)
     assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)

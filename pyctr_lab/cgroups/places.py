@@ -1,6 +1,6 @@
-"""Where we may make control groups: all of the trees for root, what somebody has handed over to anybody else.
+"""Find the cgroups we may write to: all of them as root, else those that are delegated to this user.
 
-Nobody is asked: what can be written is found by looking. Source: cgroup-v2.rst, "Delegation".
+Found by trying access(2) on the folders. Source: cgroup-v2.rst, "Delegation".
 """
 
 from __future__ import annotations
@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from shutil import which
 
-from .cgroup import V1_CONTROLLER, Tree, read, style, trees
+from .files import Setting, read
+from .hierarchies import Tree, style, trees
+from .v1 import V1_CONTROLLER
 
 ACCOUNTED = ("cpu", "cpuacct", "memory", "pids", "blkio", "freezer")  # of version 1: each group of ours is in these
 LIMITED = ("cpu", "memory", "pids", "io", "cpuset")
-PREFIX = "pyctr-lab-"  # of the groups of labs, which are given to nobody else
+PREFIX = "pyctr-lab-"  # of the names of labs' own groups
 GRANT_V2 = "systemd-run --user --scope -p 'Delegate=cpu cpuset io memory pids' ./lab"
 
 
@@ -25,7 +26,16 @@ class Place:
 
     tree: Tree
     base: str
-    controllers: tuple[str, ...]  # of the tree, or in version 2 of those the group itself was given
+    controllers: tuple[str, ...]  # of the tree, or in version 2 of those that are enabled in the group itself
+    cpus: str = field(default="", compare=False)  # its processors and memory nodes, where it has the cpuset controller
+    mems: str = field(default="", compare=False)
+
+    @property
+    def inherited(self) -> tuple[Setting, ...]:
+        """Settings that a fresh v1 cpuset needs before a process may enter: it begins with nothing."""
+        if self.tree.version == 1 and "cpuset" in self.controllers:
+            return (Setting("cpuset.cpus", self.cpus), Setting("cpuset.mems", self.mems))
+        return ()
 
 
 @dataclass(frozen=True)
@@ -35,8 +45,8 @@ class Delegation:
     style: str
     places: tuple[Place, ...]
     cpuset: Place | None = None  # on version 1: a group is in that tree only when it is asked for
-    offered: frozenset[str] = field(default=frozenset())  # what the kernel would have, if we might
-    mounts: tuple[str, ...] = ()  # where one would be given a folder: all of version 1's, or version 2's alone
+    offered: frozenset[str] = field(default=frozenset())  # the controllers of this kernel
+    mounts: tuple[str, ...] = ()  # where root would delegate a folder: all of version 1's, or version 2's alone
 
     @property
     def controllers(self) -> frozenset[str]:
@@ -65,11 +75,11 @@ class Delegation:
             return f"there is no controller {controller!r}: there are {', '.join(LIMITED)}"
         if controller not in self.offered:
             return f"this kernel offers no {controller} controller"
-        return f"nobody has given us a group in which {controller} may be limited"
+        return f"no cgroup with the {controller} controller is delegated to this user"
 
     @property
     def grant(self) -> str:
-        """The command that gives us what is missing, for whoever may."""
+        """The command that delegates what is missing."""
         if self.style == "v2" and (has_user_manager() or not self.mounts):
             return GRANT_V2
         return as_root(self._granting(), os.getuid(), sudo=bool(which("sudo")))
@@ -103,15 +113,14 @@ def has_user_manager() -> bool:
     return bool(which("systemd-run")) and os.path.exists(f"{folder}/systemd/private")
 
 
-@lru_cache(maxsize=1)
 def delegation() -> Delegation:
-    """What may be limited by this process. Looked at once."""
-    return look(trees())
+    """What may be limited by this process. Takes about a millisecond."""
+    return delegated(trees())
 
 
-def look(found: Sequence[Tree]) -> Delegation:
+def delegated(found: Sequence[Tree]) -> Delegation:
     """What may be limited by a process that is in these trees."""
-    places = [Place(tree, base, _given(tree, base)) for tree in found if (base := _base(tree))]
+    places = [_place(tree, base) for tree in found if (base := _base(tree))]
     wanted = set(ACCOUNTED) - ({"freezer"} if any(place.tree.version == 2 for place in places) else set())
     plain = [place for place in places if place.tree.version == 2 or set(place.controllers) & wanted]
     cpuset = next((place for place in places if place.tree.version == 1 and _has_processors(place)), None)
@@ -127,24 +136,34 @@ def _has_blkio(found: Sequence[Tree]) -> bool:
 
 
 def _has_processors(place: Place) -> bool:
-    """Whether it is version 1's cpuset and names processors, or we may name them: a fresh group there has none."""
-    file = f"{place.base}/cpuset.cpus"
-    return "cpuset" in place.controllers and (os.access(file, os.W_OK) or bool(read(place.base, "cpuset.cpus")))
+    """True if this v1 cpuset has CPUs or lets us set them: a fresh one has none."""
+    return "cpuset" in place.controllers and (os.access(f"{place.base}/cpuset.cpus", os.W_OK) or bool(place.cpus))
 
 
-def _given(tree: Tree, base: str) -> tuple[str, ...]:
-    return tree.controllers if tree.version == 1 else tuple(read(base, "cgroup.controllers").split())
+def _place(tree: Tree, base: str) -> Place:
+    given = tree.controllers if tree.version == 1 else tuple(read(base, "cgroup.controllers").split())
+    files = ("cpuset.cpus", "cpuset.mems") if tree.version == 1 else ("cpuset.cpus.effective", "cpuset.mems.effective")
+    above = os.path.dirname(base) if tree.version == 1 and base != tree.mount else base  # of a v1 cpuset not yet set up
+    found = (_read(base, file) or _read(above, file) if "cpuset" in given else "" for file in files)
+    return Place(tree, base, given, *found)
+
+
+def _read(folder: str, file: str) -> str:
+    try:
+        return read(folder, file)
+    except FileNotFoundError:  # the root of all has no such file
+        return ""
 
 
 def _base(tree: Tree) -> str:
-    """The highest group above our own that is ours, or (version 1) one beside us that we were given. Empty: none."""
+    """The highest group above our own that is ours, or (v1) a delegated one beside it. Empty: none."""
     base, folder = "", tree.folder
     while _ours(folder):
         base = folder
         if folder == tree.mount:
             break
         folder = os.path.dirname(folder)
-    if base or tree.version == 2:  # whoever moves a process there must own what is above both groups
+    if base or tree.version == 2:  # to move a process one must own a group above both
         return base
     beside = [*_below(tree.folder), *_below(tree.mount)]
     return next((given for given in beside if _ours(given) and os.stat(given).st_uid == os.getuid()), "")

@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab import Cgroup, Lab, Limits, steps
+from pyctr_lab.cgroups import clean, controllers
+from pyctr_lab.cgroups.files import write
+from pyctr_lab.cgroups.lab_groups import HOST
+from pyctr_lab.cgroups.leftovers import leftovers
+from pyctr_lab.cgroups.places import PREFIX, delegation
 from pyctr_lab.errors import BadInput, Gone, LabError
 from pyctr_lab.kernel.calls import CallError
-from pyctr_lab.kernel.delegation import delegation
-from pyctr_lab.runtime import clean, groups
 from pyctr_lab.runtime.carrier import readable
-from pyctr_lab.runtime.groups import leftovers
 
 pytestmark = pytest.mark.machine
 
@@ -31,7 +33,7 @@ SMALL = Limits(memory="32M", cpus=1, pids=16)
 @pytest.mark.parametrize("value", ["0-1", ""])
 def test_an_empty_value_is_written_too(tmp_path: Path, value: str) -> None:
     """As `echo` would: without the end of the line no call would be made at all."""
-    groups.write(str(tmp_path), "cpuset.cpus", value)
+    write(str(tmp_path), "cpuset.cpus", value)
     assert (tmp_path / "cpuset.cpus").read_bytes() == f"{value}\n".encode()
 
 
@@ -39,7 +41,7 @@ def below(lab: Lab) -> set[str]:
     """The folders of a lab's groups, in all trees, without that of its own processes."""
     places = lab.groups.where.everywhere
     found = {entry.path for place in places for entry in os.scandir(lab.groups.folder(place)) if entry.is_dir()}
-    return {path for path in found if os.path.basename(path) != groups.HOST}
+    return {path for path in found if os.path.basename(path) != HOST}
 
 
 def own(lab: Lab) -> list[str]:
@@ -56,7 +58,7 @@ def test_a_lab_without_limits_has_no_groups_and_no_guard(delegated: None) -> Non
     with Lab() as lab:
         lab.run(["true"])
         name = f"pyctr-lab-{lab.host.host_pid}"
-        assert lab._groups is None and not any(name in path for path in leftovers(delegation()))
+        assert lab.world._groups is None and not any(name in path for path in leftovers(delegation()))
 
 
 def test_two_threads_may_ask_for_the_first_group_at_once(delegated: None) -> None:
@@ -77,9 +79,9 @@ def test_a_first_group_that_fails_leaves_all_as_it_was(
 
     with Lab() as lab:
         with monkeypatch.context() as patch, pytest.raises((KeyboardInterrupt, LabError)):
-            patch.setattr(lab, "see_groups_from", fail)
+            patch.setattr(lab.world, "see_groups_from", fail)
             lab.cgroup("first")
-        assert groups.PREFIX not in Path(f"/proc/{lab.launcher.host_pid}/cgroup").read_text()
+        assert PREFIX not in Path(f"/proc/{lab.launcher.host_pid}/cgroup").read_text()
         assert not [path for path in leftovers(delegation()) if str(lab.launcher.host_pid) in path]
         with lab.cgroup("second", pids=16) as group:
             assert group.pids_max == 16
@@ -98,9 +100,9 @@ def test_a_group_whose_processes_fork_is_divided_up(tmp_path: Path, monkeypatch:
             (tmp_path / "cgroup.procs").write_text("9\n")  # born in between
             raise refused.pop()
 
-    monkeypatch.setattr(groups, "enter", moved)
-    monkeypatch.setattr(groups, "pass_on", passed)
-    groups.divide(str(tmp_path), "leaf", ("memory",))
+    monkeypatch.setattr(controllers, "enter", moved)
+    monkeypatch.setattr(controllers, "enable", passed)
+    controllers.enable_behind_leaf(str(tmp_path), "leaf", ("memory",))
     assert (tmp_path / "cgroup.procs").read_text() == "" and (tmp_path / "leaf").is_dir() and not refused
 
 
@@ -135,11 +137,11 @@ def test_what_was_in_use_while_the_first_group_was_made_goes_on(delegated: None)
 # --- nothing is left
 def test_a_run_with_limits_leaves_nothing(lab: Lab, delegated: None) -> None:
     lab.run(["true"], limits=SMALL)
-    lab.bury(lab.launcher)
+    lab.reaper.reap(lab.launcher)
     before = below(lab), len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{lab.host.host_pid}/fd"))
     for number in range(10):
         assert lab.run(["sh", "-c", f"exit {number}"], limits=SMALL).returncode == number
-    lab.bury(lab.launcher)
+    lab.reaper.reap(lab.launcher)
     assert (below(lab), len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{lab.host.host_pid}/fd"))) == before
 
 

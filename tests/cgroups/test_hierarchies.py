@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pyctr_lab.cgroups import Setting, Tree
+from pyctr_lab.cgroups.files import device_of, parse_flat, parse_nested, parse_number, read
+from pyctr_lab.cgroups.hierarchies import style, trees
+from pyctr_lab.cgroups.v1 import in_v1
 from pyctr_lab.errors import BadInput
-from pyctr_lab.kernel import cgroup, proc
-from pyctr_lab.kernel.cgroup import Setting, Tree
+from pyctr_lab.kernel import proc
 
 MOUNTS = {
     "v2": ["30 1 0:26 / /cg rw - cgroup2 cgroup2 rw,nsdelegate"],
@@ -21,14 +24,14 @@ MOUNTS = {
 def pretend(monkeypatch: pytest.MonkeyPatch, mounts: list[str], groups: str) -> tuple[Tree, ...]:
     monkeypatch.setattr(proc, "mountinfo", lambda pid: tuple(map(proc.parse_mount, mounts)))
     monkeypatch.setattr(proc, "text_of", lambda pid, name: groups)
-    monkeypatch.setattr(cgroup, "_offered", lambda folder: ("cpu", "memory"))
-    return cgroup.trees()
+    monkeypatch.setattr("pyctr_lab.cgroups.hierarchies._offered", lambda folder: ("cpu", "memory"))
+    return trees()
 
 
 def test_trees_of_a_machine_with_version_2(monkeypatch: pytest.MonkeyPatch) -> None:
     found = pretend(monkeypatch, MOUNTS["v2"], "0::/user.slice/session\n")
     assert found == (Tree(2, ("cpu", "memory"), "/cg", "/user.slice/session"),)
-    assert found[0].folder == "/cg/user.slice/session" and cgroup.style(found) == "v2"
+    assert found[0].folder == "/cg/user.slice/session" and style(found) == "v2"
 
 
 def test_trees_of_a_machine_with_both(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +42,7 @@ def test_trees_of_a_machine_with_both(monkeypatch: pytest.MonkeyPatch) -> None:
         ("memory",): "/cg/memory/a",
         ("cpu", "cpuacct"): "/cg/cpu",
     }
-    assert cgroup.style(found) == "hybrid" and cgroup.style(found[1:]) == "v1" and cgroup.style(()) == "none"
+    assert style(found) == "hybrid" and style(found[1:]) == "v1" and style(()) == "none"
 
 
 def test_a_group_is_told_as_the_mount_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +64,7 @@ def test_where_the_mount_shows_more_than_the_namespace_the_group_is_looked_for(
 
 
 def test_the_real_trees_have_our_own_group() -> None:
-    for tree in cgroup.trees():
+    for tree in trees():
         assert str(os.getpid()) in Path(tree.folder, "cgroup.procs").read_text().split()
 
 
@@ -84,12 +87,12 @@ def test_the_real_trees_have_our_own_group() -> None:
     ],
 )
 def test_names_and_values_of_version_1(setting: Setting, wanted: list[tuple[str, str]]) -> None:
-    assert list(cgroup.in_v1(setting)) == wanted
+    assert list(in_v1(setting)) == wanted
 
 
 def test_what_version_1_has_not_is_refused_in_one_line() -> None:
     with pytest.raises(BadInput, match=r"no memory\.high") as refused:
-        cgroup.in_v1(Setting("memory.high", "1"))
+        in_v1(Setting("memory.high", "1"))
     assert "\n" not in str(refused.value)
 
 
@@ -97,33 +100,33 @@ def test_what_version_1_has_not_is_refused_in_one_line() -> None:
     ("text", "value"), [("max", None), ("-1", None), ("9223372036854771712", None), ("0", 0), ("65536", 65536)]
 )
 def test_no_limit_has_many_spellings(text: str, value: int | None) -> None:
-    assert cgroup.number(text) == value
+    assert parse_number(text) == value
 
 
 def test_files_are_read_as_they_are_written(tmp_path: Path) -> None:
     (tmp_path / "memory.events").write_text("low 0\nhigh 3\noom_kill 1\n")
-    assert cgroup.flat(cgroup.read(str(tmp_path), "memory.events")) == {"low": 0, "high": 3, "oom_kill": 1}
-    assert cgroup.nested("254:0 rbytes=5 wbytes=7\n8:0 rbytes=1\n") == {
+    assert parse_flat(read(str(tmp_path), "memory.events")) == {"low": 0, "high": 3, "oom_kill": 1}
+    assert parse_nested("254:0 rbytes=5 wbytes=7\n8:0 rbytes=1\n") == {
         "254:0": {"rbytes": "5", "wbytes": "7"},
         "8:0": {"rbytes": "1"},
     }
-    assert cgroup.flat("") == {} == cgroup.nested("")
+    assert parse_flat("") == {} == parse_nested("")
     loops = "8:0 rbytes=5\n7:7 7:6 7:5 rbytes=2\n7:4\n"  # disks without figures stand in one line with the next
-    assert cgroup.nested(loops) == {"8:0": {"rbytes": "5"}, "7:5": {"rbytes": "2"}, "7:4": {}}
+    assert parse_nested(loops) == {"8:0": {"rbytes": "5"}, "7:5": {"rbytes": "2"}, "7:4": {}}
     with pytest.raises(FileNotFoundError):
-        cgroup.read(str(tmp_path), "memory.max")
+        read(str(tmp_path), "memory.max")
 
 
 @pytest.mark.parametrize("path", ["/proc", "/no/such/place", "/dev/shm"])
 def test_what_is_on_no_disk_is_refused_in_one_line(path: str) -> None:
     with pytest.raises(BadInput, match="on no disk") as refused:
-        cgroup.device_of(path)
+        device_of(path)
     assert "\n" not in str(refused.value)
 
 
 def test_a_path_is_on_a_whole_disk(tmp_path: Path) -> None:
     try:
-        device = cgroup.device_of(str(tmp_path))
+        device = device_of(str(tmp_path))
     except BadInput:
         pytest.skip("the tests' folder is on no disk here")
     assert not os.path.exists(f"/sys/dev/block/{device}/partition") and os.path.exists(f"/sys/dev/block/{device}")

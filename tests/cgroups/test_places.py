@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pyctr_lab.kernel import cgroup
-from pyctr_lab.kernel.cgroup import Tree
-from pyctr_lab.kernel.delegation import GRANT_V2, LIMITED, Delegation, as_root, delegation, look
+from pyctr_lab.cgroups import Tree
+from pyctr_lab.cgroups.hierarchies import style, trees
+from pyctr_lab.cgroups.places import GRANT_V2, LIMITED, Delegation, as_root, delegated, delegation
 
 pytestmark = pytest.mark.machine
 
@@ -33,7 +33,7 @@ def tree(top: Path, version: int, controllers: str, own: str = "/") -> Tree:
 
 
 def test_version_2_has_one_place_for_all(tmp_path: Path) -> None:
-    found = look([tree(tmp_path / "cg", 2, "cpuset cpu io memory pids")])
+    found = delegated([tree(tmp_path / "cg", 2, "cpuset cpu io memory pids")])
     assert (found.style, found.missing, found.cpuset) == ("v2", (), None)
     assert {found.place(name) for name in LIMITED} == set(found.places)
 
@@ -43,15 +43,16 @@ def test_what_a_group_was_not_given_is_missing(tmp_path: Path) -> None:
     shown = tree(tmp_path / "cg", 2, "cpu memory pids", "/user")
     (tmp_path / "cg/user/cgroup.controllers").write_text("memory pids")
     (tmp_path / "cg/cgroup.procs").unlink()  # the root is not ours
-    found = look([shown])
+    found = delegated([shown])
     assert found.places[0].base == str(tmp_path / "cg/user") and found.missing == ("cpu", "io", "cpuset")
-    assert found.why("cpu").startswith("nobody has given us") and "kernel offers no io" in found.why("io")
+    assert found.why("cpu").startswith("no cgroup with the cpu controller is delegated")
+    assert "kernel offers no io" in found.why("io")
     assert "there is no controller 'ram'" in found.why("ram")
 
 
 def test_version_1_has_a_place_for_each(tmp_path: Path) -> None:
     names = ("memory", "cpu", "cpuacct", "pids", "blkio", "cpuset", "freezer", "devices")
-    found = look([tree(tmp_path / name, 1, name) for name in names])
+    found = delegated([tree(tmp_path / name, 1, name) for name in names])
     assert (found.style, found.missing) == ("v1", ())
     assert found.place("io") == found.place("blkio") and found.cpuset == found.place("cpuset")
     assert "freezer" in {name for place in found.places for name in place.controllers}, "version 1 alone stops by it"
@@ -60,7 +61,7 @@ def test_version_1_has_a_place_for_each(tmp_path: Path) -> None:
 
 
 def test_both_side_by_side(tmp_path: Path) -> None:
-    found = look(
+    found = delegated(
         [tree(tmp_path / "unified", 2, ""), *(tree(tmp_path / name, 1, name) for name in ("memory", "freezer"))]
     )
     assert (found.style, found.controllers) == ("hybrid", {"memory"})
@@ -70,10 +71,10 @@ def test_both_side_by_side(tmp_path: Path) -> None:
 def test_version_2_is_granted_by_systemd_where_it_runs_for_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = look([tree(tmp_path / "cg", 2, "cpu memory rdma")])
+    found = delegated([tree(tmp_path / "cg", 2, "cpu memory rdma")])
     assert found.mounts == (f"{tmp_path}/cg",)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setattr("pyctr_lab.kernel.delegation.which", lambda name: name)
+    monkeypatch.setattr("pyctr_lab.cgroups.places.which", lambda name: name)
     monkeypatch.setattr("os.getuid", lambda: 1000)
     folder = f"{tmp_path}/cg/1000"
     assert found.grant == (
@@ -94,21 +95,21 @@ def test_who_is_not_root_is_told_how_to_ask_root(uid: int, sudo: bool, command: 
 
 
 def test_a_machine_without_any() -> None:
-    found = look([])
+    found = delegated([])
     assert (found.style, found.places, found.missing) == ("none", (), LIMITED)
     assert "mount -t cgroup2 none /sys/fs/cgroup" in found.grant
     assert all(found.why(name) == f"this kernel offers no {name} controller" for name in LIMITED)
 
 
-def test_here_it_is_looked_at_once() -> None:
-    assert delegation() is delegation()
-    assert delegation().style == cgroup.style(cgroup.trees())
+def test_it_is_looked_at_each_time() -> None:
+    assert delegation() is not delegation() and delegation() == delegation()
+    assert delegation().style == style(trees())
 
 
 # ------------------------------------------------------------------------------------------------- as somebody else
 SAY = """
 import json
-from pyctr_lab.kernel.delegation import delegation
+from pyctr_lab.cgroups.places import delegation
 found = delegation()
 print(json.dumps([found.style, sorted(found.controllers), [place.base for place in found.everywhere], found.grant]))
 """

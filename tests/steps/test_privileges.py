@@ -9,7 +9,7 @@ from pyctr_lab.errors import BadInput
 from pyctr_lab.kernel import CAPABILITIES
 from pyctr_lab.kernel.constants import RLIMITS
 from pyctr_lab.runtime.container import Container
-from pyctr_lab.steps.limits import KEPT
+from pyctr_lab.steps.privileges import KEPT
 
 pytestmark = pytest.mark.machine
 

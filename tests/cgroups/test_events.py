@@ -63,10 +63,10 @@ def test_a_share_that_is_used_up_is_counted(group: Cgroup, box: Container) -> No
     program.wait()
 
 
-def test_the_end_of_the_last_process_wakes(group: Cgroup) -> None:
+def test_the_end_of_the_last_process_wakes(lab: Lab, group: Cgroup) -> None:
     if not os.path.exists(f"{group.folders[0]}/cgroup.events"):
         pytest.skip("version 1 alone does not tell of it")
-    with group.groups._lab().container("last") as box:  # type: ignore[union-attr]
+    with lab.container("last") as box:
         group.add(box)
         with group.watch() as watch:
             waiter = threading.Thread(target=watch.wait, args=(30,))

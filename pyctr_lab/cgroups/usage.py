@@ -6,21 +6,22 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from ..kernel import cgroup, size
-from .events import Events, _flat, _folder
+from ..kernel import size
+from .events import Events
+from .files import parse_nested, read, read_flat, read_number
+from .folders import GroupFolders
+from .v1 import count_v1_io
+from .v2 import count_v2_io
 
-if TYPE_CHECKING:
-    from .cgroup import Cgroup
-
+COUNTERS = {1: count_v1_io, 2: count_v2_io}
 KERNEL_LOG = "/dev/kmsg"
 KILLED = re.compile(r"oom-kill:.*task_memcg=(?P<group>[^,]*),task=(?P<task>[^,]*),pid=(?P<pid>\d+)")
 
 
 @dataclass(frozen=True)
 class Pressure:
-    """How long somebody in the group had to wait for a resource. See psi.rst.
+    """How long tasks of the group had to wait for a resource. See psi.rst.
 
     `some` is the share of the last ten seconds, in percent, in which at least one task waited; `total` is seconds.
     """
@@ -31,7 +32,7 @@ class Pressure:
 
 @dataclass(frozen=True)
 class Usage:
-    """What the processes of a group use now, and have used: bytes, seconds, counts. None: the kernel does not tell.
+    """What the processes of a group use now, and have used: bytes, seconds, counts. None: the kernel does not count it.
 
     `cpu` is processor time; `throttled` is time in which they had work, but their share of the period was used up.
     """
@@ -68,52 +69,38 @@ class Reached:
 
 
 # --------------------------------------------------------------------------------------------------------------- usage
-def usage(group: Cgroup) -> Usage:
+def usage(group: GroupFolders) -> Usage:
     """As the kernel counts now."""
-    memory, pids, cpu = (_folder(group, name) for name in ("memory", "pids", "cpu"))
-    seconds, throttled = _cpu(group, cpu)
-    read, wrote = _io(group)
+    memory, pids = group.counted_in("memory"), group.counted_in("pids")
+    seconds, throttled = cpu_time(group)
+    place = group.place_of("io")
+    read_, wrote = (0, 0) if place is None else COUNTERS[place.tree.version](group.folder_in(place))
     return Usage(
         seconds,
         throttled,
-        _one(memory, "memory.current", "memory.usage_in_bytes"),
-        _one(memory, "memory.peak", "memory.max_usage_in_bytes"),
-        _one(pids, "pids.current"),
-        _one(pids, "pids.peak"),
-        read,
+        first_number(memory, "memory.current", "memory.usage_in_bytes"),
+        first_number(memory, "memory.peak", "memory.max_usage_in_bytes"),
+        read_number(pids, "pids.current"),
+        read_number(pids, "pids.peak"),
+        read_,
         wrote,
         _pressure(group.folders[0]),
         Events.of(group),
     )
 
 
-def _one(folder: str, *files: str) -> int | None:
+def first_number(folder: str, *files: str) -> int | None:
     """The number in the first of these files that there is."""
-    for file in files if folder else ():
-        with suppress(FileNotFoundError):
-            return cgroup.number(cgroup.read(folder, file))
-    return None
+    return next((found for file in files if (found := read_number(folder, file)) is not None), None)
 
 
-def _cpu(group: Cgroup, folder: str) -> tuple[float, float]:
-    stat = _flat(folder, "cpu.stat")
+def cpu_time(group: GroupFolders) -> tuple[float, float]:
+    """Processor time used, and time throttled, in seconds. v1 counts the first in the tree of cpuacct."""
+    stat = read_flat(group.counted_in("cpu") or group.folders[0], "cpu.stat")  # v2 counts it in any case
     throttled = stat.get("throttled_usec", stat.get("throttled_time", 0) // 1000) / 1e6
-    account = next((f for f in group.folders if os.path.exists(f"{f}/cpuacct.usage")), "")
-    used = (_one(account, "cpuacct.usage") or 0) / 1e9 if account else stat.get("usage_usec", 0) / 1e6
-    if not account and not folder:  # version 2 counts it in any case
-        used = _flat(group.folders[0], "cpu.stat").get("usage_usec", 0) / 1e6
+    account = next((folder for folder in group.folders if os.path.exists(f"{folder}/cpuacct.usage")), "")
+    used = (read_number(account, "cpuacct.usage") or 0) / 1e9 if account else stat.get("usage_usec", 0) / 1e6
     return used, throttled
-
-
-def _io(group: Cgroup) -> tuple[int, int]:
-    folder = _folder(group, "io")
-    with suppress(FileNotFoundError, ValueError):
-        disks = cgroup.nested(cgroup.read(folder, "io.stat")).values() if folder else ()
-        return (sum(int(disk.get(key, 0)) for disk in disks) for key in ("rbytes", "wbytes"))  # type: ignore[return-value]
-    with suppress(FileNotFoundError):
-        lines = [line.split() for line in cgroup.read(folder, "blkio.throttle.io_service_bytes").splitlines()]
-        return tuple(sum(int(line[2]) for line in lines if line[1:2] == [word]) for word in ("Read", "Write"))  # type: ignore[return-value]
-    return 0, 0
 
 
 def _pressure(folder: str) -> dict[str, Pressure]:
@@ -121,39 +108,35 @@ def _pressure(folder: str) -> dict[str, Pressure]:
     found = {}
     for name in ("cpu", "memory", "io"):
         with suppress(OSError):  # ENOTSUP where the kernel was started without
-            some = cgroup.nested(cgroup.read(folder, f"{name}.pressure"))["some"]
+            some = parse_nested(read(folder, f"{name}.pressure"))["some"]
             found[name] = Pressure(float(some["avg10"]), int(some["total"]) / 1e6)
     return found
 
 
 # ------------------------------------------------------------------------------------------------------------- reached
-def reached(group: Cgroup, victim: str = "") -> tuple[Reached, ...]:
-    """Which limits have acted in a group so far. `victim` is who is known to have been killed, if only one was."""
+def reached(group: GroupFolders, victim: str = "") -> tuple[Reached, ...]:
+    """Which limits have acted in a group so far. `victim` is the program that was killed, where it is known."""
     counted, found = Events.of(group), []  # a limit is read only when it has acted: most runs meet none
     if counted.oom_kill:
-        memory = group.memory_max
+        memory = group.limit_of("memory.max", "number")
         value = size.shown(memory) if isinstance(memory, int) else "max"
         what = f"the kernel killed {victims(group, counted.oom_kill, victim)}"
         found.append(Reached("memory.max", value, counted.oom_kill, what))
     if counted.pids_max:
         what = f"{_times(counted.pids_max)} a new process was refused"
-        found.append(Reached("pids.max", str(group.pids_max), counted.pids_max, what))
-    waited = _throttled(group) if counted.throttled else 0.0
+        found.append(Reached("pids.max", str(group.limit_of("pids.max", "number")), counted.pids_max, what))
+    waited = cpu_time(group)[1] if counted.throttled else 0.0
     if waited >= 0.1:  # once or twice happens to everybody
         what = f"it had to wait {waited:.1f} s for its next period"
-        found.append(Reached("cpu.max", f"{group.cpu_max} cores", counted.throttled, what))
+        found.append(Reached("cpu.max", f"{group.limit_of('cpu.max', 'cores')} cores", counted.throttled, what))
     return tuple(found)
-
-
-def _throttled(group: Cgroup) -> float:
-    return _cpu(group, _folder(group, "cpu"))[1]
 
 
 def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
-def victims(group: Cgroup, count: int, known: str) -> str:
+def victims(group: GroupFolders, count: int, known: str) -> str:
     """Who was killed: by name where the kernel's log may be read, else how many."""
     names = killed(group)
     if not names:
@@ -161,7 +144,7 @@ def victims(group: Cgroup, count: int, known: str) -> str:
     return ", ".join(names[-count:]) if len(names) <= 3 else f"{len(names)} processes, the last of them {names[-1]}"
 
 
-def killed(group: Cgroup) -> list[str]:
+def killed(group: GroupFolders) -> list[str]:
     """The programs of this group that the kernel's log says were killed for memory; none where it may not be read."""
     tail = f"/{group.groups.name}/{group.path}"
     found = (KILLED.search(line) for line in kernel_log())

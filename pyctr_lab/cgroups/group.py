@@ -1,4 +1,4 @@
-"""A control group: what its processes may use, what they do use, and what became of those who wanted more.
+"""A control group: what its processes may use, what they do use, and what happened at its limits.
 
 Names and meanings are those of version 2. On a machine that has a controller only on version 1, the same object reads
 and writes the files of version 1. Sources: cgroups(7), the kernel's documents cgroup-v2.rst and cgroup-v1/.
@@ -9,34 +9,40 @@ from __future__ import annotations
 import os
 import signal
 import time
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from errno import EBUSY, EINVAL, ENODEV
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, runtime_checkable
 
-from ..errors import NEW_LAB, BadInput, Busy, Gone, GroupError, Unsupported
-from ..kernel import cgroup, proc
-from ..kernel.cgroup import MAX, Setting
-from ..kernel.checks import short, time_limit
-from ..kernel.delegation import ACCOUNTED, LIMITED, Place
+from ..errors import BadInput, Busy, Gone, GroupError
+from ..interrupts import uninterrupted, waiting
+from ..kernel import proc
+from ..kernel.checks import check_timeout, short_repr
 from ..launcher import cgroup_reaper
-from ..steps.control_group import Limits, asked, group_name, homes, inherited, written
-from .container import Container
+from .controllers import enabling
 from .events import Events, Watch
-from .groups import enter, make, passed_on, write
-from .interrupts import uninterrupted, waiting
-from .limit_files import EVERYBODYS, LimitFile, Written, io_max
+from .files import MAX, Setting, enter, make, parse_flat, parse_number, read, write
+from .folders import GroupFolders
+from .lab_groups import LabGroups, inherited
+from .limit_files import DEFAULT_WEIGHT, LimitFile, Written
+from .limits import Limits, check_group_name, limits_of, places_of, settings_in
+from .places import Place
 from .usage import Reached, Usage, reached, usage
-
-if TYPE_CHECKING:
-    from .groups import Groups
+from .v1 import SWAPPED, read_v1_io_max
+from .v2 import read_v2_io_max
 
 PATIENCE = 10.0  # seconds for killed processes to leave
-SWAPPED = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")  # version 1: no more of the first than of the second
 
 
-class Cgroup:
+@runtime_checkable
+class Mover(Protocol):
+    """A process that keeps the group it was moved to: a container."""
+
+    def moved_to(self, group: Cgroup) -> None:
+        """Take note that it is in a group of its own."""
+
+
+class Cgroup(GroupFolders):
     """A control group of a lab: `lab.cgroup("web", memory="64M")`. It ends with the lab at the latest.
 
     In a `with` block it is removed at the end, with all that is in it.
@@ -50,19 +56,16 @@ class Cgroup:
     pids_max = LimitFile("pids", "pids.max", "number")
     cpuset = LimitFile("cpuset", "cpuset.cpus", "text")
 
-    def __init__(self, groups: Groups, path: str, places: Sequence[Place]) -> None:
-        self._groups = weakref.ref(groups)
-        self.path = path  # below the lab's own group: "web", "web/worker"
-        self.places = tuple(places)
+    def __init__(self, groups: LabGroups, path: str, places: Sequence[Place]) -> None:
+        super().__init__(groups, path, places)
         self.written: list[Written] = []
-        self.stays = True  # until it is removed; one that a step has made goes with the last process in it
-        self.removed = False
+        self.stays = True  # until it is removed; one that a step has made ends with the last process in it
 
     # --- made
     @classmethod
-    def make(cls, groups: Groups, path: str, limits: Limits) -> Cgroup:
+    def make(cls, groups: LabGroups, path: str, limits: Limits) -> Cgroup:
         """Makes the group in each tree, and writes its limits. Raises Unsupported for what may not be limited here."""
-        tuple(written(limits, groups.where))  # refused before anything has happened
+        tuple(settings_in(limits, groups.where))  # refused before anything has happened
         group = cls(groups, path, groups.where.places)
         groups.made[path] = group
         try:
@@ -70,70 +73,18 @@ class Cgroup:
                 group._make_in(place)
             group.limit(limits)
         except FileNotFoundError:  # the folder above is gone: the lab was killed, and the cgroup reaper has been here
-            raise group._gone() from None
+            raise group.gone() from None
         except BaseException:
             group.remove()
             raise
         return group
 
     def _make_in(self, place: Place) -> None:
-        folder = self._folder(place)
+        folder = self.folder_in(place)
         make(folder)
         for setting in inherited(place, os.path.dirname(folder)):
             write(folder, setting.file, setting.value)
         self.groups.protect(folder)
-
-    @property
-    def groups(self) -> Groups:
-        """All of the lab's groups. Raises Gone when this one, or the lab, is no more."""
-        groups = self._groups()
-        if groups is None or not self.is_there:
-            raise self._gone()
-        return groups
-
-    def _gone(self) -> Gone:
-        groups = self._groups()
-        if groups is None or not groups.lab_lives:
-            return Gone(f"the control group {self.path} has ended with its lab", hint=NEW_LAB)
-        return Gone(f"the control group {self.path} is no more", hint=f'lab.cgroup("{self.name}") makes a fresh one')
-
-    @contextmanager
-    def present(self) -> Iterator[None]:
-        """What is asked of its files in the block raises Gone when they vanish meanwhile: the lab may be killed."""
-        folder = self.folders[0]
-        try:
-            yield
-        except OSError:
-            if os.path.exists(folder):
-                raise
-        if not os.path.exists(folder):
-            raise self._gone()
-
-    @property
-    def name(self) -> str:
-        """The last part of its path."""
-        return self.path.rpartition("/")[2]
-
-    def folder(self, where: Place | str) -> str:
-        """Its folder: in one tree, or in the tree that has a controller ("memory")."""
-        if isinstance(where, Place):
-            return self._folder(where)
-        if not isinstance(where, str) or where not in {*LIMITED, *ACCOUNTED}:
-            raise BadInput(f"there is no controller {short(where)}", hint=f"there are {', '.join(LIMITED)}")
-        place = self.groups.where.place(where)
-        if place is None or place not in self.places:
-            raise Unsupported(
-                f"{self.path} has no {where}: {self.groups.where.why(where)}", hint=self.groups.where.grant
-            )
-        return self._folder(place)
-
-    def _folder(self, place: Place) -> str:
-        return f"{self.groups.folder(place)}/{self.path}"
-
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """Its folder in each tree. Version 2 has one tree."""
-        return tuple(map(self.folder, self.places))
 
     @uninterrupted()
     def child(self, name: str, limits: Limits | None = None, /, **words: Any) -> Cgroup:
@@ -141,13 +92,13 @@ class Cgroup:
 
         In version 2 a group that passes controllers on has no processes of its own: move them to a child first.
         """
-        limits = asked(limits, words)
-        path = f"{self.path}/{group_name(name)}"
+        limits = limits_of(limits, words)
+        path = f"{self.path}/{check_group_name(name)}"
         if any(os.path.exists(f"{folder}/{name}") for folder in self.folders):
             raise BadInput(f"there is a control group {path} already", hint=".remove() it first, or take another name")
         if limits != Limits():
             self.pass_on()
-        for place in homes(limits, self.groups.where):
+        for place in places_of(limits, self.groups.where):
             self._join(place)
         return Cgroup.make(self.groups, path, limits)
 
@@ -163,17 +114,17 @@ class Cgroup:
     def pass_on(self) -> None:
         """Gives its children the controllers that it has itself. In version 1 they have them anyway."""
         for place in self.places:
-            names = cgroup.read(self.folder(place), "cgroup.controllers").split() if place.tree.version == 2 else []
+            names = read(self.folder(place), "cgroup.controllers").split() if place.tree.version == 2 else []
             if names:
-                self._write(self.folder(place), Setting("cgroup.subtree_control", passed_on(names)))
+                self._write(self.folder(place), Setting("cgroup.subtree_control", enabling(names)))
 
     # --- limits
     @uninterrupted()
     def limit(self, limits: Limits | None = None, /, **words: Any) -> tuple[Written, ...]:
         """Writes limits, those that are said: `group.limit(memory="64M", cpus=0.5)`. Returns what was written where."""
-        limits = asked(limits, words)
-        wanted = list(written(limits, self.groups.where))
-        for place in homes(limits, self.groups.where):
+        limits = limits_of(limits, words)
+        wanted = list(settings_in(limits, self.groups.where))
+        for place in places_of(limits, self.groups.where):
             self._join(place)
         if any(not os.path.exists(f"{self.folder(place)}/{setting.file}") for place, setting in wanted):
             self._ask_parent()
@@ -188,7 +139,7 @@ class Cgroup:
         both = [index for index, (_, setting) in enumerate(wanted) if setting.file in SWAPPED]
         if len(both) == 2:
             first, second = both
-            now, then = self.memory_max, cgroup.number(wanted[first][1].value)
+            now, then = self.memory_max, parse_number(wanted[first][1].value)
             if now is not None and (then is None or then > now):
                 wanted[first], wanted[second] = wanted[second], wanted[first]
         return wanted
@@ -196,7 +147,7 @@ class Cgroup:
     def _ask_parent(self) -> None:
         """In version 2 a group has the files of those controllers that its parent passes on."""
         parent = self.groups.made.get(self.path.rpartition("/")[0])
-        if parent is not None:
+        if isinstance(parent, Cgroup):
             parent.pass_on()
 
     def _join(self, place: Place) -> None:
@@ -211,12 +162,12 @@ class Cgroup:
     def _write(self, folder: str, setting: Setting) -> None:
         path, start = f"{folder}/{setting.file}", time.perf_counter()
         if not os.path.exists(folder):
-            raise self._gone()
+            raise self.gone()
         try:
             write(folder, setting.file, setting.value)
         except OSError as why:
             if not os.path.exists(folder):  # the lab was killed, and the cgroup reaper has removed it
-                raise self._gone() from None
+                raise self.gone() from None
             raise GroupError(path, setting.value, why.errno or 0, hint=self._hint(setting, why)) from why
         self.written.append(Written(path, setting.value, time.perf_counter() - start))
 
@@ -236,13 +187,14 @@ class Cgroup:
     @property
     def io_max(self) -> dict[str, dict[str, int]]:
         """Bytes and operations a second, by disk: {"254:0": {"wbps": 1048576}}. Only what is limited."""
-        return io_max(self)
+        folder = self.folder("io")
+        return (read_v2_io_max if os.path.exists(f"{folder}/io.max") else read_v1_io_max)(folder)
 
     @property
     def limits(self) -> Limits:
         """What is limited now, read from the kernel."""
         values = {each.field: getattr(self, name) for name, each in vars(Cgroup).items() if isinstance(each, LimitFile)}
-        if values["cpu_weight"] == EVERYBODYS:
+        if values["cpu_weight"] == DEFAULT_WEIGHT:
             values["cpu_weight"] = None
         return Limits(**values)
 
@@ -251,7 +203,7 @@ class Cgroup:
     def pids(self) -> tuple[int, ...]:
         """Its processes (not those of groups below), by their numbers as the notebook sees them."""
         with self.present():
-            return tuple(map(int, cgroup.read(self.folders[0], "cgroup.procs").split()))
+            return tuple(map(int, read(self.folders[0], "cgroup.procs").split()))
 
     @uninterrupted()
     def add(self, *processes: Any) -> Cgroup:
@@ -268,8 +220,8 @@ class Cgroup:
             self._enter(folder, pids)
         self._gather(set(pids))
         for process in processes:
-            if isinstance(process, Container):
-                process.cgroup = self
+            if isinstance(process, Mover):
+                process.moved_to(self)
         return self
 
     def _gather(self, known: set[int]) -> None:
@@ -311,13 +263,13 @@ class Cgroup:
     @uninterrupted()
     def freeze(self, timeout: float | None = 5.0) -> None:
         """Stops all of its processes where they are, until `thaw`. They do not notice. Waits until all stand still."""
-        within = time_limit(timeout)
+        within = check_timeout(timeout)
         self.groups.frozen.add(self)
         self._set_frozen(True, within)
 
     def thaw(self, timeout: float | None = 5.0) -> None:
         """Lets them go on."""
-        self._set_frozen(False, time_limit(timeout))
+        self._set_frozen(False, check_timeout(timeout))
         self.groups.frozen.discard(self)
 
     def _set_frozen(self, frozen: bool, timeout: float | None) -> None:
@@ -340,9 +292,9 @@ class Cgroup:
         with self.present():
             for folder in self.folders:
                 if os.path.exists(f"{folder}/cgroup.freeze"):
-                    return cgroup.flat(cgroup.read(folder, "cgroup.events"))["frozen"] == 1
+                    return parse_flat(read(folder, "cgroup.events"))["frozen"] == 1
                 if os.path.exists(f"{folder}/freezer.state"):
-                    return cgroup.read(folder, "freezer.state") == "FROZEN"
+                    return read(folder, "freezer.state") == "FROZEN"
         return False
 
     @uninterrupted(firm=True)
@@ -376,24 +328,16 @@ class Cgroup:
     def _no_births(self) -> Iterator[None]:
         """Version 1 has no file that kills all: nobody is born any more while each is killed."""
         place = self.groups.where.place("pids")
-        folder = self._folder(place) if place is not None and place in self.places else ""
+        folder = self.folder_in(place) if place is not None and place in self.places else ""
         before = ""
         with suppress(OSError):  # gone meanwhile, or not counted here
-            before = cgroup.read(folder, "pids.max")
+            before = read(folder, "pids.max")
             write(folder, "pids.max", "0")
         try:
             yield
         finally:
             with suppress(OSError):
                 write(folder, "pids.max", before or MAX)
-
-    def all_pids(self) -> list[int]:
-        """Its processes and those of groups below, without the dead."""
-        found = []
-        for path, _, _ in os.walk(self.folders[0]):
-            with suppress(OSError):  # gone meanwhile: ENOENT, or ENODEV while it is read
-                found += cgroup.read(path, "cgroup.procs").split()
-        return [pid for pid in map(int, found) if proc.state(pid) not in "-Z"]
 
     @uninterrupted(firm=True)
     def remove(self) -> None:
@@ -413,12 +357,6 @@ class Cgroup:
         if not self.stays and self.is_there and all(map(cgroup_reaper.remove, self.folders)):
             self.groups.forget(self)
 
-    @property
-    def is_there(self) -> bool:
-        """Whether it has not been removed."""
-        groups = self._groups()
-        return groups is not None and not self.removed and not groups.closed
-
     def __enter__(self) -> Cgroup:
         return self
 
@@ -429,11 +367,23 @@ class Cgroup:
         return f"Cgroup({self.path!r}, {self.limits!r})" if self.is_there else f"Cgroup({self.path!r}, removed)"
 
 
+def adopt(groups: LabGroups, name: str, limits: Limits) -> Cgroup:
+    """The group of this name that the launcher makes, or has changed, as an object; it ends with its last process."""
+    places = places_of(limits, groups.where)
+    group = groups.made.get(name)
+    if not isinstance(group, Cgroup):
+        group = groups.made[name] = Cgroup(groups, name, places)
+        group.stays = False
+    group.places += tuple(place for place in places if place not in group.places)
+    return group
+
+
 def number_of(process: object) -> int:
     """The number of a process as the notebook sees it. Raises BadInput for what stands for no process."""
     number = getattr(process, "host_pid", process)
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 1 << 31:
-        raise BadInput(f"{short(process)} is no process", hint="a container, a program, or the number of a process")
+        hint = "a container, a program, or the number of a process"
+        raise BadInput(f"{short_repr(process)} is no process", hint=hint)
     return number
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab import Cgroup
+from pyctr_lab.cgroups.v1 import READERS_V1
+from pyctr_lab.cgroups.v2 import READERS
 from pyctr_lab.runtime import Written
-from pyctr_lab.runtime.limit_files import READERS, READERS_V1
 
 pytestmark = pytest.mark.machine
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import pyctr_lab.cgroups.usage as module
 from pyctr_lab import Cgroup, Container, Lab, Limits
-from pyctr_lab.kernel.delegation import delegation
+from pyctr_lab.cgroups.places import delegation
+from pyctr_lab.cgroups.usage import cpu_time
+from pyctr_lab.cgroups.v1 import count_v1_io
+from pyctr_lab.cgroups.v2 import count_v2_io
 from pyctr_lab.runtime import Events, Reached, Usage
-from pyctr_lab.runtime import usage as module
 
 pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("each_way")]
 
@@ -47,23 +52,25 @@ def test_what_is_not_told_is_not_shown() -> None:
     assert said.startswith("Usage(cpu=0.5, throttled=0.0, pids=3, io_read=0") and "memory=" not in said
 
 
-def test_version_1_and_2_say_the_same(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_version_1_and_2_say_the_same(tmp_path: Path) -> None:
     """The two spellings of the same facts; a pretended folder, as no machine has both for one controller."""
     (tmp_path / "io.stat").write_text("254:0 rbytes=100 wbytes=7 rios=1\n8:0 rbytes=1 wbytes=2\n")
     (tmp_path / "cpu.stat").write_text("usage_usec 1500000\nnr_throttled 3\nthrottled_usec 250000\n")
-    monkeypatch.setattr(module, "_folder", lambda group, name: str(tmp_path))
 
     class Group:
         folders = (str(tmp_path),)
 
+        def counted_in(self, controller: str) -> str:
+            return str(tmp_path)
+
     group: Cgroup = Group()  # type: ignore[assignment]
-    assert tuple(module._io(group)) == (101, 9) and module._cpu(group, str(tmp_path)) == (1.5, 0.25)
+    assert count_v2_io(str(tmp_path)) == (101, 9) and cpu_time(group) == (1.5, 0.25)
     (tmp_path / "io.stat").unlink()
     lines = ["254:0 Read 100", "254:0 Write 7", "254:0 Sync 107", "8:0 Read 1", "8:0 Write 2", "Total 110"]
     (tmp_path / "blkio.throttle.io_service_bytes").write_text("\n".join(lines))
     (tmp_path / "cpu.stat").write_text("nr_throttled 3\nthrottled_time 250000000\n")
     (tmp_path / "cpuacct.usage").write_text("1500000000\n")
-    assert tuple(module._io(group)) == (101, 9) and module._cpu(group, str(tmp_path)) == (1.5, 0.25)
+    assert count_v1_io(str(tmp_path)) == (101, 9) and cpu_time(group) == (1.5, 0.25)
 
 
 # --- a cause has a name

@@ -7,14 +7,14 @@ import select
 import time
 from dataclasses import dataclass, fields
 from errno import EAGAIN, ENODEV
-from typing import TYPE_CHECKING
 
 from ..errors import Gone
-from ..kernel import cgroup
+from .files import read_flat
+from .folders import GroupFolders
+from .v1 import count_v1_memory_events
+from .v2 import count_v2_memory_events
 
-if TYPE_CHECKING:
-    from .cgroup import Cgroup
-
+COUNTERS = {1: count_v1_memory_events, 2: count_v2_memory_events}
 LOOK = 0.002  # seconds between looks, where version 1 says that something is happening but not yet what
 REFUSALS = 0.02  # seconds between looks at version 1's pids.events, whose readers the kernel does not wake
 
@@ -34,22 +34,18 @@ class Events:
     throttled: int = 0
 
     @classmethod
-    def of(cls, group: Cgroup) -> Events:
+    def of(cls, group: GroupFolders) -> Events:
         """As the kernel counts now. Raises Gone when the group is no more."""
         with group.present():
             return cls._counted(group)
 
     @classmethod
-    def _counted(cls, group: Cgroup) -> Events:
-        memory, pids, cpu = (_folder(group, name) for name in ("memory", "pids", "cpu"))
-        high, most, killed = _memory(memory)
-        return cls(
-            most,
-            high,
-            killed,
-            _flat(pids, "pids.events").get("max", 0),
-            _flat(cpu, "cpu.stat").get("nr_throttled", 0),
-        )
+    def _counted(cls, group: GroupFolders) -> Events:
+        place = group.place_of("memory")
+        high, most, killed = (0, 0, 0) if place is None else COUNTERS[place.tree.version](group.folder_in(place))
+        refused = read_flat(group.counted_in("pids"), "pids.events").get("max", 0)
+        throttled = read_flat(group.counted_in("cpu"), "cpu.stat").get("nr_throttled", 0)
+        return cls(most, high, killed, refused, throttled)
 
     def since(self, before: Events) -> Events:
         """What was counted in between."""
@@ -57,30 +53,6 @@ class Events:
 
     def __bool__(self) -> bool:
         return any(getattr(self, each.name) for each in fields(Events))
-
-
-def _folder(group: Cgroup, controller: str) -> str:
-    place = group.groups.where.place(controller)
-    return group.folder(place) if place is not None and place in group.places else ""
-
-
-def _flat(folder: str, file: str) -> dict[str, int]:
-    try:
-        return cgroup.flat(cgroup.read(folder, file)) if folder else {}
-    except FileNotFoundError:
-        return {}
-
-
-def _count(path: str) -> int:
-    return int(cgroup.read(*os.path.split(path))) if os.path.exists(path) else 0
-
-
-def _memory(folder: str) -> tuple[int, int, int]:
-    found = _flat(folder, "memory.events")
-    if found or not folder:
-        return found.get("high", 0), found.get("max", 0), found.get("oom_kill", 0)
-    failed = sum(map(_count, (f"{folder}/memory.failcnt", f"{folder}/memory.memsw.failcnt")))  # the second: with swap
-    return 0, failed, _flat(folder, "memory.oom_control").get("oom_kill", 0)
 
 
 class Watch:
@@ -91,7 +63,7 @@ class Watch:
     controller does is only counted: nobody is woken for it. Use it in a `with` block.
     """
 
-    def __init__(self, group: Cgroup) -> None:
+    def __init__(self, group: GroupFolders) -> None:
         self.group = group
         self.seen = Events.of(group)
         self._open: list[int] = []
@@ -108,7 +80,7 @@ class Watch:
         group = self.group
         place = group.groups.where.place("pids")
         self._every = REFUSALS if place is not None and place.tree.version == 1 else None
-        memory, pids = (_folder(group, name) for name in ("memory", "pids"))
+        memory, pids = (group.counted_in(name) for name in ("memory", "pids"))
         for path in {f"{memory}/memory.events", f"{pids}/pids.events", f"{group.folders[0]}/cgroup.events"}:
             if os.path.exists(path):
                 self._register(os.open(path, os.O_RDONLY | os.O_CLOEXEC), select.POLLPRI)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab import Lab, Limits, TimeExpired
-from pyctr_lab.kernel import cgroup
+from pyctr_lab.cgroups import all_trees
 from pyctr_lab.steps import ControlGroup
 
 pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("delegated")]
@@ -81,7 +81,7 @@ INTO = {
 
 def kinds() -> str:
     """Each hierarchy of this machine, as mount(2) asks for it."""
-    return json.dumps([("cgroup" if each.words else "cgroup2", each.words) for each in cgroup.hierarchies()])
+    return json.dumps([("cgroup" if each.words else "cgroup2", each.words) for each in all_trees()])
 
 
 def command(way: str) -> list[str]:
