@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..measure.density import Filled, each, room
 from .chart import chart
 from .picture import Picture
-from .wording import counted
+from .wording import counted_noun
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,13 +39,14 @@ def density(rows: Sequence[Filled], *, emulated: bool) -> Picture:
 def title(rows: Sequence[Filled], *, emulated: bool) -> str:
     """The finding, with what one takes and a projection that says that it is one."""
     last = rows[-1]
-    count = counted(last.count, f"{'emulated ' * emulated}{last.kind}")
+    count = counted_noun(last.count, f"{'emulated ' * emulated}{last.kind}")
     return f"{count}: {each(rows) / MIB:.0f} MiB each, so memory for about {room(rows)}"
 
 
 def alt_text(rows: Sequence[Filled]) -> str:
     """The memory at each number, and the projection."""
     figures = "; ".join(
-        f"{counted(row.count, row.kind)}: {row.memory / MIB:.0f} MiB, after {row.seconds:.1f} s" for row in rows[1:]
+        f"{counted_noun(row.count, row.kind)}: {row.memory / MIB:.0f} MiB, after {row.seconds:.1f} s"
+        for row in rows[1:]
     )
     return f"{figures}. By that measure the memory left would hold about {room(rows)} {rows[0].kind}s."

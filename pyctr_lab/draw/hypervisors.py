@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .picture import Picture
-from .svg import clean, label, rect, svg
+from .svg import clean_text, label, rect, svg
 from .theme import NOTE, TAG, TEXT, TITLE
 
 WIDTH, HEIGHT = 980, 452
@@ -56,7 +56,7 @@ def alt_text(case: Case) -> str:
         "kvm": "the host's kernel itself is the hypervisor (KVM), and QEMU, a program, plays the devices",
         "tcg": "QEMU, a program, plays the processor and the devices",
     }
-    return clean(
+    return clean_text(
         f"Three stacks. {title(case)}. Bare metal: hardware, hypervisor, and on it guests, each with a kernel of its"
         f" own. Hosted: hardware, the host's kernel (kernel {case.host_kernel} here), QEMU as one process, and in it"
         f" a guest with its own kernel (kernel {case.guest_kernel} here); on this machine {who[case.accelerator]}."

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .svg import clean, escape
+from .svg import clean_text, escape
 
 #: A picture is never shrunk below nine tenths of its size; where there is a small one, it is shown before that.
 FIT = (
@@ -38,15 +38,15 @@ class Picture:
         return {"text/html": self.html(), "text/plain": str(self)}
 
     def __str__(self) -> str:
-        return clean(self.alt_text, limit=20_000)
+        return clean_text(self.alt_text, limit=20_000)
 
     def html(self, *, css_class: str = "pc-picture") -> str:
         """The `<img>` element, complete in itself; two where there is a small one, of which one is seen."""
-        wide = f'<img class="{escape(css_class)}" alt="{escape(self.alt_text)}" src="{source(self.svg)}">'
+        wide = f'<img class="{escape(css_class)}" alt="{escape(self.alt_text)}" src="{data_uri(self.svg)}">'
         if not self.small:
             return wide
         # No size: where style sheets are taken away, it stays out of sight.
-        small = f'<img class="pc-small" alt="" width="0" height="0" src="{source(self.small)}">'
+        small = f'<img class="pc-small" alt="" width="0" height="0" src="{data_uri(self.small)}">'
         return f'{FIT}<div class="pc-fit">{wide}{small}</div>'
 
     def inline(self) -> str:
@@ -60,7 +60,7 @@ class Picture:
         return path
 
 
-def source(svg: str) -> str:
+def data_uri(svg: str) -> str:
     """An SVG as the source of an image. A lone surrogate cannot be encoded; svg.clean leaves none, others might."""
     data = base64.b64encode(svg.encode("utf-8", "replace")).decode("ascii")
     return f"data:image/svg+xml;base64,{data}"

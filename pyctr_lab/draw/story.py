@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from ..runtime.step_result import StepResult
 from .picture import Picture
-from .svg import clean, label, line, rect, svg
+from .svg import clean_text, label, line, rect, svg
 from .theme import NOTE, TAG, TITLE
-from .wording import counted
+from .wording import counted_noun
 
 WIDTH, ROW, TOP = 980, 24, 100
 BARS = (760, 150)
@@ -39,18 +39,18 @@ def title(results: StepResult | Sequence[StepResult]) -> str:
     if not steps:
         return "No step has been made yet"
     calls, seconds = sum(len(result.calls) for result in steps), sum(result.seconds for result in steps)
-    first = f"{counted(len(steps), 'step')}, {counted(calls, 'call')}, {seconds * 1e3:.2f} ms"
+    first = f"{counted_noun(len(steps), 'step')}, {counted_noun(calls, 'call')}, {seconds * 1e3:.2f} ms"
     dearest = _dearest(steps)
     if len(steps) == 1 or not seconds:
         return first
-    return f"{first}; the dearest: {clean(dearest.step.title, 24)}, {100 * dearest.seconds / seconds:.0f} %"
+    return f"{first}; the dearest: {clean_text(dearest.step.title, 24)}, {100 * dearest.seconds / seconds:.0f} %"
 
 
 def alt_text(results: StepResult | Sequence[StepResult]) -> str:
     """The finding, and each step with its number of calls and its cost."""
-    steps = (f"{n}. {clean(result.step.title)} ({calls_line(result)}), {result.seconds * 1e6:.0f} µs"
+    steps = (f"{n}. {clean_text(result.step.title)} ({calls_line(result)}), {result.seconds * 1e6:.0f} µs"
              for n, result in enumerate(_several(results), 1))  # fmt: skip
-    return clean(" ".join((f"Story of a start: {title(results)}.", "; ".join(steps))).strip(), limit=8000)
+    return clean_text(" ".join((f"Story of a start: {title(results)}.", "; ".join(steps))).strip(), limit=8000)
 
 
 def _dearest(results: Sequence[StepResult]) -> StepResult:

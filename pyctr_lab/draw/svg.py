@@ -63,7 +63,7 @@ def wrap(text: str, width: float, size: float, *, bold: bool = False) -> list[st
     return [fit_text(line, width, size, bold=bold) for line in lines] or [""]
 
 
-def clean(text: object, limit: int = 400) -> str:
+def clean_text(text: object, limit: int = 400) -> str:
     """`text` on one line, fit for XML: what cannot be shown or would turn the line around becomes U+FFFD."""
     shown = "".join(char if _showable(char) else "\ufffd" for char in " ".join(str(text)[: 4 * limit].split()))
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
@@ -76,7 +76,7 @@ def _showable(char: str) -> bool:
 
 def escape(text: object) -> str:
     """`text` for an element or a double-quoted attribute of XML or HTML, control characters made harmless."""
-    shown = clean(text, limit=20_000)
+    shown = clean_text(text, limit=20_000)
     for mark, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;")):
         shown = shown.replace(mark, entity)
     return shown
@@ -119,7 +119,7 @@ def label(x: float, y: float, text: str, *, size: float = TEXT, style: str = "",
     `style` is any of d (dim), w (wall), n (news), p (paper), h (bold), m (mono), e (end at x), c (centred on x).
     """
     marks = style.split()
-    shown = clean(text)
+    shown = clean_text(text)
     if width is not None:
         shown = fit_text(shown, width, size, bold="h" in marks, mono="m" in marks)
     classes = f' class="{" ".join(marks)}"' if marks else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .svg import clean
+from .svg import clean_text
 from .theme import TITLE_LIMIT
 
 
@@ -15,7 +15,7 @@ def listed(words: Sequence[str]) -> str:
 
 def quoted_name(name: str, limit: int = 24) -> str:
     """A container's or a group's name in quotation marks, never so long that it fills a title."""
-    shown = clean(name)
+    shown = clean_text(name)
     return f"“{shown if len(shown) <= limit else shown[: limit - 1] + '…'}”"
 
 
@@ -24,7 +24,7 @@ def cut_title(text: str) -> str:
     return text if len(text) <= TITLE_LIMIT else text[: TITLE_LIMIT - 1].rstrip() + "…"
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
+def counted_noun(count: int, noun: str, plural: str = "") -> str:
     """`1 call`, `1,200 calls`, `2 processes`."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 

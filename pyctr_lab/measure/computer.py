@@ -1,4 +1,4 @@
-"""The machine that figures are true for."""
+"""The machine that samples were taken on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..cgroups.places import delegation
 
 
 def describe_machine() -> dict[str, str]:
-    """What figures are true for: processor, memory, kernel, distribution, control groups."""
+    """Processor, memory, kernel, distribution, control groups: figures hold for this machine only."""
     return {
         "processor": processor_name(),
         "cores": str(len(os.sched_getaffinity(0))),

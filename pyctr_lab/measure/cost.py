@@ -1,4 +1,4 @@
-"""What it costs while it runs: a computation, system calls, files. The start is not in it: our clock begins inside."""
+"""Running cost: a computation, system calls, files. The start is not in it: the clock begins inside."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ ASK = f"dd if=/dev/zero of=/dev/null bs=1 count={CALLS} 2>/dev/null"
 READ = "cat /data/*"
 
 
-def cpu(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
+def cpu_turn(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     """Seconds for half a million additions in awk: no system call in between."""
     yield Measurement(engine.clock(COMPUTE))
 
 
-def syscalls(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
+def syscalls_turn(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     """System calls a second: dd(1) reads and writes one byte at a time, two calls for each."""
     yield Measurement(2 * CALLS / engine.clock(ASK))
 
 
-def files(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
+def files_turn(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     """Seconds to read a thousand small files, which are in memory already."""
     yield Measurement(engine.clock(READ))

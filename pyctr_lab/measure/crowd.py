@@ -1,4 +1,4 @@
-"""How many can be there at once, how fast they come, and what each of them takes."""
+"""A crowd: how many instances can be alive at once, how fast they start, and what each takes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .density import memory_available
 from .memory import MIB, kernel_memory_note, total_memory
 from .options import Measurement, TurnOptions
 
-SHARE = 0.5  # of the memory that is there: more is not filled
+SHARE = 0.5  # of the available memory: more is not filled
 
 
-def crowd(engine: Engine, options: TurnOptions) -> Iterator[Measurement]:
+def crowd_turn(engine: Engine, options: TurnOptions) -> Iterator[Measurement]:
     """Milliseconds of each start, with the number that were alive with it.
 
     One after another, until there are as many as were asked for, until the time is over, or until half of the memory is

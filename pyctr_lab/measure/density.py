@@ -1,4 +1,4 @@
-"""How many fit: things are started one after another, and the memory that all of them take is noted each time."""
+"""Density: start one after another, and note the memory that all of them take each time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fill(
     most: int,
     share: float = 0.5,
 ) -> list[Filled]:
-    """Starts one after another, until there are `most`, or until `share` of the memory that was available is gone.
+    """Start one after another, until there are `most`, or until `share` of the available memory is gone.
 
     `start` makes one more; `taken` says what all of them take, in bytes. The first row is the one with none of them.
     """
@@ -54,13 +54,13 @@ def fill(
 
 
 def memory_available() -> int:
-    """Bytes that could be had without swapping, as the kernel estimates it."""
+    """MemAvailable: bytes that can be allocated without swapping, by the kernel's estimate."""
     found = re.search(r"^MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
     return int(found[1]) * 1024 if found else os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def each(rows: Sequence[Filled]) -> float:
-    """Bytes that one more of them takes, on average."""
+    """Bytes of one instance, on average."""
     return rows[-1].memory / rows[-1].count if rows[-1].count else 0.0
 
 
@@ -70,7 +70,7 @@ def room(rows: Sequence[Filled]) -> int:
 
 
 def save(rows: Iterable[Filled], path: Path) -> Path:
-    """Writes the rows as CSV, replacing what was there; a later lesson lays others beside them."""
+    """Write the rows as CSV, replacing an earlier file; a later lesson compares them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(Filled.__dataclass_fields__))
@@ -80,7 +80,7 @@ def save(rows: Iterable[Filled], path: Path) -> Path:
 
 
 def load(path: Path) -> list[Filled]:
-    """The rows of such a file."""
+    """Read the rows that `save` has written."""
     with path.open(newline="", encoding="utf-8") as file:
         return [
             Filled(row["kind"], int(row["count"]), float(row["seconds"]), int(row["memory"]), int(row["available"]))

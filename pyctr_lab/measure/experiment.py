@@ -39,21 +39,21 @@ STARTS = ("floor", "ours+fork")  # which differ from others in how they start, a
 NO_NEWS = (*STARTS, "ours+limits")  # half a core computes half as fast
 DENSE = ("ours", "bubblewrap", "runc", "qemu")  # of these a crowd is made: each of them fills its time
 EXPERIMENTS = {
-    "startup": Experiment(start.startup),
-    "first_output": Experiment(start.first_output),
-    "memory": Experiment(memory.one_and_tenth, repetitions=3, unless_named=STARTS, notes=memory.memory_notes),
-    "disk": Experiment(memory.disk, repetitions=1, warm_up=False, unless_named=STARTS, notes=memory.disk_notes),
-    "cpu": Experiment(cost.cpu, repetitions=9, unless_named=NO_NEWS),
-    "syscalls": Experiment(cost.syscalls, repetitions=5, unless_named=NO_NEWS),
-    "files": Experiment(cost.files, repetitions=5, unless_named=NO_NEWS),
+    "startup": Experiment(start.startup_turn),
+    "first_output": Experiment(start.first_output_turn),
+    "memory": Experiment(memory.memory_turn, repetitions=3, unless_named=STARTS, notes=memory.memory_notes),
+    "disk": Experiment(memory.disk_turn, repetitions=1, warm_up=False, unless_named=STARTS, notes=memory.disk_notes),
+    "cpu": Experiment(cost.cpu_turn, repetitions=9, unless_named=NO_NEWS),
+    "syscalls": Experiment(cost.syscalls_turn, repetitions=5, unless_named=NO_NEWS),
+    "files": Experiment(cost.files_turn, repetitions=5, unless_named=NO_NEWS),
     "density": Experiment(
-        crowd.crowd,
+        crowd.crowd_turn,
         repetitions=1,
         warm_up=False,
         unless_named=tuple(name for name in ALL if name not in DENSE),
         notes=crowd.crowd_notes,
     ),
-    "empty": Experiment(start.empty),
+    "empty": Experiment(start.empty_turn),
 }
 
 

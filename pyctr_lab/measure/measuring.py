@@ -20,7 +20,7 @@ from .computer import describe_machine
 from .engine_choices import engine_titles
 from .experiment import EXPERIMENTS, known_experiments
 from .options import BUDGET, MeasureOptions
-from .rows import CutShort, MissingEngine, Note, Progress, Row, row_from_json
+from .rows import CutShort, ExperimentRow, MissingEngine, Note, Progress, row_from_json
 from .samples import Results, Sample
 
 Watcher = Callable[[Progress], object]
@@ -37,7 +37,7 @@ def measure(
     seed: int = 1,
     progress: Watcher | None = None,
 ) -> Results:
-    """Carries out one or several experiments, and returns all samples. See `EXPERIMENTS` for the names.
+    """Carry out one or several experiments; returns all samples. See `EXPERIMENTS` for the names.
 
     `budget` is in seconds, for each experiment; `repetitions` the turns of each engine (default: what the experiment
     needs); `count` how many instances a crowd may have at most; `seed` makes the order of the turns. An interrupt ends
@@ -95,7 +95,7 @@ def _live(
 
 def sandbox_rows(
     name: str, engines: list[str], options: MeasureOptions, kept: list[Sample]
-) -> Generator[Row, None, None]:
+) -> Generator[ExperimentRow, None, None]:
     """The rows of one experiment. A sandbox that ends too early is a row too, unless there is nothing to keep."""
     try:
         with Room("pyctr_lab.measure.work:work", name=name, engines=engines, options=asdict(options)) as room:

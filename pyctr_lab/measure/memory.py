@@ -17,7 +17,7 @@ MIB = 1 << 20
 TENTH = 10
 
 
-def one_and_tenth(engine: Engine, options: TurnOptions) -> Iterator[Measurement]:
+def memory_turn(engine: Engine, options: TurnOptions) -> Iterator[Measurement]:
     """MiB of the first instance, and what the tenth adds; fewer than ten where they are dear.
 
     All processes that belong to an instance are counted, the engine's helpers too, by their proportional set size: a
@@ -64,7 +64,7 @@ def proportional(pid: int) -> int:
 
 
 def wait_until_settled(patience: float = 1.0) -> None:
-    """Waits until the kernel has given back what is no longer needed: it does so later, and piece by piece."""
+    """Wait until kernel memory stays the same: the kernel frees it later, and piece by piece."""
     before, until = kernel_memory(), time.monotonic() + patience
     while time.monotonic() < until:
         time.sleep(0.03)
@@ -107,7 +107,7 @@ def disk_notes(_engines: Mapping[str, Engine], rootfs: Path) -> Iterator[str]:
     yield f"disk: the root file system takes {disk_usage(rootfs) / MIB:.0f} MiB, once for all"
 
 
-def disk(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
+def disk_turn(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     """MiB on disk that an instance adds to what the engine has once: layers, configurations, books."""
     before = disk_usage(engine.place)
     instance = engine.start()

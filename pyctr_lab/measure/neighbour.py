@@ -12,7 +12,6 @@ import math
 import os
 import select
 import shutil
-import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -28,6 +27,7 @@ from ..kernel.constants import MNT_DETACH, MS_NODEV, MS_NOSUID
 from ..runtime import Lab, Program
 from ..runtime.streams import Streams
 from ..steps import ENVIRONMENT, ROOT, Bind, Limits, LoopbackUp, ReadOnlyRoot, Recipe
+from .samples import least_median_greatest
 
 PROGRAMS = Path(__file__).with_name("programs")
 SHARED, DIGESTS = "/srv", "/var/tmp"  # the log is in memory, and goes with the lab; the digests are on a disk
@@ -84,7 +84,7 @@ class Act:
 
     def spread(self, percent: float) -> tuple[float, float, float]:
         """Least, median and greatest of the rounds' percentiles."""
-        return spread([each.percentile(percent) for each in self.rounds])
+        return least_median_greatest([each.percentile(percent) for each in self.rounds])
 
     @property
     def p50(self) -> float:
@@ -104,7 +104,7 @@ class Act:
     @property
     def spread_of_throughput(self) -> tuple[float, float, float]:
         """Least, median and greatest of the rounds'."""
-        return spread([each.throughput for each in self.rounds])
+        return least_median_greatest([each.throughput for each in self.rounds])
 
     def __repr__(self) -> str:
         if self.missing:
@@ -117,11 +117,6 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return sorted(values)[max(0, math.ceil(percent / 100 * len(values)) - 1)]
 
 
-def spread(values: Sequence[float]) -> tuple[float, float, float]:
-    """Least, median, greatest."""
-    return min(values), statistics.median(values), max(values)
-
-
 # ------------------------------------------------------------------------------------------------------ the experiment
 def measure_neighbour(
     lab: Lab,
@@ -132,7 +127,7 @@ def measure_neighbour(
     budget: float = 12.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Act, Act, Act]:
-    """Plays the acts in turn, up to `rounds` times, `seconds` each; no round is begun that would not end in `budget`.
+    """Play the acts in turn, up to `rounds` times, `seconds` each; no round is begun that would not end in `budget`.
 
     Where no control group can be had, the third act is missing, and says why. Raises LabError, with what it complained
     of, when a program does not start.
@@ -140,11 +135,11 @@ def measure_neighbour(
     if not 0.1 <= seconds <= 60 or not 1 <= rounds <= 100:
         raise BadInput(f"{rounds} rounds of {seconds} s cannot be", hint="1 to 100 rounds of 0.1 to 60 s")
     limits = LIMITS if limits is None else limits
-    missing = refusal(lab, limits)
+    missing = why_not_limited(lab, limits)
     names = ACTS[:2] if missing else ACTS
     played: dict[str, list[Round]] = {name: [] for name in ACTS}
     began = time.monotonic()
-    with served(lab) as server:
+    with running_server(lab) as server:
         rate = server.rate(min(seconds, 0.5))
         for number in range(1, rounds + 1):
             for name in names[number % len(names) :] + names[: number % len(names)]:  # each comes first once
@@ -157,8 +152,8 @@ def measure_neighbour(
     return alone, loose, replace(limited, limits=limits, missing=missing)
 
 
-def refusal(lab: Lab, limits: Limits) -> str:
-    """Why such a group cannot be had here; empty when it can."""
+def why_not_limited(lab: Lab, limits: Limits) -> str:
+    """Why no cgroup with these limits can be made here; empty when it can."""
     try:
         lab.cgroup(lab.groups.fresh_name(), limits).remove()
     except Unsupported as why:
@@ -167,12 +162,12 @@ def refusal(lab: Lab, limits: Limits) -> str:
 
 
 @contextmanager
-def served(lab: Lab) -> Iterator[Server]:
+def running_server(lab: Lab) -> Iterator[Server]:
     """A server with its log, in a file system in memory that all three programs see."""
     with ExitStack() as stack:
         lab.host.call(mount("tmpfs", SHARED, "tmpfs", MS_NOSUID | MS_NODEV, "size=64m"))
         stack.callback(lab.host.call, umount2(SHARED, MNT_DETACH))
-        server = stack.enter_context(started(lab, "server", LOG, YESTERDAY))
+        server = stack.enter_context(started_program(lab, "server", LOG, YESTERDAY))
         yield Server(lab, server.program, int(server.line()))
 
 
@@ -195,8 +190,8 @@ class Server:
         return proc.cpu_seconds(self.program.host_pid)
 
     def load(self, rate: float, seconds: float) -> Round:
-        """Asks for `seconds`, and has the latencies."""
-        with started(self.lab, "load", self.port, rate, seconds, CLIENTS) as load:
+        """Send requests for `seconds`; the latencies."""
+        with started_program(self.lab, "load", self.port, rate, seconds, CLIENTS) as load:
             lines = [line.split() for line in load.rest(seconds + PATIENCE).splitlines()]
         return Round(tuple(float(took) for took, _ in lines), sum(int(done) for _, done in lines), seconds)
 
@@ -206,7 +201,7 @@ class Server:
             return self.load(rate, seconds)
         workers = 2 * len(os.sched_getaffinity(0))
         bound = limits if name == "limited" else None
-        with started(self.lab, "aggregator", LOG, "/digests", workers, limits=bound) as aggregator:
+        with started_program(self.lab, "aggregator", LOG, "/digests", workers, limits=bound) as aggregator:
             began, got = time.monotonic(), int(aggregator.line())
             played = self.load(rate, seconds)
             said = aggregator.end()
@@ -225,8 +220,8 @@ class Server:
 
 # -------------------------------------------------------------------------------------------------------- the programs
 @dataclass(frozen=True)
-class Started:
-    """A program that runs, and the pipe that it speaks into."""
+class RunningProgram:
+    """A program that runs, and the pipe that it writes into."""
 
     name: str
     program: Program
@@ -238,13 +233,13 @@ class Started:
         return self.said.readline().decode() or self._fail("ended")
 
     def rest(self, seconds: float) -> str:
-        """All that it says until its end, which comes within so many seconds."""
+        """Its output until its end. Raises LabError when nothing comes for `seconds`."""
         self._wait(seconds)
         text = self.said.read().decode()
         return text if self.program.wait(PATIENCE).returncode == 0 else self._fail("failed")
 
     def end(self) -> list[float]:
-        """Asks it to end; the figures of its last line. None when it was killed."""
+        """Send SIGTERM; returns the figures of its last line, none when it was killed."""
         self.program.kill(SIGTERM)
         with suppress(TimeExpired):
             self.program.wait(PATIENCE)
@@ -261,32 +256,32 @@ class Started:
 
 
 @contextmanager
-def started(lab: Lab, name: str, *words: object, limits: Limits | None = None) -> Iterator[Started]:
-    """One of the programs in a container that shares the lab's network and log. It is ended at the end."""
+def started_program(lab: Lab, name: str, *words: object, limits: Limits | None = None) -> Iterator[RunningProgram]:
+    """One of the programs in a container that shares the lab's network and log; killed when the block ends."""
     with ExitStack() as stack:
-        argv, steps = [python(), "-I", "-S", "-", *map(str, words)], recipe(lab, name)
+        argv, steps = [container_python(), "-I", "-S", "-", *map(str, words)], program_recipe(lab, name)
         text = stack.enter_context((PROGRAMS / f"{name}.py").open("rb"))
         ours, theirs = os.pipe()
         said = stack.enter_context(open(ours, "rb", buffering=0))
         try:
             streams = Streams(text.fileno(), stdout=theirs, collect=False)
         finally:
-            os.close(theirs)  # else the end of what it says would never come
+            os.close(theirs)  # otherwise its output would never end: we would hold the pipe open ourselves
         program = lab.launch(argv, streams, recipe=steps, limits=limits)
         stack.callback(program.wait)
         stack.callback(program.kill)
-        yield Started(name, program, said)
+        yield RunningProgram(name, program, said)
 
 
-def recipe(lab: Lab, name: str) -> Recipe:
-    """The default one, but on the lab's network, and with the log's folder and one on a disk for writing."""
+def program_recipe(lab: Lab, name: str) -> Recipe:
+    """The default recipe, but on the lab's network, with the log's folder and one on a disk for writing."""
     steps = list(lab.recipe(name).without("net", LoopbackUp))
     place = next(number for number, step in enumerate(steps) if isinstance(step, ReadOnlyRoot))
     shared = [Bind(SHARED, f"{ROOT}/srv", readonly=False), Bind(DIGESTS, f"{ROOT}/digests", readonly=False)]
     return Recipe(steps[:place] + shared + steps[place:])
 
 
-def python() -> str:
+def container_python() -> str:
     """An interpreter that a container sees. Raises Unsupported where there is none."""
     found = shutil.which("python3", path=ENVIRONMENT["PATH"])
     if not found:
@@ -295,12 +290,12 @@ def python() -> str:
 
 
 # ------------------------------------------------------------------------------------------------------------- as data
-def rows(acts: Iterable[Act]) -> list[dict[str, str | int | float]]:
+def act_rows(acts: Iterable[Act]) -> list[dict[str, str | int | float]]:
     """A row for each round of each act, fit for a CSV file."""
-    return [row(act, number, each) for act in acts for number, each in enumerate(act.rounds, 1)]
+    return [round_row(act, number, each) for act in acts for number, each in enumerate(act.rounds, 1)]
 
 
-def row(act: Act, number: int, each: Round) -> dict[str, str | int | float]:
+def round_row(act: Act, number: int, each: Round) -> dict[str, str | int | float]:
     """One round's figures."""
     return {
         "act": act.name,
@@ -318,10 +313,10 @@ def row(act: Act, number: int, each: Round) -> dict[str, str | int | float]:
     }
 
 
-def save(acts: Iterable[Act], path: Path) -> Path:
-    """Writes the rows as CSV, replacing what was there."""
+def save_acts(acts: Iterable[Act], path: Path) -> Path:
+    """Write the rows as CSV, replacing an earlier file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = rows(acts)
+    found = act_rows(acts)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(found[0]) if found else [])
         writer.writeheader()

@@ -1,4 +1,4 @@
-"""What a measurement is asked for, and what one turn of an engine gives back."""
+"""The options of a measurement and of one turn, and the values that a turn yields."""
 
 from __future__ import annotations
 

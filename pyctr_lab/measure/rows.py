@@ -41,16 +41,18 @@ class CutShort:
     why: str
 
 
-Row: TypeAlias = Sample | Progress | MissingEngine | Note | CutShort
-KINDS: dict[str, type[Row]] = {each.__name__: each for each in (Sample, Progress, MissingEngine, Note, CutShort)}
+ExperimentRow: TypeAlias = Sample | Progress | MissingEngine | Note | CutShort
+KINDS: dict[str, type[ExperimentRow]] = {
+    each.__name__: each for each in (Sample, Progress, MissingEngine, Note, CutShort)
+}
 
 
-def row_to_json(row: Row) -> dict[str, Any]:
+def row_to_json(row: ExperimentRow) -> dict[str, Any]:
     """A row as JSON carries it."""
     return {"kind": type(row).__name__, **asdict(row)}
 
 
-def row_from_json(content: dict[str, Any]) -> Row:
+def row_from_json(content: dict[str, Any]) -> ExperimentRow:
     """The row that `row_to_json` was given."""
     fields = dict(content)
     return KINDS[fields.pop("kind")](**fields)

@@ -1,10 +1,10 @@
-"""What experiments return: samples, each with its unit, engine and repetition, and the machine they are true for."""
+"""What experiments return: samples, each with its unit, engine and repetition, and the machine they were taken on."""
 
 from __future__ import annotations
 
 import csv
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from typing import Any, Literal
 UNITS = {
     "startup": "ms",  # from the call to the reaped program, /bin/true
     "first_output": "ms",  # from the call to the program's first line
-    "memory": "MiB",  # proportional set size of all that belongs to `instances` instances, and kernel memory where told
+    "memory": "MiB",  # proportional set size of all processes of `instances` instances, and kernel memory
     "disk": "MiB",  # what an instance adds on disk
     "cpu": "s",  # a fixed computation
     "syscalls": "1/s",  # read(2) and write(2) of one byte
@@ -79,7 +79,7 @@ class Results:
         return (each for each in self.samples if each.experiment == experiment)
 
     def median(self, experiment: str, engine: str, instances: int | None = None) -> float:
-        """The middle value. Raises KeyError where there is none."""
+        """The median. Raises KeyError where there is none."""
         return self.spread(experiment, engine, instances)[1]
 
     def spread(self, experiment: str, engine: str, instances: int | None = None) -> tuple[float, float, float]:
@@ -87,10 +87,10 @@ class Results:
         values = self.values(experiment, engine, instances)
         if not values:
             raise KeyError(f"{experiment} of {engine} was not measured")
-        return min(values), statistics.median(values), max(values)
+        return least_median_greatest(values)
 
     def engines(self, experiment: str) -> list[str]:
-        """Those that were measured, by their median, the least first."""
+        """The engines that were measured, by their median, the least first."""
         names = {each.engine for each in self.of(experiment) if each.warm}
         return sorted(names, key=lambda name: (self.median(experiment, name), name))
 
@@ -131,7 +131,7 @@ class Results:
 
     @classmethod
     def load(cls, path: Path | str) -> Results:
-        """What `save` has written."""
+        """Read what `save` has written."""
         found = cls()
         lines = Path(path).read_text(encoding="utf-8").splitlines()
         for line in lines:
@@ -150,8 +150,13 @@ class Results:
         return found
 
 
+def least_median_greatest(values: Sequence[float]) -> tuple[float, float, float]:
+    """The least value, the median, the greatest."""
+    return min(values), statistics.median(values), max(values)
+
+
 def sample_from_words(row: dict[str, Any]) -> Sample:
-    """A sample from its words."""
+    """A sample from a row of CSV."""
     return Sample(
         row["experiment"],
         row["engine"],

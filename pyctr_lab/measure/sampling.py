@@ -1,4 +1,4 @@
-"""What control groups use, looked at again and again while something runs: samples as data, for meters and tables."""
+"""Sample what cgroups use while something runs: samples as data, for meters and tables."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class UsageSample:
 
 
 class Sampler:
-    """Looks at groups every `every` seconds, in a thread that only reads files, until `seconds` are over.
+    """Sample cgroups every `every` seconds, in a thread that only reads files, until `seconds` are over.
 
         with Sampler({"web": group}, seconds=10) as sampler:
             box.run(["stress"])
@@ -61,7 +61,7 @@ class Sampler:
     ) -> None:
         if not groups:
             raise BadInput("there is no group to look at", hint='give one: lab.cgroup("web")')
-        self.seconds, self.every = check_seconds(seconds, "seconds", 3600.0), check_seconds(every, "every", 60.0)
+        self.seconds, self.every = positive_seconds(seconds, "seconds", 3600.0), positive_seconds(every, "every", 60.0)
         self.groups = dict(groups)
         self.why = ""
         self._kept: dict[str, list[UsageSample]] = {name: [] for name in groups}
@@ -78,11 +78,11 @@ class Sampler:
 
     @property
     def running(self) -> bool:
-        """Whether it still looks."""
+        """Whether the thread still reads."""
         return self._thread is not None and self._thread.is_alive() and not self.why
 
     def start(self) -> None:
-        """Begins. A sampler begins once. Raises Gone where there is no such group any more."""
+        """Start reading; once only. Raises Gone for a group that was removed."""
         if self._thread is not None:
             raise BadInput("this sampler has been started already", hint="make another one")
         began = time.monotonic()
@@ -91,14 +91,14 @@ class Sampler:
         self._thread.start()
 
     def stop(self, why: str = "stopped") -> None:
-        """Ends it, and waits until its thread has ended. Twice is fine."""
+        """End it, and join its thread. Twice is fine."""
         self.why = self.why or why
         self._stop.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits until it has ended by itself; whether it has."""
+        """Wait until it has ended by itself; whether it has."""
         if self._thread is not None:
             self._thread.join(timeout)
         return not self.running
@@ -112,7 +112,7 @@ class Sampler:
 
     # --- in the thread
     def _look(self, began: float, seen: dict[str, tuple[float, Usage]]) -> None:
-        """At moments fixed in advance: a late look does not make the next one late."""
+        """Sample at moments fixed in advance: a late sample does not make the next one late."""
         number, over = 0, False
         while not over:
             number = max(number + 1, int((time.monotonic() - began) / self.every))
@@ -151,7 +151,7 @@ class Sampler:
             self._heard()
 
 
-def check_seconds(value: Any, what: str, most: float) -> float:
+def positive_seconds(value: Any, what: str, most: float) -> float:
     """Seconds, as a number above 0. Raises BadInput."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
         raise BadInput(f"{what} cannot be {value!r:.40}", hint=f"it is a number above 0, at most {most:.0f}")
@@ -159,7 +159,7 @@ def check_seconds(value: Any, what: str, most: float) -> float:
 
 
 def first_usage(group: Cgroup) -> Usage:
-    """What a group has used so far. Raises Gone where there is no such group any more."""
+    """What a group has used so far. Raises Gone for a group that was removed."""
     try:
         return read_usage(group)[0]
     except OSError:
@@ -167,15 +167,15 @@ def first_usage(group: Cgroup) -> Usage:
 
 
 def read_usage(group: Cgroup) -> tuple[Usage, Limits, float]:
-    """What a group uses, what may limit it, and when that was read. Raises Gone or OSError where it has gone."""
+    """A cgroup's usage, its limits, and the time of reading. Raises Gone or OSError when it was removed."""
     now, usage = time.monotonic(), group.stat()
     limits = Limits(memory=group.memory_max, cpus=group.cpu_max, pids=group.pids_max)
-    os.stat(group.folders[0])  # of a group that has gone the files say nothing, which looks like zeros
+    os.stat(group.folders[0])  # a removed group's files are empty, which looks like zeros
     return usage, limits, now
 
 
 def usage_between(before: Usage, after: Usage, *, seconds: float, t: float, limits: Limits) -> UsageSample:
-    """A sample made of what the kernel counted at its beginning and at its end."""
+    """The sample between two readings of the kernel's counters."""
     seconds = max(seconds, 1e-6)
     waits = {
         name: min(1.0, max(0.0, after.pressure[name].total - before.pressure[name].total) / seconds)
@@ -227,10 +227,10 @@ def joined_usage(first: UsageSample, second: UsageSample | None = None) -> Usage
 
 
 def highest_known(*values: int | None) -> int | None:
-    """The highest of those that are known."""
+    """The highest of the values that are known."""
     return max((value for value in values if value is not None), default=None)
 
 
 def added_events(one: Events, other: Events) -> Events:
-    """What happened in both."""
+    """The events of both, added up."""
     return Events(**{name: count + getattr(other, name) for name, count in vars(one).items()})

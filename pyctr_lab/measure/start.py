@@ -12,7 +12,7 @@ from .options import Measurement, TurnOptions
 COMMAND = ("/bin/true",)
 
 
-def startup(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
+def startup_turn(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     """Milliseconds from the call to the reaped process of /bin/true: a whole life, with all that the engine does."""
     began = time.perf_counter()
     run = engine.run(COMMAND)
@@ -22,14 +22,14 @@ def startup(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     yield Measurement(took * 1000)
 
 
-def first_output(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
-    """Milliseconds from the call to the first line that a program in the container says."""
+def first_output_turn(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
+    """Milliseconds from the call to the first line of output of a program in the container."""
     instance = engine.start()
     instance.stop()
     yield Measurement(instance.seconds * 1000)
 
 
-def empty(_engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
+def empty_turn(_engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     """Milliseconds of nothing: what measuring itself costs."""
     began = time.perf_counter()
     took = time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""Where the time of a boot goes: the stretches between landmarks that the guest's own kernel log has."""
+"""Phases of a boot: the stretches between landmarks in the guest's kernel log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LANDMARKS = (
     ("the first program has the hand", "lab: user space has begun"),
     ("modules loaded, ports opened", "lab: ready"),
 )
-"""What happens, and the beginning of the message that ends it. One that a kernel does not say is passed over."""
+"""What happens, and the beginning of the message that ends it. A landmark that a log lacks is passed over."""
 BEFORE = "QEMU starts, the kernel unpacks itself"
 
 
@@ -28,7 +28,7 @@ class Phase:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """Its length."""
         return self.end - self.begin
 
 

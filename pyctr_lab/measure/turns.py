@@ -62,11 +62,11 @@ class Turns:
         return self._first[engine] + len(self.taken[engine])
 
     def took(self, engine: str, seconds: float) -> None:
-        """A turn has been taken."""
+        """Count a turn that took so many seconds."""
         self.taken[engine].append(seconds)
 
     def drop(self, engine: str) -> None:
-        """It failed: it gets no more turns."""
+        """Give an engine that failed no more turns."""
         self._dropped.add(engine)
 
     def left(self) -> float:

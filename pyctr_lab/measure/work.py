@@ -14,7 +14,7 @@ from ..engines.inside import WORK
 from ..errors import LabError
 from .experiment import EXPERIMENTS
 from .options import MeasureOptions, TurnOptions
-from .rows import MissingEngine, Note, Progress, Row, row_to_json
+from .rows import ExperimentRow, MissingEngine, Note, Progress, row_to_json
 from .samples import UNITS, Sample
 from .turns import Turns
 
@@ -24,7 +24,7 @@ def work(name: str, engines: Sequence[str], options: dict[str, Any]) -> Iterator
     return map(row_to_json, experiment_rows(name, engines, MeasureOptions(**options)))
 
 
-def experiment_rows(name: str, engines: Sequence[str], options: MeasureOptions) -> Iterator[Row]:
+def experiment_rows(name: str, engines: Sequence[str], options: MeasureOptions) -> Iterator[ExperimentRow]:
     """Samples, engines that are missing, notes, and how far it is."""
     began, tree = time.monotonic(), make_rootfs()
     with ExitStack() as stack:
@@ -47,7 +47,9 @@ def make_rootfs() -> Path:
         raise LabError(f"the root file system cannot be made: {why.strerror}", hint="there must be 8 MiB left") from why
 
 
-def rows_of_turns(name: str, ready: Mapping[str, Engine], options: MeasureOptions, began: float) -> Iterator[Row]:
+def rows_of_turns(
+    name: str, ready: Mapping[str, Engine], options: MeasureOptions, began: float
+) -> Iterator[ExperimentRow]:
     """All turns of all engines, and a note where the budget was too small."""
     experiment = EXPERIMENTS[name]
     # a machine has no warm-up: it would be the dearest of all, and its kernel's file is in memory at once

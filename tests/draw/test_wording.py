@@ -25,8 +25,8 @@ def test_a_title_is_cut_where_it_is_too_long():
 
 
 def test_one_is_no_plural():
-    assert [wording.counted(n, "call") for n in (0, 1, 1200)] == ["0 calls", "1 call", "1,200 calls"]
-    assert wording.counted(2, "process", "processes") == "2 processes"
+    assert [wording.counted_noun(n, "call") for n in (0, 1, 1200)] == ["0 calls", "1 call", "1,200 calls"]
+    assert wording.counted_noun(2, "process", "processes") == "2 processes"
 
 
 @pytest.mark.parametrize("value, said", [(0.25, "0.25"), (4.72, "4.7"), (5.0, "5"), (22.4, "22"), (2256.0, "2,256")])

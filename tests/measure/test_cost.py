@@ -13,7 +13,11 @@ from pyctr_lab.measure.options import TurnOptions
 
 def test_seconds_and_calls_a_second(tmp_path: Path) -> None:
     engine = Fake(tmp_path, tmp_path)
-    values = [each.value for turn in (cost.cpu, cost.syscalls, cost.files) for each in turn(engine, TurnOptions())]
+    values = [
+        each.value
+        for turn in (cost.cpu_turn, cost.syscalls_turn, cost.files_turn)
+        for each in turn(engine, TurnOptions())
+    ]
     assert values == [0.5, 2 * cost.CALLS / 0.5, 0.5]
     assert engine.scripts == [cost.COMPUTE, cost.ASK, cost.READ]
 

@@ -26,32 +26,32 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 
 
 def test_it_ends_with_the_number_that_was_asked_for(engine: Fake) -> None:
-    *starts, each = crowd.crowd(engine, TurnOptions(count=7))
+    *starts, each = crowd.crowd_turn(engine, TurnOptions(count=7))
     assert [taken.instances for taken in starts] == list(range(1, 8)) and engine.stopped == 7
     assert (each.of, each.instances) == ("each", 7)
 
 
 def test_what_was_there_before_counts_by_what_it_has_grown(engine: Fake) -> None:
-    *_, each = crowd.crowd(engine, TurnOptions(count=8))
+    *_, each = crowd.crowd_turn(engine, TurnOptions(count=8))
     assert each.value == pytest.approx(1 + 100 / 1024)
 
 
 def test_it_ends_when_its_time_is_over(engine: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(100))
     monkeypatch.setattr(crowd.time, "monotonic", lambda: float(next(clock)))
-    *starts, _ = crowd.crowd(engine, TurnOptions(seconds=5))
+    *starts, _ = crowd.crowd_turn(engine, TurnOptions(seconds=5))
     assert len(starts) == 4
 
 
 def test_it_ends_when_half_of_the_memory_is_gone(engine: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crowd, "memory_available", lambda: 1000 - 10 * engine.started)
-    *starts, _ = crowd.crowd(engine, TurnOptions())
+    *starts, _ = crowd.crowd_turn(engine, TurnOptions())
     assert len(starts) == 64, "it looks at each sixteenth"
 
 
 def test_one_that_does_not_start_ends_the_others_too(engine: Fake) -> None:
     engine.fails_at, seen = 4, []
     with pytest.raises(LabError, match="did not start"):
-        for taken in crowd.crowd(engine, TurnOptions()):
+        for taken in crowd.crowd_turn(engine, TurnOptions()):
             seen.append(taken.instances)
     assert seen == [1, 2, 3] and engine.stopped == engine.started == 4

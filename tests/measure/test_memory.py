@@ -25,7 +25,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 
 
 def values(engine: Fake, asked: TurnOptions) -> list[tuple[int, float]]:
-    return [(each.instances, each.value) for each in memory.one_and_tenth(engine, asked)]
+    return [(each.instances, each.value) for each in memory.memory_turn(engine, asked)]
 
 
 def test_the_first_and_what_the_tenth_adds(engine: Fake) -> None:
@@ -67,7 +67,7 @@ class Writing(Fake):
 def test_what_an_instance_adds_on_disk(tmp_path: Path) -> None:
     engine = Writing(tmp_path, tmp_path)
     (tmp_path / "image").write_bytes(os.urandom(1 << 20))
-    (taken,) = memory.disk(engine, TurnOptions())
+    (taken,) = memory.disk_turn(engine, TurnOptions())
     assert taken.value == 64 / 1024 and engine.stopped == 1
 
 

@@ -15,7 +15,7 @@ from pyctr_lab import BadInput, Lab, LabError, Limits
 from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.errors import Unsupported
 from pyctr_lab.measure import measure_neighbour, neighbour
-from pyctr_lab.measure.neighbour import ACTS, LIMITS, Act, Round, percentile, rows, save
+from pyctr_lab.measure.neighbour import ACTS, LIMITS, Act, Round, act_rows, percentile, save_acts
 from pyctr_lab.runtime.output import drain
 
 needs_groups = pytest.mark.skipif(
@@ -61,13 +61,13 @@ def test_an_acts_figures_are_the_median_rounds():
 
 def test_rows_become_a_file(tmp_path):
     act = Act("alone", 2.5, (Round((1.0, 2.0), 2, 1.0), Round((3.0, 4.0), 1, 1.0, cores=1.5, memory=7)))
-    with save([act, Act("limited", 2.5, missing="no")], tmp_path / "new" / "acts.csv").open() as file:
+    with save_acts([act, Act("limited", 2.5, missing="no")], tmp_path / "new" / "acts.csv").open() as file:
         found = list(csv.DictReader(file))
     assert [(row["act"], row["round"], row["p99_ms"], row["cores"]) for row in found] == [
         ("alone", "1", "2.0", "0.0"),
         ("alone", "2", "4.0", "1.5"),
     ]
-    assert len(rows([act])) == 2
+    assert len(act_rows([act])) == 2
 
 
 @needs_groups
@@ -105,7 +105,7 @@ def starved(alone, loose, limited):
 @pytest.mark.alone
 @pytest.mark.repeat(few=1, many=10)
 def test_the_aggregator_starves_the_server_and_a_limit_gives_it_back(repetition):
-    """The real one: medians of three interleaved rounds. Where somebody else disturbed the first try, there is another.
+    """The real one: medians of three interleaved rounds. Where something disturbed the first try, there is a second.
 
     Ten of ten runs held it at once, with far wider margins; without a limit the last two acts differ by noise alone.
     """
@@ -139,8 +139,8 @@ def test_an_interruption_leaves_nothing(stage):
         measure_neighbour(stage, seconds=0.1, rounds=1, progress=interrupted)
     with (
         pytest.raises(KeyboardInterrupt),
-        neighbour.served(stage),
-        neighbour.started(stage, "aggregator", neighbour.LOG, "/digests", 2) as aggregator,
+        neighbour.running_server(stage),
+        neighbour.started_program(stage, "aggregator", neighbour.LOG, "/digests", 2) as aggregator,
     ):
         assert int(aggregator.line()) == 2
         raise KeyboardInterrupt

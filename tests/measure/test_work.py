@@ -14,13 +14,13 @@ from fakes import Absent, Fake, Hanging, Moody
 from pyctr_lab.errors import LabError
 from pyctr_lab.measure import memory, work
 from pyctr_lab.measure.options import MeasureOptions
-from pyctr_lab.measure.rows import MissingEngine, Note, Progress, Row, row_from_json
+from pyctr_lab.measure.rows import ExperimentRow, MissingEngine, Note, Progress, row_from_json
 from pyctr_lab.measure.samples import Sample
 
 
 def rows_of(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *kinds: type[Fake], name: str = "startup", **options: Any
-) -> list[Row]:
+) -> list[ExperimentRow]:
     """The rows of an experiment on engines that only pretend; each has passed through JSON."""
     monkeypatch.setattr(work, "WORK", str(tmp_path))
     monkeypatch.setattr(work, "make_rootfs", lambda: tmp_path)

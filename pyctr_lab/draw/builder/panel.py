@@ -16,7 +16,7 @@ from ...runtime.step_result import folded
 from ...steps import NewNamespace, Step
 from ..panels import box_of, still_html
 from ..picture import Picture
-from ..svg import clean, escape
+from ..svg import clean_text, escape
 from ..theme import STYLE as PICTURES
 from .style import STYLE
 from .walk import Stop, Walk
@@ -101,7 +101,7 @@ class Builder:
 
     # --- what can be done with it
     def go(self, at: int) -> None:
-        """Takes a process to just behind step `at`, and shows it. An error is shown in the panel, not raised."""
+        """Take a process to just behind step `at`, and show it. An error is shown in the panel, not raised."""
         if self._quiet:
             return
         try:
@@ -111,7 +111,7 @@ class Builder:
             self._heading.value = f'<h3>{escape(why.message)}</h3><p class="sub">{escape(why.hint)}</p>'
 
     def switch(self, index: int, on: bool) -> None:
-        """Switches a step (the first is 0) on or off, as its check box does."""
+        """Switch a step (the first is 0) on or off, as its check box does."""
         if self._quiet:
             return
         self.walk.on[index] = on
@@ -126,7 +126,7 @@ class Builder:
         self.go(self.walk.at)
 
     def close(self) -> None:
-        """Takes the panel away and ends its process. Twice is fine."""
+        """Close the panel and end its process. Twice is fine."""
         self.walk.end()
         for each in (*self._switches, *self._costs, *self._lines, self._slider, self.widget):
             each.close()
@@ -238,7 +238,7 @@ def _call_lines(number: int, answers: Sequence[Answer], news: bool) -> Iterator[
 def _call_line(answer: Answer, count: int, seconds: float) -> str:
     more = f" and {count - 1} more" if count > 1 else ""
     more += ", which is fine" if answer.errno and not answer.failed else ""
-    return f"{'launcher: ' if answer.call.outside else ''}{clean(answer, 200)}{more} <{seconds * 1e6:.0f} µs>"
+    return f"{'launcher: ' if answer.call.outside else ''}{clean_text(answer, 200)}{more} <{seconds * 1e6:.0f} µs>"
 
 
 def _marked(text: str, news: bool) -> str:

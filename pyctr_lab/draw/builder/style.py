@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from ..panels import style_sheet
 
-# A still picture stands beside a panel for the time when its kernel has gone; while the panel lives it is hidden.
 _RULES = """
-.pc.pcb{container-type:inline-size;max-width:1020px;color:var(--ink);background:var(--paper);
- font:14px/1.4 var(--jp-ui-font-family,system-ui),system-ui,sans-serif;padding:16px;
- box-sizing:border-box;overflow:hidden}
-.pcb .widget-html,.pcb .widget-html-content{line-height:1.4;height:auto;margin:0;color:var(--ink);font-size:14px}
 .pcb h3{font-size:19px;font-weight:600;margin:0 0 2px;color:var(--ink);line-height:1.3}
 .pcb .sub{color:var(--dim);margin:0;font-size:14px}
 .pcb .hd{font-size:12px;color:var(--dim)} .pcb .hd b{color:var(--ink)}
 .pcb .pcb-bar{display:flex;flex-flow:row wrap;align-items:flex-start;gap:8px;overflow:visible;margin-top:8px}
 .pcb .jupyter-button{font-size:13px;color:var(--ink);background:var(--host);border:1px solid var(--idle);
  border-radius:3px;height:28px;line-height:26px;padding:0 9px;width:auto;margin:0;box-shadow:none}
-.pcb .jupyter-button:disabled{opacity:1;color:var(--dim);border-style:dashed}
 .pcb .jupyter-button.mod-active{background:var(--wall);border-color:var(--wall);color:var(--paper);font-weight:600}
 .pcb .widget-toggle-buttons{margin:0;width:auto} .pcb .widget-toggle-buttons .widget-label{display:none}
 .pcb .jupyter-button:focus-visible,.pcb input:focus-visible,.pcb .noUi-handle:focus-visible,.pcb pre:focus-visible
  {outline:2.5px solid var(--new);outline-offset:1px}
-.pcb .jupyter-button:focus:not(:focus-visible){outline:none}
 .pcb .pcb-slide{flex:1 1 320px;min-width:260px;overflow:visible}
 .pcb .pcb-slide .widget-slider,.pcb .pcb-slide .widget-hslider{width:100%;margin:0;height:24px;padding:0}
 .pcb .pcb-slide .slider-container{margin:0 11px;padding:0}
@@ -62,8 +55,6 @@ _RULES = """
 .pcb .calls pre b{color:var(--ink);font-weight:600}
 @container (max-width:860px){.pcb .pcb-main{grid-template-columns:minmax(0,1fr)}
  .pcb .pcb-list{display:block;columns:2;column-gap:28px} .pcb .calls{grid-template-columns:minmax(0,1fr);gap:10px}}
-.pc.pcb.jupyter-widgets-disconnected{display:none}
-.jp-OutputArea:has(.pc.pcb:not(.jupyter-widgets-disconnected)) .pc-still{display:none}
 """
 
 STYLE = style_sheet("pcb", _RULES)

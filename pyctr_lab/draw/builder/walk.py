@@ -16,7 +16,7 @@ from ..picture import Picture
 if TYPE_CHECKING:
     from ...runtime import Lab
 
-State = Literal["done", "current", "todo", "off", "refused", "failed"]
+StopState = Literal["done", "current", "todo", "off", "refused", "failed"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Stop:
     """One step of the walk: what became of it, what it cost (None before it was made), and why not, if not."""
 
     step: Step
-    state: State
+    state: StopState
     seconds: float | None = None
     why: str = ""
 
@@ -43,12 +43,12 @@ class Walk:
         self.on = [True] * len(self.steps)
         self.at = 0
         self.box: Container | None = None
-        self._made: list[int] = []  # the steps that the process has been taken through
+        self._made: list[int] = []  # the steps that the process has made
         self._failed: dict[int, str] = {}
         self._costs: dict[int, float] = {}  # the last known cost of each step, for those still to come
 
     def go(self, at: int) -> None:
-        """Takes a process to just behind step `at` (0: no step). Raises Gone when the lab is closed."""
+        """Take the process to just behind step `at` (0: no step). Raises Gone when the lab is closed."""
         self.at = max(0, min(at, len(self.steps)))
         wanted = self._wanted()
         tried = sorted({*self._made, *self._failed})
@@ -140,7 +140,7 @@ class Walk:
         return f"{place} · {stop.step.title} · {stop.why if stop.state == 'off' else f'{stop.state}: {stop.why}'}"
 
     def end(self) -> None:
-        """Ends the process. Twice is fine, and so is a closed lab."""
+        """End the process. Twice is fine, and so is a closed lab."""
         if self.box is not None and not self.lab.closed and self.box.alive:
             self.box.kill()
         self.box = None

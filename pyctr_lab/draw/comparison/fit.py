@@ -10,14 +10,14 @@ from ...measure.samples import Results
 from ..chart import chart
 from ..picture import Picture
 from ..theme import LIGHT
-from ..wording import counted, short_number
+from ..wording import counted_noun, short_number
 from .words import begin_sentence, guess_words, measured_engines, missing_words, usable_guesses, with_article
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Curve = Sequence[tuple[float, int]]
+CrowdCurve = Sequence[tuple[float, int]]
 """Seconds since the first was begun, and how many were alive then."""
 BESIDE: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 9}
 
@@ -49,7 +49,7 @@ def fit(results: Results, *, predicted: Mapping[str, float | None] | None = None
     )
 
 
-def _engine(axes: Axes, results: Results, name: str, points: Curve, height: float) -> None:
+def _engine(axes: Axes, results: Results, name: str, points: CrowdCurve, height: float) -> None:
     """One engine's curve, with its words at `height`, behind the end."""
     colour = LIGHT["new" if name == "qemu" else "wall" if name.startswith("ours") else "ink"]
     (seconds, count), (xs, ys) = points[-1], zip(*points, strict=True)
@@ -66,12 +66,12 @@ def _guess(axes: Axes, name: str, seconds: float, guess: float) -> None:
                   **BESIDE)  # fmt: skip
 
 
-def crowd_curves(results: Results) -> dict[str, Curve]:
+def crowd_curves(results: Results) -> dict[str, CrowdCurve]:
     """Each engine's curve, by its name."""
     return {name: crowd_curve(results, name) for name in results.engines("density")}
 
 
-def crowd_curve(results: Results, name: str) -> Curve:
+def crowd_curve(results: Results, name: str) -> CrowdCurve:
     """The greatest crowd of one engine."""
     crowd = results.crowd(name)
     ends = accumulate(sample.value / 1000 for sample in crowd)
@@ -90,7 +90,7 @@ def title(results: Results) -> str:
     if {"ours", "qemu"} <= set(curves):
         (mine, ours), (long, machines) = curves["ours"][-1], curves["qemu"][-1]
         kind = "emulated machine" if results.emulated("qemu") else "virtual machine"
-        return f"{counted(ours, 'container')} in {mine:.1f} s, {counted(machines, kind)} in {long:.1f} s"
+        return f"{counted_noun(ours, 'container')} in {mine:.1f} s, {counted_noun(machines, kind)} in {long:.1f} s"
     name = max(curves, key=lambda name: curves[name][-1][1])
     seconds, count = curves[name][-1]
     return f"{begin_sentence(with_article(results, name))}: {count:,} alive after {seconds:.1f} s"

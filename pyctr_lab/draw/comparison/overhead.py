@@ -73,7 +73,7 @@ def multiples(results: Results, kind: str, name: str) -> tuple[float, float, flo
 
 
 def title(results: Results) -> str:
-    """The finding, from the medians: what our container pays, and who pays most; emulated engines are not compared."""
+    """The finding, from the medians: what our container pays, and which engine most; emulated ones are left out."""
     costs = {
         (name, kind): multiples(results, kind, name)[1]
         for kind in comparable_kinds(results)

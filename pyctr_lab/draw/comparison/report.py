@@ -32,7 +32,7 @@ tbody th{font-weight:normal}a{color:inherit}.wide:focus-visible{outline:2px soli
 
 
 def write_report(results: Results, folder: Path) -> Path:
-    """Writes results.csv and index.html, and returns the page's path."""
+    """Write results.csv and index.html; returns the page's path."""
     data = results.save(folder / "results.csv")
     page = folder / "index.html"
     page.write_text(report_html(results, data.read_bytes()), encoding="utf-8")

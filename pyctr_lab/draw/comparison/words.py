@@ -1,4 +1,4 @@
-"""Words for pictures that compare engines: their names in a sentence, guesses, figures, and who is missing."""
+"""Words for pictures that compare engines: their names in a sentence, guesses, and missing engines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ARTICLES = {
 
 
 def with_article(results: Results, engine: str) -> str:
-    """As it stands in a sentence; where its processor is software, that is said."""
+    """An engine's name in a sentence; "emulated" where its processor is software."""
     emulated = results.emulated(engine)
     if engine == "qemu":
         return "an emulated machine" if emulated else "a virtual machine"
@@ -24,7 +24,7 @@ def with_article(results: Results, engine: str) -> str:
 
 
 def begin_sentence(words: str) -> str:
-    """As a sentence begins; a command's own name stays as it is."""
+    """With a capital, as a sentence begins; a command's own name stays as it is."""
     return words[0].upper() + words[1:] if " " in words else words
 
 

@@ -117,7 +117,7 @@ class Dashboard:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Begins to measure what is chosen. Nothing happens while it measures already."""
+        """Begin to measure what is chosen. Nothing happens while a measurement runs."""
         if self.running:
             return
         self.results, self._measured, self._drawn = Results(), self._what.value, -math.inf
@@ -142,18 +142,18 @@ class Dashboard:
             self._say("It stops as soon as this turn is over.")
 
     def stop(self) -> None:
-        """Ends it, keeps what was measured, and waits until it has ended. Twice is fine."""
+        """End it, keep what was measured, and join the thread. Twice is fine."""
         self._ask_to_stop()
         self.wait()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits until nothing is measured any more; whether that is so."""
+        """Wait until the measurement has ended; whether it has."""
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout)
         return not self.running
 
     def close(self) -> None:
-        """Stops it, and takes the panel away. Twice is fine."""
+        """Stop it, and close the panel. Twice is fine."""
         self.stop()
         self.widget.close()
 

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from ..panels import style_sheet
 
-# The still is for the time when the kernel has gone: while the panel lives it is hidden. A picture keeps nine tenths of
-# its size at least: where the cell is narrower the one that is laid out for it is shown.
+# A picture keeps nine tenths of its size at least: in a narrower cell the one that is laid out for it is shown.
 _RULES = """
-.pc.pcd{container-type:inline-size;max-width:1020px;color:var(--ink);background:var(--paper);
- font:14px/1.4 var(--jp-ui-font-family,system-ui),system-ui,sans-serif;padding:16px;
- box-sizing:border-box;overflow:hidden}
-.pcd .widget-html,.pcd .widget-html-content{line-height:1.4;height:auto;margin:0;color:var(--ink);font-size:14px}
 .pcd .pcd-row{display:flex;flex-flow:row wrap;gap:4px 20px;align-items:center;overflow:visible;margin-top:6px}
 .pcd .widget-label{color:var(--ink);font-size:13px;width:auto;margin-right:8px;flex:none}
 .pcd .widget-dropdown{width:260px;margin:0}
@@ -29,10 +24,8 @@ _RULES = """
 .pcd [disabled] .noUi-handle,.pcd [disabled] .noUi-connect{background:var(--idle)}
 .pcd .jupyter-button{font-size:13px;color:var(--ink);background:var(--host);border:1px solid var(--idle);
  border-radius:3px;height:28px;line-height:26px;padding:0 14px;width:auto;margin:0;box-shadow:none}
-.pcd .jupyter-button:disabled{opacity:1;color:var(--dim);border-style:dashed}
 .pcd .jupyter-button:focus-visible,.pcd input:focus-visible,.pcd select:focus-visible,.pcd .noUi-handle:focus-visible
  {outline:2.5px solid var(--new);outline-offset:1px}
-.pcd .jupyter-button:focus:not(:focus-visible){outline:none}
 .pcd .widget-hprogress{width:260px;height:12px;margin:0;align-self:center}
 .pcd .widget-hprogress>.progress{margin:0}
 .pcd .progress{background:var(--host);border:1px solid var(--idle);height:12px;border-radius:2px;box-sizing:border-box}
@@ -44,8 +37,6 @@ _RULES = """
 .pcd .map svg{display:block;width:100%;min-width:882px;max-width:980px;height:auto;margin-top:8px}
 .pcd .map .small{display:none} .pcd .map .small svg{min-width:583px;max-width:648px}
 @container (max-width:920px){.pcd .map .small{display:block} .pcd .map .wide{display:none}}
-.pc.pcd.jupyter-widgets-disconnected{display:none}
-.jp-OutputArea:has(.pc.pcd:not(.jupyter-widgets-disconnected)) .pc-still{display:none}
 """
 
 STYLE = style_sheet("pcd", _RULES)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import LabError
 from ..picture import Picture
-from ..svg import clean
+from ..svg import clean_text
 from .drawing import draw_map
 from .rows import MapData, Sight
 from .words import alt_text, title
@@ -42,7 +42,7 @@ def view_or_reason(box: Container) -> Sight:
     try:
         return box.view()
     except (LabError, ProcessLookupError) as why:
-        return "ended" if not box.alive else clean(getattr(why, "message", why), 60)
+        return "ended" if not box.alive else clean_text(getattr(why, "message", why), 60)
 
 
 def progress_line(history: Sequence[StepResult]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ...errors import BadInput
 from ..picture import Picture
-from ..svg import clean, fit_text, label, line, rect, svg, text_width, wrap
+from ..svg import clean_text, fit_text, label, line, rect, svg, text_width, wrap
 from ..theme import NOTE, TAG, TEXT, TITLE, VALUE
 from ..wording import quoted_name
 from .rows import NAMES, MapData, Sight, WallRow, cut_lines, cut_lines_inline
@@ -69,7 +69,7 @@ def draw_map(
     For the other arguments see `MapData`.
     """
     if focus and focus not in NAMES:
-        raise BadInput(f"{clean(focus, 40)!r} is no kind of namespace", hint=f"there are {', '.join(NAMES)}")
+        raise BadInput(f"{clean_text(focus, 40)!r} is no kind of namespace", hint=f"there are {', '.join(NAMES)}")
     data = MapData(inside, outside, name, when, changed, left_open or {}, spent, focus)
     heading, words = title(data), alt_text(data)
 
@@ -146,7 +146,7 @@ def _side(plan: MapLayout, y: float, row: WallRow, side: Sequence[str], sight: S
 
 
 def _ground(row: WallRow, sight: Sight, inside: bool) -> dict[str, Any]:
-    """Filled is there; dashed was there once; an outline is a wall's colour, or the news."""
+    """A box: filled where there is a view, else dashed; its outline has a wall's colour, or that of news."""
     if isinstance(sight, str):
         return {"stroke": "idle", "dash": "6 3"}
     if not inside:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from ...kernel.proc import Mount
 from ...runtime.view import Interface, View
-from ..svg import clean
+from ..svg import clean_text
 
 Sight = View | str
 """A view, or, where there is none, the reason in a few words ("ended")."""
@@ -101,7 +101,7 @@ def _row(kind: str, inside: Sight, outside: Sight, changed: Collection[str], lef
         wall,
         numbers,
         kind in changed,
-        clean(open_words),
+        clean_text(open_words),
         bool(alike),
     )
 
@@ -111,7 +111,7 @@ def _inode(side: Sight, kind: str) -> int:
 
 
 def _content(kind: str, view: View) -> object:
-    """What is compared to tell a copy. Mount numbers differ in a copy, what is mounted where does not."""
+    """What is compared to find a copy: mount ids differ in a copied namespace, targets and sources do not."""
     contents = {
         "mnt": sorted((mount.target, mount.kind, mount.source) for mount in view.mounts),
         "time": round(view.uptime / 60),
@@ -136,11 +136,11 @@ def side_lines(kind: str, side: Sight, host: View | None = None) -> tuple[str, .
         "cgroup": lambda view: [view.cgroup],
         "time": lambda view: [f"up {uptime_words(view.uptime)}"],
     }
-    return tuple(clean(line) for line in lines[kind](side))
+    return tuple(clean_text(line) for line in lines[kind](side))
 
 
 def user_lines(view: View, host: View | None) -> list[str]:
-    """Who it is inside, on the host and on the machine, and with how many capabilities."""
+    """The user's id inside, on the host and on the machine, and the number of capabilities."""
     return [identity_line(view, host), *machine_id_line(view), capability_count(len(view.capabilities))]
 
 

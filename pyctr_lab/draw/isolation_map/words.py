@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...runtime.view import View
-from ..svg import clean
+from ..svg import clean_text
 from ..theme import TITLE_LIMIT
 from ..wording import cut_title, listed, quoted_name
 from .rows import NAMES, MapData, WallRow, id_on_machine
@@ -20,19 +20,19 @@ def title(data: MapData) -> str:
     if isinstance(inside, str) or isinstance(outside, str):
         side, why = (who, inside) if isinstance(inside, str) else ("the host", str(outside))
         return cut_title(
-            clean(f"{side} has ended: nothing is left to see" if why == "ended" else f"{side} is not seen: {why}")
+            clean_text(f"{side} has ended: nothing is left to see" if why == "ended" else f"{side} is not seen: {why}")
         )
     news = [row for row in data.rows if (row.kind == data.focus if data.focus else row.changed)]
     if news:
         return _with_rest(_news(who, news[0], inside, outside), data.rows)
-    return cut_title(clean(_standing(who, data.rows)))
+    return cut_title(clean_text(_standing(who, data.rows)))
 
 
 def _with_rest(news: str, rows: Sequence[WallRow]) -> str:
     """The news, and what is still open where that is one or two, or that nothing is; if there is room."""
     shared = [WORDS[row.kind] for row in rows if not row.wall]
     longer = f"{news}; {listed(shared)} still shared" if shared else f"All {len(rows)} walls are up: {news}"
-    return longer if len(shared) <= 2 and len(longer) <= TITLE_LIMIT else cut_title(clean(news))
+    return longer if len(shared) <= 2 and len(longer) <= TITLE_LIMIT else cut_title(clean_text(news))
 
 
 def _standing(who: str, rows: Sequence[WallRow]) -> str:
@@ -86,13 +86,13 @@ def _identity(who: str, view: View) -> str:
 
 def alt_text(data: MapData) -> str:
     """All that the map shows, in reading order: the finding, the walls, what is new, what is shared, the exceptions."""
-    when = clean(data.when)
+    when = clean_text(data.when)
     parts = [f"Isolation map: {title(data)}."]
     parts += [f"{when[0].upper()}{when[1:]}."] if when else []
     parts += [*_walls(data.rows), *_news_and_exceptions(data.rows)]
     if isinstance(data.inside, View):
         parts.append(f"Seen inside {quoted_name(data.name)}: {_inside_words(data.inside, data.rows)}.")
-    return clean(" ".join([*parts, data.spent]).strip(), limit=4000)
+    return clean_text(" ".join([*parts, data.spent]).strip(), limit=4000)
 
 
 def _walls(rows: Sequence[WallRow]) -> list[str]:
@@ -117,7 +117,7 @@ def _inside_words(view: View, rows: Sequence[WallRow]) -> str:
     """What stands behind each wall; what is shared differs from machine to machine and is left to the picture."""
     own = {row.kind: row for row in rows if row.wall}
     lines: dict[str, Callable[[], str]] = {
-        "uts": lambda: f"host name {clean(view.hostname, 64)}",
+        "uts": lambda: f"host name {clean_text(view.hostname, 64)}",
         "pid": lambda: _processes(len(view.processes)),
         "mnt": lambda: f"{len(view.mounts)} mounts",
         "net": lambda: listed([line.replace("  ", " ") for line in own["net"].inside[:4]]),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...measure.sampling import RESOURCES, UsageSample
-from .words import LIMIT_FILES, MIB, WARNING, Meters, limit_periods, limit_words, mib_words, moment_words, moments
+from .words import LIMIT_FILES, MIB, WARNING, Meters, limit_periods, limit_value, mib_words, moment_words, moments
 
 LEAST = {"cpu": 20.0, "memory": 4.0, "pids": 4.0, "pressure": 20.0}  # the least that a whole scale stands for
 NEAR = {"cpu": 100.0, "memory": 64.0, "pids": 64.0}  # a limit up to here is always seen, a higher one when it is near
@@ -88,7 +88,7 @@ def _strip(meters: Meters, key: str, name: str, unit: tuple[str, ...]) -> Strip:
     held = [each for samples in meters.values() for each in limit_periods(samples, limits) if each[2] is not None]
     last = next((samples[-1] for samples in meters.values() if samples), None) if one else None
     now = getattr(last.limits, limits) if last else None
-    limit_text = "" if now is None else f"{LIMIT_FILES[limits]} {limit_words(limits, now)}"
+    limit_text = "" if now is None else f"{LIMIT_FILES[limits]} {limit_value(limits, now)}"
     marks = [(each.t, moment_words(each)) for each in moments(meters) if MARKS.get(key) == each.kind]
     scaled = [(begin, end, (value or 0) * scale) for begin, end, value in held]
     absent = f"not counted here: no {key} controller" if any(meters.values()) else "no sample yet"

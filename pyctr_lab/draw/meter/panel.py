@@ -14,14 +14,14 @@ from IPython.display import display
 
 from ...cgroups.files import MAX
 from ...errors import BadInput, LabError
-from ...measure.sampling import Sampler, UsageSample, check_seconds
+from ...measure.sampling import Sampler, UsageSample, positive_seconds
 from ..panels import box_of, still_html
 from ..picture import Picture
 from ..svg import escape
 from ..theme import STYLE as PICTURES
 from .strips import LIVE, MOST_GROUPS, strips_svg, subtitle, usage_chart
 from .style import STYLE
-from .words import LIMIT_FILES, Meters, alt_text, limit_words, title
+from .words import LIMIT_FILES, Meters, alt_text, limit_value, title
 
 if TYPE_CHECKING:
     from ...cgroups import Cgroup, LabGroups
@@ -46,7 +46,7 @@ class Meter:
             raise BadInput(f"a meter shows 1 to {MOST_GROUPS} different groups", hint="draw.meter(lab.cgroup())")
         self.groups = {group.path: group for group in groups}
         self.name = name or ", ".join(self.groups)
-        self.seconds = check_seconds(seconds, "seconds", 3600.0)
+        self.seconds = positive_seconds(seconds, "seconds", 3600.0)
         owner = groups[0].groups
         earlier = _meters.setdefault(owner, {}).pop(self.name, None)
         if earlier is not None:
@@ -87,7 +87,7 @@ class Meter:
 
     # --- what can be done with it
     def start(self) -> None:
-        """Shows the panel, and begins to read. The cell may return: the meter goes on."""
+        """Show the panel, and begin to read. The cell may return: the meter goes on."""
         self._begin()
         self._handle = display(self._left(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
@@ -96,15 +96,15 @@ class Meter:
         display(self._shown(), raw=True)  # type: ignore[no-untyped-call]
 
     def stop(self) -> None:
-        """Reads no more, and waits until its thread has ended. Twice is fine."""
+        """Stop reading, and join the thread. Twice is fine."""
         self.sampler.stop()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits until it has stopped by itself; whether it has."""
+        """Wait until it has stopped by itself; whether it has."""
         return self.sampler.wait(timeout)
 
     def close(self) -> None:
-        """Stops it, and takes the panel away. Twice is fine."""
+        """Stop it, and close the panel. Twice is fine."""
         self._closed = True
         self.stop()
         for each in (*self._sliders.values(), self._button, self._curves, self._heading, self._said, self.widget):
@@ -125,7 +125,7 @@ class Meter:
 
     @property
     def running(self) -> bool:
-        """Whether it reads."""
+        """Whether it still reads."""
         return self.sampler.running
 
     def still(self) -> Picture:
@@ -156,7 +156,7 @@ class Meter:
             return self._sliders[path, kind].value
 
     def _set(self, path: str, kind: str, value: Any) -> None:
-        """Moves a slider to where the limit is."""
+        """Move a slider to the present limit."""
         before, self._setting = self._setting, threading.get_ident()
         try:
             each = self._sliders[path, kind]
@@ -237,7 +237,7 @@ def limit_now(group: Cgroup, kind: str) -> Any:
 
 def refusal_words(kind: str, value: Any, why: LabError | OSError) -> str:
     """Why a limit was not written, in one line; the path of the file is in the exception."""
-    wanted = f"{LIMIT_FILES[kind]} {value if value == MAX else limit_words(kind, value)}"
+    wanted = f"{LIMIT_FILES[kind]} {value if value == MAX else limit_value(kind, value)}"
     if isinstance(why, OSError):
         hint = why.hint if isinstance(why, LabError) and why.hint else os.strerror(why.errno or 0)
         return f"{wanted} was refused, {errorcode.get(why.errno or 0, '')}: {hint}"
@@ -247,4 +247,4 @@ def refusal_words(kind: str, value: Any, why: LabError | OSError) -> str:
 def slider_choices(kind: str, now: Any) -> list[tuple[str, Any]]:
     """What a slider offers, with what holds now among it."""
     values: list[Any] = sorted({*CHOICES[kind], *([] if now == MAX else [now])})
-    return [(limit_words(kind, value), value) for value in values] + [(FREE, MAX)]
+    return [(limit_value(kind, value), value) for value in values] + [(FREE, MAX)]

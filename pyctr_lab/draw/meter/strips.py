@@ -13,7 +13,7 @@ from ..svg import label, line, rect, svg, text_width, wrap
 from ..theme import NOTE, TEXT, TITLE
 from ..wording import quoted_name
 from .curves import Curve, Strip, strips_of
-from .words import LIMIT_FILES, Meters, alt_text, limit_words, moments, title, warned_since
+from .words import LIMIT_FILES, Meters, alt_text, limit_value, moments, title, warned_since
 
 POINTS = 240  # a curve has so many at most: more than that cannot be seen
 MOST_GROUPS = 4
@@ -89,7 +89,7 @@ def subtitle(meters: Meters) -> str:
 def _limits(samples: Sequence[UsageSample]) -> list[str]:
     last = samples[-1].limits if samples else None
     values = ((kind, getattr(last, kind, None)) for kind in LIMIT_FILES)
-    return [f"{LIMIT_FILES[kind]} {limit_words(kind, value)}" for kind, value in values if value is not None]
+    return [f"{LIMIT_FILES[kind]} {limit_value(kind, value)}" for kind, value in values if value is not None]
 
 
 # ------------------------------------------------------------------------------------------------------ strips, drawn

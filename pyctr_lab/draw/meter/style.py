@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from ..panels import style_sheet
 
-# Curves and sliders side by side, and one below the other where the cell is narrow. The still is for the time when the
-# kernel has gone: while the panel lives it is hidden.
+# Curves and sliders side by side, and one below the other where the cell is narrow.
 _RULES = """
-.pc.pcm{container-type:inline-size;max-width:1020px;color:var(--ink);background:var(--paper);
- font:14px/1.4 var(--jp-ui-font-family,system-ui),system-ui,sans-serif;padding:16px;
- box-sizing:border-box;overflow:hidden}
-.pcm .widget-html,.pcm .widget-html-content{line-height:1.4;height:auto;margin:0;color:var(--ink);font-size:14px}
 .pcm h3{font-size:19px;font-weight:600;margin:0 0 2px;color:var(--ink);line-height:1.3;min-height:1.3em}
 .pcm .sub{color:var(--dim);margin:0;font-size:14px}
 .pcm .pcm-main{display:grid;grid-template-columns:minmax(0,660px) minmax(230px,1fr);gap:20px;margin-top:8px;
@@ -28,15 +23,11 @@ _RULES = """
 .pcm .jupyter-button{font-size:13px;color:var(--ink);background:var(--host);border:1px solid var(--idle);
  border-radius:3px;height:28px;line-height:26px;padding:0 12px;width:auto;margin:6px 0 0;box-shadow:none;
  align-self:flex-start}
-.pcm .jupyter-button:disabled{opacity:1;color:var(--dim);border-style:dashed}
 .pcm .jupyter-button:focus-visible,.pcm .noUi-handle:focus-visible
  {outline:2.5px solid var(--new);outline-offset:1px}
-.pcm .jupyter-button:focus:not(:focus-visible){outline:none}
 .pcm .note{font-size:12px;color:var(--dim);margin-top:8px}
 .pcm .why{font-size:13px;color:var(--new);margin-top:8px;font-weight:600}
 @container (max-width:900px){.pcm .pcm-main{grid-template-columns:minmax(0,1fr);gap:4px}}
-.pc.pcm.jupyter-widgets-disconnected{display:none}
-.jp-OutputArea:has(.pc.pcm:not(.jupyter-widgets-disconnected)) .pc-still{display:none}
 """
 
 STYLE = style_sheet("pcm", _RULES)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ...kernel import size
 from ...measure.sampling import RESOURCES, UsageSample
-from ..svg import clean
+from ..svg import clean_text
 from ..theme import TITLE_LIMIT
-from ..wording import counted, cut_title, listed, quoted_name
+from ..wording import counted_noun, cut_title, listed, quoted_name
 
 MIB = 1 << 20
 WARNING = 0.1  # of the time a task waits for memory: from here on pressure is a warning
@@ -53,7 +53,7 @@ def moment_words(moment: Moment) -> str:
     """`1 killed`, `11 forks refused`."""
     if moment.kind == "oom_kill":
         return f"{moment.count} killed"
-    return f"{counted(moment.count, 'fork')} refused"
+    return f"{counted_noun(moment.count, 'fork')} refused"
 
 
 # ------------------------------------------------------------------------------------------------------------- figures
@@ -67,7 +67,7 @@ def mib_words(value: int) -> str:
     return f"{value / MIB:.0f} MiB" if value >= 10 * MIB else f"{value / MIB:.1f} MiB"
 
 
-def limit_words(kind: str, value: float) -> str:
+def limit_value(kind: str, value: float) -> str:
     """A limit, as one writes it."""
     if kind == "cpus":
         return core_percent(value)
@@ -94,7 +94,7 @@ def limit_periods(samples: Sequence[UsageSample], kind: str) -> list[tuple[float
 
 
 def throttled_seconds(samples: Sequence[UsageSample]) -> float:
-    """Seconds in which it had work, but its share of time was used up."""
+    """Seconds throttled: the group had work, but cpu.max's share of the period was used up."""
     return sum(each.throttled * each.seconds for each in samples)
 
 
@@ -139,7 +139,7 @@ def _finding(samples: Sequence[UsageSample]) -> tuple[int, str]:
     if happened:
         count = sum(each.count for each in happened)
         limit = next((value for *_, value in limit_periods(samples, "pids") if value is not None), "max")
-        who = counted(count, "new process", "new processes")
+        who = counted_noun(count, "new process", "new processes")
         return 4, f"pids.max {limit} refused {who}, the first at {happened[0].t:.1f} s"
     return _slowed(samples)
 
@@ -163,7 +163,7 @@ def _slowed(samples: Sequence[UsageSample]) -> tuple[int, str]:
         return 3, f"{held}: throttled for {throttled_seconds(samples):.1f} s"
     full = next((each for each in samples if each.events.memory_max and each.limits.memory is not None), None)
     if full is not None:
-        limit = limit_words("memory", float(full.limits.memory or 0))
+        limit = limit_value("memory", float(full.limits.memory or 0))
         return 2, f"Memory reached its limit of {limit} at {full.t:.1f} s; nobody was killed"
     free = not any(any(getattr(each.limits, kind) is not None for kind in LIMIT_FILES) for each in samples)
     return 1, f"{'No limit' if free else 'Within its limits'}: at most {_most(samples)}"
@@ -192,7 +192,7 @@ def _most(samples: Sequence[UsageSample]) -> str:
 def alt_text(meters: Meters) -> str:
     """All that the picture shows, in reading order."""
     groups = " ".join(part for name, samples in meters.items() if samples for part in _group_words(name, samples))
-    return clean(f"Meter: {title(meters)}. {groups}".strip(), limit=8000)
+    return clean_text(f"Meter: {title(meters)}. {groups}".strip(), limit=8000)
 
 
 def _group_words(name: str, samples: Sequence[UsageSample]) -> Iterator[str]:
@@ -223,7 +223,7 @@ def _limit(samples: Sequence[UsageSample], kind: str) -> str:
     held = limit_periods(samples, kind)
     if all(value is None for *_, value in held):
         return ", no limit"
-    words = ["none" if value is None else limit_words(kind, value) for *_, value in held]
+    words = ["none" if value is None else limit_value(kind, value) for *_, value in held]
     later = (f"then {word} from {begin:.1f} s" for word, (begin, *_) in zip(words[1:], held[1:], strict=True))
     return f"; limit {', '.join([words[0], *later])}"
 

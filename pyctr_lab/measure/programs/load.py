@@ -30,7 +30,7 @@ def ask(stream: io.BufferedReader, line: socket.socket, price: int) -> bytes:
 
 
 def client(line: socket.socket, rate: float, begin: float, numbers: Iterator[int], due: Moments, took: Moments) -> None:
-    """Takes the next request, waits until it is due, asks, and notes how long that took."""
+    """Take the next request, wait until it is due, send it, and note how long the answer took."""
     with line.makefile("rb") as stream:
         for number in numbers:
             moment = begin + number / rate if rate else max(begin, time.monotonic())
@@ -56,8 +56,10 @@ if __name__ == "__main__":
         threading.Thread(target=client, args=(line, rate, begin, numbers, due, took), daemon=True).start()
     end = begin + seconds
     time.sleep(max(0.0, end - time.monotonic()))
-    took, asked = dict(took), dict(due)  # in this order: whatever took its time was due
-    asked |= {number: begin + number / rate for number in range(int(seconds * rate))}  # nobody came to ask some
+    took, asked = dict(took), dict(due)  # in this order: a request that took its time was due
+    asked |= {
+        number: begin + number / rate for number in range(int(seconds * rate))
+    }  # requests that no client has sent yet
     for number, moment in sorted(asked.items()):
         waited = took.get(number, math.inf)
         if moment < end:

@@ -39,7 +39,7 @@ def attend(guest: socket.socket, log: io.RawIOBase) -> bool:
 
 
 def serve(door: socket.socket, log: io.RawIOBase) -> None:
-    """Answers whoever has asked, one after the other; a connection is kept until its client closes it."""
+    """Answer the requests one after the other; keep each connection until its client closes it."""
     ready, guests = select.epoll(), dict[int, socket.socket]()
     ready.register(door, select.EPOLLIN)
     while True:
