@@ -30,12 +30,7 @@ class Filled:
 
 
 def fill(
-    start: Callable[[], object],
-    taken: Callable[[], int],
-    *,
-    kind: str,
-    most: int,
-    share: float = 0.5,
+    start: Callable[[], object], taken: Callable[[], int], *, kind: str, most: int, share: float = 0.5
 ) -> list[Filled]:
     """Start one after another, until there are `most`, or until `share` of the available memory is gone.
 

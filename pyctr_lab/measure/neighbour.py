@@ -209,12 +209,7 @@ class Server:
         reached = tuple(map(str, aggregator.program.wait().reached))
         cpu, memory, blocks = said or (0.0, 0.0, 0.0)
         return replace(
-            played,
-            cores=cpu / lasted,
-            memory=int(memory),
-            written=512 * int(blocks),
-            workers=got,
-            reached=reached,
+            played, cores=cpu / lasted, memory=int(memory), written=512 * int(blocks), workers=got, reached=reached
         )
 
 

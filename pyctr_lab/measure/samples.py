@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -155,18 +155,14 @@ def least_median_greatest(values: Sequence[float]) -> tuple[float, float, float]
     return min(values), statistics.median(values), max(values)
 
 
-def sample_from_words(row: dict[str, Any]) -> Sample:
+FROM_WORDS: dict[str, Callable[[str], Any]] = {
+    "value": float, "repetition": int, "instances": int, "seconds": float, "emulated": "True".__eq__
+}  # fmt: skip
+
+
+def sample_from_words(row: dict[str, str]) -> Sample:
     """A sample from a row of CSV."""
-    return Sample(
-        row["experiment"],
-        row["engine"],
-        float(row["value"]),
-        row["unit"],
-        int(row["repetition"]),
-        int(row["instances"]),
-        float(row["seconds"]),
-        str(row["emulated"]) == "True",
-    )
+    return Sample(**{name: FROM_WORDS.get(name, str)(word) for name, word in row.items()})
 
 
 def joined(several: Iterable[Results]) -> Results:

@@ -104,5 +104,5 @@ def alt_text(results: Results, *, predicted: Mapping[str, float | None] | None =
         + ", emulated" * results.emulated(name)
         for name, points in curves.items()
     )
-    guessed = guess_words(usable_guesses(predicted), {name: results.name_of(name) for name in curves}, "at the end")
+    guessed = guess_words(predicted, {name: results.name_of(name) for name in curves}, "at the end")
     return f"{figures}.{guessed}{missing_words(results)}"

@@ -98,6 +98,6 @@ def alt_text(results: Results, *, predicted: Mapping[str, float | None] | None =
         emulated = " (emulated)" * results.emulated(name)
         figures.append(f"{results.name_of(name)} {short_number(first)} MiB{last}{emulated}")
     names = {name: results.name_of(name) for name in results.engines("memory")}
-    guesses = guess_words(usable_guesses(predicted), names, "MiB")
+    guesses = guess_words(predicted, names, "MiB")
     rest = f"{paid_once(results)}{guesses}{missing_words(results)}"
     return f"Ranking: {title(results)}. {'; '.join(figures)}.{rest}"

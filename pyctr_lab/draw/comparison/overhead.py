@@ -93,11 +93,10 @@ def title(results: Results) -> str:
 
 def alt_text(results: Results, *, predicted: Mapping[str, float | None] | None = None) -> str:
     """The finding, each kind's engines with their multiples, the guesses, and what is missing."""
-    guesses = usable_guesses(predicted)
     figures = "; ".join(
         f"{group.heading}: " + ", ".join(f"{mark.name} {mark.words}" for mark in group.marks)
-        for group in cost_groups(results, guesses)
+        for group in cost_groups(results, {})
     )
     names = {kind: KINDS[kind] for kind in comparable_kinds(results) if "ours" in results.engines(kind)}
-    guessed = guess_words(guesses, names, "times")
+    guessed = guess_words(predicted, names, "times")
     return f"Ranking: {title(results)}. {figures}.{guessed}{missing_words(results)}"

@@ -86,19 +86,13 @@ def tables_html(results: Results) -> Iterator[str]:
             yield from records_html(results, "density: how many were alive", crowd_rows(results))
             continue
         if experiment == "memory":
-            yield from records_html(
-                results,
-                "memory: the first, and what the last of some adds, in MiB",
-                memory_rows(results),
-            )
+            caption = "memory: the first, and what the last of some adds, in MiB"
+            yield from records_html(results, caption, memory_rows(results))
             continue
         unit = next(results.of(experiment)).unit
         rows = [
-            [
-                emulated_name(results, name),
-                str(len(results.values(experiment, name))),
-                *map(six_digits, results.spread(experiment, name)),
-            ]
+            [emulated_name(results, name), str(len(results.values(experiment, name)))]
+            + [six_digits(value) for value in results.spread(experiment, name)]
             for name in results.engines(experiment)
         ]
         yield table_html(f"{experiment}, in {unit}", ["engine", "samples", "least", "median", "greatest"], rows)

@@ -76,6 +76,6 @@ def alt_text(
         least, median, greatest = map(short_number, results.spread(experiment, name))
         how = ", emulated" if results.emulated(name) else ""
         figures.append(f"{shown} {median} ms ({least} to {greatest}{how})")
-    guesses = guess_words(usable_guesses(predicted), names, "ms")
+    guesses = guess_words(predicted, names, "ms")
     heading = title(results, experiment=experiment)
     return f"Ranking: {heading}. {'; '.join(figures)}.{guesses}{missing_words(results)}"

@@ -28,9 +28,10 @@ def begin_sentence(words: str) -> str:
     return words[0].upper() + words[1:] if " " in words else words
 
 
-def guess_words(guesses: Mapping[str, float], names: Mapping[str, str], unit: str) -> str:
+def guess_words(predicted: Mapping[str, float | None] | None, names: Mapping[str, str], unit: str) -> str:
     """The learner's guesses, for the alternative text; empty where there are none."""
-    words = [f"{name} {short_number(guesses[key])} {unit}" for key, name in names.items() if guesses.get(key, 0.0) > 0]
+    guesses = usable_guesses(predicted)
+    words = [f"{name} {short_number(guesses[key])} {unit}" for key, name in names.items() if key in guesses]
     return f" You said: {', '.join(words)}." if words else ""
 
 

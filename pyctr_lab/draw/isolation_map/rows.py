@@ -92,18 +92,10 @@ def _row(kind: str, inside: Sight, outside: Sight, changed: Collection[str], lef
     if isinstance(inside, str) or isinstance(outside, str):
         return WallRow(kind, side_lines(kind, outside), side_lines(kind, inside), None, numbers)
     wall = numbers[0] != numbers[1]
-    open_words = "" if wall else left_open.get(kind, "")
+    open_words = "" if wall else clean_text(left_open.get(kind, ""))
     alike = wall and kind in COPIED and _content(kind, inside) == _content(kind, outside)
-    return WallRow(
-        kind,
-        side_lines(kind, outside),
-        side_lines(kind, inside, outside),
-        wall,
-        numbers,
-        kind in changed,
-        clean_text(open_words),
-        bool(alike),
-    )
+    lines = side_lines(kind, outside), side_lines(kind, inside, outside)
+    return WallRow(kind, *lines, wall, numbers, kind in changed, open_words, alike)
 
 
 def _inode(side: Sight, kind: str) -> int:
