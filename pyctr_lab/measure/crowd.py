@@ -11,6 +11,7 @@ from ..engines.engine import processes
 from .density import memory_available
 from .memory import MIB, kernel_memory_note, total_memory
 from .options import Measurement, TurnOptions
+from .rows import Note
 
 SHARE = 0.5  # of the available memory: more is not filled
 
@@ -39,6 +40,6 @@ def crowd_turn(engine: Engine, options: TurnOptions) -> Iterator[Measurement]:
         engine.end_crowd(before)
 
 
-def crowd_notes(_engines: Mapping[str, Engine], _rootfs: Path) -> Iterator[str]:
+def crowd_notes(_engines: Mapping[str, Engine], _rootfs: Path) -> Iterator[Note]:
     """Whether the kernel's own part is counted."""
     yield from kernel_memory_note("density")

@@ -10,16 +10,17 @@ from ..engines import ALL, Engine
 from ..errors import BadInput
 from . import cost, crowd, memory, start
 from .options import Measurement, TurnOptions
+from .rows import Note, PaidOnce
 
 Turn = Callable[[Engine, TurnOptions], Iterable[Measurement]]
 """One turn of an engine: its values."""
-Notes = Callable[[Mapping[str, Engine], Path], Iterator[str]]
+Notes = Callable[[Mapping[str, Engine], Path], Iterator[Note | PaidOnce]]
 """What must be said with the samples of these engines, which share a root file system."""
 
 REPETITIONS = 20
 
 
-def no_notes(_engines: Mapping[str, Engine], _rootfs: Path) -> Iterator[str]:
+def no_notes(_engines: Mapping[str, Engine], _rootfs: Path) -> Iterator[Note]:
     """Nothing."""
     yield from ()
 

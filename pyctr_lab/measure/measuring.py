@@ -20,7 +20,7 @@ from .computer import describe_machine
 from .engine_choices import engine_titles
 from .experiment import EXPERIMENTS, known_experiments
 from .options import BUDGET, MeasureOptions
-from .rows import CutShort, ExperimentRow, MissingEngine, Note, Progress, row_from_json
+from .rows import CutShort, ExperimentRow, MissingEngine, Note, PaidOnce, Progress, row_from_json
 from .samples import Results, Sample
 
 Watcher = Callable[[Progress], object]
@@ -98,7 +98,7 @@ def sandbox_rows(
 ) -> Generator[ExperimentRow, None, None]:
     """The rows of one experiment. A sandbox that ends too early is a row too, unless there is nothing to keep."""
     try:
-        with Room("pyctr_lab.measure.work:work", name=name, engines=engines, options=asdict(options)) as room:
+        with Room("pyctr_lab.measure.work:json_rows", name=name, engines=engines, options=asdict(options)) as room:
             yield from map(row_from_json, room)
     except LabError as why:
         if not kept:
@@ -106,7 +106,7 @@ def sandbox_rows(
         yield CutShort(f"{name}: {why}")
 
 
-def add_row(results: Results, row: Sample | MissingEngine | Note | CutShort) -> None:
+def add_row(results: Results, row: Sample | MissingEngine | Note | PaidOnce | CutShort) -> None:
     """Let the results grow by a row."""
     match row:
         case Sample():
@@ -114,6 +114,10 @@ def add_row(results: Results, row: Sample | MissingEngine | Note | CutShort) -> 
         case MissingEngine(engine, why):
             results.missing.setdefault(engine, why)
         case Note(text):
+            results.notes.append(text)
+        case PaidOnce(engine, mib):
+            results.paid_once[engine] = mib
+            text = f"memory: {engine} takes {mib:.0f} MiB once, for a process that is there in any case"
             results.notes.append(text)
         case CutShort(why):
             results.ended = "cut short"

@@ -12,6 +12,7 @@ from ..cgroups.places import delegation
 from ..engines import Engine, Instance
 from ..kernel import proc
 from .options import Measurement, TurnOptions
+from .rows import Note, PaidOnce
 
 MIB = 1 << 20
 TENTH = 10
@@ -52,10 +53,10 @@ def memory_turn(engine: Engine, options: TurnOptions) -> Iterator[Measurement]:
 def total_memory(pids: Iterable[int]) -> int:
     """Bytes that processes take together, and what the kernel keeps for all of the room."""
     wait_until_settled()
-    return sum(map(proportional, pids)) + kernel_memory()
+    return sum(map(pss_or_zero, pids)) + kernel_memory()
 
 
-def proportional(pid: int) -> int:
+def pss_or_zero(pid: int) -> int:
     """Bytes of a process, each page divided by how many share it; 0 for one that has ended."""
     try:
         return proc.pss(pid)
@@ -87,24 +88,24 @@ def kernel_memory() -> int:
     return 0
 
 
-def memory_notes(engines: Mapping[str, Engine], _rootfs: Path) -> Iterator[str]:
+def memory_notes(engines: Mapping[str, Engine], _rootfs: Path) -> Iterator[Note | PaidOnce]:
     """What daemons take, and whether the kernel's own part is counted."""
     for name, engine in engines.items():
-        taken = sum(map(proportional, engine.daemons))
+        taken = sum(map(pss_or_zero, engine.daemons))
         if taken:
-            yield f"memory: {name} takes {taken / MIB:.0f} MiB once, for a process that is there in any case"
+            yield PaidOnce(name, taken / MIB)
     yield from kernel_memory_note("memory")
 
 
-def kernel_memory_note(experiment: str) -> Iterator[str]:
+def kernel_memory_note(experiment: str) -> Iterator[Note]:
     """A note where no cgroup counts the kernel's own memory."""
     if not kernel_memory():
-        yield f"{experiment}: without what the kernel itself keeps for them: no control group tells it here"
+        yield Note(f"{experiment}: without what the kernel itself keeps for them: no control group tells it here")
 
 
-def disk_notes(_engines: Mapping[str, Engine], rootfs: Path) -> Iterator[str]:
+def disk_notes(_engines: Mapping[str, Engine], rootfs: Path) -> Iterator[Note]:
     """What all engines share."""
-    yield f"disk: the root file system takes {disk_usage(rootfs) / MIB:.0f} MiB, once for all"
+    yield Note(f"disk: the root file system takes {disk_usage(rootfs) / MIB:.0f} MiB, once for all")
 
 
 def disk_turn(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:

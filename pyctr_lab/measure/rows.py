@@ -35,15 +35,23 @@ class Note:
 
 
 @dataclass(frozen=True)
+class PaidOnce:
+    """MiB that an engine's daemons take, whether a container runs or not."""
+
+    engine: str
+    mib: float
+
+
+@dataclass(frozen=True)
 class CutShort:
     """The sandbox ended before its work was done."""
 
     why: str
 
 
-ExperimentRow: TypeAlias = Sample | Progress | MissingEngine | Note | CutShort
+ExperimentRow: TypeAlias = Sample | Progress | MissingEngine | Note | PaidOnce | CutShort
 KINDS: dict[str, type[ExperimentRow]] = {
-    each.__name__: each for each in (Sample, Progress, MissingEngine, Note, CutShort)
+    each.__name__: each for each in (Sample, Progress, MissingEngine, Note, PaidOnce, CutShort)
 }
 
 

@@ -56,7 +56,7 @@ class Results:
 
     `missing` says why an engine is not among them, `notes` what else must be known: repetitions that the time did not
     allow. `machine` describes the computer, key by key. `ended` says whether and how the run ended early, `titles` what
-    engines are called in pictures.
+    engines are called in pictures, `paid_once` the MiB that daemons take, whether a container runs or not.
     """
 
     samples: list[Sample] = field(default_factory=list)
@@ -65,6 +65,7 @@ class Results:
     machine: dict[str, str] = field(default_factory=dict)
     ended: Ending = ""
     titles: dict[str, str] = field(default_factory=dict)
+    paid_once: dict[str, float] = field(default_factory=dict)
 
     def values(self, experiment: str, engine: str, instances: int | None = None) -> list[float]:
         """The values of one engine without the warm-up; of one number of instances, if that is given."""
@@ -120,8 +121,8 @@ class Results:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
-            for kind, lines in (("machine", self.machine), ("missing", self.missing), ("title", self.titles)):
-                file.writelines(f"# {kind}: {key}: {one_line(value)}\n" for key, value in lines.items())
+            for kind in ("machine", "missing", "titles", "paid_once"):
+                file.writelines(f"# {kind}: {key}: {one_line(str(value))}\n" for key, value in vars(self)[kind].items())
             file.writelines(f"# note: {one_line(note)}\n" for note in self.notes)
             file.writelines(f"# ended: {self.ended}\n" for _ in self.ended[:1])
             writer = csv.DictWriter(file, [each.name for each in fields(Sample)])
@@ -134,17 +135,15 @@ class Results:
         """Read what `save` has written."""
         found = cls()
         lines = Path(path).read_text(encoding="utf-8").splitlines()
-        for line in lines:
+        for line in (each for each in lines if each.startswith("# ")):
             kind, _, rest = line.removeprefix("# ").partition(": ")
-            if not line.startswith("# "):
-                continue
+            key, _, value = rest.partition(": ")
             if kind == "note":
                 found.notes.append(rest)
             elif kind == "ended":
                 found.ended = "interrupted" if rest == "interrupted" else "cut short"
             else:
-                key, _, value = rest.partition(": ")
-                {"machine": found.machine, "title": found.titles}.get(kind, found.missing)[key] = value
+                vars(found)[kind][key] = float(value) if kind == "paid_once" else value
         rows = csv.DictReader(line for line in lines if not line.startswith("# "))
         found.samples = [sample_from_words(row) for row in rows]
         return found
@@ -175,6 +174,7 @@ def joined(several: Iterable[Results]) -> Results:
         all_[0].machine if all_ else {},
         next((results.ended for results in all_ if results.ended), ""),
         {name: title for results in all_ for name, title in results.titles.items()},
+        {name: mib for results in all_ for name, mib in results.paid_once.items()},
     )
 
 

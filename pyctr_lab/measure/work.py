@@ -19,7 +19,7 @@ from .samples import UNITS, Sample
 from .turns import Turns
 
 
-def work(name: str, engines: Sequence[str], options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def json_rows(name: str, engines: Sequence[str], options: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The rows of an experiment, as JSON carries them."""
     return map(row_to_json, experiment_rows(name, engines, MeasureOptions(**options)))
 
@@ -36,7 +36,7 @@ def experiment_rows(name: str, engines: Sequence[str], options: MeasureOptions) 
             except (LabError, OSError) as why:
                 yield MissingEngine(engine, without_name(str(why), engine))
         yield from rows_of_turns(name, ready, options, began)
-        yield from map(Note, EXPERIMENTS[name].notes(ready, tree))
+        yield from EXPERIMENTS[name].notes(ready, tree)
 
 
 def make_rootfs() -> Path:

@@ -23,7 +23,8 @@ from pyctr_lab.kernel import proc
 from pyctr_lab.measure import live, measure, measuring
 from pyctr_lab.measure.experiment import DENSE, EXPERIMENTS
 from pyctr_lab.measure.options import MeasureOptions
-from pyctr_lab.measure.samples import UNITS
+from pyctr_lab.measure.rows import PaidOnce
+from pyctr_lab.measure.samples import UNITS, Results
 
 FEW = ["exec", "ours"] + (["bubblewrap"] if shutil.which("bwrap") else [])
 
@@ -58,6 +59,13 @@ def test_a_room_that_dies_takes_nothing_with_it_that_was_measured(monkeypatch: p
     assert results.notes == ["cut short: memory: the engines' room ended before its work was done: Killed"]
     with pytest.raises(Gone):
         measure("memory", engines=["exec"])
+
+
+def test_what_daemons_take_is_kept_and_noted() -> None:
+    results = Results()
+    measuring.add_row(results, PaidOnce("docker", 128.6))
+    assert results.paid_once == {"docker": 128.6}
+    assert results.notes == ["memory: docker takes 129 MiB once, for a process that is there in any case"]
 
 
 def test_an_error_of_the_callback_is_not_taken_for_one_of_the_room() -> None:

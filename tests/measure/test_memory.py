@@ -14,6 +14,7 @@ from pyctr_lab.errors import LabError
 from pyctr_lab.measure import memory
 from pyctr_lab.measure.memory import MIB
 from pyctr_lab.measure.options import TurnOptions
+from pyctr_lab.measure.rows import PaidOnce
 
 
 @pytest.fixture
@@ -50,10 +51,10 @@ def test_all_end_when_one_does_not_start(engine: Fake) -> None:
 
 def test_pages_of_a_process_and_none_of_one_that_has_ended() -> None:
     block = bytearray(os.urandom(8 * MIB))
-    assert memory.proportional(os.getpid()) > len(block)
+    assert memory.pss_or_zero(os.getpid()) > len(block)
     with subprocess.Popen(["true"]) as ended:
         pass
-    assert memory.proportional(ended.pid) == 0
+    assert memory.pss_or_zero(ended.pid) == 0
 
 
 class Writing(Fake):
@@ -79,3 +80,12 @@ def test_blocks_are_those_of_du(tmp_path: Path) -> None:
     words = ["du", "-s", "--block-size=1", str(tmp_path / "deep"), str(tmp_path / "hole")]
     said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
     assert memory.disk_usage(tmp_path) == sum(int(line.split()[0]) for line in said.splitlines())
+
+
+def test_what_daemons_take_is_told_apart_from_what_an_instance_takes(
+    engine: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    engine.daemons = frozenset({7, 8})
+    monkeypatch.setattr(memory, "pss_or_zero", lambda pid: pid * MIB)
+    monkeypatch.setattr(memory, "kernel_memory", lambda: 1)
+    assert list(memory.memory_notes({"fake": engine}, tmp_path)) == [PaidOnce("fake", 15.0)]

@@ -17,7 +17,12 @@ def results() -> Results:
         for number, value in enumerate(all_)
     ]
     return Results(
-        samples, {"docker": "not\ninstalled"}, ["a note"], {"kernel": "6: x"}, titles={"qemu": "virtual: machine"}
+        samples,
+        {"docker": "not\ninstalled"},
+        ["a note"],
+        {"kernel": "6: x"},
+        titles={"qemu": "virtual: machine"},
+        paid_once={"docker": 128.6},
     )
 
 
@@ -52,7 +57,8 @@ def test_what_was_saved_is_read(tmp_path: Path) -> None:
     assert read.samples == made.samples and read.notes == ["a note"]
     assert read.missing == {"docker": "not installed"} and read.machine == {"kernel": "6: x"}
     assert read.ended == "" and read.name_of("qemu") == "virtual: machine" and read.name_of("ours") == "ours"
-    assert path.read_text().count("\n") == 4 + 1 + len(made.samples)
+    assert read.paid_once == {"docker": 128.6} == joined([read, Results()]).paid_once
+    assert path.read_text().count("\n") == 5 + 1 + len(made.samples)
 
 
 @pytest.mark.parametrize("ended", ["interrupted", "cut short"])

@@ -26,7 +26,9 @@ def rows_of(
     monkeypatch.setattr(work, "make_rootfs", lambda: tmp_path)
     monkeypatch.setattr(work, "ALL", {each.name: each for each in kinds})
     asked = {"repetitions": 4, "budget": 60.0, "count": None, "seed": 1, **options}
-    return [row_from_json(json.loads(json.dumps(row))) for row in work.work(name, [each.name for each in kinds], asked)]
+    return [
+        row_from_json(json.loads(json.dumps(row))) for row in work.json_rows(name, [each.name for each in kinds], asked)
+    ]
 
 
 def test_each_ones_trouble_is_its_own_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -42,7 +44,7 @@ def test_each_ones_trouble_is_its_own_and_the_rest_goes_on(monkeypatch: pytest.M
     assert isinstance(last, Progress) and last.done == last.total == 5 + 2 + 2
 
 
-def test_disk_tells_what_all_share(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_disk_notes_what_all_share(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "busybox").write_bytes(os.urandom(3 << 20))
     rows = rows_of(monkeypatch, tmp_path, Fake, name="disk")
     assert "the root file system takes 3 MiB, once" in next(row.text for row in rows if isinstance(row, Note))

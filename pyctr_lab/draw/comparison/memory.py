@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from ...measure.samples import Results
@@ -28,7 +27,7 @@ def memory(results: Results, *, predicted: Mapping[str, float | None] | None = N
         subtitle=f"what {nth} adds (filled), and the first takes (open) · shared pages count once · log scale",
         alt_text=alt_text(results, predicted=predicted),
         unit="MiB",
-        notes=[paid_once(results).strip(), missing_words(results).strip()],
+        notes=[paid_once_words(results).strip(), missing_words(results).strip()],
     )
 
 
@@ -43,10 +42,9 @@ def memory_mark(results: Results, name: str, guess: float) -> Mark:
     return engine_mark(results, name, (least, median, greatest), words, guess=guess, other=first)
 
 
-def paid_once(results: Results) -> str:
+def paid_once_words(results: Results) -> str:
     """What an engine takes however many instances there are: its daemon."""
-    found = (re.search(r"memory: (\S+) takes (\d+) MiB once", note) for note in results.notes)
-    words = ", ".join(f"{results.name_of(each[1])} {each[2]} MiB" for each in found if each)
+    words = ", ".join(f"{results.name_of(name)} {mib:.0f} MiB" for name, mib in results.paid_once.items())
     return f" Paid once, however many there are (a daemon, our launcher): {words}." if words else ""
 
 
@@ -99,5 +97,5 @@ def alt_text(results: Results, *, predicted: Mapping[str, float | None] | None =
         figures.append(f"{results.name_of(name)} {short_number(first)} MiB{last}{emulated}")
     names = {name: results.name_of(name) for name in results.engines("memory")}
     guesses = guess_words(predicted, names, "MiB")
-    rest = f"{paid_once(results)}{guesses}{missing_words(results)}"
+    rest = f"{paid_once_words(results)}{guesses}{missing_words(results)}"
     return f"Ranking: {title(results)}. {'; '.join(figures)}.{rest}"

@@ -181,7 +181,7 @@ def mark_words(mark: Mark, axis: Axis, y: float, begin: float, end: float) -> It
         yield diamond(guess, y, fill="none", stroke="dim", dash="3 2")
         number = short_number(mark.guess)
         for said in (f"you said {number}", f"you {number}"):  # the short one where it is narrow
-            found = places(layout, (begin, end), wide, guess, text_width(said, VALUE))
+            found = word_places(layout, (begin, end), wide, guess, text_width(said, VALUE))
             if found:
                 value, beside = found
                 yield label(beside, y + 5, said, size=VALUE, style="d")
@@ -189,7 +189,7 @@ def mark_words(mark: Mark, axis: Axis, y: float, begin: float, end: float) -> It
     yield label(value, y + 5, mark.words, size=VALUE, style=style)
 
 
-def places(
+def word_places(
     layout: RankingLayout, marks: tuple[float, float], wide: float, guess: float, wide_guess: float
 ) -> tuple[float, float] | None:
     """Where the value's words begin, and the guess's, each so wide; all in px. None where there is no room for both."""
@@ -205,12 +205,12 @@ def places(
     tried += [(x + wide_guess + GAP, x) if guess > end else (x, x + wide + GAP) for x in (high, low - both)]
     for value, beside in tried:
         first, second = (value, value + wide), (beside, beside + wide_guess)
-        if free(layout, first, (*taken, second)) and free(layout, second, taken):
+        if is_free(layout, first, (*taken, second)) and is_free(layout, second, taken):
             return value, beside
     return None
 
 
-def free(layout: RankingLayout, span: tuple[float, float], others: Sequence[tuple[float, float]]) -> bool:
+def is_free(layout: RankingLayout, span: tuple[float, float], others: Sequence[tuple[float, float]]) -> bool:
     """Whether a stretch of a row is beside the names, on the paper, and lies on no other."""
     inside = span[0] >= layout.left and span[1] <= layout.room
     return inside and all(span[1] <= low or high <= span[0] for low, high in others)
