@@ -8,9 +8,12 @@ from pathlib import Path
 
 from ..engines import ALL, Engine
 from ..errors import BadInput
-from . import cost, crowd, memory, start
+from .cost import cpu_turn, files_turn, syscalls_turn
+from .crowd import crowd_notes, crowd_turn
+from .memory import disk_notes, disk_turn, memory_notes, memory_turn
 from .options import Measurement, TurnOptions
 from .rows import Note, PaidOnce
+from .start import empty_turn, first_output_turn, startup_turn
 
 Turn = Callable[[Engine, TurnOptions], Iterable[Measurement]]
 """One turn of an engine: its values."""
@@ -40,21 +43,21 @@ STARTS = ("floor", "ours+fork")  # which differ from others in how they start, a
 NO_NEWS = (*STARTS, "ours+limits")  # half a core computes half as fast
 DENSE = ("ours", "bubblewrap", "runc", "qemu")  # of these a crowd is made: each of them fills its time
 EXPERIMENTS = {
-    "startup": Experiment(start.startup_turn),
-    "first_output": Experiment(start.first_output_turn),
-    "memory": Experiment(memory.memory_turn, repetitions=3, unless_named=STARTS, notes=memory.memory_notes),
-    "disk": Experiment(memory.disk_turn, repetitions=1, warm_up=False, unless_named=STARTS, notes=memory.disk_notes),
-    "cpu": Experiment(cost.cpu_turn, repetitions=9, unless_named=NO_NEWS),
-    "syscalls": Experiment(cost.syscalls_turn, repetitions=5, unless_named=NO_NEWS),
-    "files": Experiment(cost.files_turn, repetitions=5, unless_named=NO_NEWS),
+    "startup": Experiment(startup_turn),
+    "first_output": Experiment(first_output_turn),
+    "memory": Experiment(memory_turn, repetitions=3, unless_named=STARTS, notes=memory_notes),
+    "disk": Experiment(disk_turn, repetitions=1, warm_up=False, unless_named=STARTS, notes=disk_notes),
+    "cpu": Experiment(cpu_turn, repetitions=9, unless_named=NO_NEWS),
+    "syscalls": Experiment(syscalls_turn, repetitions=5, unless_named=NO_NEWS),
+    "files": Experiment(files_turn, repetitions=5, unless_named=NO_NEWS),
     "density": Experiment(
-        crowd.crowd_turn,
+        crowd_turn,
         repetitions=1,
         warm_up=False,
         unless_named=tuple(name for name in ALL if name not in DENSE),
-        notes=crowd.crowd_notes,
+        notes=crowd_notes,
     ),
-    "empty": Experiment(start.empty_turn),
+    "empty": Experiment(empty_turn),
 }
 
 
