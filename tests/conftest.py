@@ -9,7 +9,7 @@ import pytest
 
 from pyctr_lab import Cgroup, Container, Lab
 from pyctr_lab.cgroups.places import delegation
-from pyctr_lab.runtime.newborn import Refused
+from pyctr_lab.runtime.faststart import Refused
 
 
 @pytest.fixture(scope="session")

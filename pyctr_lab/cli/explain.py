@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from ..kernel.calls import Call
-from ..runtime import Container, Lab, loop
+from ..runtime import Container, Lab
+from ..runtime.faststart import code_here
 from ..runtime.step_result import costed, folded
 from ..steps import ControlGroup, Limits, Recipe
 
@@ -31,7 +32,7 @@ def really_started(lab: Lab, recipe: Recipe, limits: Limits | None) -> None:
     program = lab.start(["true"], recipe=recipe, limits=limits)
     program.wait()
     why = lab.starter.why_slow
-    by = f"a child that Python forks ({why})" if why else f"a loop of {len(loop.here())} bytes"
+    by = f"a child that Python forks ({why})" if why else f"a loop of {len(code_here())} bytes"
     print(f"The same as a start really is: the list in one go, its process carried from call to call by {by}.")
     for line in folded(program.story):
         print(f"      {maker(line[0].call) + ':':<10}{costed(line)}")

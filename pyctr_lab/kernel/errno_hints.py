@@ -4,12 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from errno import EAGAIN, EBUSY, EINVAL, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENXIO, EPERM
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from .arguments import Argument
 from .constants import CLONE_NEWPID, CLONE_NEWUSER, KIND_FLAGS, MS_REMOUNT
 
-if TYPE_CHECKING:
-    from .calls import Answer, Call
+
+class FailedCall(Protocol):
+    """A call, as its hint depends on it."""
+
+    @property
+    def name(self) -> str:
+        """As the manual page has it."""
+
+    @property
+    def args(self) -> tuple[Argument, ...]:
+        """Its arguments."""
+
+
+class EarlierAnswer(Protocol):
+    """An answer, as the hint for a later call depends on it."""
+
+    @property
+    def name(self) -> str:
+        """The call's name."""
+
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """The call's arguments."""
+
+    @property
+    def result(self) -> int:
+        """What the kernel returned."""
+
+
 
 HINTS: dict[tuple[str, int], str] = {
     ("unshare", EPERM): "a new namespace needs CAP_SYS_ADMIN: take a user namespace first, which needs nothing",
@@ -51,7 +79,7 @@ ABOVE = "only one's own PID namespace can be entered, and those below one's own"
 UNMAPPED = "the ids of the user namespace that it is made in must be mapped first; a process in a chroot can make none"
 
 
-def hint_for(call: Call, errno: int, before: Iterable[Answer] = ()) -> str:
+def hint_for(call: FailedCall, errno: int, before: Iterable[EarlierAnswer] = ()) -> str:
     """What the kernel means by `errno` from this call; empty where the errno says enough.
 
     `before` are the answers to earlier calls of the same list: they show what a descriptor refers to.
@@ -60,7 +88,7 @@ def hint_for(call: Call, errno: int, before: Iterable[Answer] = ()) -> str:
     return _by_arguments(call, errno, before) or HINTS.get((name, errno), "")
 
 
-def _by_arguments(call: Call, errno: int, before: Iterable[Answer]) -> str:
+def _by_arguments(call: FailedCall, errno: int, before: Iterable[EarlierAnswer]) -> str:
     """A hint for an errno whose reason depends on the arguments."""
     match call.args:
         case (int(flags), *_) if call.name in ("unshare", "fork") and errno == EPERM and flags & CLONE_NEWUSER:
@@ -74,9 +102,9 @@ def _by_arguments(call: Call, errno: int, before: Iterable[Answer]) -> str:
     return ""
 
 
-def _wrong_kind(fd: int, nstype: int, before: Iterable[Answer]) -> str:
+def _wrong_kind(fd: int, nstype: int, before: Iterable[EarlierAnswer]) -> str:
     """Why setns(2) fails with EINVAL: the descriptor is of another kind, or the namespace may not be entered."""
-    opened = [str(answer.call.args[1]) for answer in before if answer.name == "openat" and answer.result == fd]
+    opened = [str(answer.arguments[1]) for answer in before if answer.name == "openat" and answer.result == fd]
     kind = opened[-1].rpartition("/ns/")[2] if opened else ""
     if kind in KIND_FLAGS and KIND_FLAGS[kind] != nstype:
         return f"the descriptor is a {kind} namespace; {nstype!r} stands for another kind"

@@ -16,8 +16,7 @@ from ..kernel.calls import Call, CallError, execve, fork, kill, wait4
 from ..kernel.checks import short_repr
 from ..kernel.constants import SIGKILL
 from ..steps import Birth, ControlGroup, Recipe
-from . import newborn
-from .newborn import Newborn, Refused
+from .faststart import Refused, SpawnedProcess, load
 from .outer_world import OuterWorld
 from .process import CarriedProcess
 from .program import Program, Start, Trace
@@ -89,7 +88,7 @@ class Starter:
             self._require_loop()
             require_room(start)
             last = [*start.streams.calls(), execve(start.command, start.env)]
-            child = Newborn(self.world.launcher, self._resolved(birth), last, start.made)
+            child = SpawnedProcess(self.world.launcher, self._resolved(birth), last, start.made)
             return self._spawned(child, start)
         except Refused as why:
             if why.here:
@@ -99,12 +98,12 @@ class Starter:
     def _require_loop(self) -> None:
         """Give the launcher the loop, once. Raises Refused where there can be none."""
         if self.why_slow is None:
-            newborn.load(self.world.launcher)
+            load(self.world.launcher)
             self.why_slow = ""
         if self.why_slow:
             raise Refused(self.why_slow, here=True)
 
-    def _spawned(self, child: Newborn, start: Start) -> Program:
+    def _spawned(self, child: SpawnedProcess, start: Start) -> Program:
         """One message, and the program runs. If it fails, nothing is left of it."""
         try:
             child.start(start.streams.theirs)

@@ -8,7 +8,7 @@ import pytest
 from entry import Here, lab, on_terminal, shell, until
 
 from pyctr_lab.cgroups.places import delegation
-from pyctr_lab.runtime import loop
+from pyctr_lab.runtime.faststart import loop
 
 
 def test_run_shows_a_containers_view() -> None:
@@ -66,7 +66,7 @@ def test_explain_tells_each_step_and_then_the_output() -> None:
 def test_explain_tells_a_real_start_too() -> None:
     told = lab("run", "--explain", "--hostname", "other", "--", "true").stdout
     real = told[told.index("as a start really is") :].splitlines()
-    assert f"a loop of {len(loop.here())} bytes" in real[0]
+    assert f"a loop of {len(loop.code_here())} bytes" in real[0]
     who = [line.split(":")[0].strip() for line in real if line.startswith("      ")]
     assert who[:2] == ["launcher", "outside"] and who[-1] == "process" and set(who[2:-1]) == {"outside", "process"}
     assert any("clone3({flags=CLONE_VM|" in line and " µs" in line for line in real)

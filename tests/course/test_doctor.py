@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from pyctr_lab.cgroups import Tree
+from pyctr_lab.cgroups import Tree, places
 from pyctr_lab.cgroups.places import GRANT_V2, LIMITED, Delegation, Place
 from pyctr_lab.course import cli_doctor, diagnoses, doctor
 from pyctr_lab.course.diagnoses import PROGRAMS, Finding, Machine
 from pyctr_lab.course.trials import Start
-from pyctr_lab.kernel import delegation
 
 PROC = "22 1 0:21 / /proc rw,relatime - proc proc rw\n"
 GROUPS = "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n"
@@ -248,7 +247,7 @@ def test_who_is_the_user_outside_may_lift_his_limits_on_version_1(tmp_path: Path
 def test_what_cannot_be_limited_is_named_with_its_reason_and_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delegation, "has_user_manager", lambda: True)
+    monkeypatch.setattr(places, "has_user_manager", lambda: True)
     some = groups(tmp_path, given("v2", ["memory", "pids"], ["memory", "pids", "cpu", "cpuset"]))
     assert (some.state, some.cure) == ("limited", GRANT_V2)
     assert "can be limited: memory, pids; not cpu, cpuset (nobody has given us a group" in some.why

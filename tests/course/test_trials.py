@@ -17,7 +17,8 @@ from ranges import as_user_with, needs_range
 from pyctr_lab.cgroups import Tree
 from pyctr_lab.cgroups.places import Delegation, Place, delegation
 from pyctr_lab.course import trials
-from pyctr_lab.runtime import newborn
+from pyctr_lab.runtime import starting
+from pyctr_lab.runtime.faststart import Refused
 
 TOP = Path(__file__).parents[2]
 
@@ -36,9 +37,9 @@ def test_starts_are_really_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (tried.refused, tried.slow) == ("", "") and tried.ids
 
     def refused(launcher: object) -> None:
-        raise newborn.Refused("nobody has written the loop for this", here=True)
+        raise Refused("nobody has written the loop for this", here=True)
 
-    monkeypatch.setattr(newborn, "load", refused)
+    monkeypatch.setattr(starting, "load", refused)
     assert trials.start().slow == "nobody has written the loop for this"
 
 

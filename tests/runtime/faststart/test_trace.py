@@ -7,15 +7,16 @@ from errno import EACCES, ENOENT, ENOEXEC
 
 import pytest
 
-from pyctr_lab.runtime.story import Told
+from pyctr_lab.runtime.faststart.trace import SpawnTrace
 
 BEGAN = 1000
 
 
-def told(*results: int, times: tuple[int, ...], searched: int = 1, written: tuple[bytes, ...] = ()) -> Told:
+def told(*results: int, times: tuple[int, ...], searched: int = 1, written: tuple[bytes, ...] = ()) -> SpawnTrace:
     """Two nanoseconds are one tick."""
     clock = struct.pack("<4q", BEGAN, 50, 100, searched)
-    return Told(clock, struct.pack(f"<{len(results)}q", *results), struct.pack(f"<{len(times)}q", *times), *written)
+    words = (struct.pack(f"<{len(each)}q", *each) for each in (results, times))
+    return SpawnTrace(clock, *words, *written)
 
 
 def test_each_call_that_came_back_has_a_line() -> None:

@@ -1,8 +1,4 @@
-"""A process that is born by the loop of machine code, with its whole list: the notebook's end of it.
-
-`loop.py` is what the process does, `spawner.py` is the launcher's end. Where a list or a machine is not made for it, a
-Python child carries the list out, one message a stretch (`carrier.py`): slower, with the same results.
-"""
+"""A process that the launcher spawns by the loop of machine code, with its whole list: the notebook's end of it."""
 
 from __future__ import annotations
 
@@ -16,15 +12,15 @@ from functools import cached_property, lru_cache
 from itertools import count
 from typing import Any
 
-from ..errors import NEW_LAB, Busy, Gone
-from ..kernel import constants as k
-from ..kernel.arguments import Ref, Subject
-from ..kernel.calls import Answer, Call, futex_wait, futex_wake
-from ..kernel.syscall_numbers import numbers_here
-from ..steps import Birth
+from ...errors import NEW_LAB, Busy, Gone
+from ...kernel import constants as k
+from ...kernel.arguments import Ref, Subject
+from ...kernel.calls import Answer, Call, futex_wait, futex_wake
+from ...kernel.syscall_numbers import numbers_here
+from ...steps import Birth
+from ..carrier import EXECS, Carrier, answered, ended, on_the_wire, readable, references, refuse_unknown
 from . import loop
-from .carrier import EXECS, Carrier, answered, ended, on_the_wire, readable, references, refuse_unknown
-from .story import Told
+from .trace import SpawnTrace
 
 GATE = Ref("gate")  # a word of the launcher's memory, where the process waits for what is done from outside
 SHARING = k.CLONE_VM | k.CLONE_CLEAR_SIGHAND | k.CLONE_PIDFD  # what the launcher adds to the flags
@@ -43,8 +39,8 @@ class Refused(Exception):
         self.here = here
 
 
-class Newborn:
-    """A process on its way from its birth to its program."""
+class SpawnedProcess:
+    """A process from clone3 to exec."""
 
     def __init__(self, launcher: Carrier, birth: Birth, last: Sequence[Call], made: Sequence[Answer] = ()) -> None:
         """`last` are the calls after the birth's own; the very last is an execve. Raises Refused for an unfit list.
@@ -70,29 +66,29 @@ class Newborn:
         self.words, self.asked = words, [self.clone3, *outside, *opening]
         self.made: list[Answer] = []  # by the launcher
         self.carrier = Carrier(launcher)
-        self.carrier.close()  # nobody will ever talk to it: it stands for the process
+        self.carrier.close()  # it never answers: it stands for the process
 
     def start(self, descriptors: Mapping[str, int]) -> None:
-        """Has it born. Returns when it has become a program.
+        """Spawn the process; return after its exec.
 
-        Raises CallError when a call fails, Refused when it cannot be born like this; what is left of it then, or when
-        the cell is interrupted, `give_up` takes away.
+        Raises CallError when a call fails, Refused when it cannot be spawned like this; what is left of it then, or
+        when the cell is interrupted, `give_up` takes away.
         """
-        here, there = os.pipe()  # the other end is closed when it becomes a program, or ends
+        here, there = os.pipe()  # the other end is closed at exec, or when it ends
         try:
             try:
                 self.made, pidfds = self.launcher.spawn(self.words, self.asked, {**descriptors, "alive": there})
             finally:
                 os.close(there)
-            self._is_born(pidfds)
+            self._note_pid(pidfds)
             readable(here)
-            self._has_become()
+            self._require_exec()
         finally:
             os.close(here)
 
     def story(self) -> tuple[Answer, ...]:
-        """Who did what, from the first call to the execve, with the time that it took. Raises Gone if forgotten."""
-        process = tuple(answered(self.inside, self.told.lines()[1:]))  # the first is that of clone3, as it saw it
+        """All calls from the first to the execve, with their times. Raises Gone where they are no longer kept."""
+        process = tuple(answered(self.inside, self.trace.lines()[1:]))  # the first is that of clone3, as it saw it
         left = self.inside[len(process) :] if not (process and process[-1].failed) else ()
         return (
             *self.before,
@@ -102,19 +98,19 @@ class Newborn:
         )
 
     @cached_property
-    def told(self) -> Told:
-        """What the process says of its calls, when it makes no more of them."""
+    def trace(self) -> SpawnTrace:
+        """What became of its calls, once it makes no more of them."""
         result, _, _, *buffers = self.launcher.request("results", self.number)[0].split(" ")
         if result == "-1":
-            raise Gone("the story of this start is forgotten: too many others have begun since")
-        return Told(*map(bytes.fromhex, buffers))
+            raise Gone("the trace of this start is no longer kept: too many others have begun since")
+        return SpawnTrace(*map(bytes.fromhex, buffers))
 
-    def _is_born(self, pidfds: list[int]) -> None:
+    def _note_pid(self, pidfds: list[int]) -> None:
         clone = self.made[0]
         if clone.failed:
             old = clone.errno in (ENOSYS, EPERM, EINVAL, E2BIG)  # EPERM: a policy refuses it
             raise Refused(f"clone3: {os.strerror(clone.errno)}", here=old)
-        if not pidfds:  # the kernel had no number to put it at
+        if not pidfds:  # the launcher's pidfd could not be received: no free descriptor
             raise OSError(EMFILE, os.strerror(EMFILE))
         try:
             self.carrier.pid_there, self.carrier.host_pid = clone.result, pid_of(pidfds[0])
@@ -125,26 +121,26 @@ class Newborn:
         if self.made[-1].failed:
             raise self.made[-1].error(self.made[1:])
 
-    def _has_become(self) -> None:
-        """Its end of the pipe is closed, by exec or because it ends: a moment later the kernel says which."""
+    def _require_exec(self) -> None:
+        """Raise if its end of the pipe was not closed by exec. The kernel says which a moment later."""
         pid = self.carrier.host_pid
-        while not has_become_a_program(pid):
+        while not has_called_exec(pid):
             if ended(pid, 0):
                 break
             time.sleep(0.0005)
         else:
             return
-        if has_become_a_program(pid):  # and has ended since
+        if has_called_exec(pid):  # and has ended since
             return
         story = self.story()
         if not story[-1].failed:
-            raise Gone(f"the process ended inside {self.inside[max(0, self.told.made - 1)].bare()}")
+            raise Gone(f"the process ended inside {self.inside[max(0, self.trace.made - 1)].bare()}")
         if (story[-1].name, story[-1].errno) == ("execvpe", ENOEXEC):
-            raise Refused("what is no program may be a script without a first line: libc has a shell read it")
+            raise Refused("ENOEXEC: no #! line; execvpe(3) of libc runs /bin/sh")
         raise story[-1].error(story)
 
     def give_up(self) -> None:
-        """Whatever it is doing by now, it ends, and is buried. One of which we know no number is buried later."""
+        """Kill it, whatever it is doing, and reap it. Without a known pid it is reaped later."""
         with suppress(Gone, Busy):
             self.launcher.request("abandon", self.number)
             if self.carrier.host_pid:
@@ -153,14 +149,14 @@ class Newborn:
 
 @lru_cache(maxsize=64)
 def laid_out(outside: tuple[Call, ...], common: tuple[Call, ...]) -> tuple[str, bytes]:
-    """What starts of a recipe have in common: why the loop cannot carry it (nothing if it can), and marshal's form."""
+    """What starts of a recipe have in common: why the loop cannot carry it (empty if it can), and marshal's form."""
     refuse_unknown(common)
     why = unfit(outside, common)
     return why, b"" if why else marshal.dumps(list(map(numbered, common)))
 
 
 def unfit(outside: Iterable[Call], inside: Iterable[Call]) -> str:
-    """Why the loop cannot carry a list; nothing if it can."""
+    """Why the loop cannot carry a list; empty if it can."""
     if any(Subject() in call.args for call in outside):
         return "a call from outside writes its number, which is not known before it is spawned"
     known = numbers_here()
@@ -187,7 +183,7 @@ def numbered(call: Call) -> tuple[Any, ...]:
 def pid_of(pidfd: int) -> int:
     """The process that a pidfd stands for, by its number as we see it. See pidfd_open(2).
 
-    Raises Gone for one that was reaped: the kernel says -1 then, which kill(2) takes for everybody.
+    Raises Gone for one that was reaped: the kernel says -1 then, which kill(2) takes for every process.
     """
     fd = os.open(f"/proc/self/fdinfo/{pidfd}", os.O_RDONLY | os.O_CLOEXEC)  # quicker than a file object
     try:
@@ -199,10 +195,10 @@ def pid_of(pidfd: int) -> int:
     return number
 
 
-def has_become_a_program(pid: int | str) -> bool:
-    """Whether it has called execve since it was born: a flag of the kernel's, the ninth field of stat in proc(5).
+def has_called_exec(pid: int | str) -> bool:
+    """Whether it has called execve since its fork: a flag of the kernel's, the ninth field of stat in proc(5).
 
-    False also where somebody has buried it: it may be gone before the file is looked up, opened, or read.
+    False also where it has been reaped: it may be gone before the file is looked up, opened, or read.
     """
     with suppress(FileNotFoundError, ProcessLookupError):
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
@@ -214,10 +210,10 @@ def has_become_a_program(pid: int | str) -> bool:
 
 
 def load(launcher: Carrier) -> None:
-    """Gives the launcher the loop. Raises Refused where there can be none."""
-    code = loop.here()
+    """Give the launcher the loop. Raises Refused where there can be none."""
+    code = loop.code_here()
     if not code:
-        raise Refused("nobody has written the loop for this kind of processor yet", here=True)
+        raise Refused("the loop is not written for this kind of processor yet", here=True)
     _, errno, *_ = launcher.request("load", code, loop.clock())[0].split(" ")
     if errno != "0":
         raise Refused(f"memory may not be executable: {os.strerror(int(errno))}", here=True)

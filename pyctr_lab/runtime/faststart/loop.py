@@ -140,7 +140,7 @@ def code(listing: str) -> bytes:
     return bytes.fromhex(" ".join(_columns(line)[0] for line in listing.strip().splitlines()))
 
 
-def here() -> bytes:
+def code_here() -> bytes:
     """The bytes for this machine; none where nobody has written the loop for it yet."""
     return code(ARCHITECTURES.get(platform.machine(), ""))
 

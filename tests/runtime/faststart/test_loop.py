@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab.kernel.syscall_numbers import ARCHITECTURES
-from pyctr_lab.runtime import loop
+from pyctr_lab.runtime.faststart import loop
 
 TOOLS = {"x86_64": ("x86_64-linux-gnu", "qemu-x86_64-static"), "aarch64": ("aarch64-linux-gnu", "qemu-aarch64-static")}
 EXIT = {"x86_64": 231, "aarch64": 94}  # exit_group
@@ -126,4 +126,4 @@ def test_at_a_failure_that_is_not_fine_it_ends(architecture: str, errnos: int, t
 
 def test_an_unknown_processor_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
-    assert loop.here() == b""
+    assert loop.code_here() == b""

@@ -1,6 +1,6 @@
-"""What a process that the loop of machine code carried has to tell: what each of its calls came to, and when.
+"""What became of the calls that the loop of machine code made, and when.
 
-Read from the memory that it wrote to, as `spawner.py` hands it over. Most starts go well, and nobody asks for the rest.
+Read from the memory that it wrote to, as `spawner.py` returns it. For most starts it is never asked for.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from errno import EACCES
 from functools import cached_property
 from itertools import takewhile
 
-from ..launcher.layout import LOOKED_PAST
+from ...launcher.layout import LOOKED_PAST
 
 
-class Told:
+class SpawnTrace:
     """A list of calls, as far as it was carried out; the first is the clone3 that the process came from.
 
     The last call is an execve. There may be several of it, one for each folder that the program was looked for in.

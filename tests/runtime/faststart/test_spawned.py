@@ -25,9 +25,9 @@ from pyctr_lab.kernel import proc
 from pyctr_lab.kernel.arguments import Ref, Struct, Subject
 from pyctr_lab.kernel.calls import Call, CallError, chdir, close, fork, mkdirat, openat, prctl, setresuid, write
 from pyctr_lab.kernel.constants import FUTEX_WAIT_PRIVATE, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS
-from pyctr_lab.runtime import loop
 from pyctr_lab.runtime.carrier import ended
-from pyctr_lab.runtime.newborn import has_become_a_program, laid_out, pid_of, unfit
+from pyctr_lab.runtime.faststart import loop
+from pyctr_lab.runtime.faststart.spawned import has_called_exec, laid_out, pid_of, unfit
 from pyctr_lab.steps import Birth, Step
 
 Both: TypeAlias = Callable[[Callable[[Lab], Run]], tuple[object, ...]]
@@ -315,14 +315,14 @@ def test_the_launcher_is_killed_while_a_child_shares_its_memory() -> None:
                 started.result(20)
 
 
-def test_nobody_has_become_a_program_where_nobody_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not has_become_a_program(2**22 + 1)
+def test_nobody_has_called_exec_where_nobody_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not has_called_exec(2**22 + 1)
     with subprocess.Popen(["sleep", "60"]) as gone:
-        while not has_become_a_program(gone.pid):
+        while not has_called_exec(gone.pid):
             time.sleep(0.001)
         monkeypatch.chdir(f"/proc/{gone.pid}")
         gone.kill()
-    assert not has_become_a_program("self/cwd")  # looked up, and cannot be opened any more
+    assert not has_called_exec("self/cwd")  # looked up, and cannot be opened any more
 
 
 def test_a_child_that_is_killed_in_its_list_is_told_and_buried(quick: Lab) -> None:
@@ -423,10 +423,10 @@ def test_what_the_default_recipe_does_it_can_carry(quick: Lab) -> None:
 
 
 def test_on_a_processor_without_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "here", bytes)
+    monkeypatch.setattr(loop, "code_here", bytes)
     with Lab() as lab:
         assert lab.run(["echo", "well"]).stdout == "well\n"
-        assert lab.starter.why_slow == "nobody has written the loop for this kind of processor yet"
+        assert lab.starter.why_slow == "the loop is not written for this kind of processor yet"
 
 
 def forbidding(lab: Lab, number: int, argument: int, bits: int, errno: int) -> None:
