@@ -174,7 +174,7 @@ def furnish(all_: list[Tree]) -> None:
     call("mount", None, "/", None, MS_REC | MS_PRIVATE, None)
     os.environ.setdefault("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
     with suppress(OSError):  # ENOSYS before Linux 5.12
-        make_read_only(str(cache.folder()))
+        make_read_only(str(cache.cache_folder()))
     with suppress(OSError):  # in a container that covers parts of /proc a user may mount none
         call("mount", "proc", "/proc", "proc", HARMLESS, None)
     for each in all_:

@@ -107,9 +107,9 @@ def with_kernel(names: Iterable[str]) -> None:
     """
     if "qemu" in names:
         with suppress(LabError):
-            guest_kernel.find()
+            guest_kernel.find_kernel()
         with suppress(LabError, OSError):
-            cache.folder().mkdir(parents=True, exist_ok=True)
+            cache.cache_folder().mkdir(parents=True, exist_ok=True)
 
 
 def work(names: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -58,6 +58,20 @@ def check_number(value: Any, what: str, least: int = 0, most: int = WORD) -> Any
     return value
 
 
+def check_count(value: object, what: str, *, least: int = 1, most: int) -> int:
+    """A whole number within bounds."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise BadInput(f"{what} cannot be {short_repr(value)}", hint=f"it is a whole number from {least} to {most}")
+    return value
+
+
+def check_seconds(value: object, what: str, *, most: float = 1e9) -> float:
+    """A number of seconds above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:  # nan is refused too
+        raise BadInput(f"{what} cannot be {short_repr(value)}", hint=f"it is in seconds, above 0, at most {most:.0f}")
+    return float(value)
+
+
 def check_id(value: object, what: str) -> int:
     """A user or group id: 32 bits; the highest value means "no id" to the kernel."""
     check_number(value, what, most=(1 << 32) - 2)

@@ -1,7 +1,7 @@
-"""Who carries out the guest's instructions: the processor itself, through KVM, or software that translates them, TCG.
+"""Accelerators: KVM, where the processor runs the guest's instructions, and TCG, which translates them in software.
 
-That /dev/kvm opens says little: in some virtual machines no guest ever comes to speak under it. So it counts as there
-only after a guest has spoken; the finding is kept until the host boots again.
+That /dev/kvm opens proves little: in some virtual machines no guest boots under it. KVM counts as working after a guest
+has answered under it; the finding is kept until the host's next boot.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What was found out about KVM on this boot of the host: whether a guest spoke under it, and if not, why."""
+class KvmFinding:
+    """Whether a guest has answered under KVM since the host's boot, and if not, the reason."""
 
     works: bool
     reason: str = ""
 
 
-def known() -> Finding | None:
-    """What is known of KVM here; None when nobody has tried."""
+def known_kvm() -> KvmFinding | None:
+    """The finding about KVM on this host; None if no guest has tried it yet."""
     if not KVM.exists():
-        return Finding(False, f"there is no {KVM}: no virtualisation by the processor, or it is switched off")
+        return KvmFinding(False, f"there is no {KVM}: no virtualisation by the processor, or it is switched off")
     try:
         kept = json.loads(_file().read_text())
-        return Finding(**kept["kvm"]) if kept["boot"] == _boot() else None
+        return KvmFinding(**kept["kvm"]) if kept["boot"] == _boot() else None
     except (OSError, ValueError, KeyError, TypeError, Unsupported):  # never tried, or written by another version
         return None
 
 
-def remember(finding: Finding) -> None:
-    """Keeps a finding; two at once do not mix theirs. Where nothing can be kept, the next machine tries again."""
+def remember_kvm(finding: KvmFinding) -> None:
+    """Write a finding to the cache, atomically. If that fails, the next machine tries KVM again."""
     with suppress(OSError, Unsupported):
         _write(finding)
 
 
-def _write(finding: Finding) -> None:
+def _write(finding: KvmFinding) -> None:
     file = _file()
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=".new-", delete=False) as new:
@@ -54,7 +54,7 @@ def _write(finding: Finding) -> None:
 
 
 def _file() -> Path:
-    return cache.folder() / f"kvm-{os.getuid()}.json"
+    return cache.cache_folder() / f"kvm-{os.getuid()}.json"
 
 
 def _boot() -> str:

@@ -1,4 +1,4 @@
-"""What the guest's kernel says, with the time by its own clock."""
+"""Messages of the guest's kernel, with times by its own clock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 LINE = re.compile(r"^\[ *(\d+\.\d{6})\] ?(.*?)\r*$", re.MULTILINE)
-USER_SPACE = "lab: user space has begun"  # our init says these two through the kernel's log
+USER_SPACE = "lab: user space has begun"  # the script `init` writes these two into the kernel's log
 READY = "lab: ready"
 
 
@@ -18,6 +18,6 @@ class Message:
     text: str
 
 
-def parse(console: str) -> tuple[Message, ...]:
-    """The timed messages in what a console said; other lines are passed over."""
+def parse_log(console: str) -> tuple[Message, ...]:
+    """The messages with a time in the output of a console; other lines are left out."""
     return tuple(Message(float(seconds), text) for seconds, text in LINE.findall(console))

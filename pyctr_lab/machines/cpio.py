@@ -1,4 +1,4 @@
-"""A cpio archive in the "newc" format: what the kernel unpacks as its first root file system.
+"""A cpio archive in the "newc" format: the kernel unpacks it as its first root file system (initramfs).
 
 Each entry is a header of thirteen eight-digit hexadecimal numbers behind the magic 070701, then the name with a NUL,
 then the content; name and content are each filled up to a multiple of four bytes. The last entry is named
@@ -17,8 +17,8 @@ TRAILER = "TRAILER!!!"
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A file of the archive. `mode` says what kind it is, as in stat(2); `device` is (major, minor) of a device."""
+class ArchiveEntry:
+    """A file of the archive. `mode` holds type and permissions, as in stat(2); `device` is (major, minor)."""
 
     name: str
     mode: int
@@ -26,32 +26,32 @@ class Entry:
     device: tuple[int, int] = (0, 0)
 
 
-def file(name: str, content: bytes, *, executable: bool = False) -> Entry:
+def file(name: str, content: bytes, *, executable: bool = False) -> ArchiveEntry:
     """A regular file."""
-    return Entry(name, stat.S_IFREG | (0o755 if executable else 0o644), content)
+    return ArchiveEntry(name, stat.S_IFREG | (0o755 if executable else 0o644), content)
 
 
-def directory(name: str) -> Entry:
-    """A directory. It must stand before what is in it."""
-    return Entry(name, stat.S_IFDIR | 0o755)
+def directory(name: str) -> ArchiveEntry:
+    """A directory. In the archive it must precede its content."""
+    return ArchiveEntry(name, stat.S_IFDIR | 0o755)
 
 
-def symlink(name: str, target: str) -> Entry:
-    """A symbolic link: its content is the name that it leads to."""
-    return Entry(name, stat.S_IFLNK | 0o777, os.fsencode(target))
+def symlink(name: str, target: str) -> ArchiveEntry:
+    """A symbolic link: its content is the target."""
+    return ArchiveEntry(name, stat.S_IFLNK | 0o777, os.fsencode(target))
 
 
-def character_device(name: str, major: int, minor: int) -> Entry:
+def character_device(name: str, major: int, minor: int) -> ArchiveEntry:
     """A character device. The numbers are those of the kernel's Documentation/admin-guide/devices.txt."""
-    return Entry(name, stat.S_IFCHR | 0o600, device=(major, minor))
+    return ArchiveEntry(name, stat.S_IFCHR | 0o600, device=(major, minor))
 
 
-def archive(entries: Iterable[Entry]) -> bytes:
+def archive(entries: Iterable[ArchiveEntry]) -> bytes:
     """The entries as one archive, with its trailer."""
-    return b"".join(_entry(number, entry) for number, entry in enumerate([*entries, Entry(TRAILER, 0)], start=1))
+    return b"".join(_entry(number, entry) for number, entry in enumerate([*entries, ArchiveEntry(TRAILER, 0)], start=1))
 
 
-def _entry(number: int, entry: Entry) -> bytes:
+def _entry(number: int, entry: ArchiveEntry) -> bytes:
     name = os.fsencode(entry.name) + b"\0"
     fields = {
         "inode": number,
@@ -69,8 +69,8 @@ def _entry(number: int, entry: Entry) -> bytes:
         "checksum": 0,
     }
     header = MAGIC + b"".join(b"%08X" % value for value in fields.values())
-    return _filled(header + name) + _filled(entry.content)
+    return _padded(header + name) + _padded(entry.content)
 
 
-def _filled(data: bytes) -> bytes:
+def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)

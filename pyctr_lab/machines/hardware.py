@@ -1,25 +1,24 @@
-"""The hardware of a guest as data, and QEMU's command line for it. Sources: qemu(1), kernel-parameters.rst."""
+"""The hardware of a guest as data, and QEMU's command line. Sources: qemu(1), kernel-parameters.rst."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 
-PORTS = ("ask", "out", "err")  # the guest's ports, in the order in which it counts them from 1
+CHANNELS = ("ask", "out", "err")  # the guest's serial ports, numbered from 1 in this order
 QEMU = {"x86_64": "qemu-system-x86_64", "aarch64": "qemu-system-aarch64"}
-BOARD = {"x86_64": "microvm,acpi=on,rtc=on", "aarch64": "virt,gic-version=max"}  # no slots and no firmware of a PC
-TESTS = "cryptomgr.notests"  # the kernel tests its ciphers as it boots: a sixth of its time, for nobody here
-# What helps on a processor and costs a fifth of the boot where software plays one: guarding against an execution ahead
-# of time that it does not have, filling each page with zeros before it is written, copying byte by byte, a fifth level
-# of page tables.
-SPARED = ("mitigations=off", "init_on_alloc=0")
-PLAYED = {"x86_64": "max,erms=off,fsrm=off,la57=off", "aarch64": "max"}
+BOARD = {"x86_64": "microvm,acpi=on,rtc=on", "aarch64": "virt,gic-version=max"}  # boards without PC slots and firmware
+TESTS = "cryptomgr.notests"  # skip the self-tests of ciphers, a sixth of the boot
+# Off under TCG, where they cost a fifth of the boot: mitigations of speculative execution (TCG has none), zeroed pages,
+# rep movsb, 5-level page tables.
+TCG_OPTIONS = ("mitigations=off", "init_on_alloc=0")
+TCG_PROCESSOR = {"x86_64": "max,erms=off,fsrm=off,la57=off", "aarch64": "max"}
 CONSOLE = {"x86_64": "ttyS0", "aarch64": "ttyAMA0"}
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """What the guest is given. `memory` in bytes; `accelerator` is "kvm" or "tcg".
+    """The hardware of a guest. `memory` in bytes; `accelerator` is "kvm" or "tcg".
 
     `tsc_khz` is the rate of the host's time-stamp counter: see tsc.py.
     """
@@ -37,13 +36,13 @@ class Hardware:
         return QEMU[self.machine]
 
     def kernel_line(self) -> str:
-        """The kernel's command line. A kernel that panics ends its machine: it restarts at once, and may not."""
+        """The kernel's command line. A panic ends the machine: the kernel reboots, and QEMU has -no-reboot."""
         clock = [f"tsc_early_khz={self.tsc_khz}", "tsc=reliable"] if self.tsc_khz else []
-        emulated = [*clock, *SPARED] if self.accelerator == "tcg" else []
+        emulated = [*clock, *TCG_OPTIONS] if self.accelerator == "tcg" else []
         return " ".join([f"console={CONSOLE[self.machine]}", "panic=-1", "reboot=t", *emulated, TESTS])
 
     def command(self, files: dict[str, int]) -> list[str]:
-        """The emulator and its options. It gets kernel, initramfs, disk and ports as open descriptors: `files`."""
+        """The emulator and its options. `files` are the descriptors of kernel, initramfs, disk and channels."""
         return [
             *(self.program, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
             *("-machine", BOARD[self.machine], "-accel", self.accelerator, "-cpu", self._cpu()),
@@ -56,11 +55,11 @@ class Hardware:
         ]
 
     def _cpu(self) -> str:
-        return "host" if self.accelerator == "kvm" else PLAYED[self.machine]
+        return "host" if self.accelerator == "kvm" else TCG_PROCESSOR[self.machine]
 
     def _ports(self, files: dict[str, int]) -> list[str]:
         options = ["-device", "virtio-serial-device"]
-        for name in PORTS:
+        for name in CHANNELS:
             options += ["-chardev", f"socket,id={name},fd={files[name]}"]
             options += ["-device", f"virtserialport,chardev={name},name={name}"]
         return options

@@ -1,4 +1,4 @@
-"""The guest's first and only root file system: busybox, its many names, the drivers' modules, and our init."""
+"""The guest's only root file system: busybox and its applets, modules of drivers, and the script `init`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ INIT = Path(__file__).with_name("init")
 PLACES = "/bin:/usr/bin:/usr/local/bin:/sbin:/usr/sbin"
 DIRECTORIES = ("bin", "sbin", "dev", "etc", "etc/dev", "lab", "lib", "mnt", "proc", "root", "run", "sys", "tmp", "usr")
 MOUNTS = {"/dev": "devtmpfs", "/proc": "proc", "/sys": "sysfs", "/run": "tmpfs", "/lab": "tmpfs"}
-STREAMS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}  # for /dev, once it is mounted
+STREAMS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}  # for /dev, after it is mounted
 
 
-def make(kernel: GuestKernel, tree: Path | None = None) -> bytes:
-    """The archive for this kernel, and what lies below `tree` if one is given.
+def make_initramfs(kernel: GuestKernel, tree: Path | None = None) -> bytes:
+    """The archive for this kernel, with the content of the folder `tree`.
 
-    Raises Unsupported where there is no busybox that needs no library.
+    Raises Unsupported without a statically linked busybox.
     """
     ours = list(entries(kernel, busybox()))
     known = {entry.name for entry in ours}
     return cpio.archive([*ours, *(entry for entry in below(tree) if entry.name not in known)] if tree else ours)
 
 
-def below(tree: Path) -> Iterator[cpio.Entry]:
-    """What lies below a folder: folders, files and links, each folder before what is in it. Nothing is followed."""
+def below(tree: Path) -> Iterator[cpio.ArchiveEntry]:
+    """The content of a folder: each folder before its content; symbolic links stay links."""
     for path in sorted(tree.rglob("*")):
         name = str(path.relative_to(tree))
         if path.is_symlink():
@@ -40,10 +40,10 @@ def below(tree: Path) -> Iterator[cpio.Entry]:
             yield cpio.file(name, path.read_bytes(), executable=bool(path.stat().st_mode & 0o111))
 
 
-def entries(kernel: GuestKernel, program: Path) -> Iterator[cpio.Entry]:
-    """What is in it."""
+def entries(kernel: GuestKernel, program: Path) -> Iterator[cpio.ArchiveEntry]:
+    """The entries of the archive."""
     yield from map(cpio.directory, DIRECTORIES)
-    yield cpio.character_device("dev/console", 5, 1)  # before init has mounted /dev, the kernel opens it for init
+    yield cpio.character_device("dev/console", 5, 1)  # the kernel opens it for init, before /dev is mounted
     yield cpio.file("init", INIT.read_bytes(), executable=True)
     yield cpio.file("bin/busybox", program.read_bytes(), executable=True)
     yield from (cpio.symlink(f"bin/{name}", "busybox") for name in applets(program))
@@ -53,8 +53,8 @@ def entries(kernel: GuestKernel, program: Path) -> Iterator[cpio.Entry]:
     yield from drivers(kernel.tree.name, kernel.modules())
 
 
-def drivers(release: str, modules: Mapping[str, bytes]) -> Iterator[cpio.Entry]:
-    """The modules where modprobe(8) looks for them, what each of them needs, and the names of all for init."""
+def drivers(release: str, modules: Mapping[str, bytes]) -> Iterator[cpio.ArchiveEntry]:
+    """The modules in the folder of modprobe(8), their dependencies, and a list of names for init."""
     folder = f"lib/modules/{release}"
     yield from map(cpio.directory, ("lib/modules", folder))
     needs = ""
@@ -67,7 +67,7 @@ def drivers(release: str, modules: Mapping[str, bytes]) -> Iterator[cpio.Entry]:
 
 
 def busybox() -> Path:
-    """A busybox on this machine that is one file whole: the guest has no libraries."""
+    """A statically linked busybox on this machine: the guest has no libraries."""
     found = shutil.which("busybox", path=PLACES)
     if not found or b"/ld-linux" in Path(found).read_bytes() or b"/ld-musl" in Path(found).read_bytes():
         raise Unsupported("a guest needs a busybox without libraries", hint="apt-get install busybox-static")
@@ -75,6 +75,6 @@ def busybox() -> Path:
 
 
 def applets(program: Path) -> list[str]:
-    """The commands that it is."""
+    """The names of the commands in a busybox."""
     listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True, timeout=10)
     return [name for name in listed.stdout.split() if name != "busybox"]

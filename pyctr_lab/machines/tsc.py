@@ -1,7 +1,7 @@
-"""How fast the processor's time-stamp counter runs: measured by reading it, and told to the guest.
+"""The rate of the processor's time-stamp counter (TSC), measured here and passed to the guest.
 
-Left to itself, a guest measures it against an emulated timer. On a busy machine, or inside another guest, that fails,
-and a board without a PC's other clocks then waits for ever.
+Otherwise a guest measures it against an emulated timer. On a busy machine, or inside another guest, that fails, and a
+board without a PC's other clocks then hangs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SECONDS = 0.02
 
 @cache
 def khz() -> int | None:
-    """Its rate in thousands a second; None where there is none, or where no memory may be both made and run."""
+    """The rate in kHz; None without a TSC, or if no page may be writable and executable."""
     if os.uname().machine != "x86_64":
         return None
     try:
@@ -32,7 +32,7 @@ def khz() -> int | None:
 
 
 def rate(counter: Callable[[], int]) -> float:
-    """Counts a second. Of three tries the one whose clock was read the least disturbed."""
+    """Counts per second: of three measurements the one with the shortest reads of the clock."""
     return min((_measured(counter) for _ in range(3)), key=lambda found: found[0])[1]
 
 

@@ -13,7 +13,7 @@ from ordinary import rows
 
 from pyctr_lab.engines import ALL, Room
 from pyctr_lab.engines.survey import with_kernel
-from pyctr_lab.machines import accelerator, cache, demands, guest_kernel
+from pyctr_lab.machines import accelerator, cache, guest_kernel, options
 from pyctr_lab.machines.hardware import Hardware
 
 HERE = Path(__file__).parent
@@ -58,7 +58,7 @@ def test_an_ordinary_user_has_one_too_with_a_kernel_that_can_be_read(readable: P
     more = {}
     if not guest_kernel.of_host():
         kernels = readable / "cache/pyctr-lab/kernels"
-        shutil.copytree(cache.folder() / "kernels", kernels, symlinks=True)
+        shutil.copytree(cache.cache_folder() / "kernels", kernels, symlinks=True)
         subprocess.run(["chmod", "-R", "a+rX", readable / "cache"], check=True)
         more["XDG_CACHE_HOME"] = str(readable / "cache")
     lived(rows(readable, [("generators:machine_life", {})], **more))
@@ -74,7 +74,7 @@ def test_without_a_kernel_the_reason_and_the_way_out_are_named(tmp_path: Path, m
 def test_without_qemu_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     found = ALL["qemu"](tmp_path, tmp_path).available()
-    assert not found and "needs QEMU" in found.why and demands.INSTALL[os.uname().machine] in found.hint
+    assert not found and "needs QEMU" in found.why and options.INSTALL[os.uname().machine] in found.hint
 
 
 def test_one_that_is_interrupted_as_it_starts_does_not_go_on() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pyctr_lab import Gone, LabError, TimeExpired, Unsupported
 from pyctr_lab.machines import accelerator
-from pyctr_lab.machines.boot import SILENCE, SPOKEN, boot
+from pyctr_lab.machines.boot import SILENCE, SPOKEN, boot_guest
 from pyctr_lab.machines.emulator import Ended, Panicked, Silent
 
 
@@ -37,7 +37,7 @@ class Starts:
 
 def test_a_guest_that_speaks_is_the_proof() -> None:
     starts = Starts()
-    assert boot(starts, None).emulator == "kvm" and boot(starts, None).emulator == "kvm"  # type: ignore[comparison-overlap]
+    assert boot_guest(starts, None).emulator == "kvm" and boot_guest(starts, None).emulator == "kvm"  # type: ignore[comparison-overlap]
     assert starts.tried == ["kvm", "kvm"] and starts.patience == [SPOKEN, SILENCE]
 
 
@@ -45,7 +45,7 @@ def test_a_guest_that_speaks_is_the_proof() -> None:
 def test_one_that_stays_silent_is_tried_once_a_boot(why: LabError) -> None:
     starts = Starts(why)
     for _ in range(2):
-        booted = boot(starts, None)
+        booted = boot_guest(starts, None)
         assert booted.emulator == "tcg" and booted.kvm.reason == why.message  # type: ignore[comparison-overlap]
     assert starts.tried == ["kvm", "tcg", "tcg"]
 
@@ -54,36 +54,36 @@ def test_one_that_stays_silent_is_tried_once_a_boot(why: LabError) -> None:
 def test_what_may_be_over_in_a_moment_is_tried_again(why: LabError) -> None:
     """A right may be given, memory may be free again, and a caller's limit says nothing about KVM."""
     starts = Starts(why)
-    assert boot(starts, None).kvm.reason == why.message and accelerator.known() is None
+    assert boot_guest(starts, None).kvm.reason == why.message and accelerator.known_kvm() is None
     starts.broken = None
-    assert boot(starts, None).emulator == "kvm"  # type: ignore[comparison-overlap]
+    assert boot_guest(starts, None).emulator == "kvm"  # type: ignore[comparison-overlap]
 
 
 def test_where_kvm_works_and_is_taken_software_steps_in() -> None:
-    boot(Starts(), None)
+    boot_guest(Starts(), None)
     starts = Starts(Unsupported("KVM_CREATE_VM: Device or resource busy"))
-    booted = boot(starts, None)
+    booted = boot_guest(starts, None)
     assert booted.emulator == "tcg" and "busy" in booted.kvm.reason  # type: ignore[comparison-overlap]
     with pytest.raises(Unsupported, match="under KVM here: KVM_CREATE_VM"):
-        boot(starts, "kvm")
-    assert accelerator.known() == accelerator.Finding(True)
+        boot_guest(starts, "kvm")
+    assert accelerator.known_kvm() == accelerator.KvmFinding(True)
 
 
 def test_a_guest_that_panics_has_spoken() -> None:
     with pytest.raises(Panicked):
-        boot(Starts(Panicked("kernel panic")), None)
-    assert accelerator.known() == accelerator.Finding(True)
+        boot_guest(Starts(Panicked("kernel panic")), None)
+    assert accelerator.known_kvm() == accelerator.KvmFinding(True)
 
 
 def test_who_insists_on_kvm_is_told_why_not() -> None:
     with pytest.raises(Unsupported, match="no guest runs under KVM here: silent"):
-        boot(Starts(TimeExpired("silent")), "kvm")
+        boot_guest(Starts(TimeExpired("silent")), "kvm")
 
 
 def test_who_wants_tcg_gets_it_untried() -> None:
     starts = Starts(TimeExpired("silent"))
-    boot(starts, "tcg")
-    assert starts.tried == ["tcg"] and accelerator.known() is None
+    boot_guest(starts, "tcg")
+    assert starts.tried == ["tcg"] and accelerator.known_kvm() is None
 
 
 class Hanging(Starts):
@@ -102,12 +102,12 @@ class Hanging(Starts):
 
 def test_one_that_hangs_is_begun_again() -> None:
     starts = Hanging(1)
-    assert boot(starts, "tcg").emulator == "tcg"  # type: ignore[comparison-overlap]
+    assert boot_guest(starts, "tcg").emulator == "tcg"  # type: ignore[comparison-overlap]
     assert starts.tried == ["tcg", "tcg"]
 
 
 def test_but_only_once() -> None:
     starts = Hanging(2)
     with pytest.raises(Silent, match="guest 2"):
-        boot(starts, "tcg")
+        boot_guest(starts, "tcg")
     assert starts.tried == ["tcg", "tcg"]

@@ -16,7 +16,7 @@ not the kernel [    9.000000] at all
 
 
 def test_timed_lines_are_messages_and_others_are_not() -> None:
-    assert boot_log.parse(CONSOLE) == (
+    assert boot_log.parse_log(CONSOLE) == (
         Message(0.0, "Linux version 6.1.0"),
         Message(1.165672, "Run /init as init process"),
         Message(12.5, ""),

@@ -12,10 +12,10 @@ from pyctr_lab.machines import accelerator, cache
 
 def test_the_users_wish_counts_when_it_is_an_absolute_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert cache.folder() == Path("/somewhere/pyctr-lab")
+    assert cache.cache_folder() == Path("/somewhere/pyctr-lab")
     for odd in ("", "relative"):
         monkeypatch.setenv("XDG_CACHE_HOME", odd)
-        assert cache.folder() == Path.home() / ".cache/pyctr-lab"
+        assert cache.cache_folder() == Path.home() / ".cache/pyctr-lab"
 
 
 def test_somebody_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,6 +26,6 @@ def test_somebody_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Path, "home", nobody)
     monkeypatch.setattr(accelerator, "KVM", Path("/dev/null"))
     with pytest.raises(Unsupported, match="XDG_CACHE_HOME"):
-        cache.folder()
-    accelerator.remember(accelerator.Finding(True))
-    assert accelerator.known() is None, "nobody could keep it, and nobody minds"
+        cache.cache_folder()
+    accelerator.remember_kvm(accelerator.KvmFinding(True))
+    assert accelerator.known_kvm() is None, "nobody could keep it, and nobody minds"

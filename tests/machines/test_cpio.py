@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from pyctr_lab.machines import cpio
-from pyctr_lab.machines.cpio import Entry
+from pyctr_lab.machines.cpio import ArchiveEntry
 
 ENTRIES = [
     cpio.directory("bin"),
@@ -20,7 +20,7 @@ ENTRIES = [
 ]
 
 
-def read(archive: bytes) -> list[Entry]:
+def read(archive: bytes) -> list[ArchiveEntry]:
     """A reader of its own, written from the format's description."""
     found, place = [], 0
     while True:
@@ -32,7 +32,7 @@ def read(archive: bytes) -> list[Entry]:
         assert archive[name_end - 1] == 0
         if name == "TRAILER!!!":
             return found
-        found.append(Entry(name, fields[1], content, (fields[9], fields[10])))
+        found.append(ArchiveEntry(name, fields[1], content, (fields[9], fields[10])))
         place = (start + fields[6] + 3) // 4 * 4
 
 

@@ -94,7 +94,7 @@ def test_an_image_says_its_release_and_its_length(tmp_path: Path) -> None:
     (tmp_path / "whole").write_bytes(content)
     (tmp_path / "cut").write_bytes(content[:-1])
     assert guest_kernel.release(tmp_path / "whole") == "6.1.0-9-cloud"
-    with pytest.raises(BadInput, match="is cut short"):
+    with pytest.raises(BadInput, match="is truncated"):
         guest_kernel.release(tmp_path / "cut")
 
 
@@ -139,12 +139,12 @@ def apt(tree: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
 @pytest.mark.parametrize("folder", ["lib/modules", "usr/lib/modules"])  # Debian 12's packages, and 13's
 def test_a_download_is_made_once_and_clears_what_a_killed_one_left(apt: Apt, folder: str) -> None:
     apt.folder = folder
-    left = guest_kernel.kept() / ".new-left"
+    left = guest_kernel.kernel_folder() / ".new-left"
     left.mkdir(parents=True)
     found = guest_kernel.download()
     assert found == guest_kernel.download() == guest_kernel.in_cache()
     assert apt.asked == ["apt-cache", "apt-get", "dpkg-deb"]
-    assert sorted(path.name for path in guest_kernel.kept().iterdir()) == ["linux-image-6.1.0-9-cloud", "lock"]
+    assert sorted(path.name for path in guest_kernel.kernel_folder().iterdir()) == ["linux-image-6.1.0-9-cloud", "lock"]
 
 
 def test_a_download_that_fails_leaves_nothing(apt: Apt, tree: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_download_that_fails_leaves_nothing(apt: Apt, tree: Path) -> None:
 
 def test_a_cache_that_cannot_be_written_is_said(apt: Apt, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
-    with pytest.raises(Unsupported, match=r"cannot be kept in /dev/null/.* \(set XDG_CACHE_HOME"):
+    with pytest.raises(Unsupported, match=r"cannot keep a kernel for guests in /dev/null/.* \(set XDG_CACHE_HOME"):
         guest_kernel.download()
 
 

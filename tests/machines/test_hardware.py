@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from pyctr_lab.machines.hardware import PORTS, Hardware
+from pyctr_lab.machines.hardware import CHANNELS, Hardware
 
-FILES = {name: number for number, name in enumerate(["kernel", "initramfs", "disk", *PORTS], start=100)}
+FILES = {name: number for number, name in enumerate(["kernel", "initramfs", "disk", *CHANNELS], start=100)}
 
 
 def options(hardware: Hardware, name: str) -> list[str]:
@@ -42,7 +42,7 @@ def test_files_and_ports_are_descriptors() -> None:
         "/proc/self/fd/101"
     ]
     assert options(hardware, "-add-fd") == ["fd=102,set=1"]
-    assert options(hardware, "-chardev") == [f"socket,id={name},fd={FILES[name]}" for name in PORTS]
+    assert options(hardware, "-chardev") == [f"socket,id={name},fd={FILES[name]}" for name in CHANNELS]
 
 
 def test_a_guest_has_a_disk_only_when_it_is_given_one() -> None:

@@ -124,7 +124,7 @@ def test_interrupted_twice_the_machine_is_ended(lab: Lab, monkeypatch: pytest.Mo
         raise KeyboardInterrupt
 
     with Machine(lab=lab, memory="128M") as other:
-        monkeypatch.setattr(other._emulator.ports, "wait", interrupted)
+        monkeypatch.setattr(other._emulator.channels, "wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
             other.run(["sleep", "1000"])
         assert not other.alive
@@ -238,7 +238,7 @@ def test_an_interrupted_power_off_pulls_the_plug(lab: Lab, monkeypatch: pytest.M
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), Machine(lab=lab, memory="128M") as one:
-        monkeypatch.setattr(one._emulator.ports, "power_off", interrupted)
+        monkeypatch.setattr(one._emulator.channels, "power_off", interrupted)
     assert not one.alive
 
 

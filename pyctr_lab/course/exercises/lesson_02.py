@@ -27,10 +27,10 @@ class OfMachines(Exercise):
 
     def hindrance(self) -> str:
         """Where QEMU is missing: what to install."""
-        from ...machines import demands
+        from ...machines import options
 
         try:
-            demands.check_emulator()
+            options.check_emulator()
         except Unsupported as why:
             return str(why)
         return ""

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab import Lab
-from pyctr_lab.machines.hardware import PORTS
-from pyctr_lab.machines.wires import Wires
+from pyctr_lab.machines.hardware import CHANNELS
+from pyctr_lab.machines.qemu_streams import QemuStreams
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -23,19 +23,19 @@ def test_what_the_lab_may_not_open_by_name_it_is_given(lab: Lab, tmp_path: Path)
     tmp_path.chmod(0o700)
     before = open_files()
     with (tmp_path / "disk").open("r+b") as disk:
-        wires = Wires({"kernel": b"in memory"}, {"disk": disk.fileno()})
-    numbers = wires.numbers
-    assert set(numbers) == {"kernel", "disk", *PORTS}
+        streams = QemuStreams({"kernel": b"in memory"}, {"disk": disk.fileno()})
+    numbers = streams.numbers
+    assert set(numbers) == {"kernel", "disk", *CHANNELS}
     script = f"cat /proc/self/fd/{numbers['kernel']}; cat <&{numbers['disk']}; echo port >&{numbers['ask']}"
-    program = lab.host.launch(["bash", "-c", script], wires)
+    program = lab.host.launch(["bash", "-c", script], streams)
     assert program.wait().stdout == "in memory" + "on disk"
-    assert wires.ours["ask"].recv(10) == b"port\n"
-    wires.hang_up()
+    assert streams.ours["ask"].recv(10) == b"port\n"
+    streams.hang_up()
     assert open_files() == before
 
 
 def test_what_cannot_be_passed_leaves_nothing_open() -> None:
     before = open_files()
     with pytest.raises(OSError):
-        Wires({"kernel": b"x"}, {"disk": 99_999})
+        QemuStreams({"kernel": b"x"}, {"disk": 99_999})
     assert open_files() == before

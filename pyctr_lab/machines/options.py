@@ -1,8 +1,7 @@
-"""What somebody asks of a machine, checked before anything happens."""
+"""Options of a virtual machine, checked before any process or file is made."""
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import stat
@@ -13,20 +12,20 @@ from typing import BinaryIO
 
 from ..errors import BadInput, Unsupported
 from ..kernel import size
-from ..kernel.checks import check_path as path
+from ..kernel.checks import check_count, check_path, check_seconds
 from . import guest_kernel
 from .guest_kernel import GuestKernel
 from .hardware import QEMU
 
-LEAST = "96M"  # Debian's kernel panics with less: it has nowhere to unpack itself and its first files
+LEAST = "96M"  # with less, Debian's kernel panics: no room to unpack itself and its initramfs
 CPUS = 32
 SECTOR = 512
 INSTALL = {"x86_64": "qemu-system-x86", "aarch64": "qemu-system-arm"}
 
 
 @dataclass(frozen=True)
-class Demand:
-    """A machine that can be had: `memory` in bytes, `disk` a file, `make` its size in bytes where it is to be made."""
+class MachineOptions:
+    """Checked options: `memory` in bytes, `disk` a file, `make` the size of a disk file that does not exist yet."""
 
     memory: int
     cpus: int
@@ -37,7 +36,7 @@ class Demand:
     timeout: float
 
     def open_disk(self) -> BinaryIO | None:
-        """The disk, made if need be. Raises BadInput when it cannot be made or is no longer as it was."""
+        """Open the disk file; make it first if needed. Raises BadInput if that fails."""
         if self.disk is None:
             return None
         if self.make is not None:
@@ -48,7 +47,7 @@ class Demand:
             raise BadInput(f"the disk {self.disk} cannot be used: {why.strerror}") from None
 
 
-def check(
+def check_options(
     memory: int | str,
     cpus: int,
     disk: Path | str | None,
@@ -56,34 +55,28 @@ def check(
     kernel: Path | str | None,
     accelerator: str | None,
     timeout: float,
-) -> Demand:
-    """Raises BadInput for what cannot be, Unsupported where there is no QEMU. Makes nothing: see `open_disk`."""
+) -> MachineOptions:
+    """Check all options. Raises BadInput for a wrong one, Unsupported without QEMU. `open_disk` makes the disk."""
     if accelerator not in (None, "kvm", "tcg"):
-        raise BadInput(f"{accelerator!r} is no accelerator", hint='"kvm" or "tcg"; leave it out, and it is found')
-    check_seconds(timeout, "a guest")
-    found = None if kernel is None else guest_kernel.given(Path(kernel))
-    bytes_, count = check_memory(memory), check_cpus(cpus)
+        raise BadInput(f"{accelerator!r} is no accelerator", hint='"kvm" or "tcg"; by default the better one')
+    check_seconds(timeout, "timeout")
+    found = None if kernel is None else guest_kernel.named_kernel(Path(kernel))
+    bytes_, count = check_memory(memory), check_count(cpus, "cpus", most=CPUS)
     place = None if disk is None and disk_size is None else check_disk(disk, disk_size)
     check_emulator()
     make = size.parse(disk_size) if place and disk_size is not None and not place.exists() else None
-    return Demand(bytes_, count, place, make, found, accelerator, timeout)
-
-
-def check_seconds(seconds: float, who: str) -> None:
-    """A time that can be waited for. Raises BadInput."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
-        raise BadInput(f"{who} cannot be given {seconds!r} seconds", hint="a number above 0")
+    return MachineOptions(bytes_, count, place, make, found, accelerator, timeout)
 
 
 def check_files(files: Path | str) -> Path:
-    """A folder that is there. Raises BadInput."""
+    """A folder to copy into the guest. Raises BadInput if there is none."""
     if not Path(files).is_dir():
-        raise BadInput(f"{files} is no folder, so a guest cannot have what is in it")
+        raise BadInput(f"{files} is no folder to copy into a guest")
     return Path(files)
 
 
 def check_memory(memory: int | str) -> int:
-    """In bytes: between what Linux needs to start and what the host has."""
+    """Memory in bytes: at least what Linux needs to start, at most what the host has."""
     asked = size.parse(memory, what="memory")
     if asked < size.parse(LEAST):
         unit = " bytes" if isinstance(memory, int) else ""
@@ -95,22 +88,15 @@ def check_memory(memory: int | str) -> int:
 
 
 def host_memory() -> int:
-    """Bytes of memory that the host has."""
+    """Bytes of memory of the host."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def check_cpus(cpus: int) -> int:
-    """A whole number from 1 on."""
-    if isinstance(cpus, bool) or not isinstance(cpus, int) or not 1 <= cpus <= CPUS:
-        raise BadInput(f"a machine cannot have {cpus!r} CPUs", hint=f"a whole number from 1 to {CPUS}")
-    return cpus
-
-
 def check_disk(disk: Path | str | None, disk_size: int | str | None) -> Path:
-    """The file of a disk: one that is there and can be written, or with a size one that can be made."""
+    """The file of a disk: it exists and is writable, or a size is given and it can be made."""
     if disk is None:
         raise BadInput("a disk needs a file to be kept in", hint='disk="disk.img"')
-    place = Path(path(os.fspath(disk), "a disk"))
+    place = Path(check_path(os.fspath(disk), "a disk"))
     wanted = None if disk_size is None else size.parse(disk_size, what="disk_size")
     if wanted is not None and wanted % SECTOR:
         raise BadInput(f"a disk of {wanted} bytes is no whole number of sectors", hint=f"they have {SECTOR} bytes")
@@ -127,14 +113,14 @@ def check_disk(disk: Path | str | None, disk_size: int | str | None) -> Path:
 
 
 def check_folder(place: Path) -> Path:
-    """Whether a file can be made there."""
+    """Raise BadInput unless a file can be made in the folder of `place`."""
     if not os.access(place.parent, os.W_OK | os.X_OK):
-        raise BadInput(f"the disk {place} cannot be made: its folder is not there, or not yours to write to")
+        raise BadInput(f"the disk {place} cannot be made: its folder does not exist, or you may not write there")
     return place
 
 
 def check_file(place: Path, there: os.stat_result, wanted: int | None) -> None:
-    """Whether a file can be a disk: only a file, never a real disk of the host."""
+    """Raise BadInput unless a file can be a disk: a regular file, never a disk of the host."""
     if not stat.S_ISREG(there.st_mode):
         kind = "a directory" if stat.S_ISDIR(there.st_mode) else "not a regular file"
         raise BadInput(f"the disk {place} is {kind}", hint="a disk is kept in a file")
@@ -145,11 +131,11 @@ def check_file(place: Path, there: os.stat_result, wanted: int | None) -> None:
             f"the disk {place} is there already, with {size.shown(there.st_size)}", hint="leave disk_size out"
         )
     if not os.access(place, os.R_OK | os.W_OK):
-        raise BadInput(f"the disk {place} is not yours to read and write")
+        raise BadInput(f"the disk {place} may not be read and written by you")
 
 
 def make_disk(place: Path, wanted: int) -> None:
-    """An empty disk: a file with a hole, which takes room only where something is written."""
+    """Make an empty disk: a sparse file, which takes room only for blocks that are written."""
     try:
         with place.open("xb") as file, ExitStack() as undo:
             undo.callback(place.unlink)
@@ -160,7 +146,7 @@ def make_disk(place: Path, wanted: int) -> None:
 
 
 def check_emulator() -> None:
-    """Whether QEMU and a busybox for its guests are installed."""
+    """Raise Unsupported unless QEMU is installed."""
     machine = os.uname().machine
     if machine not in QEMU:
         raise Unsupported(f"guests are made on x86-64 and arm64, and this is {machine}")
