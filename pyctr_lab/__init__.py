@@ -20,7 +20,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Machines are imported when they are first asked for: most lessons need none. See PEP 562."""
+    """Import `Machine` at its first use: most lessons need none. See PEP 562."""
     if name != "Machine":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from .machines import Machine
@@ -29,7 +29,7 @@ def __getattr__(name: str) -> Any:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """`%load_ext pyctr_lab`: the magics %%host and %%inside, and errors as one clear line."""
+    """`%load_ext pyctr_lab`: the magics %%host and %%inside, and errors in one line."""
     from .course.magics import load
 
     load(shell)

@@ -1,15 +1,15 @@
-"""The exceptions of the course: one clear line each, with the way out.
+"""The exceptions of the package: a message of one line, with a hint what to do.
 
 LabError
-  BadInput            refused before anything has happened
+  BadInput            a wrong argument, refused before any system call
     OrderError        a recipe that cannot work
-    Harm              a step that would change the lab's own world
+    Harm              a step that would change the lab's own namespaces
   CallError           a system call failed (an OSError, as the kernel says); see kernel/calls.py
-  GroupError          a control group refused what was written to it (an OSError, too)
-  Unsupported         this machine or kernel refuses what the lab needs
+  GroupError          a write to a file of a control group failed (an OSError, too)
+  Unsupported         this machine or kernel lacks or refuses a feature
   Gone                the process has ended
   Busy                the process is still inside an earlier call
-  TimeExpired         a program or a call took longer than was allowed
+  TimeExpired         a program or a call took longer than its timeout
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import os
 from errno import errorcode
 from typing import Any
 
-NEW_LAB = "lab = Lab() opens a new one"  # the hint where something has ended with its lab
+NEW_LAB = "lab = Lab() opens a new one"  # the hint after the end of a lab
 
 
 class LabError(Exception):
@@ -34,11 +34,11 @@ class LabError(Exception):
 
 
 class BadInput(LabError, ValueError):
-    """An argument that cannot be right. Nothing has happened."""
+    """A wrong argument, refused before any system call."""
 
 
 class OrderError(BadInput):
-    """A recipe that cannot work: `step` would fail, for `reason`. Nothing has happened."""
+    """A recipe that cannot work: `step` would fail, for `reason`. Raised before any system call."""
 
     def __init__(self, message: str, *, step: object = None, reason: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -47,11 +47,11 @@ class OrderError(BadInput):
 
 
 class Harm(BadInput):
-    """A step that would not fail, but change the lab's own world. Nothing has happened."""
+    """A step that would change the lab's own namespaces. Raised before any system call."""
 
 
 class GroupError(LabError, OSError):
-    """A control group refused what was written to one of its files. `errno` and `filename` are as in OSError."""
+    """A write to a file of a control group failed. `errno` and `filename` are as in OSError."""
 
     def __init__(self, path: str, value: str, errno: int, *, hint: str = "") -> None:
         OSError.__init__(self, errno, os.strerror(errno), path)
@@ -62,19 +62,19 @@ class GroupError(LabError, OSError):
 
 
 class Unsupported(LabError):
-    """This machine or kernel refuses what the lab needs; `hint` says what mends it."""
+    """This machine or kernel lacks or refuses a feature; `hint` says how to get it."""
 
 
 class Gone(LabError):
-    """The process has ended: nothing can be asked of it any more."""
+    """The process has ended."""
 
 
 class Busy(LabError):
-    """The process is still inside an earlier call. Ending it (`kill`) is the only way out."""
+    """The process is still inside an earlier call; only `kill` ends that."""
 
 
 class TimeExpired(LabError, TimeoutError):
-    """A program or a call took longer than was allowed, and was ended. `run` is what a program had said until then."""
+    """A program or a call took longer than its timeout, and was killed. `run` has the program's output until then."""
 
     def __init__(self, message: str, *, run: Any = None, hint: str = "") -> None:
         LabError.__init__(self, message, hint=hint)
@@ -83,11 +83,11 @@ class TimeExpired(LabError, TimeoutError):
     __str__ = LabError.__str__
 
 
-LONGEST = 200  # characters of one word in a complaint: a longer one is cut
+LONGEST = 200  # characters of one word of a message; a longer word is cut
 
 
 def in_one_line(why: LabError | OSError) -> str:
-    """An error as one line that can be printed, with the way out; a word of endless length is cut."""
+    """An error as one printable line, with its hint; words are cut at LONGEST."""
     if isinstance(why, LabError):
         text = str(why)
     else:

@@ -1,4 +1,4 @@
-"""The commands other than `run`. What each needs is imported when it is called: `run` is to start at once."""
+"""The commands other than `run`. Each imports what it needs when called, so that `run` starts fast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..steps import default
 MOST_IDS = (1 << 32) - 1
 
 
-def recipe(words: argparse.Namespace) -> int:
+def print_recipe(words: argparse.Namespace) -> int:
     """`pyctr-lab recipe`: the default recipe as steps, as calls, or as a script."""
     made = default(words.hostname, ids=ids_here() if words.ids is None else count_of_ids(words.ids))
     if words.calls:
@@ -37,7 +37,7 @@ def count_of_ids(text: str) -> int:
 
 
 def ids_here() -> int:
-    """How many ids a lab has on this machine: found by opening one."""
+    """The number of ids of a lab on this machine, found by opening one."""
     with Lab() as lab:
         return lab.ids
 
@@ -50,7 +50,7 @@ def bench(words: argparse.Namespace) -> int:
 
 
 def clean_up(_: argparse.Namespace) -> int:
-    """`pyctr-lab clean`: one line. 1 where a control group is still in use."""
+    """`pyctr-lab clean`: print one line; return 1 if a control group is still in use."""
     removed, kept = clean(patience=1.0)
     labs = sorted({os.path.basename(folder) for folder in removed})
     print(f"removed the control groups of {', '.join(labs)}" if labs else "there was nothing to remove")
@@ -59,21 +59,21 @@ def clean_up(_: argparse.Namespace) -> int:
     return 1 if kept else 0
 
 
-def doctor(_: argparse.Namespace) -> int:
+def run_doctor(_: argparse.Namespace) -> int:
     """`pyctr-lab doctor`."""
     from ..course import cli_doctor
 
     return cli_doctor()
 
 
-def progress(words: argparse.Namespace) -> int:
+def show_progress(words: argparse.Namespace) -> int:
     """`pyctr-lab progress`."""
     from ..course import cli_progress, cli_reset
 
     return cli_reset(words.reset) if words.reset else cli_progress()
 
 
-def check(words: argparse.Namespace) -> int:
+def check_exercise(words: argparse.Namespace) -> int:
     """`pyctr-lab check 3.1`: 0 passed, 1 not yet, 3 not started, 4 cannot be checked here."""
     from ..course import cli_check
 

@@ -1,4 +1,4 @@
-"""What Docker's words mean here: the options of `run` as a recipe, limits and an environment. Nothing is started."""
+"""The options of `run`, named as Docker's, as a recipe, limits and an environment. Starts nothing."""
 
 from __future__ import annotations
 
@@ -31,21 +31,24 @@ from ..steps import (
 from ..steps.mounts import ETC
 from ..steps.privileges import KEPT
 
-OURS = ("/", "/proc", "/dev")  # of the container: no volume takes their place
-NOBODY = "outside, the ids of a lab that root opens are nobody's: open it as an ordinary user, or let others in"
-NO_ACCESS = "nor may you" if os.getuid() else NOBODY
+OURS = ("/", "/proc", "/dev")  # mounts of the container itself: no volume may replace them
+NO_ACCESS = (
+    "nor may you"
+    if os.getuid()
+    else ("the ids of a lab that root opens own no files outside: open it as an ordinary user, or grant others access")
+)
 
 
-def command(words: argparse.Namespace) -> list[str]:
-    """The program and its arguments. Raises BadInput where there is none."""
+def command_line(words: argparse.Namespace) -> list[str]:
+    """The program and its arguments. Raises BadInput if there is none."""
     argv = [*([words.entrypoint] if words.entrypoint else []), *words.argv]
     if not argv:
         raise BadInput("no program to run: the command is empty", hint="name one: pyctr-lab run -- hostname")
     return argv
 
 
-def name(words: argparse.Namespace) -> str:
-    """The container's name. Raises BadInput for one that can be none; it is seen in --explain and with --init."""
+def container_name(words: argparse.Namespace) -> str:
+    """The container's name, shown by --explain and --init. Raises BadInput for a wrong one."""
     if not NAME.fullmatch(words.name) or not words.name.isascii():
         raise BadInput(
             f"{short_repr(words.name)} is no name for a container", hint="up to 63 letters, digits, _ . and -"
@@ -53,8 +56,8 @@ def name(words: argparse.Namespace) -> str:
     return str(words.name)
 
 
-def limits(words: argparse.Namespace) -> Limits | None:
-    """What may be used; None where no option says so: then there is no control group either."""
+def chosen_limits(words: argparse.Namespace) -> Limits | None:
+    """The limits; None without an option for one, and then without a control group."""
     pids = "max" if words.pids == "-1" else words.pids  # Docker's word for no limit
     if (words.memory, words.cpus, pids) == (None, None, None):
         return None
@@ -62,15 +65,15 @@ def limits(words: argparse.Namespace) -> Limits | None:
 
 
 # --- environment
-def environment(words: argparse.Namespace) -> dict[str, str]:
-    """What the program finds in its environment: ours, then files, then -e."""
-    _, _, home = user(words.user or "0")
+def program_environment(words: argparse.Namespace) -> dict[str, str]:
+    """The program's environment: the default, then files, then -e."""
+    _, _, home = find_user(words.user or "0")
     lines = [line for file in words.env_file for line in lines_of(file)]
-    return {**ENVIRONMENT, "HOME": home, **dict(variables([*lines, *words.env]))}
+    return {**ENVIRONMENT, "HOME": home, **dict(parse_variables([*lines, *words.env]))}
 
 
-def variables(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """NAME=VALUE as it stands; NAME alone is our own variable of that name, if we have it."""
+def parse_variables(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """NAME=VALUE; NAME alone copies a variable of our own environment, if it is set."""
     for line in lines:
         name, given, value = line.partition("=")
         if not name or any(letter.isspace() for letter in name):
@@ -80,20 +83,20 @@ def variables(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def lines_of(file: str) -> list[str]:
-    """The variables of a file; empty lines and those that begin with # are none."""
+    """The lines of a file of variables, without empty lines and comments (#)."""
     with open(file, encoding="utf-8", errors="surrogateescape") as opened:
         lines = (line.strip("\n").lstrip() for line in opened)
         return [line for line in lines if line and not line.startswith("#")]
 
 
 # --- user
-def user(text: str) -> tuple[int, int, str]:
-    """User id, group id and home of USER[:GROUP], by the container's /etc/passwd and /etc/group."""
+def find_user(text: str) -> tuple[int, int, str]:
+    """User id, group id and home of USER[:GROUP] in the container's /etc/passwd and /etc/group."""
     name, _, group = text.partition(":")
-    people = {fields[0]: fields for fields in table("passwd")}
+    people = {fields[0]: fields for fields in fields_of("passwd")}
     found = people.get(name) or next((fields for fields in people.values() if fields[2] == name), None)
     uid = found[2] if found else name or "0"
-    gid = {fields[0]: fields[2] for fields in table("group")}.get(group, group) or (found[3] if found else "0")
+    gid = {fields[0]: fields[2] for fields in fields_of("group")}.get(group, group) or (found[3] if found else "0")
     for word in (uid, gid):
         if not (word.isascii() and word.isdigit() and len(word) <= 10):
             raise BadInput(
@@ -102,15 +105,15 @@ def user(text: str) -> tuple[int, int, str]:
     return int(uid), int(gid), found[5] if found else "/"
 
 
-def table(name: str) -> list[list[str]]:
-    """The lines of the container's /etc/passwd or /etc/group, in fields."""
+def fields_of(name: str) -> list[list[str]]:
+    """The lines of the container's /etc/passwd or /etc/group, split into fields."""
     return [line.split(":") for line in ETC[name].splitlines()]
 
 
 # --- recipe
-def recipe(lab: Lab, words: argparse.Namespace) -> Recipe:
-    """The default recipe with what the options change. Raises BadInput for what cannot be."""
-    uid, gid, _ = user(words.user or "0")
+def chosen_recipe(lab: Lab, words: argparse.Namespace) -> Recipe:
+    """The default recipe, changed by the options. Raises BadInput for a wrong option."""
+    uid, gid, _ = find_user(words.user or "0")
     if max(uid, gid) >= lab.ids:
         has = "one id, 0" if lab.ids == 1 else f"the ids 0 to {lab.ids - 1}"
         raise BadInput(f"-u {words.user}: this lab has {has}", hint="pyctr-lab doctor says how a user gets more")
@@ -118,26 +121,26 @@ def recipe(lab: Lab, words: argparse.Namespace) -> Recipe:
         why = "a container has no network yet but its own loopback"
         raise BadInput(f"--network {short_repr(words.network)} is not here yet: {why}", hint="--network none")
     shown = [Volume(source, f"{ROOT}{place}", readonly) for source, place, readonly in volumes(words.volume)]
-    return Recipe(step for part in lab.recipe(words.hostname) for step in changed(part, words, shown, uid, gid))
+    return Recipe(step for part in lab.recipe(words.hostname) for step in change_step(part, words, shown, uid, gid))
 
 
-def changed(step: Step, words: argparse.Namespace, shown: Sequence[Volume], uid: int, gid: int) -> list[Step]:
-    """A step of the default recipe, and what comes with it or in its place."""
+def change_step(step: Step, words: argparse.Namespace, shown: Sequence[Volume], uid: int, gid: int) -> list[Step]:
+    """The steps that replace a step of the default recipe."""
     match step:
         case ReadOnlyRoot():
             return [*([ReadOnlyRoot(f"{ROOT}/tmp")] if words.read_only else []), *shown, step]
         case PivotRoot():
-            return [step, *([WorkingDirectory(folder(words.workdir, "-w"))] if words.workdir else [])]
+            return [step, *([WorkingDirectory(container_folder(words.workdir, "-w"))] if words.workdir else [])]
         case ResourceLimit(name=name):
             asked = {made.name: made for made in map(ulimit, words.ulimit)}
             return list({name: step, **asked}.values())
         case DropCapabilities():
-            return with_ids(kept(words.cap_drop, words.cap_add), uid, gid)
+            return with_ids(kept_capabilities(words.cap_drop, words.cap_add), uid, gid)
     return [step]
 
 
 def with_ids(keep: tuple[str, ...], uid: int, gid: int) -> list[Step]:
-    """Capabilities and ids. To take another uid than 0 needs two of them, and loses them all."""
+    """Steps for capabilities and ids. Leaving uid 0 needs SETUID and SETGID, and drops all capabilities."""
     if (uid, gid) == (0, 0):
         return [DropCapabilities(keep)]
     if uid == 0:
@@ -145,8 +148,8 @@ def with_ids(keep: tuple[str, ...], uid: int, gid: int) -> list[Step]:
     return [DropCapabilities(tuple(dict.fromkeys([*keep, "SETUID", "SETGID"]))), SetIds(uid, gid)]
 
 
-def kept(drop: Sequence[str], add: Sequence[str]) -> tuple[str, ...]:
-    """The capabilities that are kept, named as in capabilities(7), without CAP_. As in Docker, what is added wins."""
+def kept_capabilities(drop: Sequence[str], add: Sequence[str]) -> tuple[str, ...]:
+    """The capabilities to keep, named as in capabilities(7) without CAP_. As in Docker, --cap-add wins."""
     less, more = ([capability(word) for word in words] for words in (drop, add))
     every = [repr(each).removeprefix("CAP_") for each in CAPABILITIES]
     base = [] if "ALL" in less else every if "ALL" in more else [*KEPT]
@@ -174,8 +177,8 @@ def ulimit(text: str) -> ResourceLimit:
     return ResourceLimit(name, *(None if word is None else int(word) for word in numbers))
 
 
-def folder(text: str, option: str) -> str:
-    """A place in the container. Raises BadInput."""
+def container_folder(text: str, option: str) -> str:
+    """An absolute path in the container. Raises BadInput."""
     if not isabs(text):
         raise BadInput(f"{option}: {short_repr(text)} is no folder of the container", hint="it begins with /")
     return normpath("/" + text.lstrip("/"))
@@ -183,7 +186,7 @@ def folder(text: str, option: str) -> str:
 
 # --- volumes
 def volumes(words: Sequence[str]) -> list[tuple[str, str, bool]]:
-    """Source, place in the container, and whether for reading only, of each -v. Raises BadInput."""
+    """Source, target in the container and whether read-only, for each -v. Raises BadInput."""
     found = [volume(word) for word in words]
     places = [place for _, place, _ in found]
     for place in places:
@@ -205,14 +208,14 @@ def volume(word: str) -> tuple[str, str, bool]:
         raise BadInput(
             f"-v: there is no folder {short_repr(source)}", hint="only folders can be shown, and none is made"
         )
-    place = folder(rest[0], "-v")
+    place = container_folder(rest[0], "-v")
     if place in OURS or place.startswith(("/proc/", "/dev/")):
         raise BadInput(f"-v: {place} is the container's own", hint="take another place: /data")
     return os.path.realpath(source), place, rest[1:] == ["ro"]
 
 
 def unwritable(lab: Lab, words: argparse.Namespace) -> Iterator[str]:
-    """The sources that were to be writable and are not, found by trying. Raises BadInput for what cannot be read."""
+    """Sources that should be writable but are not, found by access checks. Raises BadInput for an unreadable one."""
     for source, _, readonly in volumes(words.volume):
         if not may(lab, source, os.R_OK | os.X_OK):
             raise BadInput(f"-v {source}: the lab may not read it", hint=NO_ACCESS)
@@ -221,6 +224,6 @@ def unwritable(lab: Lab, words: argparse.Namespace) -> Iterator[str]:
 
 
 def may(lab: Lab, source: str, mode: int) -> bool:
-    """Whether the lab has this access to a folder of the machine: faccessat(2), made by the launcher."""
+    """Whether the lab has this access to a folder outside: faccessat(2), called by the launcher."""
     (answer,) = lab.outside([Call("faccessat", (AT_FDCWD, source, mode, 0))])
     return answer.errno != EACCES

@@ -1,4 +1,4 @@
-"""The words of the command line: commands and their options."""
+"""Commands and options of the command line."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NOT_YET: dict[tuple[str, ...], str] = {
 
 
 class Misused(BadInput):
-    """Words that are no command of ours. `status` is the exit status: Docker's for `run`, argparse's for others."""
+    """An unknown command or option. `status` is the exit status: Docker's for `run`, argparse's for others."""
 
     def __init__(self, message: str, *, hint: str, status: int) -> None:
         super().__init__(message, hint=hint)
@@ -56,13 +56,13 @@ class Misused(BadInput):
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; knows no abbreviated options."""
+    """A parser whose errors are one line, and without abbreviated options."""
 
     def __init__(self, **words: object) -> None:
         super().__init__(allow_abbrev=False, **words)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
-        """Raise Misused; argparse itself would print the usage, and end the process."""
+        """Raise Misused; argparse itself would print the usage and exit."""
         status = 125 if self.prog == f"{PROG} run" else 2
         raise Misused(message, hint=f"{self.prog} --help lists the words", status=status)
 
@@ -74,10 +74,10 @@ class NotYet(argparse.Action):
         raise BadInput(f"{option} is not here yet: {self.const}")
 
 
-def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The words of a command line. `command` is what carries it out; there is none if no command was named.
+def parse_words(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The parsed command line. `command` is its function; the attribute is missing if no command was named.
 
-    Raises BadInput for words that are none, SystemExit after --help and --version.
+    Raises BadInput for an unknown word, SystemExit after --help and --version.
     """
     top = parser()
     words, unknown = top.parse_known_args(argv)
@@ -102,25 +102,25 @@ def parser() -> Parser:
         return made
 
     run_words(add("run", run, "run a program in a container of its own", add_help=False))
-    recipe_words(add("recipe", commands.recipe, "print the default recipe"))
+    recipe_words(add("recipe", commands.print_recipe, "print the default recipe"))
     bench_words(add("bench", commands.bench, "measure, side by side with the engines that are here"))
     add("clean", commands.clean_up, "remove the control groups of labs that were killed together with their guard")
-    add("doctor", commands.doctor, "say what this machine can do, what is missing, and what mends it")
-    made = add("progress", commands.progress, "show how far you have come")
+    add("doctor", commands.run_doctor, "say what this machine can do, what is missing, and what mends it")
+    made = add("progress", commands.show_progress, "show how far you have come")
     made.add_argument("--reset", metavar="WHAT", help="begin 3.1, 03 or all anew; the old is kept")
-    made = add("check", commands.check, "check an exercise again, as its cell does")
+    made = add("check", commands.check_exercise, "check an exercise again, as its cell does")
     made.add_argument("exercise", help="its number, as 3.1")
     made.add_argument("answer", nargs="*", help="your answer, if it is to be another than the cell's")
     return top
 
 
 def run_words(made: argparse.ArgumentParser) -> None:
-    """The words of `run`: Docker's, where Docker has one."""
+    """Options of `run`, named as Docker's if Docker has one."""
     made.add_argument("--help", action="help", help="show this text")
     made.add_argument("-i", "--interactive", action="store_true", help="pass standard input on")
     made.add_argument("-t", "--tty", action="store_true", help="give it a terminal")
-    made.add_argument("--explain", action="store_true", help="tell each step, its system calls and their cost, first")
-    made.add_argument("--init", action="store_true", help="have an init as PID 1, which reaps; the program is another")
+    made.add_argument("--explain", action="store_true", help="print each step, its system calls and their cost first")
+    made.add_argument("--init", action="store_true", help="an init as PID 1, which reaps; the program is another")
     made.add_argument("--rm", action="store_true", help="always so: nothing is left of a container")
     identity_words(made)
     file_words(made)
@@ -131,18 +131,18 @@ def run_words(made: argparse.ArgumentParser) -> None:
 
 
 def identity_words(made: argparse.ArgumentParser) -> None:
-    """Who and what the program is."""
+    """Options for names, environment and user."""
     made.add_argument("-h", "--hostname", default="demo", metavar="NAME", help="its host name (default: demo)")
     made.add_argument("--name", default="demo", help="the container's name (default: demo)")
     made.add_argument("-e", "--env", action="append", default=[], metavar="NAME[=VALUE]", help="a variable, or ours")
     made.add_argument("--env-file", action="append", default=[], metavar="FILE", help="variables, one a line")
-    made.add_argument("-u", "--user", metavar="USER[:GROUP]", help="whom it runs as: numbers, or names inside")
+    made.add_argument("-u", "--user", metavar="USER[:GROUP]", help="its user and group: numbers, or names inside")
     made.add_argument("-w", "--workdir", metavar="FOLDER", help="the folder that it starts in")
     made.add_argument("--entrypoint", metavar="PROGRAM", help="the program; then all words are its arguments")
 
 
 def file_words(made: argparse.ArgumentParser) -> None:
-    """What it sees."""
+    """Options for files and networks."""
     made.add_argument(
         "-v", "--volume", action="append", default=[], metavar="FOLDER:PLACE[:ro]", help="show a folder of this machine"
     )
@@ -151,7 +151,7 @@ def file_words(made: argparse.ArgumentParser) -> None:
 
 
 def limit_words(made: argparse.ArgumentParser) -> None:
-    """What it may use, and do."""
+    """Options for limits and capabilities."""
     made.add_argument("-m", "--memory", metavar="SIZE", help="how much memory it may use: 64M")
     made.add_argument("--cpus", metavar="CORES", help="how much processor time: 0.5, or 50%%")
     made.add_argument("--pids", "--pids-limit", metavar="COUNT", help="how many processes and threads: 32")
@@ -163,7 +163,7 @@ def limit_words(made: argparse.ArgumentParser) -> None:
 
 
 def recipe_words(made: argparse.ArgumentParser) -> None:
-    """The words of `recipe`."""
+    """Options of `recipe`."""
     form = made.add_mutually_exclusive_group()
     form.add_argument("--calls", action="store_true", help="its system calls, and who makes each")
     form.add_argument("--shell", action="store_true", help="a POSIX script that does the same")
@@ -173,7 +173,7 @@ def recipe_words(made: argparse.ArgumentParser) -> None:
 
 
 def bench_words(made: argparse.ArgumentParser) -> None:
-    """The words of `bench`."""
+    """Options of `bench`."""
     made.add_argument("what", nargs="?", default="startup", choices=MEASURED, help="what is measured")
     made.add_argument("--engines", metavar="A,B", help="only these (default: all that are here)")
     made.add_argument("--runs", type=int, metavar="N", help="how often each (default: what the experiment needs)")

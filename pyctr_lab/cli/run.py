@@ -21,28 +21,28 @@ from . import options
 from .explain import explained
 from .signals import Signals
 
-PAUSE = 0.25  # seconds between two looks at what an init has to reap
+PAUSE = 0.25  # seconds between two looks for zombies to reap
 
 
 def run(words: argparse.Namespace) -> int:
-    """`pyctr-lab run`. As with Docker, 125 is our own failure, 126 and 127 the program's start, 128+n a signal."""
-    name, limits = options.name(words), options.limits(words)
-    asked = Asked(words, name, options.command(words), options.environment(words), limits)
+    """`pyctr-lab run`. As with Docker, 125 is an error of the lab, 126 and 127 of exec, 128+n a signal."""
+    name, limits = options.container_name(words), options.chosen_limits(words)
+    request = RunRequest(words, name, options.command_line(words), options.program_environment(words), limits)
     with Signals() as signals, Lab() as lab:
-        recipe = options.recipe(lab, words)
+        recipe = options.chosen_recipe(lab, words)
         for source in options.unwritable(lab, words):
             print(f"pyctr-lab: -v {source}: only for reading: {options.NO_ACCESS}", file=sys.stderr)
         if words.tty:
-            run = in_terminal(lab, asked, recipe, signals)
+            run = in_terminal(lab, request, recipe, signals)
         else:
             streams = Streams(0 if words.interactive else None, 1, 2)
-            run = asked.carried_out(lab, recipe, streams, signals, lambda program: program.wait())
+            run = request.run_program(lab, recipe, streams, signals, lambda program: program.wait())
         return exit_status(run, signals)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the words of `run` ask for."""
+class RunRequest:
+    """The checked words of `run`."""
 
     words: argparse.Namespace
     name: str
@@ -50,10 +50,10 @@ class Asked:
     env: dict[str, str]
     limits: Limits | None
 
-    def carried_out(
+    def run_program(
         self, lab: Lab, recipe: Recipe, streams: Streams, signals: Signals, attend: Callable[[Program], Run]
     ) -> Run:
-        """Start the program, and attend to it until it ends."""
+        """Start the program and wait for its end by `attend`."""
         if not (self.words.init or self.words.explain):
             signals.hold()
             program = lab.launch(self.argv, streams, recipe=recipe, limits=self.limits, env=self.env)
@@ -65,7 +65,7 @@ class Asked:
             return replace(run, reached=box.cgroup.reached(run.victim)) if box.cgroup else run
 
     def box(self, lab: Lab, recipe: Recipe) -> Container:
-        """A container whose PID 1 is the live process that took the steps: the init of its program."""
+        """A container whose PID 1, the process that made the steps, stays as the init of its program."""
         box = lab.container(self.name)
         if self.words.explain:
             explained(lab, box, recipe, self.limits)
@@ -77,7 +77,7 @@ class Asked:
 
 @contextmanager
 def reaping(lab: Lab, box: Container) -> Iterator[None]:
-    """Have PID 1 reap the orphans that it inherits, as an init does."""
+    """Have PID 1 reap orphans in a loop, as an init does."""
     over = threading.Event()
 
     def reap() -> None:
@@ -95,7 +95,7 @@ def reaping(lab: Lab, box: Container) -> Iterator[None]:
 
 
 def exit_status(run: Run, signals: Signals) -> int:
-    """As a shell tells it: 128 and the signal's number for a program that was killed. Says which limits have acted."""
+    """The exit status as in a shell: 128+n for a program killed by signal n. Print the limits that were reached."""
     if run.reached:
         print(f"pyctr-lab: {'; '.join(map(str, run.reached))}", file=sys.stderr)
     if signals.ended_by:
@@ -103,19 +103,19 @@ def exit_status(run: Run, signals: Signals) -> int:
     return run.returncode if run.returncode >= 0 else 128 - run.returncode
 
 
-def in_terminal(lab: Lab, asked: Asked, recipe: Recipe, signals: Signals) -> Run:
-    """The program gets a terminal of its own; ours is laid over it."""
+def in_terminal(lab: Lab, request: RunRequest, recipe: Recipe, signals: Signals) -> Run:
+    """Run the program in a pseudo-terminal of its own, relayed to ours."""
     with ExitStack() as opened:
         ours, theirs = pty.openpty()
         opened.callback(os.close, ours)
         with open(theirs, "wb", buffering=0):
-            os.fchown(theirs, int(status(lab.host.host_pid)["Uid"].split()[0]), -1)  # it is root's, inside
+            os.fchown(theirs, int(status(lab.host.host_pid)["Uid"].split()[0]), -1)  # inside, it belongs to root
             streams, made = Streams(terminal=theirs), with_console(recipe, os.ttyname(theirs))
-        stdin = os.dup(0) if asked.words.interactive else os.open(os.devnull, os.O_RDONLY)
+        stdin = os.dup(0) if request.words.interactive else os.open(os.devnull, os.O_RDONLY)
         opened.callback(os.close, stdin)
-        return asked.carried_out(lab, made, streams, signals, lambda program: relay(program, ours, stdin))
+        return request.run_program(lab, made, streams, signals, lambda program: relay(program, ours, stdin))
 
 
 def with_console(recipe: Recipe, terminal: str) -> Recipe:
-    """The same, and its /dev shows a terminal: programs that ask for the name of theirs, as tty(1) does, find it."""
+    """The recipe with the terminal as /dev/console, so that tty(1) and ttyname(3) find its name."""
     return Recipe(replace(step, console=terminal) if isinstance(step, MinimalDev) else step for step in recipe)

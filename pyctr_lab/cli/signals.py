@@ -1,7 +1,7 @@
 """Signals that `run` receives, passed on to the program.
 
-The kernel drops a signal to a PID 1 that has no handler for it: see pid_namespaces(7). What is passed on would then do
-nothing, so `run` ends the container itself: at once for a signal that is sent to end it, at the third for a key.
+The kernel drops a signal to a PID 1 without a handler for it: see pid_namespaces(7). `run` then kills the container
+itself: at once for SIGTERM and SIGHUP, at the third SIGINT or SIGQUIT.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from typing import Any
 from ..kernel import proc
 from ..runtime import Program
 
-ENDING = (signal.SIGTERM, signal.SIGHUP)  # of timeout(1), of a terminal that was closed: sent once
-KEYS = (signal.SIGINT, signal.SIGQUIT)  # of Ctrl-C and Ctrl-\: pressed again if need be
+ENDING = (signal.SIGTERM, signal.SIGHUP)  # from timeout(1), from a closed terminal: sent once
+KEYS = (signal.SIGINT, signal.SIGQUIT)  # from Ctrl-C and Ctrl-\: can be pressed again
 THIRD = 3
-LOOKS, PAUSE = 10, 0.01  # seconds: how long a signal must be blocked to be blocked for good
+LOOKS, PAUSE = 10, 0.01  # looks, and seconds between them: a signal blocked for longer counts as blocked
 PASSED_ON = (*ENDING, *KEYS, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Signals:
-    """Passes signals on, from `hold` to the end of its block; what comes before there is a program waits for it.
+    """Pass signals on, from `hold` to the end of the block; signals that come before the program starts wait for it.
 
-    A signal that `run` inherited as ignored stays ignored: nohup(1) means the container, too. `ended_by` is the
-    signal for which the container was ended, or 0.
+    A signal that `run` inherited as ignored stays ignored (nohup(1)). `ended_by` is the signal for which `run` killed
+    the container, or 0.
     """
 
     def __init__(self) -> None:
         self.ended_by = 0
         self._program: Program | None = None
         self._early: list[int] = []
-        self._keys = 0  # that PID 1 did not hear
+        self._keys = 0  # signals of KEYS that PID 1 has dropped
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Signals:
@@ -45,15 +45,15 @@ class Signals:
         for number in PASSED_ON:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._receive)
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # else launch() takes the start back
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # it would make launch() undo the start
 
     def __exit__(self, *_: object) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-        for number, before in self._before.items():  # `run` ends: one more key is not to end it in the midst of that
+        for number, before in self._before.items():  # another key must not interrupt the end of `run`
             signal.signal(number, signal.SIG_IGN if self.ended_by in KEYS and number in KEYS else before)
 
     def give(self, program: Program) -> Program:
-        """Pass signals on to this program, also those that have come already."""
+        """Pass signals on to this program, earlier ones included."""
         self._program = program
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         for number in self._early:
@@ -83,9 +83,9 @@ NO_HANDLER = "{} is PID 1 and has no handler for this signal, so the kernel drop
 
 
 def drops(program: Program, number: int) -> bool:
-    """Whether the kernel drops this signal: the program is a PID 1, and neither catches, ignores nor blocks it.
+    """Whether the kernel drops this signal: the program is PID 1 and neither catches, ignores nor blocks it.
 
-    A shell blocks all signals for a moment when it forks. What is blocked for longer is waited for: see sigwait(3).
+    A shell blocks all signals briefly when it forks. A signal blocked for longer is awaited by sigwait(3).
     """
     with suppress(ProcessLookupError):
         for _ in range(LOOKS):

@@ -13,7 +13,7 @@ from entry import Here, is_one_line
 
 from pyctr_lab import Lab, cli
 from pyctr_lab.cli import parser
-from pyctr_lab.cli.options import kept
+from pyctr_lab.cli.options import kept_capabilities
 
 ROOT = os.getuid() == 0
 Said: TypeAlias = Callable[..., str]
@@ -110,10 +110,10 @@ def test_capabilities_go_and_come(said: Said) -> None:
     assert int(said(*asked).split()[1], 16) == less | 1
 
 
-def test_which_capabilities_are_kept() -> None:
-    assert "SYS_ADMIN" in kept([], ["ALL"]) and "CHOWN" not in kept(["CHOWN"], ["ALL"])
-    assert kept(["ALL"], []) == () and kept(["ALL"], ["KILL"]) == ("KILL",)
-    assert len(kept([], [])) == 14 == len(kept(["KILL"], [])) + 1
+def test_which_capabilities_are_kept_capabilities() -> None:
+    assert "SYS_ADMIN" in kept_capabilities([], ["ALL"]) and "CHOWN" not in kept_capabilities(["CHOWN"], ["ALL"])
+    assert kept_capabilities(["ALL"], []) == () and kept_capabilities(["ALL"], ["KILL"]) == ("KILL",)
+    assert len(kept_capabilities([], [])) == 14 == len(kept_capabilities(["KILL"], [])) + 1
 
 
 def test_limits_of_a_process(said: Said) -> None:
