@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ..errors import LabError, Unsupported
 from ..machines import Machine, guest_kernel
-from ..machines.options import check_emulator
+from ..machines.machine_options import check_emulator
 from ..runtime import Lab, Run
 from .engine import PATIENCE, READY, SECONDS, Available, Engine, Instance, processes
 

@@ -16,7 +16,7 @@ from ..kernel import proc, size
 from ..kernel.checks import check_seconds
 from ..runtime import Lab, Run
 from ..runtime.program import check_command
-from . import boot_log, guest_kernel, initramfs, options, tsc
+from . import boot_log, guest_kernel, initramfs, machine_options, tsc
 from .boot import boot_guest, start_guest
 from .boot_log import Message
 from .channels import GuestCommand
@@ -60,8 +60,8 @@ class Machine:
     ) -> None:
         if lab is not None and not isinstance(lab, Lab):
             raise BadInput(f"a machine lives in a Lab, not in {type(lab).__name__}")
-        wanted = options.check_options(memory, cpus, disk, disk_size, kernel, accelerator, timeout)
-        tree = None if files is None else options.check_files(files)
+        wanted = machine_options.check_options(memory, cpus, disk, disk_size, kernel, accelerator, timeout)
+        tree = None if files is None else machine_options.check_files(files)
         self.kernel = wanted.kernel or guest_kernel.find_kernel()
         contents = {"kernel": self.kernel.image.read_bytes(), "initramfs": initramfs.make_initramfs(self.kernel, tree)}
         hardware = Hardware(wanted.memory, wanted.cpus, disk=wanted.disk is not None, tsc_khz=tsc.khz())

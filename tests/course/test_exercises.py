@@ -20,7 +20,7 @@ from pyctr_lab.course.page import VOLATILE
 from pyctr_lab.course.places import state_dir
 from pyctr_lab.course.verdict import State, Verdict
 from pyctr_lab.kernel import proc
-from pyctr_lab.machines import options
+from pyctr_lab.machines import machine_options
 from pyctr_lab.runtime.carrier import ended
 
 EACH = [pytest.param(each, id=name) for name, each in exercises.ALL.items()]
@@ -307,7 +307,7 @@ def test_a_notebook_does_not_grade_the_ground_of_another(lab: Lab, monkeypatch: 
 
 def test_what_a_machine_lacks_is_said_with_what_to_install(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     exercises.reset("2.1")
-    monkeypatch.setattr(options.shutil, "which", lambda name: None)
+    monkeypatch.setattr(machine_options.shutil, "which", lambda name: None)
     with pytest.raises(Unsupported, match="apt-get install qemu-system"):
         exercises.start("2.1", lab)
     verdict = exercises.check("2.1", "agate")

@@ -13,7 +13,7 @@ from ordinary import rows
 
 from pyctr_lab.engines import ALL, Room
 from pyctr_lab.engines.survey import with_kernel
-from pyctr_lab.machines import accelerator, cache, guest_kernel, options
+from pyctr_lab.machines import accelerator, cache, guest_kernel, machine_options
 from pyctr_lab.machines.hardware import Hardware
 
 HERE = Path(__file__).parent
@@ -40,7 +40,7 @@ def lived(told: list[list[Any]]) -> None:
     processes, payload, emulated, kind = life["instance"]
     assert [name.startswith("qemu-system") for name in processes] == [True], "one process is the whole machine"
     assert payload is None and kind == "machine"
-    known = accelerator.known()
+    known = accelerator.known_kvm()
     assert emulated or (known is not None and known.works)
     assert life["stopped"] == [[]]
     assert life["hung"] == [["0000", "0001", "0002"], []], "what it said is kept, and the machine is ended"
@@ -74,7 +74,7 @@ def test_without_a_kernel_the_reason_and_the_way_out_are_named(tmp_path: Path, m
 def test_without_qemu_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     found = ALL["qemu"](tmp_path, tmp_path).available()
-    assert not found and "needs QEMU" in found.why and options.INSTALL[os.uname().machine] in found.hint
+    assert not found and "needs QEMU" in found.why and machine_options.INSTALL[os.uname().machine] in found.hint
 
 
 def test_one_that_is_interrupted_as_it_starts_does_not_go_on() -> None:

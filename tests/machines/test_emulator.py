@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab import Lab, Machine, TimeExpired, Unsupported
-from pyctr_lab.machines import boot, hardware, initramfs, options
+from pyctr_lab.machines import boot, hardware, initramfs, machine_options
 from pyctr_lab.machines.emulator import Panicked, Silent
 
 
@@ -46,6 +46,6 @@ def test_one_that_has_nothing_more_to_say_is_ended(lab: Lab, tmp_path: Path, mon
 
 
 def test_what_qemu_complains_of_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(hardware.BOARD, options.os.uname().machine, "no-such-board")
+    monkeypatch.setitem(hardware.BOARD, machine_options.os.uname().machine, "no-such-board")
     with pytest.raises(Unsupported, match="QEMU gave up before it answered: unsupported machine type"):
         Machine(lab=lab, accelerator="tcg")

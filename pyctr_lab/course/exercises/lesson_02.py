@@ -27,10 +27,10 @@ class OfMachines(Exercise):
 
     def hindrance(self) -> str:
         """Where QEMU is missing: what to install."""
-        from ...machines import options
+        from ...machines import machine_options
 
         try:
-            options.check_emulator()
+            machine_options.check_emulator()
         except Unsupported as why:
             return str(why)
         return ""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pyctr_lab import BadInput, Machine, Unsupported
-from pyctr_lab.machines import options
+from pyctr_lab.machines import machine_options
 
 
 def refused(**options: Any) -> str:
@@ -38,7 +38,7 @@ def test_cpus_are_a_whole_number_within_reason(cpus: Any) -> None:
 
 def test_more_cpus_than_the_host_has_are_fine() -> None:
     wanted = (os.cpu_count() or 1) + 1
-    assert options.check_options("96M", wanted, None, None, None, None, 1.0).cpus == wanted
+    assert machine_options.check_options("96M", wanted, None, None, None, None, 1.0).cpus == wanted
 
 
 @pytest.mark.parametrize(
