@@ -3,7 +3,7 @@
 # provisioned by the same provision.sh that Vagrant runs, so that the first `vagrant up` finds little to do.
 #
 # Needs root, and the packages of the group vm in packages.txt (./lab packages vm). The host's own way to Debian's
-# archive is used: its sources, if they are of the same suite, and the proxy that apt is told of.
+# archive is used: its sources, if they are of the same suite, and the proxy of apt.conf.
 set -eu
 umask 022
 
@@ -139,7 +139,7 @@ settle() { # ROOT
     printf '[Match]\nName=e*\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\n[DHCPv4]\nClientIdentifier=mac\n' \
         >"$1/etc/systemd/network/80-dhcp.network"
     chroot "$1" systemctl --quiet enable systemd-networkd systemd-resolved
-    # What would come in between while somebody installs or measures.
+    # Timers and services that would disturb an installation or a measurement.
     chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service
     ln -sf ../run/systemd/resolve/stub-resolv.conf "$1/etc/resolv.conf"
     vagrant_user "$1"

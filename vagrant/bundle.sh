@@ -66,10 +66,10 @@ read_words() {
     esac
 }
 
-# ---------------------------------------------------------------------------------------------------- long work, told
+# ----------------------------------------------------------------------------------------------------- long commands
 
-# told TITLE FOLDER TOTAL COMMAND...: a line every ten seconds says how much of it is there.
-told() {
+# with_progress TITLE FOLDER TOTAL COMMAND...: print every ten seconds how many files have arrived.
+with_progress() {
     title=$1 folder=$2 total=$3
     shift 3
     log=$output/$title.log
@@ -141,7 +141,7 @@ wheels() {
         return
     fi
     say "wheels: $count Python packages for Python $version on $processor ..."
-    told wheels "$output/wheels" "$count" fetch_wheels "$wanted.new"
+    with_progress wheels "$output/wheels" "$count" fetch_wheels "$wanted.new"
     mv "$wanted.new" "$wanted"
     say "wheels: $(there "$output/wheels") files, $(size "$output/wheels"), in $output/wheels"
 }
@@ -199,7 +199,7 @@ debs() {
     count=$(apt-get --yes --print-uris install $(packages) | grep -c "^'") || count=0
     say "debs: $count packages are still to come ..."
     # shellcheck disable=SC2046
-    told debs "$apt/archives" "$((count + $(there "$apt/archives")))" apt-get --yes --download-only install $(packages)
+    with_progress debs "$apt/archives" "$((count + $(there "$apt/archives")))" apt-get --yes --download-only install $(packages)
     unset APT_CONFIG
     collect
 }

@@ -1,8 +1,8 @@
 #!/bin/sh
-# ./lab vm doctor: what hinders a machine on this computer, and the way out. Each finding is a line; something that
-# hinders makes the end 1, a note does not.
+# ./lab vm doctor: report what prevents a machine on this computer, and the remedy. Each finding is a line; the exit
+# status is 1 if something prevents it, 0 with notes only.
 #
-# Facts are read below PYCTR_DOCTOR_ROOT (empty: this computer), and commands found on PATH, so that a test can plant them.
+# Files are read below PYCTR_DOCTOR_ROOT (empty: this computer) and commands found on PATH, so that a test can fake both.
 set -u
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
@@ -18,7 +18,7 @@ case ${1-} in
     *) echo 'usage: ./lab vm doctor   (PYCTR_PROVIDER, PYCTR_MEMORY, PYCTR_PORT are minded)' && exit 2 ;;
 esac
 
-# --------------------------------------------------------------------------------------------------- how it is told
+# ------------------------------------------------------------------------------------------------------------ output
 
 line() { printf '%-8s  %-14s  %s\n' "$1" "$2" "$3"; }
 
@@ -116,7 +116,7 @@ lacks_qemu() {
     has_plugin vagrant-qemu || echo "the plugin is missing|vagrant plugin install vagrant-qemu"
 }
 
-# The one that was asked for must be whole; else any one will do, and what the others lack is told if none is.
+# A chosen provider must be complete. Otherwise any complete one will do; if there is none, print what each lacks.
 check_providers() {
     provider='' lacking=''
     has vagrant || return 0
@@ -140,7 +140,7 @@ check_providers() {
     printf '%s' "$lacking" | while IFS='|' read -r name what how; do
         if [ -n "$wanted" ]; then hinder "$name" "$what" "$how"; else note "$name" "$what" "$how"; fi
     done
-    hinders=$((hinders + 1)) # those lines were told in a shell of their own
+    hinders=$((hinders + 1)) # the loop counts in a subshell
 }
 
 # ------------------------------------------------------------------------------------------------- virtualisation
@@ -239,7 +239,7 @@ check_numbers() {
 
 free_memory() { # MB
     if is_macos; then
-        echo $(($(sysctl -n hw.memsize) / 1048576 / 2)) # what is free is not told; half is seldom wrong
+        echo $(($(sysctl -n hw.memsize) / 1048576 / 2)) # macOS does not report available memory; half is a fair guess
     else
         awk '/^MemAvailable:/ { print int($2 / 1024) }' "$root/proc/meminfo" 2>/dev/null
     fi

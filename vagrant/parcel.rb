@@ -75,7 +75,7 @@ module PyctrLab
   def free?(port)
     TCPSocket.new("127.0.0.1", port).close
     false
-  rescue SystemCallError # nobody answers; may we?
+  rescue SystemCallError # no listener; may we bind?
     begin
       TCPServer.new("127.0.0.1", port).close
       true
@@ -88,10 +88,10 @@ module PyctrLab
   # makes its settings anew of them.
   def use_port(machine, port)
     machine.config.vm.networks.each { |_type, options| options[:host] = port if options[:id] == "jupyter" }
-    told = { "PYCTR_PORT" => port.to_s, "PYCTR_DOOR" => behind_nat?(machine) ? "yes" : "no",
-             "PYCTR_TUNNEL" => TUNNELLED.include?(machine.provider_name.to_s) ? "yes" : "no" }
+    values = { "PYCTR_PORT" => port.to_s, "PYCTR_DOOR" => behind_nat?(machine) ? "yes" : "no",
+               "PYCTR_TUNNEL" => TUNNELLED.include?(machine.provider_name.to_s) ? "yes" : "no" }
     machine.config.vm.provisioners.each do |provisioner|
-      provisioner.config.env.merge!(told) if provisioner.type == :shell
+      provisioner.config.env.merge!(values) if provisioner.type == :shell
     end
   end
 
@@ -105,7 +105,7 @@ module PyctrLab
     Digest::SHA256.hexdigest(folder)[0, 6]
   end
 
-  # The highest number of a worker: of those asked for, and of those that were made before.
+  # The highest number of a worker, requested or made before.
   def workers(state, nodes)
     made = Dir.glob(File.join(state, "machines", "worker*", "*", "id")).map { |path| path[/worker([0-9]+)/, 1] }
     [nodes - 1, *made.map(&:to_i)].max

@@ -42,7 +42,7 @@ is_live() { [ -d /run/systemd/system ]; }
 
 # ------------------------------------------------------------------------------------------------------------- files
 
-# put FILE MODE: its content from standard input; told apart by content and mode.
+# put FILE MODE: its content from standard input; compared by content and mode.
 put() {
     new=$(mktemp)
     cat >"$new"
@@ -94,7 +94,7 @@ course_tree() {
 
 # --------------------------------------------------------------------------------------------------- Debian packages
 
-# A folder of packages serves as the only archive. Nobody signed it: whoever carries it vouches for it.
+# A folder of packages is the only archive. It is unsigned ([trusted=yes]): trust comes from its transport.
 use_debs() {
     [ -d "$from/pyctr-debs" ] || return 0
     apt=$(mktemp -d)

@@ -31,8 +31,8 @@ module PyctrLab
       features: { "ssse3" => "require", "sse4.1" => "require", "sse4.2" => "require", "npt" => "require",
                   "misalignsse" => "disable" },
     }.freeze
-    # Neither rsync, which would carry the host's folder over what the learner has written, nor NFS, which Vagrant lets
-    # belong to nobody and VirtualBox has only on a network of its own.
+    # Not rsync, which would overwrite the learner's files with the host's; not NFS, whose files Vagrant maps to uid 65534
+    # and which VirtualBox offers on a private network only.
     SHARES = %w[virtiofs 9p smb virtualbox vmware parallels none].freeze
 
     def initialize(env, here)
@@ -146,7 +146,7 @@ module PyctrLab
       one_of("PYCTR_SETUP", %w[course test])
     end
 
-    # What provision.sh is told; what the trigger finds out comes to it later.
+    # Variables for provision.sh; the trigger adds what it finds out.
     def for_provisioning
       { "PYCTR_GROUPS" => groups, "PYCTR_SETUP" => setup, "PYCTR_UID" => uid.to_s }.compact
     end

@@ -121,7 +121,7 @@ end_tree() { # PID
 
 # ------------------------------------------------------------------------------------------------- with a network
 
-# The host's own bundle of certificates, if the host was told of one: a proxy may stand before the package registries.
+# The host's own bundle of certificates, if set: package registries may be reached through a proxy.
 find_ca() {
     for file in "${PYCTR_CA_FILE:-}" "${PIP_CERT:-}" "${REQUESTS_CA_BUNDLE:-}" "${SSL_CERT_FILE:-}"; do
         [ -z "$file" ] || [ ! -s "$file" ] || { echo "$file" && return; }

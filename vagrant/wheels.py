@@ -1,7 +1,7 @@
-"""Of the locked list of Python packages, those that a machine of the course takes: `wheels.py LIST PYTHON PROCESSOR`.
+"""Select the packages for a machine of the course from the locked list: `wheels.py LIST PYTHON PROCESSOR`.
 
-The list fits every Python and processor by conditions behind a semicolon; pip would judge them by the computer it runs
-on, which may be a Mac. They are judged here by the machine's own values, and what holds is printed without them.
+The list has conditions (environment markers) for Python and processor. pip would evaluate them for the computer it
+runs on, which may be a Mac. This script evaluates them for the machine, and prints the matching packages without them.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 class Vagrant:
-    """The command, run in a clone, as nobody's own settings would have it."""
+    """The command vagrant, run in a clone without a user's settings."""
 
     def __init__(self, clone: Path, home: Path):
         self.clone, self.home = clone, home

@@ -101,7 +101,7 @@ def test_wrong_words_are_refused_before_anything_is_fetched(words: tuple[str, ..
 
 
 def test_a_fetch_that_fails_says_what_stays(tmp_path: Path) -> None:
-    script = "told wheels . 3 sh -c 'echo the reason; exit 4'"
+    script = "with_progress wheels . 3 sh -c 'echo the reason; exit 4'"
     done = bundle("--output", str(tmp_path), script=script)
     assert done.returncode == 1
     assert "the reason" in done.stderr
