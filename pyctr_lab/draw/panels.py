@@ -30,7 +30,7 @@ def box_of(kind: Any, children: Sequence[Any], *classes: str) -> Any:
 
 
 def style_sheet(panel: str, rules: str) -> str:
-    """The rules of a panel's class, those that all panels have first.
+    """The rules of a panel's class, after the rules for all panels.
 
     The class is doubled: these rules must win over those of the widgets' own style sheet.
     """

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import BadInput
+from ..kernel.checks import check_count
 
 MOST = 1000
 
@@ -36,8 +37,7 @@ def fill(
 
     `start` makes one more; `taken` says what all of them take, in bytes. The first row is the one with none of them.
     """
-    if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST:
-        raise BadInput(f"the number of things to start is between 1 and {MOST}, not {most!r}")
+    check_count(most, "most", most=MOST)
     if not 0 < share < 1:
         raise BadInput(f"a share of memory lies between 0 and 1, not {share!r}", hint="0.5 is half of it")
     began, limit = time.monotonic(), share * memory_available()

@@ -24,7 +24,7 @@ def engine_choices() -> list[EngineChoice]:
 
 
 def engine_titles() -> dict[str, str]:
-    """What engines are called in pictures, by their names; those that have no other name are left out."""
+    """Name -> title in pictures, for engines with a title."""
     return {name: each.title for name, each in ALL.items() if each.title}
 
 

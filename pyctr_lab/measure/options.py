@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import BadInput
+from ..kernel.checks import check_count, check_seconds
 
 BUDGET = 60.0  # seconds for one experiment
 MOST = 10_000
@@ -21,12 +21,11 @@ class MeasureOptions:
     seed: int = 1
 
     def checked(self) -> MeasureOptions:
-        """The same. Raises BadInput for what cannot be."""
+        """The options. Raises BadInput for a wrong one."""
         for what, value in (("repetitions", self.repetitions), ("count", self.count)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST):
-                raise BadInput(f"{what} cannot be {value!r:.40}", hint=f"a whole number from 1 to {MOST}")
-        if isinstance(self.budget, bool) or not isinstance(self.budget, int | float) or not 0 < self.budget <= 86_400:
-            raise BadInput(f"the budget cannot be {self.budget!r:.40}", hint="it is in seconds, above 0, a day at most")
+            if value is not None:
+                check_count(value, what, most=MOST)
+        check_seconds(self.budget, "the budget", most=86_400)
         return self
 
 

@@ -7,10 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ..cgroups import Cgroup, Events, Usage
 from ..errors import BadInput, Gone, LabError
+from ..kernel.checks import check_seconds
 from ..steps import Limits
 
 EVERY = 0.2  # seconds between two samples: two periods of cpu.max, so that each sample sees as many shares of time
@@ -61,7 +61,7 @@ class Sampler:
     ) -> None:
         if not groups:
             raise BadInput("there is no group to look at", hint='give one: lab.cgroup("web")')
-        self.seconds, self.every = positive_seconds(seconds, "seconds", 3600.0), positive_seconds(every, "every", 60.0)
+        self.seconds, self.every = check_seconds(seconds, "seconds", most=3600), check_seconds(every, "every", most=60)
         self.groups = dict(groups)
         self.why = ""
         self._kept: dict[str, list[UsageSample]] = {name: [] for name in groups}
@@ -151,13 +151,6 @@ class Sampler:
             self._heard()
 
 
-def positive_seconds(value: Any, what: str, most: float) -> float:
-    """Seconds, as a number above 0. Raises BadInput."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
-        raise BadInput(f"{what} cannot be {value!r:.40}", hint=f"it is a number above 0, at most {most:.0f}")
-    return float(value)
-
-
 def first_usage(group: Cgroup) -> Usage:
     """What a group has used so far. Raises Gone for a group that was removed."""
     try:
@@ -227,10 +220,10 @@ def joined_usage(first: UsageSample, second: UsageSample | None = None) -> Usage
 
 
 def highest_known(*values: int | None) -> int | None:
-    """The highest of the values that are known."""
+    """The highest known value, if any."""
     return max((value for value in values if value is not None), default=None)
 
 
 def added_events(one: Events, other: Events) -> Events:
-    """The events of both, added up."""
+    """The events of both, added."""
     return Events(**{name: count + getattr(other, name) for name, count in vars(one).items()})

@@ -41,7 +41,7 @@ RELEASE = "6.18.44-gentoo-with-a-long-name-0123456789"
 
 
 def pictures():
-    """Those that are drawn by hand, by name."""
+    """Pictures drawn by hand, by name."""
     return {
         "waterfall": waterfall(history(), 0.0028, EMULATED, emulated=True),
         "waterfall, steps longer": waterfall(history(), 0.0008, FAST, emulated=False),

@@ -12,7 +12,7 @@ from pyctr_lab.runtime import Run
 
 
 class Pretended:
-    """An instance that is only a number; `pids` are those of nobody."""
+    """An instance that is only a number; its `pids` belong to no process."""
 
     def __init__(self, engine: Fake) -> None:
         self.engine, self.seconds, self.pids = engine, 0.25, frozenset({engine.started})

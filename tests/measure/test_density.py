@@ -38,7 +38,7 @@ def test_what_one_takes_and_how_many_there_is_room_for(host):
 
 @pytest.mark.parametrize("most", [0, -1, 1001, True, 2.0])
 def test_a_number_that_cannot_be_starts_nothing(most):
-    with pytest.raises(BadInput, match="between 1 and 1000"):
+    with pytest.raises(BadInput, match="from 1 to 1000"):
         fill(pytest.fail, lambda: 0, kind="machine", most=most)
 
 

@@ -34,7 +34,7 @@ WHAT: dict[str, tuple[tuple[str, ...], Callable[[Results], Picture]]] = {
     "cost while running": (("cpu", "syscalls", "files"), overhead),
     "how many fit": (("density",), fit),
 }
-COUNTS = {"memory": 10, "how many fit": 100}  # those that ask for a number of instances, and what is usual
+COUNTS = {"memory": 10, "how many fit": 100}  # experiments with a number of instances, and its default
 ONCE = ("how many fit",)  # a crowd is made once
 FIRST = ("exec", "ours", "bubblewrap", "runc", "qemu")
 LIVE = "Dashboard: live, while the kernel runs."

@@ -189,7 +189,7 @@ def capability_count(capabilities: int) -> str:
 
 
 def ipc_objects(segments: int, queues: int, semaphores: int) -> str:
-    """System V objects, those that there are."""
+    """The existing System V objects, by kind."""
     counts = ((segments, "segment"), (queues, "queue"), (semaphores, "semaphore set"))
     return ", ".join(f"{count} {name}{'s' * (count != 1)}" for count, name in counts if count) or "none"
 

@@ -78,7 +78,7 @@ def _network(view: View) -> str:
 
 def _identity(who: str, view: View) -> str:
     if not view.uid_map:
-        return f"{who} has users of its own, but no ids yet: it is nobody"
+        return f"{who} has users of its own, but no ids yet: it is uid 65534, nobody"
     there = id_on_machine(view)
     inside = "root" if view.uid == 0 else f"uid {view.uid}"
     return f"{who} is {inside} inside" + (f", and uid {there} on your machine" if there is not None else "")

@@ -44,7 +44,7 @@ class Strip:
 
     @property
     def top(self) -> float:
-        """The value at the upper edge: so that limits are seen, but those that are far away."""
+        """The value at the upper edge: limits are inside, unless they are far above the curve."""
         used = max((value for curve in self.curves for _, value in (*curve.points, *curve.above)), default=0.0)
         if self.key == "pressure":
             return min(100.0, round_scale(max(used, LEAST[self.key]), self.key))

@@ -14,7 +14,8 @@ from IPython.display import display
 
 from ...cgroups.files import MAX
 from ...errors import BadInput, LabError
-from ...measure.sampling import Sampler, UsageSample, positive_seconds
+from ...kernel.checks import check_seconds
+from ...measure.sampling import Sampler, UsageSample
 from ..panels import box_of, still_html
 from ..picture import Picture
 from ..svg import escape
@@ -46,7 +47,7 @@ class Meter:
             raise BadInput(f"a meter shows 1 to {MOST_GROUPS} different groups", hint="draw.meter(lab.cgroup())")
         self.groups = {group.path: group for group in groups}
         self.name = name or ", ".join(self.groups)
-        self.seconds = positive_seconds(seconds, "seconds", 3600.0)
+        self.seconds = check_seconds(seconds, "seconds", most=3600)
         owner = groups[0].groups
         earlier = _meters.setdefault(owner, {}).pop(self.name, None)
         if earlier is not None:

@@ -164,7 +164,7 @@ def _slowed(samples: Sequence[UsageSample]) -> tuple[int, str]:
     full = next((each for each in samples if each.events.memory_max and each.limits.memory is not None), None)
     if full is not None:
         limit = limit_value("memory", float(full.limits.memory or 0))
-        return 2, f"Memory reached its limit of {limit} at {full.t:.1f} s; nobody was killed"
+        return 2, f"Memory reached its limit of {limit} at {full.t:.1f} s; no process was killed"
     free = not any(any(getattr(each.limits, kind) is not None for kind in LIMIT_FILES) for each in samples)
     return 1, f"{'No limit' if free else 'Within its limits'}: at most {_most(samples)}"
 

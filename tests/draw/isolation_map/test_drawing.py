@@ -59,7 +59,7 @@ def test_eight_rows_and_their_walls(view):
         ("open", "“demo” has a network of its own: one loopback, and even that is down"),
         ("through", "No wall here: what “demo” changed is the host's own host name"),
         ("all", "All 8 walls are up: “demo” has a world of its own"),
-        ("nobody", "“demo” has users of its own, but no ids yet: it is nobody"),
+        ("nobody", "“demo” has users of its own, but no ids yet: it is uid 65534, nobody"),
         ("gone", "“demo” has ended: nothing is left to see"),
         ("unreadable", "“demo” is not seen: the process is still inside an earlier call"),
         ("no host", "the host has ended: nothing is left to see"),

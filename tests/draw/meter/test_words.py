@@ -16,7 +16,7 @@ from ..meters import BARE, BOMB, CHANGED, KILLED, MIB, QUIET, THROTTLED, happens
         (BOMB, "pids.max 16 refused 11 new processes, the first at 2.6 s"),
         (THROTTLED, "cpu.max held it at 50 % of a core: throttled for 3.6 s"),
         (CHANGED, "cpu.max from 50 % to 20 % of a core at 5.0 s: used 50 %, then 20 %"),
-        (happens(QUIET, 9, memory_max=5), "Memory reached its limit of 64M at 2.0 s; nobody was killed"),
+        (happens(QUIET, 9, memory_max=5), "Memory reached its limit of 64M at 2.0 s; no process was killed"),
         (QUIET, "Within its limits: at most 10 % of a core, 8.0 MiB and 3 processes"),
         (BARE, "No limit: at most 10 % of a core"),
         ([], "No sample yet"),
