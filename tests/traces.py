@@ -1,4 +1,4 @@
-"""Mounts and files of the whole machine, without those that other tests and a machine of vagrant/ may add meanwhile."""
+"""Mounts and files of the whole machine, except what other tests and a machine of vagrant/ may add meanwhile."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 # Browsers and temporary folders of other tests, locks and folders of pytest, a box or a machine of `./lab test vm`;
-# what systemd mounts when somebody logs in or a service starts; what useradd(8) keeps of the tables of accounts.
+# what systemd mounts at a login or the start of a service; what useradd(8) keeps of the tables of accounts.
 OTHERS = re.compile(
     r"chromium|playwright|pytest|pyctr-(lab-tests|box|vm)|/tmp/(tmp[a-z0-9_]{8}\b|pip-)|libvirt"
     r"|/run/(user|credentials)/|binfmt_misc|/etc/(\w+-|\.pwd\.lock)$"

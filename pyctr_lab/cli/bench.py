@@ -1,4 +1,4 @@
-"""`pyctr-lab bench`: measured side by side with the engines that are here, told as a table, as data, or as a page."""
+"""`pyctr-lab bench`: measure installed engines side by side; print a table or data, or write a report."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ WHAT = {
     "all": ("empty", "startup", "first_output", "memory", "disk", "cpu", "syscalls", "files", "density"),
 }
 FILES = ("results.csv", "index.html")  # of a report
-STATUS = {"interrupted": 130, "cut short": 125}  # as a shell counts an interrupt, and as the lab's own failure
+STATUS = {"interrupted": 130, "cut short": 125}  # exit status: 128+SIGINT, and an error of the lab
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measures, and tells. What had been measured is told also when that came to an early end; the status says so."""
+def run_bench(arguments: argparse.Namespace) -> int:
+    """Measure and print. If measuring ends early, print the results so far; the exit status shows it."""
     engines = None if arguments.engines is None else known(arguments.engines.split(","))
     options = MeasureOptions(arguments.runs, arguments.budget, arguments.count, arguments.seed).checked()
-    folder = writable(arguments.report) if arguments.report else None
+    folder = report_folder(arguments.report) if arguments.report else None
     with Bar() as bar:
         results = measure(WHAT[arguments.what], engines=engines, progress=bar.show, **asdict(options))
     with undisturbed():
-        tell(results, arguments, folder)
+        print_results(results, arguments, folder)
     return STATUS.get(results.ended, 0)
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Whoever interrupts twice gets what was measured all the same, and no half of a report."""
+    """Ignore Ctrl-C while printing, so that the report is whole."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -53,10 +53,10 @@ def undisturbed() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def tell(results: Results, arguments: argparse.Namespace, folder: Path | None) -> None:
-    """In the form that was asked for; notes go to standard error."""
+def print_results(results: Results, arguments: argparse.Namespace, folder: Path | None) -> None:
+    """Print results in the chosen form, and notes to standard error."""
     if folder:
-        reported(results, folder)
+        print_report(results, folder)
     elif arguments.csv:
         as_csv(results)
     elif arguments.json:
@@ -67,8 +67,8 @@ def tell(results: Results, arguments: argparse.Namespace, folder: Path | None) -
         print(f"note: {note}", file=sys.stderr)
 
 
-def writable(name: str) -> Path:
-    """A folder whose files may be written. Raises BadInput before anything is measured."""
+def report_folder(name: str) -> Path:
+    """The folder of the report. Raises BadInput, before measuring, if its files cannot be written."""
     folder = Path(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -82,24 +82,24 @@ def writable(name: str) -> Path:
     return folder
 
 
-def reported(results: Results, folder: Path) -> None:
-    """Writes the report. Raises LabError where that fails: all is told as a table then, for it took its time."""
+def print_report(results: Results, folder: Path) -> None:
+    """Write the report and print its path. If that fails, print the table and raise LabError."""
     from ..draw.comparison.report import write_report
 
     try:
         print(write_report(results, folder))
     except OSError as why:
         print(as_text(results))
-        hint = "all that was measured is told above"
+        hint = "all results are in the table above"
         raise LabError(f"the report could not be written to {folder}: {why.strerror}", hint=hint) from why
 
 
 class Bar:
-    """How far it is, on one line of a terminal; silent elsewhere."""
+    """A progress bar on one line of a terminal; silent elsewhere."""
 
     def __init__(self) -> None:
         self.live = sys.stderr.isatty()
-        self._open = False  # whether the cursor stands in a line of ours
+        self._open = False  # whether the cursor is in the line of the bar
 
     def __enter__(self) -> Bar:
         return self
@@ -109,24 +109,24 @@ class Bar:
             print(file=sys.stderr)
 
     def show(self, progress: Progress) -> None:
-        """Writes the line anew."""
+        """Redraw the bar."""
         if not self.live:
             return
         if not progress.total:
-            said = f"{progress.experiment}: preparing {progress.engine}"
+            line = f"{progress.experiment}: preparing {progress.engine}"
         else:
             full = 24 * progress.done // progress.total
             left = "" if progress.left is None else f"  about {progress.left:.0f} s to go"
-            said = (
+            line = (
                 f"{progress.experiment:13}[{'#' * full}{'.' * (24 - full)}] {progress.done} of {progress.total}{left}"
             )
         self._open = not progress.done >= progress.total > 0
-        print(f"\r\033[K{said}", end="" if self._open else "\n", file=sys.stderr, flush=True)
+        print(f"\r\033[K{line}", end="" if self._open else "\n", file=sys.stderr, flush=True)
 
 
-# ---------------------------------------------------------------------------------------------------------------- told
+# ----------------------------------------------------------------------------------------------------------- as text
 def as_text(results: Results) -> str:
-    """A table of each experiment, and what is not in them."""
+    """A table for each experiment, and a list of missing engines."""
     return "\n\n".join(
         [*(table(results, name) for name in experiments_made(results)), "\n".join(missing_lines(results))]
     ).rstrip()

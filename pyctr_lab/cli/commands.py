@@ -44,9 +44,9 @@ def ids_here() -> int:
 
 def bench(words: argparse.Namespace) -> int:
     """`pyctr-lab bench`: medians and spread of one interleaved run, ratios, pictures."""
-    from .bench import run
+    from .bench import run_bench
 
-    return run(words)
+    return run_bench(words)
 
 
 def clean_up(_: argparse.Namespace) -> int:

@@ -74,7 +74,7 @@ def instance(engine: Engine) -> dict[str, object]:
     made = engine.start()
     row = {"pids": len(made.pids), "payload": made.pid, "seconds": made.seconds}
     made.stop()
-    wait_until_gone(processes() - before)  # a daemon has somebody tidy up
+    wait_until_gone(processes() - before)  # a daemon cleans up in a child process
     return row | {"left": [pid for pid in processes() - before if alive(pid)]}
 
 
@@ -167,7 +167,7 @@ def file_in(folder: str) -> None:
 
 
 def sleepers(count: int) -> Iterator[object]:
-    """Processes that nobody ends."""
+    """Processes that outlive their instance."""
     started = [subprocess.Popen(["sleep", "1000"], start_new_session=True) for _ in range(count)]
     yield {"alive": sum(each.poll() is None for each in started)}
     signal.pause()
@@ -223,7 +223,7 @@ def names(pids: Iterable[int]) -> list[str]:
 
 
 def containers(docker: Engine, patience: float = 10.0) -> list[str]:
-    """Those that a daemon still knows of; it is given time to forget them."""
+    """The containers that a daemon still lists, after some time to remove them."""
     until = time.monotonic() + patience
     while True:
         asked = subprocess.run([*docker.client, "ps", "-aq"], capture_output=True, text=True, check=True)  # type: ignore[attr-defined]
@@ -273,7 +273,7 @@ def machine_life() -> Iterator[object]:
 
 
 def machine_fails() -> Iterator[object]:
-    """A machine that boots and then does not do what it is told: it must not go on."""
+    """A machine that boots, and whose command is interrupted: it must be killed."""
     with ALL["qemu"](Path(WORK) / "qemu", rootfs.make(Path(WORK) / "rootfs", files=1)) as qemu:
         Machine.run = interrupted  # type: ignore[method-assign]
         try:

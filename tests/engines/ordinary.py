@@ -1,4 +1,4 @@
-"""Somebody who is not root and has no account asks for rows of a room."""
+"""Run generators as an ordinary uid without an account."""
 
 from __future__ import annotations
 
