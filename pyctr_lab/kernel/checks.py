@@ -126,6 +126,3 @@ def check_argument(value: Any, what: str = "an argument") -> Argument:
     raise BadInput(
         f"{what} is a number, text, bytes or a tuple of them, not {type(value).__name__}: {short_repr(value)}"
     )
-
-
-short, time_limit = short_repr, check_timeout  # until runtime/cgroup.py has moved
