@@ -1,4 +1,4 @@
-"""A lab for whoever asks; and at the end of a run, what every exercise said to every kind of answer tried on it."""
+"""The fixture `lab`; and at the end of a run, a table of exercises, kinds of answers and verdicts."""
 
 from __future__ import annotations
 

@@ -30,8 +30,6 @@ PROSE = re.compile(r"/course/(exercises|lessons)/")  # their string literals are
 # Rooms and files whose words are not plain yet. Only taken out of here, never put in.
 NOT_YET = {
     *(f"pyctr_lab/{room}" for room in ("course", "engines")),
-    "tests/conftest.py",
-    "pyctr_lab/cli/explain.py",
     *(f"pyctr_lab/{room}" for room in ("cgroups", "launcher", "runtime", "steps")),
 }
 
@@ -83,7 +81,7 @@ def test_words_are_plain(room: str) -> None:
 # is `main`. cgroups/v1.py and v2.py answer to the same names.
 CONVENTIONS = {"title", "alt_text", "twin", "main"}
 # Other names that two modules define: this number only goes down.
-MOST_SHARED = 68
+MOST_SHARED = 61
 
 
 def defined() -> dict[str, set[str]]:

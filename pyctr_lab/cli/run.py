@@ -18,7 +18,7 @@ from ..runtime.streams import Streams
 from ..runtime.terminal import relay
 from ..steps import ControlGroup, Limits, MinimalDev, Recipe
 from . import options
-from .explain import explained
+from .explain import explain_run
 from .signals import Signals
 
 PAUSE = 0.25  # seconds between two looks for zombies to reap
@@ -68,7 +68,7 @@ class RunRequest:
         """A container whose PID 1, the process that made the steps, stays as the init of its program."""
         box = lab.container(self.name)
         if self.words.explain:
-            explained(lab, box, recipe, self.limits)
+            explain_run(lab, box, recipe, self.limits)
             return box
         for step in [*([ControlGroup(self.limits, box.name)] if self.limits is not None else []), *recipe]:
             box.apply(step)
