@@ -70,10 +70,34 @@ class MountStep(Step):
     touches = ("mnt",)
     changes = "mnt"
 
+    @property
+    def needs(self) -> frozenset[str]:
+        target = getattr(self, "target", "")
+        place = {"new root's folder"} if target == ROOT or target.startswith(f"{ROOT}/") else set()
+        return super().needs | {"mounting"} | place
+
+    @property
+    def provides(self) -> frozenset[str]:
+        target = getattr(self, "target", "")
+        return super().provides | {"mount", f"mount at {target}", *(["new root"] if target == ROOT else [])}
+
+
+def in_new_root(target: str) -> list[str]:
+    """The word for a step whose target is a folder that it makes in the new root."""
+    return ["folder in the new root"] if target.startswith(f"{ROOT}/") else []
+
 
 @dataclass(frozen=True)
 class PrivatePropagation(MountStep):
     """Let no mount made from here on be seen outside, nor the other way round."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"privilege", "own mnt", "no mount yet"})
+
+    @property
+    def provides(self) -> frozenset[str]:
+        return frozenset({"change", "private mounts"})
 
     def calls(self) -> list[Call]:
         return [mount(None, "/", None, MS_REC | MS_PRIVATE)]
@@ -157,6 +181,10 @@ class Proc(MountStep):
     def __post_init__(self) -> None:
         path(self.target, "a mount point")
 
+    @property
+    def needs(self) -> frozenset[str]:
+        return super().needs | {"PID namespace to show", "old proc and sys", *in_new_root(self.target)}
+
     def calls(self) -> list[Call]:
         flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
         return [mkdirat(self.target).accepting(EEXIST), mount("proc", self.target, "proc", flags)]
@@ -178,6 +206,10 @@ class Sysfs(MountStep):
 
     def __post_init__(self) -> None:
         path(self.target, "a mount point")
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return super().needs | {"network namespace to show", "old proc and sys", *in_new_root(self.target)}
 
     def calls(self) -> list[Call]:
         flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
@@ -213,6 +245,10 @@ class MinimalDev(MountStep):
     def hides(self) -> bool:
         """Whether it covers the devices that it is to show. Then they are named from within the folder below."""
         return normpath(self.target) == "/dev"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return super().needs | {"files of the host", *in_new_root(self.target)}
 
     def calls(self) -> list[Call]:
         here, source = Ref("here"), "" if self.hides else "/dev/"
@@ -258,6 +294,10 @@ class HostTree(MountStep):
     def __post_init__(self) -> None:
         path(self.target, "a new root")
 
+    @property
+    def needs(self) -> frozenset[str]:
+        return super().needs | {"files of the host"}
+
     def calls(self) -> list[Call]:
         root = self.target
         made = [*Tmpfs(root, mode="755").calls(), *Bind("/usr", f"{root}/usr").calls()]
@@ -299,6 +339,10 @@ class ReadOnlyRoot(MountStep):
     def __post_init__(self) -> None:
         path(self.target, "a mount point")
 
+    @property
+    def needs(self) -> frozenset[str]:
+        return super().needs | ({"new root to protect"} if self.target == ROOT else set())
+
     def calls(self) -> list[Call]:
         return [mount(None, self.target, None, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_REMOUNT | MS_BIND)]
 
@@ -318,6 +362,14 @@ class PivotRoot(MountStep):
 
     def __post_init__(self) -> None:
         path(self.new, "a new root")
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return super().needs | {"unshared root", f"mount at {self.new}"}
+
+    @property
+    def provides(self) -> frozenset[str]:
+        return super().provides | {"pivot_root", *(["new root is /"] if self.new == ROOT else [])}
 
     def calls(self) -> list[Call]:
         return [chdir(self.new), pivot_root(".", "."), umount2(".", MNT_DETACH), chdir("/")]
@@ -340,6 +392,14 @@ class Chroot(Step):
 
     def __post_init__(self) -> None:
         path(self.new, "a new root")
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"privilege"})
+
+    @property
+    def provides(self) -> frozenset[str]:
+        return frozenset({"chroot"})
 
     def calls(self) -> list[Call]:
         return [chroot(self.new), chdir("/")]

@@ -56,6 +56,14 @@ class NewNamespace(Step):
     def touches(self) -> tuple[str, ...]:  # type: ignore[override]
         return (self.kind,)
 
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"privilege", *(["no world yet"] if self.kind == "user" else [])})
+
+    @property
+    def provides(self) -> frozenset[str]:
+        return frozenset({f"own {self.kind}"})
+
     def calls(self) -> list[Call]:
         flag = KIND_FLAGS[self.kind]
         if self.kind == "pid":  # the caller stays where it is: its next child is the new namespace's PID 1
@@ -91,6 +99,14 @@ class JoinNamespace(Step):
     @property
     def touches(self) -> tuple[str, ...]:  # type: ignore[override]
         return (self.kind,)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"no world yet"} if self.kind == "user" else ())
+
+    @property
+    def provides(self) -> frozenset[str]:
+        return frozenset({f"own {self.kind}", *(["new root"] if self.kind == "mnt" else [])})
 
     def calls(self) -> list[Call]:
         fd, flag = Ref("fd"), KIND_FLAGS[self.kind]
@@ -151,6 +167,14 @@ class IdMaps(Step):
     def text(self) -> str:
         """What is written to both maps: a line a range."""
         return "\n".join(" ".join(map(str, line)) for line in self.ranges)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"user namespace to map", "no id maps yet"})
+
+    @property
+    def provides(self) -> frozenset[str]:
+        return frozenset({"id maps"})
 
     def calls(self) -> list[Call]:
         deny = put(ProcFile("setgroups"), "deny") if self.setgroups == "deny" else []
@@ -246,6 +270,10 @@ class ClockOffset(Step):
 
     def __post_init__(self) -> None:
         number(self.seconds, "seconds", least=-(1 << 62))
+
+    @property
+    def provides(self) -> frozenset[str]:
+        return frozenset({"own time"})
 
     def calls(self) -> list[Call]:
         flag, fd = KIND_FLAGS["time"], Ref("fd")

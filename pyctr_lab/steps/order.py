@@ -1,53 +1,52 @@
-"""In which order steps work, as data, each rule with its reason.
+"""In which order steps work, as data: rules over the words that steps need and provide, each with its reason.
 
 All measured; the errno is what the kernel says otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ..kernel.checks import check_list as several
-from .mounts import (
-    ROOT,
-    Chroot,
-    HostTree,
-    MinimalDev,
-    MountStep,
-    PivotRoot,
-    PrivatePropagation,
-    Proc,
-    ReadOnlyRoot,
-    Sysfs,
-)
-from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, NewNamespace
-from .privileges import DropCapabilities, Exec, SetIds
+from ..kernel.checks import check_list
+from .mounts import ROOT
+from .namespaces import NAMES
 from .step import Step, refuse_no_step
+
+SAME: tuple[str, ...] = ()  # the very word that the step needs
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A step that `concerns` is true of `needs` an earlier one, or comes `never after` one, that `other` is true of.
+    """A step that needs the word `applies_to` is allowed only behind (or "never after") a step that provides `earlier`.
 
-    `other` is asked with (the earlier step, the step concerned). `harm` marks what would not fail, but change the lab.
+    Without a word it applies to all steps; one that ends with a space stands for all that begin so. `name` says in an
+    error what is missing or in the way. `harm` marks what would not fail, but change the lab.
     """
 
-    concerns: Callable[[Step], bool]
+    applies_to: str
     relation: Literal["needs", "never after"]
-    other: Callable[[Step, Step], bool]
-    name: str  # of the other step
+    earlier: tuple[str, ...]
+    name: str
     reason: str
     own_user: bool = False  # only behind a user namespace of its own
     shared_user: bool = False  # only where there is none yet
     harm: bool = False
 
-    def broken_by(self, step: Step, earlier: Sequence[Step], own_user: bool) -> bool:
-        """Whether `step` may not come behind `earlier`."""
-        if not self.concerns(step) or (self.own_user and not own_user) or (self.shared_user and own_user):
+    def words_of(self, step: Step) -> list[str]:
+        """The words of a step to which the rule applies."""
+        if self.applies_to.endswith(" "):
+            return [word for word in step.needs if word.startswith(self.applies_to)]
+        return [self.applies_to] if not self.applies_to or self.applies_to in step.needs else []
+
+    def broken_by(self, step: Step, provided: frozenset[str]) -> bool:
+        """Whether `step` may not come behind steps that provide these words."""
+        words = self.words_of(step)
+        own_user = "own user" in provided
+        if not words or (self.own_user and not own_user) or (self.shared_user and own_user):
             return False
-        met = any(self.other(before, step) for before in earlier)
+        met = not provided.isdisjoint(self.earlier or words)
         return met == (self.relation == "never after")
 
 
@@ -70,200 +69,145 @@ class Refusal:
         return f"needs “{self.needs}” before it: {self.reason}" if self.needs else self.reason
 
 
-def own(step: Step, kind: str) -> bool:
-    """Whether a step leaves the container with a namespace of this kind that is not the lab's."""
-    if kind == "time" and isinstance(step, ClockOffset):
-        return True
-    return isinstance(step, NewNamespace | JoinNamespace) and step.kind == kind
-
-
-def _is(*types: type[Step]) -> Callable[[Step], bool]:
-    return lambda step: isinstance(step, types)
-
-
-def _after(*types: type[Step]) -> Callable[[Step, Step], bool]:
-    return lambda before, _: isinstance(before, types)
-
-
-def _own(kind: str) -> Callable[[Step, Step], bool]:
-    return lambda before, _: own(before, kind)
-
-
-def _makes(kind: str) -> Callable[[Step], bool]:
-    return lambda step: own(step, kind)
-
-
-def _changes(kind: str) -> Callable[[Step], bool]:
-    return lambda step: step.changes == kind
-
-
-def _mounts_more(step: Step) -> bool:
-    return isinstance(step, MountStep) and not isinstance(step, PrivatePropagation)
-
-
-def _acts(step: Step) -> bool:
-    return bool(step.changes)
-
-
-def _is_on(before: Step, step: Step) -> bool:
-    return getattr(before, "target", None) == getattr(step, "new", "")
-
-
-def _in_new_root(step: Step) -> bool:
-    return getattr(step, "target", "").startswith(f"{ROOT}/")
-
-
-def _fills_new_root(step: Step) -> bool:
-    return isinstance(step, MinimalDev | Proc | Sysfs) and _in_new_root(step)
-
-
-def _begins_root(before: Step, _: Step) -> bool:
-    return getattr(before, "target", None) == ROOT or (isinstance(before, JoinNamespace) and before.kind == "mnt")
-
-
-def _needs_privilege(step: Step) -> bool:
-    return bool(step.changes) or isinstance(step, NewNamespace | Chroot)
-
-
+OTHERS = ("own mnt", "own uts", "own ipc", "own net", "own pid")
 ORDER = (
+    Rule("", "never after", ("exec",), "exec", "after exec the process is the program: it obeys no more"),
     Rule(
-        lambda step: True,
+        "no world yet",
         "never after",
-        _after(Exec),
-        "exec",
-        "after exec the process is the program: it obeys no more",
-    ),
-    Rule(
-        _makes("user"),
-        "never after",
-        lambda before, _: _acts(before),
+        ("change",),
         "a step that acts",
         "the user namespace comes first: it gives the power over the others (EPERM otherwise)",
     ),
     Rule(
-        _makes("user"),
+        "no world yet",
         "never after",
-        lambda before, _: any(own(before, kind) for kind in ("mnt", "uts", "ipc", "net", "pid")),
+        OTHERS,
         "another namespace",
         "the user namespace comes first: it has no power over namespaces older than itself (EPERM)",
     ),
     Rule(
-        _makes("user"), "never after", _after(Chroot), "chroot", "no user namespace for a process in a chroot (EPERM)"
+        "no world yet", "never after", ("chroot",), "chroot", "no user namespace for a process in a chroot (EPERM)"
     ),
     Rule(
-        _is(IdMaps),
+        "user namespace to map",
         "needs",
-        _own("user"),
+        ("own user",),
         "user namespace",
         "ids are mapped from one user namespace to another (EPERM)",
     ),
-    Rule(_is(IdMaps), "never after", _after(IdMaps), "id maps", "each map is written once (EPERM)"),
+    Rule("no id maps yet", "never after", ("id maps",), "id maps", "each map is written once (EPERM)"),
     Rule(
-        _is(SetIds),
+        "mapped ids",
         "needs",
-        _after(IdMaps),
+        ("id maps",),
         "id maps",
         "an id that is not mapped cannot be taken (EINVAL)",
         own_user=True,
     ),
     Rule(
-        _is(Exec), "needs", _after(IdMaps), "id maps", "without maps, exec takes every capability away", own_user=True
+        "capabilities at exec",
+        "needs",
+        ("id maps",),
+        "id maps",
+        "without maps, exec takes every capability away",
+        own_user=True,
     ),
     Rule(
-        _is(Proc),
+        "PID namespace to show",
         "needs",
-        _own("pid"),
+        ("own pid",),
         "PID namespace",
         "/proc shows a PID namespace, which must be one's own (EPERM)",
         own_user=True,
     ),
     Rule(
-        _is(Sysfs),
+        "network namespace to show",
         "needs",
-        _own("net"),
+        ("own net",),
         "network namespace",
         "/sys shows a network namespace, which must be one's own (EPERM)",
         own_user=True,
     ),
     Rule(
-        _is(Proc, Sysfs),
+        "old proc and sys",
         "never after",
-        _after(PivotRoot),
+        ("pivot_root",),
         "pivot_root",
         "the kernel wants to see the old one while a new one is mounted (EPERM)",
         own_user=True,
     ),
     Rule(
-        _is(HostTree, MinimalDev),
+        "files of the host",
         "never after",
-        _after(PivotRoot),
+        ("pivot_root",),
         "pivot_root",
         "what it shows of the host is gone with the old root (ENOENT)",
     ),
     Rule(
-        lambda step: isinstance(step, MountStep) and (_in_new_root(step) or _begins_root(step, step)),
+        "new root's folder",
         "never after",
-        lambda before, _: isinstance(before, PivotRoot) and before.new == ROOT,
+        ("new root is /",),
         "pivot_root",
         f"{ROOT} has become / by then, and there is no other (ENOENT)",
     ),
     Rule(
-        _is(HostTree, MinimalDev),
+        "files of the host",
         "needs",
-        _after(IdMaps),
+        ("id maps",),
         "id maps",
         "a file cannot belong to an id that is not mapped (EOVERFLOW)",
         own_user=True,
     ),
     Rule(
-        _fills_new_root,
+        "folder in the new root",
         "needs",
-        _begins_root,
+        ("new root",),
         "file system of its own",
         "the folder for it is made in the new root (EACCES)",
     ),
     Rule(
-        lambda step: isinstance(step, ReadOnlyRoot) and step.target == ROOT,
+        "new root to protect",
         "needs",
-        _begins_root,
+        ("new root",),
         "file system of its own",
         "only what is a mount can be made read-only (EINVAL)",
     ),
     Rule(
-        _mounts_more,
+        "mounting",
         "never after",
-        _after(DropCapabilities),
+        ("capabilities dropped",),
         "drop capabilities",
         "mounting needs CAP_SYS_ADMIN (EPERM)",
     ),
     Rule(
-        _needs_privilege,
+        "privilege",
         "never after",
-        _after(DropCapabilities),
+        ("capabilities dropped",),
         "drop capabilities",
         "it needs a capability that has been given up (EPERM)",
     ),
+    Rule("no mount yet", "never after", ("mount",), "a mount", "the mounts made before it have leaked already"),
     Rule(
-        _is(PrivatePropagation),
-        "never after",
-        lambda before, _: _mounts_more(before),
-        "a mount",
-        "the mounts made before it have leaked already",
-    ),
-    Rule(
-        _is(PivotRoot),
+        "unshared root",
         "needs",
-        _after(PrivatePropagation),
+        ("private mounts",),
         "private mounts",
         "a shared root cannot be swapped (EINVAL)",
         shared_user=True,
     ),
-    Rule(_is(PivotRoot), "needs", _is_on, "a mount on the new root", "the new root must be a mount point (EINVAL)"),
+    Rule(
+        "mount at ",
+        "needs",
+        SAME,
+        "a mount on the new root",
+        "the new root must be a mount point (EINVAL)",
+    ),
     *(
         Rule(
-            _changes(kind),
+            f"own {kind}",
             "needs",
-            _own(kind),
+            (f"own {kind}",),
             f"{NAMES[kind]} namespace",
             f"else it changes the lab's own {what}",
             harm=True,
@@ -278,15 +222,15 @@ def refusals(steps: Iterable[Step], *, shared: Iterable[str] = ()) -> tuple[Refu
 
     `shared` names kinds that the learner means to share with the lab, whatever a step changes there.
     """
-    sequence, meant, found = several(steps, "a recipe"), several(shared, "what is shared"), []
+    sequence, meant, found = check_list(steps, "a recipe"), check_list(shared, "what is shared"), []
     for step in sequence:
         refuse_no_step(step)
-    own_user = False
+    provided: frozenset[str] = frozenset()
     for index, step in enumerate(sequence):
         for rule in ORDER:
-            if rule.broken_by(step, sequence[:index], own_user) and not (rule.harm and step.changes in meant):
+            if rule.broken_by(step, provided) and not (rule.harm and step.changes in meant):
                 needs = rule.name if rule.relation == "needs" else ""
                 found.append(Refusal(index, step, rule.reason, needs, step.changes if rule.harm else ""))
                 break
-        own_user = own_user or own(step, "user")
+        provided |= step.provides
     return tuple(found)

@@ -117,6 +117,10 @@ class DropCapabilities(Step):
                     f"there is no capability {short(name)}", hint="names are as in capabilities(7), without CAP_"
                 )
 
+    @property
+    def provides(self) -> frozenset[str]:
+        return frozenset({"capabilities dropped"})
+
     def calls(self) -> list[Call]:
         kept = [CAP_NAMES[f"CAP_{name}"] for name in self.keep]
         return [
@@ -147,6 +151,10 @@ class SetIds(Step):
 
     def __post_init__(self) -> None:
         self.calls()
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"mapped ids"})
 
     def calls(self) -> list[Call]:
         # a change of ids hides the process's /proc files from its own user until an exec; a step has none, so it asks
@@ -220,6 +228,14 @@ class Exec(Step):
         self.argv = tuple(text(word, "an argument") for word in several(argv, "a command"))
         self.env = tuple(checks.check_environment(ENVIRONMENT if env is None else env).items())
         self.calls()
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"capabilities at exec"})
+
+    @property
+    def provides(self) -> frozenset[str]:
+        return frozenset({"exec"})
 
     def calls(self) -> list[Call]:
         return [execve(self.argv, dict(self.env))]

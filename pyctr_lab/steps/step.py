@@ -49,6 +49,16 @@ class Step:
         """The system calls, as data, in their order."""
         raise NotImplementedError
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """What it depends on, in the words of the rules of order (steps/order.py)."""
+        return frozenset({"privilege", f"own {self.changes}"} if self.changes else ())
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """What is so for the process once it has been taken, in the same words."""
+        return frozenset({"change"} if self.changes else ())
+
     def resources(self) -> tuple[Resource, ...]:
         """What must exist outside before."""
         return ()
