@@ -1,4 +1,4 @@
-"""What labs, rooms of engines and tests must leave as it is on the machine: `differences(snapshot(), snapshot())`.
+"""What labs, sandboxes of engines and tests must leave as it is on the machine: `differences(snapshot(), snapshot())`.
 
 What other programs change meanwhile is left out: times of ordinary files, terminals, control groups of other services,
 and what `traces.OTHERS` matches.
@@ -132,7 +132,7 @@ def devices(folder: str) -> Iterator[str]:
 
 
 def groups() -> Iterator[str]:
-    """Control groups of engines, and of labs and rooms that have ended."""
+    """Control groups of engines, and of labs and sandboxes that have ended."""
     for path in glob("/sys/fs/cgroup/**/", recursive=True):
         found = ENGINES.search(path.rstrip("/"))
         if found and "/pyctr-lab-" not in path[: found.start()] and not os.path.exists(f"/proc/{found['owner']}"):

@@ -87,6 +87,7 @@ RIGHT = {
     "data": "x", "old": 3, "new": 4, "request": 1, "arg": 0, "target": "/x", "source": "/x",
     "new_root": "/x", "put_old": "/x", "attr_set": 1, "clock": 1, "port": 80, "address": "127.0.0.1", "domain": 2,
     "type": 1, "kind": "uts", "seconds": 5, "steps": (), "path": "/x",
+    "operation": 2, "mode": 0, "dev": 259, "mask": 0,
 }  # fmt: skip
 
 

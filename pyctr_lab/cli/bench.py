@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from ..engines.survey import known
+from ..engines.survey import known_engines
 from ..errors import BadInput, LabError
 from ..measure.figures import CrowdRow, MemoryRow, as_json, crowd_rows, experiments_made, memory_rows, missing_lines
 from ..measure.measuring import measure
@@ -33,7 +33,7 @@ STATUS = {"interrupted": 130, "cut short": 125}  # exit status: 128+SIGINT, and 
 
 def run_bench(arguments: argparse.Namespace) -> int:
     """Measure and print. If measuring ends early, print the results so far; the exit status shows it."""
-    engines = None if arguments.engines is None else known(arguments.engines.split(","))
+    engines = None if arguments.engines is None else known_engines(arguments.engines.split(","))
     options = MeasureOptions(arguments.runs, arguments.budget, arguments.count, arguments.seed).checked()
     folder = report_folder(arguments.report) if arguments.report else None
     with Bar() as bar:

@@ -1,9 +1,9 @@
-"""Other people's runtimes behind one small interface, in a room of their own."""
+"""Other people's runtimes behind one small interface, in a sandbox."""
 
+from .baseline import Baseline
 from .bubblewrap import Bubblewrap
 from .docker import Docker
 from .engine import Available, Engine, Instance
-from .floor import Floor
 from .lxc import Lxc
 from .nspawn import Nspawn
 from .oci import Crun, Gvisor, Runc
@@ -11,13 +11,13 @@ from .ours import Forked, Limited, Ours
 from .plain import Plain
 from .podman import Podman
 from .qemu import Qemu
-from .room import Room
+from .sandbox import Sandbox
 from .unshare import Unshare
 
 KINDS = (
-    *(Plain, Floor, Ours, Forked, Limited, Unshare, Bubblewrap, Lxc, Nspawn, Crun, Runc, Gvisor, Podman, Docker),
+    *(Plain, Baseline, Ours, Forked, Limited, Unshare, Bubblewrap, Lxc, Nspawn, Crun, Runc, Gvisor, Podman, Docker),
     Qemu,
 )
 ALL: dict[str, type[Engine]] = {each.name: each for each in KINDS}
 
-__all__ = ["ALL", "Available", "Engine", "Instance", "Room"]
+__all__ = ["ALL", "Available", "Engine", "Instance", "Sandbox"]

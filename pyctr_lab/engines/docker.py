@@ -1,4 +1,4 @@
-"""Docker: a daemon of its own, in the room's network and folders; whatever daemon the machine has is not asked."""
+"""Docker: a daemon of its own in the sandbox's network and folders. The machine's daemon is not used."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ..errors import Unsupported
+from ..kernel.calls import mount, umount2
 from ..kernel.constants import MNT_DETACH, MS_NODEV, MS_NOSUID
-from .engine import Available, Engine, end_all, processes
-from .inside import call
-from .nspawn import root_outside
+from .engine import Engine, kill_new_processes, processes
+from .sandbox import make_calls
 
 PATIENCE = 60.0  # seconds until the daemon must answer
 IMAGE = "pyctr-lab:1"
@@ -27,19 +27,15 @@ class Docker(Engine):
     about = "a client, and a daemon that does the work"
     commands = ("dockerd", "docker")
     package = "docker.io"
+    needs_root = True
     driver = "overlay2"
-
-    def available(self) -> Available:
-        if root_outside():
-            return super().available()
-        return Available(False, "dockerd wants to be root", "it can be measured as root, or in ./lab vm")
 
     def prepare(self) -> None:
         if os.path.isdir(KEYS):  # else it writes a key to the machine's own
-            call("mount", "tmpfs", KEYS, "tmpfs", MS_NOSUID | MS_NODEV, None)
-            self.stack.callback(call, "umount2", KEYS, MNT_DETACH)
+            make_calls(mount("tmpfs", KEYS, "tmpfs", MS_NOSUID | MS_NODEV))
+            self.stack.callback(make_calls, umount2(KEYS, MNT_DETACH))
         before = processes()
-        self.stack.callback(end_all, before)
+        self.stack.callback(kill_new_processes, before)
         self.log = self.place / "log"
         folders = {"data-root": "data", "exec-root": "run", "pidfile": "pid"}
         words = [f"--{word}={self.place / name}" for word, name in folders.items()]
@@ -75,7 +71,7 @@ class Docker(Engine):
         raise Unsupported(f"dockerd did not come up: {' / '.join(said) or 'it said nothing'}")
 
     def _end(self) -> None:
-        """As an init system does: it ends its containerd itself."""
+        """Stop it as an init system does: dockerd stops its containerd itself."""
         self.daemon.terminate()
         with suppress(subprocess.TimeoutExpired):
             self.daemon.wait(10)

@@ -1,4 +1,4 @@
-"""The small interface of all engines. They are used inside a room (`room.py`), never outside."""
+"""The small interface of all engines. They are used inside a sandbox (`sandbox/`), never outside."""
 
 from __future__ import annotations
 
@@ -11,28 +11,30 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from errno import EINVAL, ENOENT, EPERM
 from pathlib import Path
 
 from ..errors import LabError, TimeExpired, Unsupported
 from ..kernel import proc
+from ..kernel.calls import umount2
 from ..kernel.constants import MNT_DETACH
 from ..runtime import Run
 from ..runtime.program import check_command
-from .inside import call
+from .sandbox import make_calls
 
-PATIENCE = 60.0  # seconds that a command may take, unless told otherwise
-TIDYING = 2.0  # seconds that a daemon's helpers have, when all else is killed
-SECONDS = 86400  # of the sleep that an instance is: no payload lasts that long
+PATIENCE = 60.0  # seconds that a command may take by default
+TIDYING = 2.0  # seconds that a daemon's helpers have to clean up, when all else is killed
+SECONDS = 86400  # of the sleep in an instance: no experiment lasts that long
 READY = "ready"
 SLEEP = ("/bin/sh", "-c", f"echo {READY}; exec sleep {SECONDS}")
-"""What an instance is: a program that says that it runs, and then waits."""
+"""The program of an instance: it prints that it runs, and then waits."""
 
 
 @dataclass(frozen=True)
 class Available:
     """Whether an engine can be used here; if not, why, and what would help.
 
-    `fetched`: what is missing is fetched before the room is opened, so this is no reason not to choose it.
+    `fetched`: the missing file is downloaded before the sandbox is opened, so the engine can be chosen all the same.
     """
 
     yes: bool
@@ -45,37 +47,41 @@ class Available:
 
 
 class Engine:
-    """One engine. `name` is its command line name, `title` what it is called in pictures, where that is another; `kind`
-    one of "process", "container", "sandbox", "machine".
+    """One engine. `name` is its name on the command line, `title` its name in pictures if that differs; `kind` one of
+    "process", "container", "sandbox", "machine".
 
-    Used as a block: `with Runc(place, rootfs) as runc: runc.run(["true"])`. What it needs once (a bundle, a daemon, an
-    image) is made by `prepare`; the end of the block takes it away. `place` is a folder of its own; the root file
+    Used as a block: `with Runc(place, rootfs) as runc: runc.run(["true"])`. `prepare` makes what it needs once (a
+    bundle, a daemon, an image), and the end of the block removes it. `place` is a folder of its own; the root file
     system `rootfs` is shared, and must not be changed.
 
-    An engine is another file in this folder: a subclass with `commands` (what must be installed), `package` (the Debian
-    package that has it), and `command`: the words that run a program in the foreground. An engine that is no command
-    line says how it runs and starts instead.
+    A new engine is a file in this folder with a subclass: `commands` (programs that must be installed), `package` (the
+    Debian package that has them), and `command`, the words that run a program in the foreground. An engine without a
+    command line overrides `run` and `spawn` instead.
     """
 
     name = ""
     title = ""
     kind = "container"
-    about = ""  # one line: what it is
+    about = ""  # one line for pictures
     commands: tuple[str, ...] = ()
     package = ""
-    emulated = False  # its processor is software: no fair race
+    emulated = False  # its processor is software: not comparable
     needs_range = False  # one user id is too few for it: a user must have subordinate ids
+    needs_root = False  # it cannot be used by a user, even as root of a user namespace
 
     def __init__(self, place: Path, rootfs: Path) -> None:
         self.place, self.rootfs = place, rootfs
         self.stack = ExitStack()
         self.count = 0
-        self.daemons: frozenset[int] = frozenset()  # what is there whether a container runs or not
-        self.crowd: list[Callable[[], object]] = []  # how each of those ends that `begin` has started
+        self.daemons: frozenset[int] = frozenset()  # processes that run without any container, too
+        self.crowd: list[Callable[[], object]] = []  # wait for the end of each container in the crowd
 
-    # --- what an engine says of itself
+    # --- what a subclass defines
     def available(self) -> Available:
-        """Whether its commands are installed, and there are ids; an engine with other demands adds them."""
+        """Whether its commands are installed, and it has the user ids it needs; subclasses check more."""
+        if self.needs_root and not root_outside():
+            hint = "it can be measured as root, or in ./lab vm"
+            return Available(False, f"{self.commands[0]} wants to be root", hint)
         missing = [name for name in self.commands if not shutil.which(name)]
         if missing:
             return Available(False, f"{missing[0]} is not installed", f"apt-get install {self.package}")
@@ -85,28 +91,28 @@ class Engine:
         return Available(True)
 
     def prepare(self) -> None:
-        """Makes what it needs once. What is to be undone is pushed on `self.stack`."""
+        """Make what it needs once. Push what undoes it on `self.stack`."""
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """The words that run `argv` in a new container, in the foreground."""
         raise NotImplementedError
 
     def payload(self, pids: Iterable[int]) -> int | None:
-        """The process among `pids` that is the instance's sleep; None where the host has no such process."""
+        """The pid of the instance's sleep, among `pids`; None where the host has no such process."""
         known, until = list(pids), time.monotonic() + 5.0
         while time.monotonic() < until:
             for pid in known:
                 with suppress(OSError):
                     if proc.text_of(pid, "cmdline") == f"sleep\0{SECONDS}\0":
                         return pid
-            time.sleep(0.001)  # it has said that it is ready, and turns into the sleep now
+            time.sleep(0.001)  # the shell has printed that it is ready, and becomes sleep now
         return None
 
-    # --- what can be done with it
+    # --- running programs
     def run(self, argv: Iterable[str], *, timeout: float = PATIENCE) -> Run:
-        """Runs a program in a container of its own, to its end. An engine that hangs is killed, with all its helpers.
+        """Run a program in a container of its own, to its end. An engine that hangs is killed, with all its helpers.
 
-        Raises TimeExpired after `timeout` seconds, with what was said until then.
+        Raises TimeExpired after `timeout` seconds, with the output until then.
         """
         before, began = processes(), time.monotonic()
         line = self.command(check_command(argv))
@@ -116,13 +122,13 @@ class Engine:
             try:
                 out, err = program.communicate(timeout=timeout)
             except subprocess.TimeoutExpired as why:
-                end_all(before)
+                kill_new_processes(before)
                 said = Run(tuple(line), -signal.SIGKILL, str(why.stdout or ""), str(why.stderr or ""), timeout)
                 raise TimeExpired(f"{self.name} had not ended after {timeout:g} s, and was killed", run=said) from None
         return Run(tuple(line), program.returncode, out, err, time.monotonic() - began)
 
     def spawn(self, argv: Sequence[str]) -> Spawned:
-        """Has a program begin in a new container, and does not wait. Its output and its complaints are one."""
+        """Start a program in a new container, without waiting. Its output and its errors are one stream."""
         program = subprocess.Popen(
             self.command(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
@@ -132,48 +138,54 @@ class Engine:
         return Spawned(here, program.wait)
 
     def start(self, *, timeout: float = PATIENCE) -> Instance:
-        """Starts a container that waits, and returns when its program has spoken."""
+        """Start a container that waits; return when its program has printed its line."""
         before, began = processes(), time.monotonic()
-        spawned = self.spawn(SLEEP)
-        said = first_line(spawned.out, timeout)
-        os.close(spawned.out)
-        if said != READY:
-            end_all(before)
-            spawned.wait()
-            raise LabError(f"{self.name} did not start: {said.strip()[:300] or 'it said nothing'}")
-        return Instance(self, spawned.wait, before, time.monotonic() - began)
+        wait, output = self._spawn_sleep(timeout)
+        if output != READY:
+            kill_new_processes(before)
+            wait()
+            raise self._not_started(output)
+        return Instance(self, wait, before, time.monotonic() - began)
 
-    def clock(self, script: str, *, timeout: float = PATIENCE) -> float:
-        """Seconds that a shell script takes inside, by our clock; its container's start is not in them."""
+    def _spawn_sleep(self, timeout: float) -> tuple[Callable[[], object], str]:
+        spawned = self.spawn(SLEEP)
+        try:
+            return spawned.wait, read_ready_line(spawned.out, timeout)
+        finally:
+            os.close(spawned.out)
+
+    def _not_started(self, output: str) -> LabError:
+        return LabError(f"{self.name} did not start: {output.strip()[:300] or 'it said nothing'}")
+
+    def time_script(self, script: str, *, timeout: float = PATIENCE) -> float:
+        """Seconds that a shell script takes inside, by our clock, without its container's start."""
         before = processes()
         spawned = self.spawn(("/bin/sh", "-c", f"echo {READY}; {{ {script}; }} >/dev/null; echo {READY}"))
         try:
-            begun = first_line(spawned.out, timeout)
+            begun = read_ready_line(spawned.out, timeout)
             began = time.perf_counter()
-            said = first_line(spawned.out, timeout)
+            said = read_ready_line(spawned.out, timeout)
             took = time.perf_counter() - began
             if (begun, said) != (READY, READY):
                 raise LabError(f"{self.name} did not run it to its end: {said.strip()[:300]}")
         except BaseException:
-            end_all(before)
+            kill_new_processes(before)
             raise
         finally:
             os.close(spawned.out)
             spawned.wait()
         return took
 
-    def begin(self) -> None:
-        """Starts one more container that waits, and keeps no books of it: for crowds. `end_crowd` ends all of them."""
-        spawned = self.spawn(SLEEP)
-        said = first_line(spawned.out, PATIENCE)
-        os.close(spawned.out)
-        self.crowd.append(spawned.wait)
-        if said != READY:
-            raise LabError(f"{self.name} did not start: {said.strip()[:300] or 'it said nothing'}")
+    def add_to_crowd(self) -> None:
+        """Start one more container of a crowd, without looking for its processes. `end_crowd` ends all of them."""
+        wait, output = self._spawn_sleep(PATIENCE)
+        self.crowd.append(wait)
+        if output != READY:
+            raise self._not_started(output)
 
     def end_crowd(self, before: Iterable[int]) -> None:
-        """Ends all that were begun, and whatever else was not there before."""
-        end_all(before)
+        """End all containers that `add_to_crowd` has started, and every process that is not in `before`."""
+        kill_new_processes(before)
         while self.crowd:
             self.crowd.pop()()
 
@@ -189,87 +201,91 @@ class Engine:
         except BaseException:
             self.close()
             raise
-        self.daemons = frozenset(pid for pid in processes() - before if alive(pid))
+        self.daemons = frozenset(pid for pid in processes() - before if is_running(pid))
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Takes away what `prepare` has made, and the engine's folder, with what is mounted there. Twice is fine.
+        """Undo `prepare`, and remove the engine's folder with all mounts in it. Twice is fine.
 
-        Control groups of killed containers stay, empty, as long as the room does.
+        Cgroups of killed containers stay, empty, until the sandbox ends.
         """
         self.stack.close()
-        remove(self.place)
+        remove_with_mounts(self.place)
 
     def fresh(self) -> str:
-        """A name for a container that no other has."""
+        """A new name for a container."""
         self.count += 1
         return f"pyctr{self.count}"
 
 
 @dataclass(frozen=True)
 class Spawned:
-    """A program that has been begun: a descriptor of what it says, and how one waits for its end."""
+    """A started program: a descriptor of its output, and a function that waits for its end."""
 
     out: int
     wait: Callable[[], object]
 
 
 class Instance:
-    """A container that runs. `seconds` is the time from the call to its program's first output.
+    """A running container. `seconds` is the time from the call to its program's first output.
 
-    `pids` are all processes that belong to it, whoever made them: the engine's helpers too; `pid` is its program's,
-    None where the host has none (a machine, a kernel in user space).
+    `pids` are all processes that came with it, the engine's helpers too; `pid` is its program's, None where the host
+    has no such process (a machine, a kernel in user space).
     """
 
-    def __init__(self, engine: Engine, bury: Callable[[], object], before: set[int], seconds: float) -> None:
-        self.engine, self.seconds, self._bury = engine, seconds, bury
+    def __init__(self, engine: Engine, wait: Callable[[], object], before: set[int], seconds: float) -> None:
+        self.engine, self.seconds, self._wait = engine, seconds, wait
         self.pids = frozenset(processes() - before)
         self.pid = engine.payload(sorted(self.pids))
 
     def stop(self) -> None:
-        """Ends it at once, and all that belongs to it."""
+        """Kill all its processes, and wait for their end."""
         for pid in self.pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._bury()
+        self._wait()
         wait_until_gone(self.pids)
 
 
 # ---------------------------------------------------------------------------------------------------------- processes
 def processes() -> set[int]:
-    """All processes of the room."""
+    """The pids of all processes of the sandbox."""
     return {int(name) for name in os.listdir("/proc") if name.isdigit()}
 
 
-def remove(place: Path) -> None:
-    """Takes a folder away, with what is mounted in it; what is mounted and will not go is left as it is."""
+def remove_with_mounts(place: Path) -> None:
+    """Remove a folder with all mounts in it. Where one cannot be unmounted, the folder stays as it is."""
 
     def mounted() -> list[str]:
         return [each.target for each in proc.mountinfo("self") if each.target.startswith(f"{place}/")]
 
-    for target in reversed(mounted()):
-        with suppress(OSError):
-            call("umount2", target, MNT_DETACH)
+    if targets := mounted():
+        make_calls(*(umount2(target, MNT_DETACH).accepting(EINVAL, ENOENT, EPERM) for target in reversed(targets)))
     if not mounted():
         shutil.rmtree(place, ignore_errors=True)
 
 
 def has_range() -> bool:
-    """Whether the room has more than one user id: not for a user without subordinate ids. See subuid(5)."""
+    """Whether the sandbox has more than one user id: not for a user without subordinate ids. See subuid(5)."""
     return sum(each.count for each in proc.uid_map("self")) > 1
 
 
-def end_all(before: Iterable[int], patience: float = 10.0) -> None:
-    """Kills all processes of the room that were not there before, and whoever they make meanwhile.
+def root_outside() -> bool:
+    """Whether we are root of the machine itself, not of a user namespace."""
+    return os.getuid() == 0 and [(each.inside, each.outside) for each in proc.uid_map("self")][:1] == [(0, 0)]
 
-    A daemon that was there before may have somebody tidy up for `TIDYING` seconds: else it waits for that at its end.
+
+def kill_new_processes(before: Iterable[int], patience: float = 10.0) -> None:
+    """Kill all processes of the sandbox that are not in `before`, and their children meanwhile.
+
+    Children of a daemon in `before` get `TIDYING` seconds to clean up: without that the daemon waits for it at its end.
     """
     known, began = {*before, os.getpid()}, time.monotonic()
     daemons = known - {1, os.getpid()}
-    while (new := {pid for pid in processes() - known if alive(pid)}) and time.monotonic() - began < patience:
+    while (new := {pid for pid in processes() - known if is_running(pid)}) and time.monotonic() - began < patience:
         spared = set(daemons) if time.monotonic() - began < TIDYING else set()
         for pid in sorted(new):  # a helper before its own helpers
             with suppress(ProcessLookupError):
@@ -281,27 +297,27 @@ def end_all(before: Iterable[int], patience: float = 10.0) -> None:
 
 
 def wait_until_gone(pids: Iterable[int], patience: float = 10.0) -> None:
-    """Waits until none of them is alive; PID 1 of the room buries them."""
+    """Wait until none of them is alive; PID 1 of the sandbox reaps orphans."""
     until = time.monotonic() + patience
-    while any(map(alive, pids)) and time.monotonic() < until:
+    while any(map(is_running, pids)) and time.monotonic() < until:
         time.sleep(0.001)
 
 
-def alive(pid: int) -> bool:
-    """Whether a process has not ended; one that nobody has buried yet has."""
+def is_running(pid: int) -> bool:
+    """Whether a process has not ended. A zombie has."""
     try:
         return proc.state(pid) not in "Z-"
     except OSError:
         return False
 
 
-def first_line(fd: int, timeout: float) -> str:
-    """What is said until a line that is "ready" (then only that), the end, or the timeout; no byte more is read."""
+def read_ready_line(fd: int, timeout: float) -> str:
+    """Read up to a line "ready" (then return only that), the end, or the timeout, and no byte more."""
     poll, said, until = select.poll(), b"", time.monotonic() + timeout
     poll.register(fd, select.POLLIN)
     while (left := until - time.monotonic()) > 0:
         if poll.poll(left * 1000):
-            more = os.read(fd, 1)  # what comes behind the line is the next one's
+            more = os.read(fd, 1)  # bytes behind the line are left for the next reader
             said += more
             if more == b"\n" and said.splitlines()[-1].strip() == READY.encode():
                 return READY

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .engine import Engine
-from .nspawn import root_outside
+from .engine import Engine, root_outside
 
 COMMON = Path("/usr/share/lxc/config/common.conf")  # the distribution's usual limits: a filter of system calls, ...
 
@@ -27,7 +26,7 @@ class Lxc(Engine):
         self.configuration = self.place / "config"
         # it has rules for devices, which are set in control groups: as a user, lxc-execute fails on them
         common = [f"lxc.include = {COMMON}"] if COMMON.exists() and root_outside() else []
-        lines = [f"lxc.rootfs.path = dir:{self.rootfs}", "lxc.uts.name = room", "lxc.net.0.type = empty"]
+        lines = [f"lxc.rootfs.path = dir:{self.rootfs}", "lxc.uts.name = sandbox", "lxc.net.0.type = empty"]
         mounts = ["lxc.mount.auto = proc:mixed sys:ro", "lxc.rootfs.options = ro"]
         self.configuration.write_text("\n".join([*common, *lines, *mounts, ""]))
 

@@ -1,7 +1,7 @@
-"""crun, runc and gVisor's runsc: what runs below Docker and Podman. They take a *bundle*, a folder with a config.json.
+"""crun, runc and gVisor's runsc: the runtimes below Docker and Podman. They take a *bundle*: a folder with config.json.
 
-See the OCI runtime specification. Each container gets the same configuration, made once by the runtime's own `spec`,
-with the words of its program put in.
+See the OCI runtime specification. Each container gets the configuration that the runtime's own `spec` prints, with the
+words of its program.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Unsupported
-from .engine import Engine, has_range
-from .nspawn import root_outside
+from .engine import Engine, has_range, root_outside
 
 KINDS = ("pid", "network", "ipc", "uts", "mount", "cgroup")
 
@@ -23,10 +22,8 @@ KINDS = ("pid", "network", "ipc", "uts", "mount", "cgroup")
 class Oci(Engine):
     """A runtime that takes a bundle."""
 
-    kind = "container"
-
     def prepare(self) -> None:
-        self.spec = configuration(self.commands[0], self.place, self.rootfs)
+        self.spec = oci_configuration(self.commands[0], self.place, self.rootfs)
 
     def bundle(self, argv: Sequence[str]) -> Path:
         """A bundle for this program."""
@@ -37,7 +34,7 @@ class Oci(Engine):
         return place
 
     def words(self, *more: str) -> list[str]:
-        """The runtime's own words: where it keeps its books."""
+        """The runtime's command line, with the folder in which it keeps its state."""
         return [*self.commands, "--root", str(self.place / "state"), *more]
 
     def command(self, argv: Sequence[str]) -> list[str]:
@@ -84,7 +81,7 @@ class Gvisor(Oci):
 
     def words(self, *more: str) -> list[str]:
         how = ["--platform=ptrace", "--network=none", "--ignore-cgroups"]  # its kvm platform was seen to hang
-        if not has_range():  # else it would become nobody
+        if not has_range():  # else runsc changes to the overflow user, which has no id here
             how.append("--rootless")
         return ["runsc", "--root", str(self.place / "state"), *how, *more]
 
@@ -96,8 +93,8 @@ class Gvisor(Oci):
         """It is a process of gVisor's kernel: the host has none."""
 
 
-def configuration(runtime: str, place: Path, rootfs: Path) -> dict[str, Any]:
-    """What the runtime proposes, without a terminal, and the same namespaces for all; its root is root of the room."""
+def oci_configuration(runtime: str, place: Path, rootfs: Path) -> dict[str, Any]:
+    """The runtime's own proposal, without a terminal, with the same namespaces for all; its root is the sandbox's."""
     made = subprocess.run([runtime, "spec"], cwd=place, capture_output=True, text=True, errors="replace", check=False)
     if made.returncode:
         raise Unsupported(f"{runtime} makes no configuration: {made.stderr.strip()[-300:]}")

@@ -1,4 +1,4 @@
-"""Our own: the recipe of the course, by `lab.run`."""
+"""Our own runtime: the recipe of the course, by `lab.run`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Ours(Engine):
 
     def prepare(self) -> None:
         self.lab = self.stack.enter_context(Lab(start=self.start_method))
-        self.recipe = on(self.rootfs, self.lab.recipe("room"))
+        self.recipe = on_rootfs(self.rootfs, self.lab.recipe("sandbox"))
         self.programs: list[Program] = []
 
     def run(self, argv: Iterable[str], *, timeout: float = PATIENCE) -> Run:
@@ -43,11 +43,11 @@ class Ours(Engine):
             os.close(there)
         return Spawned(here, program.wait)
 
-    def begin(self) -> None:
+    def add_to_crowd(self) -> None:
         self.programs.append(self.lab.start(("/bin/sleep", str(SECONDS)), recipe=self.recipe, limits=self.limits))
 
     def end_crowd(self, before: Iterable[int]) -> None:
-        """The launcher is no daemon whose children tidy up: they are ended at once."""
+        """Kill at once: the launcher is no daemon whose children clean up."""
         for program in self.programs:
             program.kill()
         while self.programs:
@@ -56,7 +56,7 @@ class Ours(Engine):
 
 
 class Forked(Ours):
-    """The same, without the loop of machine code: what its starts cost where it cannot be."""
+    """The same without the loop of machine code: what a start costs where that cannot be used."""
 
     name = "ours+fork"
     title = "this course, forked"
@@ -76,10 +76,10 @@ class Limited(Ours):
     def available(self) -> Available:
         where = delegation()
         missing = [name for name in ("memory", "cpu", "pids") if name not in where.controllers]
-        hint = "`pyctr-lab doctor` says what would help"  # it can: in a room nobody knows who we are outside
+        hint = "`pyctr-lab doctor` says what would help"  # outside: a sandbox does not know which user opened it
         return Available(False, where.why(missing[0]), hint) if missing else Available(True)
 
 
-def on(rootfs: Path, recipe: Recipe) -> Recipe:
-    """The same recipe, on a root file system instead of a view of the host's."""
+def on_rootfs(rootfs: Path, recipe: Recipe) -> Recipe:
+    """The same recipe, with a root file system instead of a view of the host's."""
     return Recipe(Bind(str(rootfs), ROOT) if isinstance(step, HostTree) else step for step in recipe)

@@ -9,7 +9,7 @@ from .engine import Available, Engine
 
 
 class Podman(Engine):
-    """With all of its folders in the room."""
+    """With all of its folders in the sandbox."""
 
     name = "podman"
     title = "Podman"
@@ -24,7 +24,7 @@ class Podman(Engine):
 
     @property
     def runtime(self) -> str:
-        """runc, but where nobody has given us control groups only crun does without."""
+        """runc needs a delegated cgroup; without one use crun."""
         return "runc" if delegation().places else "crun"
 
     def command(self, argv: Sequence[str]) -> list[str]:
@@ -35,7 +35,7 @@ class Podman(Engine):
         how = [*folders, *HOW, f"--runtime={self.runtime}"]
         if self.runtime == "runc":
             return ["podman", *how, "run", *run]
-        # it does so where it sees none
+        # crun does without where it sees no hierarchy
         hidden = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs tmpfs /sys/fs/cgroup; exec "$@"', "sh"]
         return [*hidden, "podman", *how, "run", "--cgroups=disabled", *run]
 

@@ -29,7 +29,7 @@ class Qemu(Engine):
             check_emulator()
         except Unsupported as why:
             return Available(False, why.message, why.hint)
-        if not (guest_kernel.of_host() or guest_kernel.in_cache()):  # a room has no way to the network
+        if not (guest_kernel.of_host() or guest_kernel.in_cache()):  # a sandbox has no way to the network
             return Available(False, "there is no kernel for a guest", "`pyctr_lab.Machine()` fetches one, once", True)
         return Available(True)
 
@@ -60,14 +60,14 @@ class Qemu(Engine):
             raise
         return Instance(self, machine.kill, before, time.monotonic() - began)
 
-    def clock(self, script: str, *, timeout: float = PATIENCE) -> float:
+    def time_script(self, script: str, *, timeout: float = PATIENCE) -> float:
         with self._machine() as machine:
             run = machine.run(["/bin/sh", "-c", f"{{ {script}; }} >/dev/null"], timeout=max(timeout, BOOT))
         if run.returncode:
             raise LabError(f"{self.name} did not run it to its end: {run.stderr.strip()[:300]}")
         return run.seconds
 
-    def begin(self) -> None:
+    def add_to_crowd(self) -> None:
         self.crowd.append(self._machine().kill)
 
     def payload(self, pids: Iterable[int]) -> None:

@@ -1,4 +1,4 @@
-"""What a running container is, whoever made it: read from /proc alone, so that engines can be compared."""
+"""The walls of a running container, read from /proc alone, so that engines can be compared."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ WHOLE = 1 << 32  # a map that leaves every id what it is
 class Record:
     """The walls of one container. `own` and `shared` are kinds of namespaces, compared with the engine's surroundings.
 
-    `cgroup` is the group of its program, where control groups are shown; `limits` what limits it there, by the kernel's
-    file names. `seccomp`: 0 none, 2 filters (prctl(2)); `filters` is how many, 0 where the kernel does not tell.
-    `covered` are parts of /proc and /sys that it does not see. `uid_map`: "full" (every id is what it was), "one id",
-    "a range", or "none".
+    `cgroup` is its program's, if a hierarchy is mounted; `limits` are its limits there, by the kernel's file names.
+    `seccomp`: 0 none, 2 filters (prctl(2)); `filters` is how many, 0 where the kernel does not report it. `covered` are
+    parts of /proc and /sys that it does not see. `uid_map`: "full" (every id is mapped to itself), "one id", "a range",
+    or "none".
     """
 
     own: tuple[str, ...]
@@ -48,8 +48,8 @@ class Record:
         return cls(**words)
 
 
-def record(pid: int, processes: int = 1) -> Record:
-    """What is known of a process of the room. Raises ProcessLookupError when it has ended."""
+def record_of(pid: int, processes: int = 1) -> Record:
+    """The record of a process of the sandbox. Raises ProcessLookupError when it has ended."""
     namespaces, status = proc.namespaces(pid), proc.status(pid)
     here = proc.namespaces("self")
     kinds = [kind for kind in KIND_FLAGS if kind in namespaces]
@@ -57,30 +57,30 @@ def record(pid: int, processes: int = 1) -> Record:
     return Record(
         own=tuple(kind for kind in kinds if namespaces[kind] != here[kind]),
         shared=tuple(kind for kind in kinds if namespaces[kind] == here[kind]),
-        cgroup=group_of(pid),
-        limits=limits_of(pid),
+        cgroup=cgroup_path(pid),
+        limits=limits_on(pid),
         capabilities=tuple(sorted(capability_names(status["CapEff"]))),
         seccomp=int(status.get("Seccomp", "0")),
         no_new_privs=status.get("NoNewPrivs") == "1",
         mounts=len(mounts),
-        covered=tuple(sorted({mount.target for mount in mounts if is_cover(mount.target)})),
-        uid_map=shape(proc.uid_map(pid)),
+        covered=tuple(sorted({mount.target for mount in mounts if covers_proc_or_sys(mount.target)})),
+        uid_map=spell_uid_map(proc.uid_map(pid)),
         processes=processes,
         filters=int(status.get("Seccomp_filters", "0")),
     )
 
 
-def is_cover(target: str) -> bool:
+def covers_proc_or_sys(target: str) -> bool:
     """Whether a mount lies over a part of /proc or of /sys/firmware: there is no other reason to mount there."""
     return target.startswith(("/proc/", "/sys/devices", "/sys/firmware"))
 
 
-def shape(ranges: tuple[proc.IdRange, ...]) -> str:
+def spell_uid_map(ranges: tuple[proc.IdRange, ...]) -> str:
     """A user map in a word or two."""
     count = sum(each.count for each in ranges)
     if any(each.count >= WHOLE - 1 and each.inside == each.outside == 0 for each in ranges):
         return "full"
-    if ranges == proc.uid_map("self"):  # in a room that is itself in a user namespace
+    if ranges == proc.uid_map("self"):  # in a sandbox that is itself in a user namespace
         return "full"
     return "one id" if count == 1 else "a range" if count else "none"
 
@@ -94,13 +94,13 @@ FILES = {
 NO_LIMIT = 1 << 60  # version 1 writes "no limit" of memory as the highest multiple of a page
 
 
-def group_of(pid: int) -> str:
-    """Its group in the tree that limits memory or processes, as a path from where the room's groups begin."""
+def cgroup_path(pid: int) -> str:
+    """Its group in the tree that limits memory or processes, as a path from where the sandbox's groups begin."""
     lines = [line.split(":", 2)[1:] for line in proc.text_of(pid, "cgroup").splitlines()]
     return next((path for words, path in lines if words in ("pids", "memory")), lines[-1][1] if lines else "/")
 
 
-def limits_of(pid: int) -> tuple[str, ...]:
+def limits_on(pid: int) -> tuple[str, ...]:
     """What limits its group: "pids.max 2048"."""
     found = []
     for tree in trees(pid):

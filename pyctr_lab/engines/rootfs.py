@@ -1,13 +1,14 @@
-"""The one root file system that every engine gets: busybox, and files to read. Made in milliseconds, a few MB."""
+"""The root file system that every engine gets: busybox, and files to read. Made in milliseconds, a few MB."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
+from ..kernel.calls import mount
 from ..kernel.constants import MS_BIND
 from ..machines import initramfs
-from .inside import call
+from .sandbox import make_calls
 
 FOLDERS = ("bin", "dev", "etc", "mnt", "proc", "root", "run", "sys", "tmp", "usr/bin", "var")
 FILES = 1000  # in /data, to be read
@@ -17,14 +18,14 @@ ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
     "etc/group": "root:x:0:\n",
     "etc/hosts": "127.0.0.1 localhost\n",
-    "etc/hostname": "room\n",
+    "etc/hostname": "sandbox\n",
     "etc/resolv.conf": "",
     "etc/os-release": 'ID=busybox\nNAME="busybox"\n',
 }
 
 
-def make(place: Path, *, files: int = FILES) -> Path:
-    """Makes it below `place`, which must not be there yet. Raises Unsupported without a busybox of one file."""
+def make_rootfs(place: Path, *, files: int = FILES) -> Path:
+    """Make it at `place`, which must not exist. Raises Unsupported without a static busybox."""
     program = initramfs.busybox()
     for name in FOLDERS:
         (place / name).mkdir(parents=True)
@@ -41,9 +42,9 @@ def make(place: Path, *, files: int = FILES) -> Path:
         (data / f"{number:04}").write_bytes(number.to_bytes(4, "little") * (FILE // 4))
     for folder in (place, *place.rglob("*")):
         if folder.is_dir() and not folder.is_symlink():
-            folder.chmod(0o755)  # whoever is root inside may be nobody here
+            folder.chmod(0o755)  # root inside a container may be no owner here
     (place / "tmp").chmod(0o1777)
-    for name in DEVICES:  # for those who make no /dev of their own
+    for name in DEVICES:  # for engines that make no /dev of their own
         (place / "dev" / name).touch()
-        call("mount", f"/dev/{name}", str(place / "dev" / name), None, MS_BIND, None)
+    make_calls(*(mount(f"/dev/{name}", str(place / "dev" / name), None, MS_BIND) for name in DEVICES))
     return place

@@ -1,4 +1,4 @@
-"""Which engines are here, and what the container of each is: one started by each, looked at from outside, stopped."""
+"""Which engines are here, and which walls a container of each has: start one, look at it from outside, stop it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from typing import Any
 from ..errors import BadInput, LabError
 from ..machines import cache, guest_kernel
 from . import ALL, rootfs
-from .inside import WORK
-from .record import Record, record
-from .room import Room
+from .record import Record, record_of
+from .sandbox import WORK, Sandbox
 
 NONE = "no process of the host"
 
 
 @dataclass
 class Survey:
-    """`records` has what is known of each engine's container, None where the host has no such process; `missing` why
-    the others cannot be used here."""
+    """`records` of one container of each engine, None where the host has no such process; `missing` has the reasons
+    why the others cannot be used here."""
 
     records: dict[str, Record | None] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
@@ -33,7 +32,7 @@ class Survey:
         for name, each in self.records.items():
             title = ALL[name].title
             shown = f"{name} ({title})" if title else name
-            found.append([shown, *(cells(each) if each else [NONE, *["-"] * 5])])
+            found.append([shown, *(record_cells(each) if each else [NONE, *["-"] * 5])])
         return found
 
     def __str__(self) -> str:
@@ -57,7 +56,7 @@ class Survey:
         )
 
 
-def cells(each: Record) -> list[str]:
+def record_cells(each: Record) -> list[str]:
     """A record in words."""
     return [
         ", ".join(each.shared) or "nothing",
@@ -70,16 +69,16 @@ def cells(each: Record) -> list[str]:
 
 
 def survey(names: Iterable[str] | None = None, *, progress: Callable[[str, int, int], object] | None = None) -> Survey:
-    """Has each engine (all, or those named) start one container, and reads what it is. Some seconds in all.
+    """Have each engine (all, or those named) start one container, and read its record. Some seconds in all.
 
-    `progress` is called with the engine that comes next, how many were looked at, and how many there are. Raises
-    BadInput for a name that is no engine's. An engine that fails is in `missing`, with its reason.
+    `progress` is called with the next engine, how many are done, and how many there are. Raises BadInput for a name
+    that is no engine's. An engine that fails is in `missing`, with its reason.
     """
-    wanted = known(names)
+    wanted = known_engines(names)
     with_kernel(wanted)
     found = Survey()
-    with Room(f"{__name__}:work", names=wanted) as room:
-        for row in room:
+    with Sandbox(f"{__name__}:survey_rows", names=wanted) as sandbox:
+        for row in sandbox:
             if "next" in row and progress:
                 progress(row["next"], len(found.records) + len(found.missing), len(wanted))
             elif "why" in row:
@@ -89,7 +88,7 @@ def survey(names: Iterable[str] | None = None, *, progress: Callable[[str, int, 
     return found
 
 
-def known(names: Iterable[str] | None) -> list[str]:
+def known_engines(names: Iterable[str] | None) -> list[str]:
     """The names, or all. Raises BadInput for one that is no engine's."""
     wanted = list(ALL) if names is None else list(names)
     for name in wanted:
@@ -101,9 +100,9 @@ def known(names: Iterable[str] | None) -> list[str]:
 
 
 def with_kernel(names: Iterable[str]) -> None:
-    """A guest's kernel is fetched out here if need be: in a room is no network. Without one that is said there.
+    """Download a guest's kernel if need be: a sandbox has no network. Without one QEMU reports that there.
 
-    A room can write to the cache, where a finding about KVM is kept, when its folder is there.
+    Make the cache folder: a sandbox can write to it only if it exists, and keeps there whether KVM works.
     """
     if "qemu" in names:
         with suppress(LabError):
@@ -112,9 +111,9 @@ def with_kernel(names: Iterable[str]) -> None:
             cache.cache_folder().mkdir(parents=True, exist_ok=True)
 
 
-def work(names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """In the room: a row for each engine."""
-    tree = rootfs.make(Path(WORK) / "rootfs", files=0)
+def survey_rows(names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The rows of a survey, made in the sandbox: one for each engine."""
+    tree = rootfs.make_rootfs(Path(WORK) / "rootfs", files=0)
     for name in names:
         yield {"next": name}
         engine = ALL[name](Path(WORK) / name, tree)
@@ -127,7 +126,7 @@ def work(names: Sequence[str]) -> Iterator[dict[str, Any]]:
                 stack.enter_context(engine)
                 instance = engine.start()
                 stack.callback(instance.stop)
-                found = None if instance.pid is None else record(instance.pid, len(instance.pids)).as_json()
+                found = None if instance.pid is None else record_of(instance.pid, len(instance.pids)).as_json()
                 yield {"engine": name, "record": found}
         except (LabError, OSError) as why:
             yield {"engine": name, "why": str(why)}

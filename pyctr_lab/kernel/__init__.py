@@ -14,6 +14,7 @@ from .calls import (
     dup3,
     execve,
     fchdir,
+    flock,
     fork,
     getgid,
     getpid,
@@ -21,6 +22,7 @@ from .calls import (
     ioctl,
     kill,
     mkdirat,
+    mknodat,
     mount,
     mount_setattr,
     openat,
@@ -36,6 +38,7 @@ from .calls import (
     setresuid,
     setsid,
     symlinkat,
+    umask,
     umount2,
     uname,
     unshare,
@@ -49,9 +52,9 @@ from .sockets import bind, connect, ifreq, listen, sockaddr_in, socket
 __all__ = [
     "Answer", "Argument", "Call", "CallError", "GroupDescriptor", "GroupFile", "Named", "ProcFile", "Ref",
     "Spelled", "Struct", "Subject", "bind", "calls", "capset", "chdir", "chroot", "clock_gettime", "close",
-    "connect", "constants", "dup3", "execve", "fchdir", "fork", "getgid", "getpid", "getuid", "ifreq", "ioctl",
-    "kill", "listen", "mkdirat", "mount", "mount_setattr", "openat", "pidfd_open", "pivot_root", "prctl",
-    "prlimit64", "proc", "read", "setgroups", "sethostname", "setns", "setresgid", "setresuid", "setsid",
-    "sockaddr_in", "socket", "sockets", "symlinkat", "umount2", "uname", "unshare", "wait4", "write",
+    "connect", "constants", "dup3", "execve", "fchdir", "flock", "fork", "getgid", "getpid", "getuid", "ifreq",
+    "ioctl", "kill", "listen", "mkdirat", "mknodat", "mount", "mount_setattr", "openat", "pidfd_open", "pivot_root",
+    "prctl", "prlimit64", "proc", "read", "setgroups", "sethostname", "setns", "setresgid", "setresuid", "setsid",
+    "sockaddr_in", "socket", "sockets", "symlinkat", "umask", "umount2", "uname", "unshare", "wait4", "write",
 ]  # fmt: skip
 __all__ += [name for name in vars(constants) if name.isupper() and not name.startswith("_")]

@@ -296,6 +296,11 @@ def dup3(old: int | Ref, new: int) -> Call:
     return Call("dup3", (check_number(old, "a descriptor"), check_number(new, "a descriptor"), 0))
 
 
+def flock(fd: int | Ref, operation: int) -> Call:
+    """flock(2): lock an open file or folder, until its last descriptor is closed."""
+    return Call("flock", (check_number(fd, "a descriptor"), check_number(operation, "an operation")))
+
+
 def ioctl(fd: int | Ref, request: int, arg: Argument) -> Call:
     """ioctl(2): send a request to a device or a socket."""
     return Call("ioctl", (check_number(fd, "a descriptor"), check_number(request, "a request"), check_argument(arg)))
@@ -306,9 +311,20 @@ def mkdirat(path: str | GroupFile, mode: int = 0o755) -> Call:
     return Call("mkdirat", (k.AT_FDCWD, check_path(path), octal(check_number(mode, "a mode"))))
 
 
+def mknodat(path: str, mode: int, dev: int) -> Call:
+    """mknodat(2): make a device node; `mode` says which kind."""
+    mode, dev = check_number(mode, "a mode"), check_number(dev, "a device")
+    return Call("mknodat", (k.AT_FDCWD, check_path(path), octal(mode), dev))
+
+
 def symlinkat(target: str, path: str) -> Call:
     """symlinkat(2): make a symbolic link at `path` that points to `target`."""
     return Call("symlinkat", (check_path(target), k.AT_FDCWD, check_path(path)))
+
+
+def umask(mask: int) -> Call:
+    """umask(2): the permission bits that new files do not get."""
+    return Call("umask", (octal(check_number(mask, "a mask", most=0o777)),))
 
 
 def chdir(path: str) -> Call:
@@ -347,9 +363,10 @@ def pivot_root(new_root: str, put_old: str) -> Call:
     return Call("pivot_root", (check_path(new_root), check_path(put_old)))
 
 
-def mount_setattr(path: str, flags: int, attr_set: int) -> Call:
-    """mount_setattr(2): set attributes of a mount, with AT_RECURSIVE of all below it too."""
-    attributes = Struct(attr_set=check_number(attr_set, "attributes"), attr_clr=0, propagation=0, userns_fd=0)
+def mount_setattr(path: str, flags: int, attr_set: int, attr_clr: int = 0) -> Call:
+    """mount_setattr(2): set and clear attributes of a mount, with AT_RECURSIVE of all below it too."""
+    on, off = check_number(attr_set, "attributes"), check_number(attr_clr, "attributes")
+    attributes = Struct(attr_set=on, attr_clr=off, propagation=0, userns_fd=0)
     return Call("mount_setattr", (k.AT_FDCWD, check_path(path), check_number(flags, "flags"), attributes, 32))
 
 

@@ -29,7 +29,7 @@ def crowd_turn(engine: Engine, options: TurnOptions) -> Iterator[Measurement]:
     try:
         while (options.count is None or number < options.count) and time.monotonic() - began < options.seconds:
             start = time.perf_counter()
-            engine.begin()
+            engine.add_to_crowd()
             number += 1
             yield Measurement((time.perf_counter() - start) * 1000, number)
             if number % 16 == 0 and memory_available() < limit:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import asdict
 
-from ..engines import Room
-from ..engines.survey import known, with_kernel
+from ..engines import Sandbox
+from ..engines.survey import known_engines, with_kernel
 from ..errors import LabError
 from .computer import describe_machine
 from .engine_choices import engine_titles
@@ -69,7 +69,7 @@ def live(
     """As `measure`, but gives the results so far after each sample: the same object, which grows."""
     wanted = known_experiments(experiments)
     checked = (options or MeasureOptions()).checked()
-    names = known(engines)
+    names = known_engines(engines)
     chosen = {
         name: [each for each in names if engines is not None or each not in EXPERIMENTS[name].unless_named]
         for name in wanted
@@ -98,8 +98,9 @@ def sandbox_rows(
 ) -> Generator[ExperimentRow, None, None]:
     """The rows of one experiment. A sandbox that ends too early is a row too, unless there is nothing to keep."""
     try:
-        with Room("pyctr_lab.measure.work:json_rows", name=name, engines=engines, options=asdict(options)) as room:
-            yield from map(row_from_json, room)
+        words = {"name": name, "engines": engines, "options": asdict(options)}
+        with Sandbox("pyctr_lab.measure.work:json_rows", **words) as sandbox:
+            yield from map(row_from_json, sandbox)
     except LabError as why:
         if not kept:
             raise

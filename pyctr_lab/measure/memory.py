@@ -51,7 +51,7 @@ def memory_turn(engine: Engine, options: TurnOptions) -> Iterator[Measurement]:
 
 
 def total_memory(pids: Iterable[int]) -> int:
-    """Bytes that processes take together, and what the kernel keeps for all of the room."""
+    """Bytes that processes take together, and what the kernel keeps for all of the sandbox."""
     wait_until_settled()
     return sum(map(pss_or_zero, pids)) + kernel_memory()
 
@@ -76,7 +76,7 @@ def wait_until_settled(patience: float = 1.0) -> None:
 
 
 def kernel_memory() -> int:
-    """Bytes that the kernel keeps for the room's processes: stacks, tables, namespaces. 0 where no cgroup counts it."""
+    """Bytes that the kernel keeps for the sandbox's processes: stacks, tables, namespaces. 0 if no cgroup counts it."""
     for place in delegation().places:
         plain = Path(f"{place.tree.mount}/memory.kmem.usage_in_bytes")
         if plain.exists():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engines import ALL, Engine, rootfs
-from ..engines.inside import WORK
+from ..engines.sandbox import WORK
 from ..errors import LabError
 from .experiment import EXPERIMENTS
 from .options import MeasureOptions, TurnOptions
@@ -26,7 +26,7 @@ def json_rows(name: str, engines: Sequence[str], options: dict[str, Any]) -> Ite
 
 def experiment_rows(name: str, engines: Sequence[str], options: MeasureOptions) -> Iterator[ExperimentRow]:
     """Samples, engines that are missing, notes, and how far it is."""
-    began, tree = time.monotonic(), make_rootfs()
+    began, tree = time.monotonic(), rootfs_of_all()
     with ExitStack() as stack:
         ready: dict[str, Engine] = {}
         for engine in engines:
@@ -39,10 +39,10 @@ def experiment_rows(name: str, engines: Sequence[str], options: MeasureOptions) 
         yield from EXPERIMENTS[name].notes(ready, tree)
 
 
-def make_rootfs() -> Path:
+def rootfs_of_all() -> Path:
     """The files that all engines get. Raises LabError where there is no room for them."""
     try:
-        return rootfs.make(Path(WORK) / "rootfs")
+        return rootfs.make_rootfs(Path(WORK) / "rootfs")
     except OSError as why:
         raise LabError(f"the root file system cannot be made: {why.strerror}", hint="there must be 8 MiB left") from why
 

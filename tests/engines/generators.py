@@ -1,4 +1,4 @@
-"""Work for a room, for the tests: what these generators yield comes out of it."""
+"""Work for a sandbox, for the tests: what these generators yield comes out of it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from pyctr_lab.engines import ALL, Engine, rootfs
-from pyctr_lab.engines.engine import alive, end_all, processes, wait_until_gone
-from pyctr_lab.engines.inside import WORK
+from pyctr_lab.engines.engine import is_running, kill_new_processes, processes, wait_until_gone
+from pyctr_lab.engines.sandbox import WORK
 from pyctr_lab.errors import LabError, TimeExpired, Unsupported
 from pyctr_lab.kernel import proc
 from pyctr_lab.machines import Machine
 
 
 def seen() -> Iterator[object]:
-    """What a room's worker sees."""
+    """What a sandbox's worker sees."""
     yield {
         "pid": os.getpid(),
         "parent": os.getppid(),
@@ -36,7 +36,7 @@ def seen() -> Iterator[object]:
 
 def tried(engines: Sequence[str]) -> Iterator[object]:
     """Each engine: what a program does in it, an instance, one that hangs, and what is left after all that."""
-    tree = rootfs.make(Path(WORK) / "rootfs")
+    tree = rootfs.make_rootfs(Path(WORK) / "rootfs")
     for name in engines:
         engine = ALL[name](Path(WORK) / name, tree)
         found = engine.available()
@@ -75,7 +75,7 @@ def instance(engine: Engine) -> dict[str, object]:
     row = {"pids": len(made.pids), "payload": made.pid, "seconds": made.seconds}
     made.stop()
     wait_until_gone(processes() - before)  # a daemon cleans up in a child process
-    return row | {"left": [pid for pid in processes() - before if alive(pid)]}
+    return row | {"left": [pid for pid in processes() - before if is_running(pid)]}
 
 
 def unknown(engine: Engine) -> object:
@@ -95,12 +95,12 @@ def hung(engine: Engine) -> list[object]:
     except TimeExpired as why:
         said = str(why)
     wait_until_gone(processes() - before)  # killed, and on a busy machine not gone yet
-    return [said, [pid for pid in processes() - before if alive(pid)]]
+    return [said, [pid for pid in processes() - before if is_running(pid)]]
 
 
 def used(name: str) -> Iterator[object]:
     """Use an engine, and look at the descriptors of its program; or say why it is not here."""
-    engine = ALL[name](Path(WORK) / name, rootfs.make(Path(WORK) / "rootfs", files=1))
+    engine = ALL[name](Path(WORK) / name, rootfs.make_rootfs(Path(WORK) / "rootfs", files=1))
     if not (found := engine.available()):
         yield found.why
         return
@@ -123,7 +123,7 @@ def descriptors(pid: int | str = "self") -> dict[str, tuple[str, int, int]]:
 
 
 def own_descriptors() -> Iterator[object]:
-    """Those of the room's worker, and of a command that it starts."""
+    """Those of the sandbox's worker, and of a command that it starts."""
     yield descriptors()
     yield subprocess.run(["ls", "/proc/self/fd"], check=True, capture_output=True, text=True).stdout.split()
 
@@ -195,13 +195,13 @@ def tidied(words: str) -> Iterator[object]:
         daemon.stdin.write("go\n")
         daemon.stdin.flush()
         yield daemon.stdout.readline().strip()
-        end_all(before)
+        kill_new_processes(before)
         yield daemon.stdout.readline().strip()
 
 
 def broken_docker() -> Iterator[object]:
     """A daemon that cannot come up."""
-    tree = rootfs.make(Path(WORK) / "rootfs", files=1)
+    tree = rootfs.make_rootfs(Path(WORK) / "rootfs", files=1)
     before = processes()
     engine = ALL["docker"](Path(WORK) / "docker", tree)
     engine.driver = "no-such-driver"  # type: ignore[attr-defined]
@@ -210,7 +210,7 @@ def broken_docker() -> Iterator[object]:
         yield "it came up"
     except Unsupported as why:
         yield str(why)
-    yield sorted(pid for pid in processes() - before if alive(pid))
+    yield sorted(pid for pid in processes() - before if is_running(pid))
 
 
 def names(pids: Iterable[int]) -> list[str]:
@@ -234,25 +234,26 @@ def containers(docker: Engine, patience: float = 10.0) -> list[str]:
 def docker_life() -> Iterator[object]:
     """A daemon: what it is, what an instance adds, and what is left after each end."""
     before = processes()
-    with ALL["docker"](Path(WORK) / "docker", rootfs.make(Path(WORK) / "rootfs", files=1)) as docker:
+    with ALL["docker"](Path(WORK) / "docker", rootfs.make_rootfs(Path(WORK) / "rootfs", files=1)) as docker:
         yield "daemons", names(docker.daemons)
         made = docker.start()
         payload = proc.text_of(made.pid, "cmdline").split("\0") if made.pid in made.pids else []
         yield "instance", names(made.pids), payload, sorted(made.pids & docker.daemons)
         known = containers(docker, 0)
         made.stop()
-        yield "stopped", len(known), containers(docker), names(filter(alive, processes() - before - docker.daemons))
+        left = filter(is_running, processes() - before - docker.daemons)
+        yield "stopped", len(known), containers(docker), names(left)
         with suppress(TimeExpired):
             docker.run(["/bin/sleep", "1000"], timeout=0.5)
         yield "hung", containers(docker), docker.run(["/bin/true"]).returncode
         yield "network", docker.run(["/bin/ls", "/sys/class/net"]).stdout.split()
-    yield "closed", names(filter(alive, processes() - before)), docker.place.exists()
+    yield "closed", names(filter(is_running, processes() - before)), docker.place.exists()
 
 
 def machine_life() -> Iterator[object]:
     """A machine: why there is none, or what it is, and what is left after each end."""
     before = processes()
-    qemu = ALL["qemu"](Path(WORK) / "qemu", rootfs.make(Path(WORK) / "rootfs", files=3))
+    qemu = ALL["qemu"](Path(WORK) / "qemu", rootfs.make_rootfs(Path(WORK) / "rootfs", files=3))
     found = qemu.available()
     if not found:
         yield "why", found.why, found.hint
@@ -261,25 +262,25 @@ def machine_life() -> Iterator[object]:
         made = qemu.start()
         yield "instance", names(made.pids), made.pid, qemu.emulated, qemu.kind
         made.stop()
-        yield "stopped", names(filter(alive, processes() - before - qemu.daemons))
+        yield "stopped", names(filter(is_running, processes() - before - qemu.daemons))
         qemu.slack = 1.0  # type: ignore[attr-defined]
         said = ""
         try:
             qemu.run(["/bin/sh", "-c", "ls /data; sleep 1000"], timeout=3)
         except TimeExpired as why:
             said = why.run.stdout if why.run else ""
-        yield "hung", said.split(), names(filter(alive, processes() - before - qemu.daemons))
-    yield "closed", names(filter(alive, processes() - before)), qemu.place.exists()
+        yield "hung", said.split(), names(filter(is_running, processes() - before - qemu.daemons))
+    yield "closed", names(filter(is_running, processes() - before)), qemu.place.exists()
 
 
 def machine_fails() -> Iterator[object]:
     """A machine that boots, and whose command is interrupted: it must be killed."""
-    with ALL["qemu"](Path(WORK) / "qemu", rootfs.make(Path(WORK) / "rootfs", files=1)) as qemu:
+    with ALL["qemu"](Path(WORK) / "qemu", rootfs.make_rootfs(Path(WORK) / "rootfs", files=1)) as qemu:
         Machine.run = interrupted  # type: ignore[method-assign]
         try:
             qemu.start()
         except KeyboardInterrupt:
-            yield names(filter(alive, processes() - qemu.daemons - {1, os.getpid()}))
+            yield names(filter(is_running, processes() - qemu.daemons - {1, os.getpid()}))
 
 
 def interrupted(*_: object, **__: object) -> NoReturn:
@@ -289,7 +290,7 @@ def interrupted(*_: object, **__: object) -> NoReturn:
 
 def docker_and_machine() -> Iterator[object]:
     """Both, started and stopped for ever."""
-    tree = rootfs.make(Path(WORK) / "rootfs")
+    tree = rootfs.make_rootfs(Path(WORK) / "rootfs")
     with ALL["docker"](Path(WORK) / "docker", tree) as docker, ALL["qemu"](Path(WORK) / "qemu", tree) as qemu:
         while True:
             both = docker.start(), qemu.start()
@@ -300,7 +301,7 @@ def docker_and_machine() -> Iterator[object]:
 
 def folders_made(name: str) -> Iterator[object]:
     """Which folders an engine's own command makes in /tmp; None where it cannot be used."""
-    engine = ALL[name](Path(WORK) / name, rootfs.make(Path(WORK) / "rootfs"))
+    engine = ALL[name](Path(WORK) / name, rootfs.make_rootfs(Path(WORK) / "rootfs"))
     if not engine.available():
         yield None
         return

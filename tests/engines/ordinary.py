@@ -11,16 +11,16 @@ UID = 61237
 BECOME = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"]
 ROWS = """
 import json, sys
-from pyctr_lab.engines import Room
+from pyctr_lab.engines import Sandbox
 for target, words in json.loads(sys.argv[1]):
-    with Room(target, **words) as room:
-        for row in room:
+    with Sandbox(target, **words) as sandbox:
+        for row in sandbox:
             print(json.dumps(row))
 """
 
 
 def rows(readable: Path, asked: list[tuple[str, dict[str, Any]]], *before: str, **more: str) -> list[Any]:
-    """All that these rooms' generators tell; `before` are words in front of the command, `more` goes to its world."""
+    """All rows of these generators; `before` are words in front of the command, `more` goes to its environment."""
     env = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONPATH": str(readable), "PYTHONDONTWRITEBYTECODE": "1",
            "HOME": "/nonexistent", **more}  # fmt: skip
     argv = [*before, *BECOME, "/usr/bin/python3", "-c", ROWS, json.dumps(asked)]

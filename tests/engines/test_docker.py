@@ -17,7 +17,7 @@ import machine_state
 import pytest
 from traces import names
 
-from pyctr_lab.engines import Room
+from pyctr_lab.engines import Sandbox
 from pyctr_lab.engines.survey import with_kernel
 from pyctr_lab.kernel import proc
 from pyctr_lab.machines.hardware import Hardware
@@ -34,8 +34,8 @@ def life() -> dict[str, list[Any]]:
     """One daemon, from its start to its end."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", PATHS)
-        with Room("generators:docker_life") as room:
-            return {what: rest for what, *rest in room}
+        with Sandbox("generators:docker_life") as sandbox:
+            return {what: rest for what, *rest in sandbox}
 
 
 def test_its_daemons_are_told_apart_from_what_an_instance_adds(life: dict[str, list[Any]]) -> None:
@@ -92,7 +92,7 @@ def programs(ancestor: int, mark: str) -> set[str]:
 
 
 def worlds_of(pids: set[int]) -> set[str]:
-    """Their PID namespaces, without our own. What is in a container or a lab has one below the room's."""
+    """Their PID namespaces, without our own. What is in a container or a lab has one below the sandbox's."""
     found = set()
     for pid in pids:
         with suppress(OSError):
@@ -106,7 +106,8 @@ def worlds_of(pids: set[int]) -> set[str]:
 def test_killed_at_any_moment_neither_a_daemon_nor_a_machine_is_left(tmp_path: Path, repeats: int) -> None:
     with_kernel(["qemu"])
     before, run, chance, mark = machine_state.snapshot(), names("/run"), random.Random(11), f"mark-{uuid4().hex}"
-    script = "from pyctr_lab.engines import Room\nfor row in Room('generators:docker_and_machine'): print(row, flush=1)"
+    script = "from pyctr_lab.engines import Sandbox\n"
+    script += "for row in Sandbox('generators:docker_and_machine'): print(row, flush=1)"
     env = {**os.environ, "PYTHONPATH": PATHS, "TMPDIR": str(tmp_path), "MARK": mark}
     worlds: set[str] = set()
     for number in range(repeats):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pyctr_lab.engines import ALL, Room
+from pyctr_lab.engines import ALL, Sandbox
 
 HERE = Path(__file__).parent
 ROOT = os.getuid() == 0
@@ -22,12 +22,12 @@ def generators(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def rows() -> dict[str, dict[str, Any]]:
-    """All engines in one room, once."""
+    """All engines in one sandbox, once."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(HERE.parents[1])])
     try:
-        with Room("generators:tried", engines=list(ALL)) as room:
-            return {row["engine"]: row for row in room}
+        with Sandbox("generators:tried", engines=list(ALL)) as sandbox:
+            return {row["engine"]: row for row in sandbox}
     finally:
         os.environ.pop("PYTHONPATH")
         if before is not None:
@@ -91,8 +91,8 @@ def test_an_engine_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(("words", "said"), [("sleep 0.3 && echo tidied", "tidied"), ("exec sleep 1000", "137")])
 def test_a_daemons_helper_may_tidy_up_but_not_for_ever(words: str, said: str) -> None:
-    with Room("generators:tidied", words=words) as room:
-        assert list(room) == ["begun", said]
+    with Sandbox("generators:tidied", words=words) as sandbox:
+        assert list(sandbox) == ["begun", said]
 
 
 @pytest.mark.skipif(not shutil.which("crun") or not shutil.which("runsc"), reason="needs crun and runsc")
@@ -102,22 +102,22 @@ def test_crun_and_gvisor_do_without_runc(tmp_path: Path, monkeypatch: pytest.Mon
             (tmp_path / name).symlink_to(f"/usr/bin/{name}")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not shutil.which("runc")
-    with Room("generators:tried", engines=["runc", "crun", "gvisor"]) as room:
-        found = {row["engine"]: row.get("status") for row in room}
+    with Sandbox("generators:tried", engines=["runc", "crun", "gvisor"]) as sandbox:
+        found = {row["engine"]: row.get("status") for row in sandbox}
     assert found == {"runc": None, "crun": 7, "gvisor": 7}
 
 
 @pytest.mark.skipif(not ROOT or not shutil.which("dockerd"), reason="needs root and Debian's package docker.io")
 def test_a_daemon_that_does_not_come_up_is_named_and_leaves_nothing() -> None:
-    with Room("generators:broken_docker") as room:
-        why, left = list(room)
+    with Sandbox("generators:broken_docker") as sandbox:
+        why, left = list(sandbox)
     assert "did not come up" in why and "driver not supported" in why and left == []
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_nspawn_makes_no_folder_that_would_stay_if_it_were_killed() -> None:
-    with Room("generators:folders_made", name="nspawn") as room:
-        (made,) = list(room)
+    with Sandbox("generators:folders_made", name="nspawn") as sandbox:
+        (made,) = list(sandbox)
     if made is None:
         pytest.skip("systemd-nspawn cannot be used here")
     assert made == []

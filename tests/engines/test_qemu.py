@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ordinary import rows
 
-from pyctr_lab.engines import ALL, Room
+from pyctr_lab.engines import ALL, Sandbox
 from pyctr_lab.engines.survey import with_kernel
 from pyctr_lab.machines import accelerator, cache, guest_kernel, machine_options
 from pyctr_lab.machines.hardware import Hardware
@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="module", autouse=True)
 def generators() -> None:
-    """Rooms that find the tests' generators, and a kernel for their guests."""
+    """Sandboxes that find the tests' generators, and a kernel for their guests."""
     if not shutil.which(Hardware(1, 1).program):
         pytest.skip("QEMU is not installed")
     with_kernel(["qemu"])
@@ -48,8 +48,8 @@ def lived(told: list[list[Any]]) -> None:
 
 
 def test_its_life() -> None:
-    with Room("generators:machine_life") as room:
-        lived(list(room))
+    with Sandbox("generators:machine_life") as sandbox:
+        lived(list(sandbox))
 
 
 @pytest.mark.complete
@@ -78,5 +78,5 @@ def test_without_qemu_the_package_is_named(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_one_that_is_interrupted_as_it_starts_does_not_go_on() -> None:
-    with Room("generators:machine_fails") as room:
-        assert list(room) == [[]]
+    with Sandbox("generators:machine_fails") as sandbox:
+        assert list(sandbox) == [[]]

@@ -13,8 +13,8 @@ from pyctr_lab.machines import initramfs
 
 def test_it_has_a_shell_accounts_and_the_files_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bound: list[object] = []
-    monkeypatch.setattr(rootfs, "call", lambda *words: bound.append(words[1]))
-    tree = rootfs.make(tmp_path / "tree", files=3)
+    monkeypatch.setattr(rootfs, "make_calls", lambda *calls: bound.extend(call.args[0] for call in calls))
+    tree = rootfs.make_rootfs(tmp_path / "tree", files=3)
     assert (tree / "bin/sh").readlink() == Path("busybox") and (tree / "bin/busybox").stat().st_mode & 0o111
     assert [len((tree / f"data/000{number}").read_bytes()) for number in range(3)] == [rootfs.FILE] * 3
     assert (tree / "etc/passwd").read_text().startswith("root:x:0:0")
@@ -25,4 +25,4 @@ def test_it_has_a_shell_accounts_and_the_files_to_read(tmp_path: Path, monkeypat
 def test_without_busybox_the_way_out_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(initramfs, "PLACES", str(tmp_path))
     with pytest.raises(Unsupported, match="busybox-static"):
-        rootfs.make(tmp_path / "tree")
+        rootfs.make_rootfs(tmp_path / "tree")

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from pyctr_lab.cgroups.places import delegation
-from pyctr_lab.engines.record import Record, shape
-from pyctr_lab.engines.survey import Survey, known, survey
+from pyctr_lab.engines.record import Record, spell_uid_map
+from pyctr_lab.engines.survey import Survey, known_engines, survey
 from pyctr_lab.errors import BadInput
 from pyctr_lab.kernel.proc import IdRange
 
@@ -104,7 +104,7 @@ def test_two_have_no_process_on_the_host(found: Survey, name: str) -> None:
 
 
 def test_all_are_told_and_html_is_escaped(found: Survey) -> None:
-    assert set(found.records) | set(found.missing) == set(known(None))
+    assert set(found.records) | set(found.missing) == set(known_engines(None))
     assert "\nours (this course) " in str(found) and "\nbubblewrap " in str(found)
     shown = Survey({}, {"runc": "<b>not</b>"})._repr_html_()
     assert "&lt;b&gt;not" in shown and "runc: not here: <b>not</b>" in str(Survey({}, {"runc": "<b>not</b>"}))
@@ -117,10 +117,10 @@ def test_what_is_no_engine(wrong: list[str]) -> None:
 
 
 def test_shapes_of_maps() -> None:
-    assert shape((IdRange(0, 0, (1 << 32) - 1),)) == "full"
-    assert shape((IdRange(0, 1000, 1),)) == "one id"
-    assert shape((IdRange(0, 1000, 1), IdRange(1, 100000, 65536))) == "a range"
-    assert shape(()) == "none"
+    assert spell_uid_map((IdRange(0, 0, (1 << 32) - 1),)) == "full"
+    assert spell_uid_map((IdRange(0, 1000, 1),)) == "one id"
+    assert spell_uid_map((IdRange(0, 1000, 1), IdRange(1, 100000, 65536))) == "a range"
+    assert spell_uid_map(()) == "none"
 
 
 def test_a_record_survives_json() -> None:

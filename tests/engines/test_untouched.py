@@ -13,7 +13,7 @@ from pathlib import Path
 import machine_state
 import pytest
 
-from pyctr_lab.engines import ALL, Room
+from pyctr_lab.engines import ALL, Sandbox
 from pyctr_lab.engines.survey import with_kernel
 from pyctr_lab.measure.samples import Results
 
@@ -47,8 +47,8 @@ def untouched() -> Iterator[None]:
 @pytest.mark.usefixtures("untouched")
 def test_an_engine_changes_nothing_and_its_program_has_three_descriptors(name: str) -> None:
     with_kernel([name])
-    with Room("generators:used", name=name) as room:
-        (streams,) = list(room)
+    with Sandbox("generators:used", name=name) as sandbox:
+        (streams,) = list(sandbox)
     if isinstance(streams, str):
         pytest.skip(streams)
     assert set(streams) in ({"0", "1", "2"}, set()), "none of a program that is no process of the host"
@@ -64,8 +64,8 @@ REFUSED = ("/", "/etc", "/etc/passwd", "/opt", "/usr", "/usr/bin", "/var/lib", "
 @pytest.mark.usefixtures("untouched")
 def test_the_machine_is_read_only_and_devices_are_the_rooms_own() -> None:
     own = ["/run", "/dev", "/dev/shm", "/dev/null"]
-    with Room("generators:tried_to_change", paths=[*REFUSED, *own]) as room:
-        found = dict(list(room))
+    with Sandbox("generators:tried_to_change", paths=[*REFUSED, *own]) as sandbox:
+        found = dict(list(sandbox))
     for path in REFUSED:
         assert found[path] == ["EROFS"] * 3 + ["EROFS" if os.path.isdir(path) else "ENOTDIR"], path
     assert {path: found[path][:3] for path in own} == {path: ["changed"] * 3 for path in own}
@@ -73,9 +73,9 @@ def test_the_machine_is_read_only_and_devices_are_the_rooms_own() -> None:
 
 LOOK = """
 import json, sys
-from pyctr_lab.engines import Room
-with Room("generators:own_descriptors") as room:
-    rows = list(room)
+from pyctr_lab.engines import Sandbox
+with Sandbox("generators:own_descriptors") as sandbox:
+    rows = list(sandbox)
 json.dump(rows, open(sys.argv[1], "w"))
 """
 
@@ -90,7 +90,7 @@ def test_a_room_has_the_descriptors_that_it_was_given(closed: str, tmp_path: Pat
     assert set(worker) == {"0", "1", "2"} and command == ["0", "1", "2", "3"], "the last is that of the folder it lists"
     assert worker["0"][0] == "/dev/null" and worker["1"][0].startswith("pipe:")
     at = os.stat("/dev/null")
-    assert not ROOT or worker["0"][1:] != [at.st_dev, at.st_ino], "the room's own"
+    assert not ROOT or worker["0"][1:] != [at.st_dev, at.st_ino], "the sandbox's own"
 
 
 def test_a_bench_does_without_standard_input_and_output(tmp_path: Path) -> None:

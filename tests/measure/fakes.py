@@ -1,4 +1,4 @@
-"""Engines that only pretend, for what an experiment makes of its engines: no room, no root, no time."""
+"""Engines that only pretend, for what an experiment makes of its engines: no sandbox, no root, no time."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Fake(Engine):
         self._start()
         return Pretended(self)
 
-    def clock(self, script: str, *, timeout: float = 60.0) -> float:
+    def time_script(self, script: str, *, timeout: float = 60.0) -> float:
         self._start()
         self.scripts.append(script)
         return 0.5
 
-    def begin(self) -> None:
+    def add_to_crowd(self) -> None:
         self._start()
 
     def end_crowd(self, before: Iterable[int]) -> None:

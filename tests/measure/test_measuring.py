@@ -30,7 +30,7 @@ FEW = ["exec", "ours"] + (["bubblewrap"] if shutil.which("bwrap") else [])
 
 
 class Dying:
-    """A room that ends before its work does, in the experiment `dies_in`."""
+    """A sandbox that ends before its work does, in the experiment `dies_in`."""
 
     dies_in = ""
 
@@ -39,7 +39,7 @@ class Dying:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         if self.name == self.dies_in:
-            raise Gone("the engines' room ended before its work was done: Killed")
+            raise Gone("the engines' sandbox ended before its work was done: Killed")
         unit = UNITS[self.name]
         yield {"kind": "Sample", "experiment": self.name, "engine": "exec", "value": 1.0, "unit": unit}
 
@@ -51,12 +51,12 @@ class Dying:
 
 
 def test_a_room_that_dies_takes_nothing_with_it_that_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "Room", Dying)
+    monkeypatch.setattr(measuring, "Sandbox", Dying)
     monkeypatch.setattr(Dying, "dies_in", "memory")
     results = measure(["startup", "memory", "cpu"], engines=["exec"])
     assert [each.experiment for each in results.samples] == ["startup", "cpu"]
     assert results.ended == "cut short"
-    assert results.notes == ["cut short: memory: the engines' room ended before its work was done: Killed"]
+    assert results.notes == ["cut short: memory: the engines' sandbox ended before its work was done: Killed"]
     with pytest.raises(Gone):
         measure("memory", engines=["exec"])
 
@@ -179,20 +179,20 @@ def marked(mark: str) -> set[int]:
 def test_killed_at_any_moment_nothing_is_left(repeats: int) -> None:
     before, chance, mark = mounts(), random.Random(7), f"PYCTR_LAB_TEST={uuid4()}"
     script = f"from pyctr_lab.measure import measure\nmeasure(['startup', 'memory', 'cpu'], engines={FEW!r}, budget=60)"
-    words, rooms = ["env", mark, sys.executable, "-P", "-c", script], set()
+    words, sandboxes = ["env", mark, sys.executable, "-P", "-c", script], set()
     for number in range(repeats):
         with subprocess.Popen(words) as victim:
             while number == 0 and not proc.children(victim.pid) and victim.poll() is None:
-                time.sleep(0.01)  # once, a room is there for certain
+                time.sleep(0.01)  # once, a sandbox is there for certain
             time.sleep(chance.uniform(0.2, 2.0))  # any moment is the point here
-            rooms |= set(proc.children(victim.pid))
+            sandboxes |= set(proc.children(victim.pid))
             victim.kill()
     until = time.monotonic() + 30
 
     def left() -> list[object]:
-        return [*marked(mark), *(glob(f"/sys/fs/cgroup/**/pyctr-lab-{pid}", recursive=True) for pid in rooms)]
+        return [*marked(mark), *(glob(f"/sys/fs/cgroup/**/pyctr-lab-{pid}", recursive=True) for pid in sandboxes)]
 
     while any(left()) and time.monotonic() < until:
         time.sleep(0.02)  # guards are at work; of their end nothing is told
-    assert rooms and not any(left())
+    assert sandboxes and not any(left())
     assert mounts() - before == set()

@@ -1,5 +1,5 @@
 /* The least that a container takes: six namespaces, another root, a /proc of its own, a program. No user ids, no powers
-   taken away, no limits, no /dev. Whatever starts containers can hardly be quicker than this: floor ROOT PROGRAM WORD... */
+   taken away, no limits, no /dev. Whatever starts containers can hardly be quicker than this: baseline ROOT PROGRAM WORD... */
 #define _GNU_SOURCE
 #include <linux/sched.h>
 #include <sched.h>
@@ -17,7 +17,7 @@ static int inside(const char *root, char **command) {
         mount(root, root, NULL, MS_BIND | MS_REC, NULL) ||   /* a root must be a mount */
         chdir(root) || mount("proc", "proc", "proc", 0, NULL) ||
         syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/")) {
-        perror("floor");
+        perror("baseline");
         return 127;
     }
     execv(command[0], command);

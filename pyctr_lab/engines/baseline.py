@@ -1,4 +1,4 @@
-"""The floor: a C program of a page that does the least that a container takes, compiled on the spot."""
+"""The baseline: a C program of a page that makes the least calls a container needs, compiled on the spot."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .engine import Engine
 SOURCE = Path(__file__).with_suffix(".c")
 
 
-class Floor(Engine):
-    """Namespaces, another root, a /proc: what no start of a container does without."""
+class Baseline(Engine):
+    """Namespaces, another root, a /proc: what every start of a container needs."""
 
     name = "floor"
     title = "the least, in C"
@@ -22,15 +22,15 @@ class Floor(Engine):
     package = "gcc libc6-dev"
 
     def prepare(self) -> None:
-        self.program = self.place / "floor"
-        compiled(SOURCE, self.program)
+        self.program = self.place / "baseline"
+        compile_c(SOURCE, self.program)
 
     def command(self, argv: Sequence[str]) -> list[str]:
         return [str(self.program), str(self.rootfs), *argv]
 
 
-def compiled(source: Path, program: Path) -> None:
-    """Without shared libraries where that can be: to find them is no part of it. Raises LabError."""
+def compile_c(source: Path, program: Path) -> None:
+    """Compile it statically where that works: finding shared libraries is no part of a start. Raises LabError."""
     words = ["cc", "-O2", "-o", str(program), str(source)]
     for more in (["-static"], []):
         done = subprocess.run([*words, *more], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
