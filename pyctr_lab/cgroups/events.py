@@ -1,4 +1,4 @@
-"""How often the limits of a control group have acted, and waiting for the next time without asking again and again."""
+"""Counters of a control group's limits, and waiting for the next event."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class Watch:
     """Waits until a limit of memory or of processes acts, or the last process ends. The kernel wakes it.
 
     Version 2 says so by the event files themselves (poll(2), POLLPRI), version 1 for memory by an eventfd; for
-    processes that are refused version 1 wakes nobody, so that it is looked at 50 times a second. What the CPU
-    controller does is only counted: nobody is woken for it. Use it in a `with` block.
+    refused forks version 1 has no event: its counter is read 50 times a second. What the CPU
+    controller does is only counted, without an event. Use it in a `with` block.
     """
 
     def __init__(self, group: GroupFolders) -> None:

@@ -47,7 +47,7 @@ def make(folder: str) -> None:
 
 
 def enter(folder: str, pids: Iterable[int]) -> None:
-    """Move processes to a group; those that have ended meanwhile are passed over."""
+    """Move processes to a group; ended ones are passed over."""
     for pid in sorted(pids):
         with suppress(ProcessLookupError):
             write(folder, "cgroup.procs", str(pid))

@@ -64,7 +64,7 @@ class Cgroup(GroupFolders):
     # --- made
     @classmethod
     def make(cls, groups: LabGroups, path: str, limits: Limits) -> Cgroup:
-        """Makes the group in each tree, and writes its limits. Raises Unsupported for what may not be limited here."""
+        """Make the group in each tree, and write its limits. Raises Unsupported for what may not be limited here."""
         tuple(settings_in(limits, groups.where))  # refused before anything has happened
         group = cls(groups, path, groups.where.places)
         groups.made[path] = group
@@ -90,7 +90,7 @@ class Cgroup(GroupFolders):
     def child(self, name: str, limits: Limits | None = None, /, **words: Any) -> Cgroup:
         """A group in this one: its processes have the limits of both.
 
-        In version 2 a group that passes controllers on has no processes of its own: move them to a child first.
+        In version 2 a group that enables controllers for its children has no processes: move them to a child first.
         """
         limits = limits_of(limits, words)
         path = f"{self.path}/{check_group_name(name)}"
@@ -112,7 +112,7 @@ class Cgroup(GroupFolders):
         return self
 
     def pass_on(self) -> None:
-        """Gives its children the controllers that it has itself. In version 1 they have them anyway."""
+        """Enable its controllers for its children. In version 1 they have them anyway."""
         for place in self.places:
             names = read(self.folder(place), "cgroup.controllers").split() if place.tree.version == 2 else []
             if names:
@@ -121,7 +121,7 @@ class Cgroup(GroupFolders):
     # --- limits
     @uninterrupted()
     def limit(self, limits: Limits | None = None, /, **words: Any) -> tuple[Written, ...]:
-        """Writes limits, those that are said: `group.limit(memory="64M", cpus=0.5)`. Returns what was written where."""
+        """Write the limits that are given: `group.limit(memory="64M", cpus=0.5)`. Return what was written where."""
         limits = limits_of(limits, words)
         wanted = list(settings_in(limits, self.groups.where))
         for place in places_of(limits, self.groups.where):
@@ -134,8 +134,7 @@ class Cgroup(GroupFolders):
         return tuple(self.written[before:])
 
     def _in_order(self, wanted: list[tuple[Place, Setting]]) -> list[tuple[Place, Setting]]:
-        """Version 1 never lets memory be more than memory and swap together, not for a moment: who raises it, begins
-        with the sum."""
+        """v1 refuses memory above memory + swap: when raising both, write the sum first."""
         both = [index for index, (_, setting) in enumerate(wanted) if setting.file in SWAPPED]
         if len(both) == 2:
             first, second = both
@@ -145,13 +144,13 @@ class Cgroup(GroupFolders):
         return wanted
 
     def _ask_parent(self) -> None:
-        """In version 2 a group has the files of those controllers that its parent passes on."""
+        """In version 2 a group has the files of the controllers that its parent enables."""
         parent = self.groups.made.get(self.path.rpartition("/")[0])
         if isinstance(parent, Cgroup):
             parent.pass_on()
 
     def _join(self, place: Place) -> None:
-        """Version 1's cpuset is joined when it is asked for."""
+        """Join version 1's cpuset, which a group is in only when a limit needs it."""
         if place not in self.places:
             pids = self.pids
             self.places += (place,)
@@ -225,7 +224,7 @@ class Cgroup(GroupFolders):
         return self
 
     def _gather(self, known: set[int]) -> None:
-        """Version 1 has many trees: who was born on the way is in some of them only, the first among them."""
+        """v1 has many trees: a child forked during the move is in some of them only, the first among them."""
         while len(self.folders) > 1 and (late := set(self.pids) - known):
             known |= late
             for folder in self.folders[1:]:
@@ -252,23 +251,23 @@ class Cgroup(GroupFolders):
         return Events.of(self)
 
     def watch(self) -> Watch:
-        """Waits for events without looking again and again: see `Watch`."""
+        """Wait for events: see `Watch`."""
         return Watch(self)
 
     def reached(self, victim: str = "") -> tuple[Reached, ...]:
-        """Which limits have acted, and how. `victim` names whom the kernel killed, where its log may not be read."""
+        """Which limits have acted, and how. `victim` names the OOM victim, where the kernel's log may not be read."""
         return reached(self, victim)
 
-    # --- stopped and ended
+    # --- frozen, killed, removed
     @uninterrupted()
     def freeze(self, timeout: float | None = 5.0) -> None:
-        """Stops all of its processes where they are, until `thaw`. They do not notice. Waits until all stand still."""
+        """Freeze all of its processes until `thaw`. They do not notice. Wait until all are frozen."""
         within = check_timeout(timeout)
         self.groups.frozen.add(self)
         self._set_frozen(True, within)
 
     def thaw(self, timeout: float | None = 5.0) -> None:
-        """Lets them go on."""
+        """Thaw its processes: they go on."""
         self._set_frozen(False, check_timeout(timeout))
         self.groups.frozen.discard(self)
 
@@ -288,7 +287,7 @@ class Cgroup(GroupFolders):
 
     @property
     def frozen(self) -> bool:
-        """Whether its processes stand still."""
+        """Whether its processes are frozen."""
         with self.present():
             for folder in self.folders:
                 if os.path.exists(f"{folder}/cgroup.freeze"):
@@ -299,22 +298,22 @@ class Cgroup(GroupFolders):
 
     @uninterrupted(firm=True)
     def kill(self) -> None:
-        """Kills all processes here and in groups below, those being born meanwhile too. Waits for their end."""
+        """Kill all processes here and in groups below, forks meanwhile included, and wait for their end."""
         folder = self.folders[0]
         if os.path.exists(f"{folder}/cgroup.kill"):
             self._write(folder, Setting("cgroup.kill", "1"))
             with self.present():
                 self._until_empty(lambda _: write(folder, "cgroup.kill", "1"))
             return
-        if self.frozen:  # version 1: who stands still does not die either
+        if self.frozen:  # v1: a frozen process does not die
             self.thaw()
-        with self._no_births():
+        with self._without_forks():
             self._until_empty(kill_each)
 
     def _until_empty(self, kill: Callable[[list[int]], None]) -> None:
-        """Kills again and again: who forks while the kernel goes through its list may leave a child behind.
+        """Kill until none is left: a process that forks during the kill may leave a child.
 
-        Looked at twice: a child born while its parent, dead now, was looked at stands in the second list only.
+        List twice: a child forked during the first listing appears only in the second.
         """
         until = time.monotonic() + PATIENCE
         while pids := self.all_pids() or self.all_pids():
@@ -325,8 +324,8 @@ class Cgroup(GroupFolders):
             time.sleep(0.002)
 
     @contextmanager
-    def _no_births(self) -> Iterator[None]:
-        """Version 1 has no file that kills all: nobody is born any more while each is killed."""
+    def _without_forks(self) -> Iterator[None]:
+        """v1 has no cgroup.kill: set pids.max to 0 so that nothing can fork while we kill one by one."""
         place = self.groups.where.place("pids")
         folder = self.folder_in(place) if place is not None and place in self.places else ""
         before = ""
@@ -341,7 +340,7 @@ class Cgroup(GroupFolders):
 
     @uninterrupted(firm=True)
     def remove(self) -> None:
-        """Kills what is in it, and removes it and the groups below. Twice is fine."""
+        """Kill what is in it, and remove it and the groups below. Twice is fine."""
         if not self.is_there:
             return
         with suppress(Gone):  # the cgroup reaper has been here
@@ -353,7 +352,7 @@ class Cgroup(GroupFolders):
 
     @uninterrupted(firm=True)
     def leave(self) -> None:
-        """Removes it if it need not stay, and nobody else is in it."""
+        """Remove it if it need not stay, and has no processes."""
         if not self.stays and self.is_there and all(map(cgroup_reaper.remove, self.folders)):
             self.groups.forget(self)
 
@@ -388,7 +387,7 @@ def number_of(process: object) -> int:
 
 
 def kill_each(pids: Iterable[int]) -> None:
-    """Kills processes by their numbers; those that have ended are no loss."""
+    """Kill processes by their numbers; ended ones are passed over."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -164,7 +164,7 @@ class LabGroups:
         self.reaper.wait()
         cgroup_reaper.remove_all([self.folder(place) for place in self.where.everywhere], 1.0)
 
-    # --- who may write
+    # --- ownership
     def protect(self, folder: str) -> None:
         """Give a group to the lab's reserved id, which no container has: no program in one can lift its limits.
 

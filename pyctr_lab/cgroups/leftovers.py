@@ -65,7 +65,7 @@ def locked(folder: str) -> int | None:
 def leftovers(where: Delegation) -> Iterator[str]:
     """Groups of labs and of engines' sandboxes, locked or not.
 
-    A sandbox has one in each hierarchy, also in those that limit nothing.
+    A sandbox has one in each hierarchy, also where that limits nothing.
     """
     bases = [place.base for place in where.everywhere]
     bases += [tree.folder for tree in all_trees() if tree.writable and tree.folder not in bases]

@@ -1,4 +1,4 @@
-"""Find the cgroups we may write to: all of them as root, else those that are delegated to this user.
+"""Find the cgroups we may write to: all of them as root, else the ones delegated to this user.
 
 Found by trying access(2) on the folders. Source: cgroup-v2.rst, "Delegation".
 """
@@ -26,7 +26,7 @@ class Place:
 
     tree: Tree
     base: str
-    controllers: tuple[str, ...]  # of the tree, or in version 2 of those that are enabled in the group itself
+    controllers: tuple[str, ...]  # of the tree, or in version 2 the ones enabled in the group itself
     cpus: str = field(default="", compare=False)  # its processors and memory nodes, where it has the cpuset controller
     mems: str = field(default="", compare=False)
 

@@ -137,7 +137,7 @@ def _times(count: int) -> str:
 
 
 def victims(group: GroupFolders, count: int, known: str) -> str:
-    """Who was killed: by name where the kernel's log may be read, else how many."""
+    """The OOM victims: by name where the kernel's log may be read, else how many."""
     names = killed(group)
     if not names:
         return (known or "a process") if count == 1 else f"{count} processes"

@@ -1,9 +1,9 @@
-"""Removes a lab's control groups when the lab has ended, however it ended.
+"""Remove a lab's control groups when the lab has ended, however it ended.
 
-Started as `python -I -S guard.py PIDFD PIDFD FOLDER...`: descriptors of the launcher's process and of the one that
-holds the lab, and the lab's own group in each tree. Everything else of a lab lives in its outer world and goes with it;
-only these folders are outside. While it lives it holds a lock on each, which tells `pyctr-lab clean` and the next lab
-that somebody takes care of them.
+Started as `python -I -S cgroup_reaper.py PIDFD PIDFD FOLDER...`: descriptors of the launcher's process and of the one
+that holds the lab, and the lab's own group in each tree. All else of a lab lives in its outer world and goes with it;
+only these folders are outside. While it lives it holds a lock on each: `pyctr-lab clean` and the next lab leave
+locked groups alone.
 """
 
 import os
@@ -17,7 +17,7 @@ PATIENCE = 10  # seconds for killed processes to leave
 
 
 def remove(folder: str) -> bool:
-    """Removes a group and all below it, deepest first. False while a process is still in one of them."""
+    """Remove a group and all below it, deepest first. False while a process is still in one of them."""
     for path, _, _ in os.walk(folder, topdown=False):
         try:
             os.rmdir(path)
@@ -29,7 +29,7 @@ def remove(folder: str) -> bool:
 
 
 def remove_all(folders: Iterable[str], patience: float = PATIENCE) -> list[str]:
-    """Removes groups whose processes are about to end; returns those that are still there after `patience` seconds."""
+    """Remove groups whose processes are about to end; return the ones still there after `patience` seconds."""
     until = time.monotonic() + patience
     left = [folder for folder in folders if not remove(folder)]
     while left and time.monotonic() < until:
@@ -39,20 +39,20 @@ def remove_all(folders: Iterable[str], patience: float = PATIENCE) -> list[str]:
 
 
 def kill_all(folders: Iterable[str]) -> None:
-    """Kills who is still there: somebody from outside the lab who was moved to one of its groups."""
+    """Kill processes that are still there: from outside the lab, moved to one of its groups."""
     for folder in folders:
         for path, _, _ in os.walk(folder):
             try:
                 with open(f"{path}/cgroup.procs", encoding="ascii") as file:
                     for pid in map(int, file.read().split()):
-                        if pid > 0:  # 0 stands for one that cannot be seen from here; kill(2) takes it for us all
+                        if pid > 0:  # 0: not visible from here; for kill(2) it is our own process group
                             os.kill(pid, signal.SIGKILL)
             except OSError:  # gone meanwhile, or not ours
                 continue
 
 
 def thaw_all(folders: Iterable[str]) -> None:
-    """Lets all go on that version 1 has stopped: who stands still there does not die either."""
+    """Thaw all v1 groups: a frozen process does not die."""
     for folder in folders:
         for path, _, files in os.walk(folder):
             if "freezer.state" in files:
@@ -64,7 +64,7 @@ def thaw_all(folders: Iterable[str]) -> None:
 
 
 def wait_for_end(*pidfds: int) -> None:
-    """Waits until one of the processes has ended."""
+    """Wait until one of the processes has ended."""
     poll = select.poll()
     for pidfd in pidfds:
         poll.register(pidfd, select.POLLIN)

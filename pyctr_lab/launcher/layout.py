@@ -72,7 +72,7 @@ class Laid:
     def fill(self, before: tuple[Call, ...], behind: list[Call], known: dict[str, int]) -> None:
         """Has these calls stand before and behind, instead of others. `known` are names of descriptors."""
         self._used, kept, end = self._kept
-        self._first = self.before - len(before)  # that of clone3, which nobody reads
+        self._first = self.before - len(before)  # that of clone3, which is not read
         self._places = {name: self._constant(value) for name, value in known.items()}
         self._places["gate"] = self._constant(address(self._gate))
         self._gate[:] = bytes(WORD)
@@ -111,7 +111,7 @@ class Laid:
         return self._zero + WORD * (self._used - 1)
 
     def open_gate(self) -> int:
-        """Lets whoever has not come to the gate yet pass it; returns where it is, for those who wait there."""
+        """Set the gate word and return its address for futex_wake."""
         self._gate[0] = 1
         return address(self._gate)
 
@@ -129,7 +129,7 @@ class Laid:
         """There is no such process after all."""
         self._shared[0] = 0
 
-    def told(self) -> list[bytes]:
+    def collect(self) -> list[bytes]:
         """What became of it: the results, what the clock said, and what the kernel wrote to. See `story.py`.
 
         Each of the last begins with the number of its entry. All memory is then as it was.

@@ -7,7 +7,7 @@ is too long for the socket is empty there, and lies in its first descriptor. The
     calls    a list of system calls, which ends at its first failure
     fork     calls, then flags and a cgroup's folder (version 2): fork, or clone3; the child obeys descriptor "channel"
     load     the machine code of `faststart/loop.py`, and where in it the clock is
-    spawn    start a program by that code: see Spawner.spawn; then calls made from outside, and those that open its gate
+    spawn    start a program by that code: see Spawner.spawn; then calls from outside, and the call that opens its gate
     results  the number of a spawned process: what became of its calls
     abandon  the number of a spawned process: kill it if it still runs
 
@@ -47,7 +47,7 @@ from layout import changed, word  # type: ignore[import-not-found]
 from spawner import Spawner  # type: ignore[import-not-found]
 
 MESSAGE = 1 << 18  # bytes; the sender keeps below it
-ANCILLARY = CMSG_SPACE(12) + CMSG_SPACE(4 * 16)  # who the sender is, and descriptors
+ANCILLARY = CMSG_SPACE(12) + CMSG_SPACE(4 * 16)  # the sender's pid, and descriptors
 EINVAL = 22
 libc = ctypes.CDLL(None, use_errno=True)
 python = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter still during a call
@@ -95,7 +95,7 @@ def function_of(name: str) -> tuple[ctypes._NamedFuncPointer, list[ctypes.c_long
 
 
 def make(name: str, args: tuple[object, ...], known: dict[str, int]) -> tuple[int, int, str]:
-    """Makes one system call. Returns its result, its errno, and the line that tells both."""
+    """Make one system call. Return its result, its errno, and its line of the answer."""
     memory: list[tuple[bytes, bytearray]] = []
     function, words = function_of(name)
     words = words + [ctypes.c_long(word(arg, known, memory)) for arg in args]

@@ -78,16 +78,16 @@ class Spawner:
     def _note(self) -> None:
         """What those have to tell whose memory is ours alone again; then their lists may be used anew."""
         for number in [number for number, (_, laid, _, _, _) in self._begun.items() if not laid.shared]:
-            self._stories[number] = self._told(number)
+            self._stories[number] = self._trace_of(number)
             del self._begun[number]
             if len(self._stories) > STORIES:
                 del self._stories[next(iter(self._stories))]
 
-    def _told(self, number: int) -> list[bytes]:
+    def _trace_of(self, number: int) -> list[bytes]:
         _, laid, began, then, folders = self._begun[number]
         ticks, nanoseconds = self._ticks() - began, time.perf_counter_ns() - then  # not of earlier: it may have slept
         clock = b"".join([each.to_bytes(WORD, "little") for each in (began, ticks, nanoseconds, folders)])
-        return [clock, *laid.told()]
+        return [clock, *laid.collect()]
 
     def gate(self, number: int) -> int:
         """Opens the gate of a process, and says where it is."""
@@ -96,7 +96,7 @@ class Spawner:
     def results(self, number: int) -> list[bytes]:
         """What became of a list, as `story.py` reads it. It must be over. Raises OSError when that was forgotten."""
         if number in self._begun:
-            return self._told(number)
+            return self._trace_of(number)
         if number not in self._stories:
             raise OSError(ENOENT, "forgotten")
         return self._stories[number]
@@ -104,7 +104,7 @@ class Spawner:
     def abandon(self, number: int) -> None:
         """Ends one that is not over, if it has begun."""
         if number in self._begun:
-            os.kill(self._begun[number][0], SIGKILL)  # it is there: nobody has reaped it
+            os.kill(self._begun[number][0], SIGKILL)  # it is there: not reaped yet
 
 
 def executable(code: bytes) -> int:

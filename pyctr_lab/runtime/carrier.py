@@ -26,7 +26,7 @@ from ..kernel.syscall_numbers import numbers_here
 
 MESSAGE = 150_000  # bytes of one message that a SEQPACKET socket takes with the usual buffers; a longer one is a file
 ANSWER = 1 << 20
-ANCILLARY = socket.CMSG_SPACE(12) + socket.CMSG_SPACE(4)  # who it is, and one descriptor
+ANCILLARY = socket.CMSG_SPACE(12) + socket.CMSG_SPACE(4)  # the sender's pid, and one descriptor
 GRACE = 0.5  # seconds for a call that an interrupted cell did not wait for: most end at once
 EXECS = ("execve", "execvpe")
 libc = ctypes.CDLL(None)
@@ -51,7 +51,7 @@ class Carrier:
         self.parent = parent
         self.pid_there = 0  # its number as `parent` sees it: what fork returned there
         self.host_pid = 0  # as we see it: the kernel stamps it on each answer, translated
-        self.waiting_for: Call | None = None  # the list whose answer nobody has read yet ends with this call
+        self.waiting_for: Call | None = None  # last call of the list whose answer is not read yet
         self.closed = False
         self.prompt = False  # it never stays long in a call: no interrupt while it is asked something
         self._handed: list[int] = []  # descriptors that came with the last answer
@@ -66,7 +66,7 @@ class Carrier:
     def ask(
         self, calls: Sequence[Call], descriptors: Mapping[str, int] | None = None, *, timeout: float | None = None
     ) -> list[Answer]:
-        """Has a list carried out. Returns as many answers as calls were made: the last may be the first failure.
+        """Have a list carried out. Return as many answers as calls were made: the last may be the first failure.
 
         Raises Gone when the process has ended, Busy when it is still inside an earlier call, TimeExpired when no
         answer came in `timeout` seconds: the process is inside the call then, and stays there.
@@ -85,7 +85,7 @@ class Carrier:
 
     @uninterrupted()
     def fork(self, calls: Sequence[Call] = (fork(),)) -> tuple[list[Answer], Carrier]:
-        """Has a list carried out whose last call is a fork; returns the child too, on a channel of its own."""
+        """Have a list carried out whose last call is a fork; return the child too, on a channel of its own."""
         child = Carrier(self)
         *before, last = calls
         refuse_unknown(before)
@@ -122,7 +122,7 @@ class Carrier:
             handed, self._handed = self._handed, []
             return answers, handed
 
-    # --- who it is
+    # --- identity
     def find_host_pid(self) -> int:
         """Its number in the notebook's own pid namespace; asks once."""
         if not self.host_pid:
@@ -144,7 +144,7 @@ class Carrier:
     # --- its end
     @uninterrupted()
     def wait(self, reaper: Carrier, timeout: float | None = None) -> int:
-        """Waits for its end; its exit status as wait4(2) gives it. The reaper itself never blocks.
+        """Wait for its end; its exit status as wait4(2) gives it. The reaper itself never blocks.
 
         `reaper` is the carrier whose child it is. Raises TimeExpired after `timeout` seconds.
         """
@@ -156,7 +156,7 @@ class Carrier:
         return int.from_bytes((answer.buffers or (bytes(4),))[0], "little")
 
     def close(self) -> None:
-        """Lets go: a carrier that nobody can talk to any more ends by itself."""
+        """Close the channel: a carrier without one ends by itself."""
         self.closed = True
         self._ours.close()
         self.theirs.close()
@@ -172,7 +172,7 @@ class Carrier:
     ) -> list[str]:
         """Send a message, and return the lines of its answer. See launcher/main.py for the kinds and their words.
 
-        `calls` are those that the process will be inside of. Raises as `ask`.
+        `calls` is what the process may be inside of when an answer is late. Raises as `ask`.
         """
         with self._lock, uninterrupted(firm=self.prompt):
             self._send(kind, words, calls[-1] if calls else Call(kind), given or {})
@@ -218,7 +218,7 @@ class Carrier:
             if not readable(self._ours.fileno(), left):
                 who = asked.bare() if asked else "the process"
                 raise TimeExpired(f"no answer after {timeout} s from {who}", hint="`.kill()` ends the process")
-            self.waiting_for = None  # before it is read: interrupted in between, nobody would see it come again
+            self.waiting_for = None  # before it is read: after an interrupt in between it would be waited for in vain
             try:
                 data, extra, _, _ = self._ours.recvmsg(ANSWER, ANCILLARY, socket.MSG_CMSG_CLOEXEC)
             except ConnectionResetError:
@@ -235,7 +235,7 @@ class Carrier:
 
     def _note(self, extra: list[Any]) -> bool:
         """Keep the descriptors that came, and the sender's pid. False for a message of any other process."""
-        while self._handed:  # nobody took these: the cell was interrupted
+        while self._handed:  # not taken: the cell was interrupted
             os.close(self._handed.pop())
         for _, kind, data in extra:
             if kind == socket.SCM_RIGHTS:
@@ -249,9 +249,9 @@ class Carrier:
 
 
 def ended(pid: int, timeout: float | None = None) -> bool:
-    """Waits until a process has ended (it may still be a zombie); False after `timeout` seconds."""
+    """Wait until a process has ended (it may still be a zombie); False after `timeout` seconds."""
     try:
-        pidfd = os.pidfd_open(pid)  # cannot be another's number: nobody else reaps it
+        pidfd = os.pidfd_open(pid)  # the number is not reused: only we reap it
     except ProcessLookupError:
         return True
     try:
@@ -261,7 +261,7 @@ def ended(pid: int, timeout: float | None = None) -> bool:
 
 
 def readable(fd: int, timeout: float | None = None) -> bool:
-    """Waits until a descriptor has something to say; False after `timeout` seconds. poll(2) takes any number."""
+    """Wait until a descriptor is readable; False after `timeout` seconds. poll(2) takes any number."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     if timeout == 0:

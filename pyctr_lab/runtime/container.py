@@ -61,9 +61,9 @@ class Container(CarriedProcess):
 
     # --- lists of calls
     def call(self, call: Call, timeout: float | None = None) -> Answer:
-        """Has one bare system call made. Raises CallError (an OSError) as the kernel says.
+        """Make one bare system call. Raises CallError (an OSError) as the kernel says.
 
-        Nothing guards it: what it changes in a namespace that the process shares, it changes for the lab. After
+        It is not checked for harm: what it changes in a shared namespace, it changes for the lab. After
         `timeout` seconds TimeExpired is raised; the process is still inside the call then, and only `kill` gets it out.
         """
         return self.carry([call], timeout=timeout)[0]
@@ -99,7 +99,7 @@ class Container(CarriedProcess):
             raise
 
     def _out_of_order(self, step: Step) -> str:
-        """Why the step cannot work behind those that the process has taken; nothing if they are not the reason."""
+        """Why the step cannot work behind the steps that the process has taken; empty if they are not the reason."""
         taken = [result.step for result in self.history if not any(answer.failed for answer in result.calls)]
         found = refusals([*taken, step], shared=[step.changes])
         return found[-1].advice if found and found[-1].index == len(taken) else ""
@@ -127,7 +127,7 @@ class Container(CarriedProcess):
         timeout: float | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Run:
-        """Runs a program as a child of the live process, with its view, its limits and its working directory.
+        """Run a program as a child of the live process, with its view, its limits and its working directory.
 
         Waits for its end. After `timeout` seconds it is killed, and TimeExpired raised; interrupting the cell kills
         it too. Raises CallError when there is no such program.
@@ -138,7 +138,7 @@ class Container(CarriedProcess):
     @enough_descriptors()
     @uninterrupted()
     def start(self, argv: Iterable[str], *, stdin: Input = None, env: Mapping[str, str] | None = None) -> Program:
-        """Starts a program as a child of the live process, and does not wait for it."""
+        """Start a program as a child of the live process, and do not wait for it."""
         return self.launch(argv, Streams(stdin, collect=False), env=env)
 
     @uninterrupted()

@@ -183,9 +183,9 @@ class Lab:
         timeout: float | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Run:
-        """Makes a container of a whole recipe, has it become a program, and waits for its end.
+        """Make a container of a whole recipe, start a program in it, and wait for its end.
 
-        With `limits` it has a control group of its own; `Run.reached` names those that have acted.
+        With `limits` it has a control group of its own; `Run.reached` names the limits that have acted.
         """
         timeout = check_timeout(timeout)
         return self.launch(argv, Streams(stdin), recipe=recipe, limits=limits, env=env).finish(timeout)

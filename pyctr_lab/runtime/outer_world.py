@@ -35,7 +35,7 @@ class OuterWorld:
         self.closed = False
         self._groups: LabGroups | None = None
 
-    # --- who it is
+    # --- identity
     @property
     def host_pid(self) -> int:
         """The number of its PID 1, as we see it."""

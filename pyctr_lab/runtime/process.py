@@ -36,7 +36,7 @@ class CarriedProcess:
         self._waiters: list[tuple[Carrier, Carrier | None]] = []  # earlier ones that must stay: a namespace's PID 1
         self._status: int | None = None
 
-    # --- who it is
+    # --- identity
     @property
     def pid(self) -> int:
         """Its number as the lab's host sees it."""

@@ -1,4 +1,4 @@
-"""What became of a step, and how it is told in lines."""
+"""The result of a step, and its lines."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from .output import CHUNK, Output, drain
 
 Input: TypeAlias = str | bytes | int | None  # what to feed, or a descriptor, or nothing at all
 PIPE = 1 << 20  # bytes that a pipe holds at most, see pipe(7)
-PAUSE = 0.25  # seconds between two looks at what nobody announces
+PAUSE = 0.25  # seconds between two looks at what no event announces
 
 
 class Streams:

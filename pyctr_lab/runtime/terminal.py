@@ -112,7 +112,7 @@ def raw(fd: int) -> Iterator[None]:
         yield
     finally:
         with suppress(termios.error):  # it is gone
-            termios.tcsetattr(fd, termios.TCSANOW, before)  # not drained first: who reads may have stopped
+            termios.tcsetattr(fd, termios.TCSANOW, before)  # not drained first: the reader may have stopped
 
 
 @contextmanager

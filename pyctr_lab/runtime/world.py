@@ -53,7 +53,7 @@ from ..steps import LoopbackUp, PivotRoot
 from ..steps.mounts import ROOT
 
 IDS = 65536  # of a container of a lab that root has opened
-FIRST_FOR_ROOT = 200_000_000  # far from what useradd hands out; moved up where somebody owns it
+FIRST_FOR_ROOT = 200_000_000  # far from what useradd assigns; moved up where a user has it
 OUTER = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
 
 
@@ -77,7 +77,7 @@ def leave() -> list[Call]:
 
 
 def let_go(*, root: bool) -> list[Call]:
-    """Become the outer world's root, which is nobody in particular outside, and go on as its PID 1."""
+    """Become the outer world's root, an id without rights outside, and go on as its PID 1."""
     groups = [setgroups([])] if root else []  # a user may not: setgroups is denied to a one-line map
     become = [setresgid(0), setresuid(0), prctl(PR_SET_DUMPABLE, SUID_DUMP_USER)]  # else its /proc files are root's
     return [*groups, *become, fork()]
@@ -122,7 +122,7 @@ def map_ids(pid: int) -> int:
     """
     if os.getuid() == 0:
         first = free_range(Path("/etc/subuid"), Path("/etc/subgid"))
-        if not is_ours(first, IDS + 1):  # in a container, a lab say: root there is nobody in particular already
+        if not is_ours(first, IDS + 1):  # in a container, say: root there has no rights outside already
             return map_one(pid)
         for name in ("uid_map", "gid_map"):
             Path(f"/proc/{pid}/{name}").write_text(f"0 {first} {IDS + 1}")
@@ -228,7 +228,7 @@ def ranges(file: Path) -> Iterable[tuple[str, int, int]]:
 
 
 def free_range(*files: Path, first: int = FIRST_FOR_ROOT) -> int:
-    """The first id, from `first` on, of a range that belongs to nobody: shared identities would share files."""
+    """The first id, from `first` on, of a range that no user has: shared ids would share files."""
     for _, start, count in sorted(line for file in files for line in ranges(file)):
         if start < first + IDS + 1 and first < start + count:
             first = start + count

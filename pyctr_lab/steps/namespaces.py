@@ -24,7 +24,7 @@ NAMES = {
 OPTIONS = {
     "mnt": "--mount --propagation unchanged",
     "pid": "--pid --fork",
-    # A process moves in by being born; on Linux 6.1 a program that was not born there cannot even vfork.
+    # A process enters by fork; on Linux 6.1 a program that entered by setns cannot even vfork.
     "time": "--time --fork",
 }  # of unshare(1), where it is not the kind's own name
 
@@ -187,7 +187,7 @@ class IdMaps(Step):
         return f"Say who its {ids}, from {self.inside} on, are outside: from {self.outside} on. Written from outside."
 
     def shell(self) -> str:
-        if self.setgroups == "deny":  # whoever has no privilege can only name himself
+        if self.setgroups == "deny":  # without privilege only one's own id can be mapped
             own = [f'echo "{self.inside} $(id -{letter}) {self.count}"' for letter in "ug"]
             return f"echo deny > /proc/$pid/setgroups && {own[0]} > /proc/$pid/uid_map && {own[1]} > /proc/$pid/gid_map"
         lines = self.text.replace("\n", "\\n")

@@ -185,7 +185,7 @@ ORDER = (
         "never after",
         ("capabilities dropped",),
         "drop capabilities",
-        "it needs a capability that has been given up (EPERM)",
+        "it needs a capability that was dropped before (EPERM)",
     ),
     Rule("no mount yet", "never after", ("mount",), "a mount", "the mounts made before it have leaked already"),
     Rule(

@@ -78,7 +78,7 @@ class Recipe(Sequence[Step]):
 
     @cached_property
     def birth(self) -> Birth:
-        """The same list, rewritten so that the process is born into its namespaces."""
+        """The same list, rewritten so that clone3 starts the process in its namespaces."""
         rest = [call for step in self.steps if step.at_birth() is None for call in step.calls()]
         at_birth = (how for step in self.steps if (how := step.at_birth()) is not None)
         return reduce(Birth.into, at_birth, born_with(rest))
@@ -91,7 +91,7 @@ class Recipe(Sequence[Step]):
         )
 
     def listing(self, argv: Sequence[str] = ()) -> str:
-        """The calls of a real start, a line each, with who makes it: launcher, outside (the launcher too), process."""
+        """The calls of a real start, a line each, with their maker: launcher, outside (the launcher too), process."""
         birth = self.birth
         last = [execve(argv, self.environment)] if argv else []
         made = [
@@ -152,7 +152,7 @@ class Birth:
 
 
 def born_with(calls: Sequence[Call]) -> Birth:
-    """What a list unshares before its first fork, its process may as well be born with: one fork is saved.
+    """Rewrite a list so that clone3 makes the namespaces that it unshares before its first fork: one fork is saved.
 
     A list that does more than that before its first fork stays as it is.
     """

@@ -99,7 +99,7 @@ def block(number: int, stage: Stage) -> str:
         "exec 3<&0  # a shell gives its background programs no input of their own",
         f"{start} <&3 3<&- &",
         "pid=$!",
-        "trap 'kill $pid 2>/dev/null || :' EXIT  # should a map be refused, nobody waits for it for ever",
+        "trap 'kill $pid 2>/dev/null || :' EXIT  # if a map is refused, the background process ends too",
         'while [ "$(readlink /proc/$pid/ns/user)" = "$(readlink /proc/self/ns/user)" ]; do sleep 0.01; done',
         *stage.outside,
         "status=0; wait $pid || status=$?; trap - EXIT; exit $status",

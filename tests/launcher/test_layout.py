@@ -62,7 +62,7 @@ def test_it_is_filled_anew_each_time() -> None:
     made = laid(behind=((59, ("/bin/one",), (), ""), (60, (1,), (), "")))
     made.fill((), [(59, ("/bin/two",), (), "")], {})
     assert ctypes.string_at(read(entry(made, 3)[1])) == b"/bin/two"
-    assert len(made.told()[0]) == WORD * 4
+    assert len(made.collect()[0]) == WORD * 4
     with pytest.raises(KeyError):
         made.fill((), [(3, (["stdin"],), (), "")], {})
 
@@ -70,15 +70,15 @@ def test_it_is_filled_anew_each_time() -> None:
 def test_there_is_room_for_more_than_usual() -> None:
     many = tuple((39, (), (), "") for _ in range(ROOM + 5))
     made = laid(before=many, behind=many)
-    assert len(made.told()[0]) == WORD * (1 + len(many) + len(KEPT) + len(many))
+    assert len(made.collect()[0]) == WORD * (1 + len(many) + len(KEPT) + len(many))
 
 
 def test_what_was_written_to_is_told_once_and_is_as_it_was() -> None:
     made = Laid([(63, (bytes(4),), (), "")], 0, 1)
     made.fill((), [(59, ("/bin/true",), (), "")], {})
     ctypes.memmove(read(entry(made, 1)[1]), b"said", 4)
-    assert made.told()[2:] == [(1).to_bytes(WORD, "little") + b"said"]
-    assert made.told()[2:] == []
+    assert made.collect()[2:] == [(1).to_bytes(WORD, "little") + b"said"]
+    assert made.collect()[2:] == []
 
 
 def test_the_kernel_says_when_nobody_shares_it_any_more() -> None:
@@ -94,7 +94,7 @@ def test_results_and_times_are_read_from_their_places() -> None:
     made = laid()
     ctypes.c_long.from_address(made.start + WORD * (2 * ENTRY + RESULT)).value = -9
     ctypes.c_long.from_address(made.start + WORD * (2 * ENTRY + CLOCK)).value = 77
-    results, times = (memoryview(each).cast("q").tolist() for each in made.told())
+    results, times = (memoryview(each).cast("q").tolist() for each in made.collect())
     assert (results[2], times[2]) == (-9, 77)
 
 

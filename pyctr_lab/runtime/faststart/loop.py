@@ -33,7 +33,7 @@ b8 b3 01 00 00    mov $435, %eax           # clone3(args, size): rdi and rsi are
 c3                ret                      # the parent goes on in Python; a negative number is an errno
                 child:
 48 89 d3          mov %rdx, %rbx           # the third argument: the first entry, which is that of clone3 itself
-eb 2f             jmp made                 # its result is told as any other
+eb 2f             jmp made                 # its result is stored like any other
                 next:
 48 8b 03          mov (%rbx), %rax         # which call
 48 8b 7b 08       mov 8(%rbx), %rdi        # where the first argument is,
@@ -86,7 +86,7 @@ ARM64 = """
 c0 03 5f d6    ret                      # the parent goes on in Python; a negative number is an errno
              child:
 e9 03 02 aa    mov x9, x2               # the third argument: the first entry, which is that of clone3 itself
-0c 00 00 14    b made                   # its result is told as any other
+0c 00 00 14    b made                   # its result is stored like any other
              next:
 28 01 40 f9    ldr x8, [x9]             # which call
 20 85 40 a9    ldp x0, x1, [x9, #8]     # where the arguments are,
@@ -141,7 +141,7 @@ def code(listing: str) -> bytes:
 
 
 def code_here() -> bytes:
-    """The bytes for this machine; none where nobody has written the loop for it yet."""
+    """The bytes for this machine; none where the loop is not written for its processor."""
     return code(ARCHITECTURES.get(platform.machine(), ""))
 
 
@@ -153,8 +153,8 @@ def clock() -> int:
 
 def _columns(line: str) -> tuple[str, str]:
     """Bytes and instruction of a line. Bytes are followed by four blanks at least; a label has none before it."""
-    told = line.partition(" # ")[0].rstrip()
-    if told.endswith(":"):
-        return "", told.strip()
-    bytes_, _, instruction = told.partition("    ")
+    source = line.partition(" # ")[0].rstrip()
+    if source.endswith(":"):
+        return "", source.strip()
+    bytes_, _, instruction = source.partition("    ")
     return bytes_.strip(), instruction.strip()
