@@ -51,6 +51,6 @@ State is kept in $XDG_STATE_HOME/pyctr_lab: a test sets that, and $XDG_RUNTIME_D
 from __future__ import annotations
 
 from .commands import cli_check, cli_doctor, cli_progress, cli_reset
-from .predictions import compare, predict, recall, recall_number
+from .learner.predictions import compare, predict, recall, recall_number
 
 __all__ = ["cli_check", "cli_doctor", "cli_progress", "cli_reset", "compare", "predict", "recall", "recall_number"]

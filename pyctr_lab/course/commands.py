@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from . import doctor, progress
-from .verdict import State
+from .grading.verdicts import State
 
 #: 0 is "it holds"; the others tell why it does not, so that a script can act on it.
 STATUS = {

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
-from .page import Page
-from .places import state_dir
-from .progress_map import LESSONS, ProgressMap, Row
-from .store import Data, Store
-from .verdict import State, Verdict
+from .grading.verdicts import State, Verdict
+from .learner.page import Page
+from .learner.places import state_dir
+from .learner.progress_map import LESSONS, ProgressMap, Row
+from .learner.store import Data, Store
 
 Record = dict[str, Any]
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from rotation import LESSONS, THEMES, theme_of
 
-from pyctr_lab.course import copies, exercises
+from pyctr_lab.course import exercises
+from pyctr_lab.course.learner import copies
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 EACH = [pytest.param(lesson, theme, id=f"{lesson}, {theme}", marks=[pytest.mark.complete] * (theme != theme_of(lesson)))

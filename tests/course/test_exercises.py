@@ -15,10 +15,10 @@ import pytest
 
 from pyctr_lab import BadInput, Gone, Lab, Unsupported, steps
 from pyctr_lab.course import exercises, progress
-from pyctr_lab.course.exercise import Exercise, Ground, Misconception
-from pyctr_lab.course.page import VOLATILE
-from pyctr_lab.course.places import state_dir
-from pyctr_lab.course.verdict import State, Verdict
+from pyctr_lab.course.grading.exercise import Exercise, Ground, Misconception
+from pyctr_lab.course.grading.verdicts import State, Verdict
+from pyctr_lab.course.learner.page import VOLATILE
+from pyctr_lab.course.learner.places import state_dir
 from pyctr_lab.kernel import proc
 from pyctr_lab.machines import machine_options
 from pyctr_lab.runtime.carrier import ended

@@ -1,0 +1,125 @@
+"""What the doctor tries, each in processes of its own: nothing of it stays. A trial returns why it failed, or ""."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...cgroups.places import Delegation, Place
+from ...errors import LabError
+from ...kernel.syscall_numbers import kernel_has
+from ...launcher import cgroup_reaper
+from ...runtime import Lab
+from ...runtime.world import map_ranges
+
+#: What an unprivileged process tries, to see whether it may have a world of its own. Says the call that failed.
+WORLD = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def call(name, *args):
+    if getattr(libc, name)(*args):
+        print(name, args[0], ctypes.get_errno()); sys.exit(1)
+uid, gid = os.getuid(), os.getgid()
+call("unshare", 0x10000000)
+for file, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+    try:
+        with open(f"/proc/self/{file}", "w") as it:
+            it.write(text)
+    except OSError as why:
+        print("write", file, why.errno); sys.exit(1)
+for flag in (0x04000000, 0x00020000, 0x08000000, 0x40000000, 0x02000000, 0x20000000):
+    call("unshare", flag)
+call("sethostname", b"trial", 5)
+pid = os.fork()
+if pid == 0:
+    libc.mount(b"none", b"/", None, 0x44000, None)
+    if libc.mount(b"proc", b"/proc", b"proc", 0xe, None):
+        print("mount", "proc", ctypes.get_errno(), flush=True); os._exit(1)
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+#: A process with a user namespace and no maps yet; it ends when its input does.
+UNMAPPED = "import ctypes, sys; ctypes.CDLL(None).unshare(0x10000000) or print(flush=True); sys.stdin.read()"
+NEWER = {"clone3": "5.3", "mount_setattr": "5.12"}  # calls that are done without, and the Linux that has them
+
+
+def run(argv: Sequence[str]) -> tuple[int, str]:
+    """Runs a command; its status and what it said. 127 where there is no such command, 124 if it takes too long."""
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
+    except OSError as why:
+        return 127, str(why)
+    except subprocess.TimeoutExpired:
+        return 124, "no answer within 10 s"
+    return done.returncode, done.stdout + done.stderr
+
+
+@dataclass(frozen=True)
+class Start:
+    """What came of a container that was started in a lab of the doctor's own."""
+
+    refused: str = ""
+    ids: int = 0  # that a container may have
+    slow: str = ""  # why starts are not done by the loop of machine code
+
+
+def start() -> Start:
+    """Opens a lab, and starts a container in it."""
+    try:
+        with Lab(private=True) as lab:
+            lab.run(["/bin/true"])
+            return Start(ids=lab.ids, slow=lab.starter.why_slow or "")
+    except (LabError, OSError) as why:
+        return Start(refused=getattr(why, "message", str(why)))
+
+
+def map_ids() -> tuple[int, str]:
+    """Has a user's ranges mapped; how many ids a container would have, or 0 and the reason."""
+    command = [sys.executable, "-I", "-S", "-c", UNMAPPED]
+    try:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            there = child.stdout.readline()
+            return map_ranges(child.pid) if there else (0, "no user namespace can be made")
+    except OSError as why:  # no descriptors left, say
+        return 0, str(why)
+
+
+def enter_groups(found: Delegation) -> str:
+    """Makes a control group in each place, has a process enter it, and removes it."""
+    folders = [f"{place.base}/pyctr-trial-{os.getpid()}" for place in found.places]
+    try:
+        with subprocess.Popen(["sleep", "60"]) as visitor:
+            try:
+                for place, folder in zip(found.places, folders, strict=True):
+                    enter(place, folder, visitor.pid)
+            finally:
+                visitor.kill()
+    except OSError as why:
+        return f"{why.filename}: {why.strerror}" if why.filename else str(why)
+    finally:
+        cgroup_reaper.remove_all(folders, 1.0)
+    return ""
+
+
+def enter(place: Place, folder: str, pid: int) -> None:
+    """Makes one group, and moves a process to it."""
+    os.mkdir(folder)
+    for setting in place.inherited:
+        Path(folder, setting.file).write_text(setting.value)
+    Path(folder, "cgroup.procs").write_text(str(pid))
+
+
+def lacking() -> tuple[str, ...]:
+    """The newer system calls that the kernel or a policy refuses here."""
+    return tuple(name for name in NEWER if not kernel_has(name))
+
+
+def open_files() -> tuple[int, int]:
+    """How many files a process may have open: the soft and the hard limit."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,0 +1,1 @@
+"""How any exercise is graded."""

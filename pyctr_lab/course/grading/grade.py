@@ -1,0 +1,94 @@
+"""From live ground and an answer to a verdict: one way, walked by the notebook and by the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .. import progress
+from .exercise import Exercise
+from .registry import Entry
+from .submissions import Answer, NotAnAnswer
+from .verdicts import Requirement, State, Verdict, judge
+from .view import Unreadable, again
+
+BEFORE = object()  # in place of an answer: the one that was given before
+
+
+def grade(exercise: Exercise, live: Entry, given: object) -> tuple[Verdict, Entry]:
+    """The verdict, recorded, and the ground's entry with the answer in it."""
+    given = live.answer if given is BEFORE else given
+    try:
+        answer = exercise.wants.read(given)
+    except NotAnAnswer as why:
+        return _recorded(exercise, live, _unreadable_answer(exercise, str(why))), live
+    live = replace(live, answer=answer)
+    return _recorded(exercise, live, _verdict(exercise, live, answer)), live
+
+
+def without_ground(exercise: Exercise, *, closed: bool = False) -> Verdict:
+    """The verdict where there is nothing to look at: never started, or its lab has gone."""
+    if missing_here := exercise.hindrance():
+        return _plain(exercise, State.CANNOT, f"Something is missing here: {missing_here}.", _start(exercise))
+    touched = progress.record(exercise.id)
+    why = "Its lab has been closed" if closed else "No ground of it is live: a restart of the notebook ends its lab"
+    if not touched:
+        return _plain(exercise, State.NOT_STARTED, "Nothing has been made for it yet.", _start(exercise))
+    way = f"lab = Lab(); {_start(exercise)}" if closed else _start(exercise)
+    return _plain(exercise, State.CANNOT, f"{why}. Recorded so far: {touched['state']}.", way)
+
+
+def _verdict(exercise: Exercise, live: Entry, answer: Answer) -> Verdict:
+    if exercise.wants.example and answer is None:
+        return _plain(exercise, State.NOT_STARTED, "No answer has been given yet.", _give(exercise))
+    scene = live.scene()
+    try:
+        _all_there(exercise, live)
+        requirements = tuple(exercise.check(scene, answer))
+        state = judge(requirements)
+        known = None if state is State.PASSED else exercise.recognise(scene, answer)
+    except Unreadable as why:
+        return _plain(exercise, State.CANNOT, f"{why.reason[:1].upper()}{why.reason[1:]}.", why.way_out)
+    if state is State.PASSED:
+        other = f'other values: exercises.another("{exercise.id}")'
+        return _plain(exercise, state, exercise.after, other, requirements)
+    verdict = _plain(exercise, state, _headline(requirements), f'exercises.hint("{exercise.id}")', requirements)
+    return replace(verdict, misconception=known.code, message=known.message) if known else verdict
+
+
+def _all_there(exercise: Exercise, live: Entry) -> None:
+    """A container that has ended cannot be looked at; where the host is gone, nothing can."""
+    if not live.alive:
+        raise Unreadable("its lab has ended (a restart of the notebook's kernel ends it)", again(exercise.id))
+    for name in live.lost():
+        raise Unreadable(f"the container {name!r} of its ground has ended", again(exercise.id))
+
+
+def _headline(requirements: tuple[Requirement, ...]) -> str:
+    missed = [each.name for each in requirements if not each.met]
+    return f"What does not hold yet: {'; '.join(missed)}."
+
+
+def _unreadable_answer(exercise: Exercise, reason: str) -> Verdict:
+    return _plain(exercise, State.NOT_YET, f"The answer cannot be read: {reason}.", _give(exercise))
+
+
+def _plain(
+    exercise: Exercise, state: State, headline: str, way: str, requirements: tuple[Requirement, ...] = ()
+) -> Verdict:
+    return Verdict(exercise.id, exercise.title, state, headline, requirements, next=way)
+
+
+def _start(exercise: Exercise) -> str:
+    return f'ground = exercises.start("{exercise.id}", lab)'
+
+
+def _give(exercise: Exercise) -> str:
+    return f'exercises.check("{exercise.id}", {exercise.wants.example})  # {exercise.wants.words}'
+
+
+def _recorded(exercise: Exercise, live: Entry, verdict: Verdict) -> Verdict:
+    """The verdict as it goes into the learner's progress: a deed that passed on this very ground may hold no longer."""
+    if not exercise.wants.example and progress.record(exercise.id).get("passed_on") == live.started:
+        verdict = verdict.once_passed()
+    progress.checked(exercise.id, verdict, ground=live.started)
+    return verdict

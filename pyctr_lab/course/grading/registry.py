@@ -1,0 +1,120 @@
+"""Which ground is live, and where: what lets a terminal grade what a notebook has built.
+
+Each notebook writes one file of its own: for each exercise started there the variant, the process numbers with their
+birth times, and the answer last given. `pyctr-lab check` reads it and asks the kernel about those very processes. A
+file whose notebook has ended is removed by the next reader.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import Unsupported
+from ...kernel import proc
+from ..learner.places import live_dir, trouble
+from ..learner.store import write_atomically
+from .exercise import Ground
+from .submissions import Answer
+from .view import Scene
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One exercise's live ground. `born` holds the birth time of each process, `host` included."""
+
+    exercise: str
+    seed: int
+    values: dict[str, Any]
+    boxes: dict[str, int]
+    host: int
+    born: dict[str, str]
+    facts: dict[str, Any] = field(default_factory=dict)
+    answer: Answer = None
+    started: float = 0.0
+
+    @property
+    def alive(self) -> bool:
+        """Whether the course's host of this ground still runs. A number used again is told by its birth time."""
+        return bool(self.born["host"]) and proc.start_time(self.host) == self.born["host"]
+
+    def lost(self) -> list[str]:
+        """The containers that have ended, also those that nobody has buried yet."""
+        return [name for name, pid in self.boxes.items()
+                if not pid or proc.start_time(pid) != self.born[name] or proc.state(pid) == "Z"]  # fmt: skip
+
+    def scene(self) -> Scene:
+        """What the graders read."""
+        return Scene(self.exercise, self.values, self.boxes, self.host, self.facts)
+
+
+def entry(ground: Ground) -> Entry:
+    """A fresh entry for ground that has just been made."""
+    pids, host = ground.pids(), ground.lab.host.host_pid
+    born = {name: proc.start_time(pid) for name, pid in {**pids, "host": host}.items()}
+    return Entry(ground.exercise.id, ground.seed, ground.values, pids, host, born, ground.facts, started=time.time())
+
+
+def moved(old: Entry, pids: dict[str, int]) -> Entry:
+    """The same ground after a step that made a container go on as another process."""
+    if pids == old.boxes:
+        return old
+    born = {name: proc.start_time(pid) for name, pid in pids.items()}
+    return replace(old, boxes=pids, born={**old.born, **born})
+
+
+def keep(entries: dict[str, Entry]) -> None:
+    """Writes this notebook's live ground."""
+    own = live_dir() / _own_name()
+    try:
+        if not entries:
+            own.unlink(missing_ok=True)
+            return
+        own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_atomically(own, {name: asdict(each) for name, each in entries.items()})
+    except OSError as why:  # a full disk, say: the notebook itself does without
+        said = trouble(why, own)
+        print(f"{own.name} could not be written, so no terminal can check this: {said}", file=sys.stderr)
+
+
+def find(exercise: str) -> Entry | None:
+    """The newest live ground of an exercise, whichever notebook has it. Raises Unsupported where none can be read."""
+    try:
+        found = [entries[exercise] for entries in map(_load, _living()) if exercise in entries]
+    except OSError as why:  # root ran a notebook with this home, say
+        raise Unsupported(f"no live exercise can be found: {trouble(why, live_dir())}") from None
+    return max((each for each in found if each.alive), key=lambda each: each.started, default=None)
+
+
+def _living() -> list[Path]:
+    """The files of notebooks that run; those of the others are removed."""
+    living = []
+    for path in live_dir().glob("*.json") if live_dir().is_dir() else ():
+        pid, _, born = path.stem.partition("-")
+        if pid.isdigit() and proc.start_time(int(pid)) == born:
+            living.append(path)
+        else:
+            path.unlink(missing_ok=True)
+    return living
+
+
+def _load(path: Path) -> dict[str, Entry]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return {name: _entry(fields) for name, fields in data.items()}
+
+
+def _entry(fields: dict[str, Any]) -> Entry:
+    answer = fields.pop("answer")
+    return Entry(**fields, answer=tuple(answer) if isinstance(answer, list) else answer)
+
+
+def _own_name() -> str:
+    return f"{os.getpid()}-{proc.start_time(os.getpid())}.json"

@@ -1,0 +1,232 @@
+"""A ground's control groups as a check sees them: files of the kernel, found by a process's number.
+
+A terminal that grades has no Cgroup object and may be in another group than the notebook. So nothing is moved and
+nothing written here: limits and counters are read where /proc/PID/cgroup says, and programs of the ground are asked by
+a signal to try something; what becomes of it is in their names (/proc/PID/comm) and in the group's counters.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ....cgroups import trees
+from ....cgroups.files import MAX, PERIOD, parse_flat, parse_number, read
+from ....cgroups.places import delegation
+from ....errors import Unsupported
+from ....kernel import proc
+from ...grading.exercise import Exercise, Ground
+from ...grading.view import Scene, Unreadable, again
+
+if TYPE_CHECKING:
+    from ....runtime import Cgroup, Program
+
+PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")  # readable for a lab that has let root go, wherever our own lives
+PATIENCE = 20.0  # seconds for a program to answer, on a machine that is itself emulated
+PARTS = {"io": "blkio"}  # controllers that version 1 calls otherwise
+
+
+class OfGroups(Exercise):
+    """An exercise that needs controllers."""
+
+    needs: tuple[str, ...] = ()
+
+    def hindrance(self) -> str:
+        """Where a controller may not be used: why, and the command that gives it to us."""
+        where = delegation()
+        missing = [name for name in self.needs if name not in where.controllers]
+        if where.places and not missing:
+            return ""
+        why = where.why(missing[0]) if missing else "nobody has given us a group"
+        what = f"a control group with {' and '.join(self.needs)}" if self.needs else "a control group"
+        return str(Unsupported(f"it needs {what}: {why}", hint=where.grant))
+
+
+# --- made for a ground
+def nested(ground: Ground, parent: str, *names: str) -> tuple[Cgroup, ...]:
+    """A group, and groups in it: by their names in the ground. Returns those in it."""
+    outer = ground.groups[parent] = ground.lab.cgroup(parent)
+    outer.pass_on()
+    for name in names:
+        ground.groups[name] = outer.child(name)
+    return tuple(ground.groups[name] for name in names)
+
+
+def begin(ground: Ground, name: str, script: str, *words: object) -> Program:
+    """Starts a program, written in Python, in the group of the same name, and waits until it says that it is ready.
+
+    It takes what it is to take when it is in the group: what it has before stays on another's bill.
+    """
+    program = ground.programs[name] = ground.box.start([*PYTHON, script, *map(str, words)])
+    await_word(program.host_pid, "ready")
+    ground.groups[name].add(program)
+    os.kill(program.host_pid, signal.SIGCONT)
+    await_word(program.host_pid, "waits 0")
+    return program
+
+
+#: How each of these programs begins: it is asked by signals, and says how it stands in its name and a running number.
+PREAMBLE = """
+import os, signal, sys, time
+ASKED = {signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT}
+signal.pthread_sigmask(signal.SIG_BLOCK, ASKED)
+answered = -1
+def say(word):
+    with open("/proc/self/comm", "w") as name:
+        name.write(word)
+def answer(word):
+    global answered
+    answered += 1
+    say(f"{word} {answered}")
+say("ready")
+signal.sigwait({signal.SIGCONT})
+"""
+
+
+def without_swap(group: Cgroup) -> None:
+    """A limit of memory then means memory: what is over it is not moved to a disk."""
+    folder = group.folder("memory")
+    for file in ("memory.swap.max", "memory.swappiness"):  # of version 2, and of version 1
+        with suppress(FileNotFoundError, PermissionError), open(f"{folder}/{file}", "r+", encoding="ascii") as opened:
+            opened.write("0")
+
+
+# --- read by a check
+def folder_of(scene: Scene, name: str, controller: str) -> str:
+    """Where the group of a program is, in the tree that has this controller."""
+    own = PARTS.get(controller, controller)
+    try:
+        found = trees(scene.pid(name))
+    except (ProcessLookupError, FileNotFoundError):
+        raise Unreadable(f"the process of {name!r} has ended", again(scene.exercise)) from None
+    having = [tree for tree in found if {own, controller} & set(tree.controllers)]
+    if not having:
+        raise Unreadable(f"no tree of control groups has {controller}", delegation().grant)
+    return min(having, key=lambda tree: tree.version).folder
+
+
+def above(folder: str) -> Iterator[str]:
+    """A group, and those around it that the lab has made."""
+    while "/pyctr-lab-" in folder:
+        yield folder
+        folder = os.path.dirname(folder)
+
+
+def value(folder: str, file: str) -> str:
+    """What a file of a group says; empty where there is no such file."""
+    try:
+        return read(folder, file)
+    except FileNotFoundError:
+        return ""
+
+
+def limit(folder: str, *files: str) -> int | None:
+    """The number in the first of these files that there is; None for no limit."""
+    said = next(filter(None, (value(folder, file) for file in files)), MAX)
+    return parse_number(said)
+
+
+def memory_limit(folder: str) -> int | None:
+    """memory.max of a group, in bytes."""
+    return limit(folder, "memory.max", "memory.limit_in_bytes")
+
+
+def pids_limit(folder: str) -> int | None:
+    """pids.max of a group."""
+    return limit(folder, "pids.max")
+
+
+def cores_limit(folder: str) -> float | None:
+    """cpu.max of a group, in cores."""
+    quota, _, period = value(folder, "cpu.max").partition(" ")
+    if not quota:
+        quota, period = value(folder, "cpu.cfs_quota_us") or "-1", value(folder, "cpu.cfs_period_us")
+    return None if quota in (MAX, "-1") else int(quota) / int(period)
+
+
+def period(folder: str) -> float:
+    """In which time a quota is given out anew, in seconds."""
+    said = value(folder, "cpu.max").partition(" ")[2] or value(folder, "cpu.cfs_period_us")
+    return int(said or PERIOD) / 1e6
+
+
+def processor_time(scene: Scene, name: str) -> float:
+    """What the group of a program has used so far, in seconds."""
+    folder = folder_of(scene, name, "cpu")
+    if "usage_usec" in (said := parse_flat(value(folder, "cpu.stat"))):
+        return said["usage_usec"] / 1e6
+    return int(value(folder_of(scene, name, "cpuacct"), "cpuacct.usage") or 0) / 1e9
+
+
+def counted(folder: str, files: tuple[str, ...], word: str) -> int:
+    """A counter in the first of these files that there is."""
+    said = next(filter(None, (value(folder, file) for file in files)), "")
+    return parse_flat(said).get(word, 0)
+
+
+def oom_kills(folder: str) -> int:
+    """How many processes the kernel has killed in a group because its memory was at an end."""
+    return counted(folder, ("memory.events", "memory.oom_control"), "oom_kill")
+
+
+def members(folder: str) -> list[int]:
+    """The processes of a group and of those in it, without those that have ended and wait to be asked."""
+    found: list[str] = []
+    for path, _, _ in os.walk(folder):
+        found += value(path, "cgroup.procs").split()
+    return [pid for pid in map(int, found) if proc.state(pid) not in "-Z"]
+
+
+def frozen(folder: str) -> bool:
+    """Whether the processes of a group stand still, as far as this tree has to say."""
+    return value(folder, "freezer.state") == "FROZEN" or counted(folder, ("cgroup.events",), "frozen") == 1
+
+
+def path_of(folder: str, *files: str) -> str:
+    """The path of the first of these files that there is."""
+    file = next((file for file in files if os.path.exists(f"{folder}/{file}")), files[0])
+    return f"{folder}/{file}"
+
+
+# --- asked to try something
+def word(pid: int) -> str:
+    """How a program of the ground stands. Empty for one that has ended."""
+    try:
+        return proc.text_of(pid, "comm").strip()
+    except ProcessLookupError:
+        return ""
+
+
+def ask(scene: Scene, name: str, asked: signal.Signals) -> str:
+    """Has a program try something, and returns the word that it says then. Raises Unreadable where it says none."""
+    pid, before = scene.pid(name), word(scene.pid(name))
+    try:
+        os.kill(pid, asked)
+        return changed_word(pid, before)
+    except (ProcessLookupError, PermissionError, TimeoutError):
+        raise Unreadable(f"the process of {name!r} does not answer", again(scene.exercise)) from None
+
+
+def changed_word(pid: int, before: str) -> str:
+    """The word after the next answer; its number is higher then."""
+    end = time.monotonic() + PATIENCE
+    while (now := word(pid)) and (now == before or not now[-1].isdigit()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"{pid} has not answered within {PATIENCE} s")
+        time.sleep(0.002)
+    if not now:
+        raise ProcessLookupError(pid)
+    return now.rpartition(" ")[0]
+
+
+def await_word(pid: int, wanted: str) -> None:
+    """Waits until a program of a new ground stands so. Raises TimeoutError."""
+    end = time.monotonic() + PATIENCE
+    while (now := word(pid)) != wanted:
+        if not now or time.monotonic() > end:
+            raise TimeoutError(f"{pid} is at {now!r}, not at {wanted!r}")
+        time.sleep(0.002)

@@ -1,0 +1,144 @@
+"""Lesson 01: memory that is private by default, and shared on request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from random import Random
+from typing import TYPE_CHECKING
+
+from ....kernel import O_RDWR, Call
+from ....kernel.calls import openat
+from ...grading.exercise import Exercise, Ground, Misconception, Values
+from ...grading.submissions import Answer, Names
+from ...grading.verdicts import Requirement
+from ...grading.view import Scene
+from ..lesson_03.two_in_one_room import named, role
+
+if TYPE_CHECKING:
+    from ....runtime import Container
+
+
+class WhoSharesMemory(Exercise):
+    """Five processes and a piece of memory: equal names, equal addresses, equal content, and two that share."""
+
+    id = "1.1"
+    title = "Who shares this memory?"
+    question = """Five processes, {all}. Each has to do with a piece of memory called {memory}. Two of them share
+    one: what one writes there, the other reads. Which two?"""
+    wants = Names("two names", "(..., ...)", count=2)
+    hints = (
+        """The kernel says what a process has in its memory, in /proc/PID/maps: a line for each piece. Look for the
+        lines with {memory}.""",
+        """The second column ends in `s` (shared) or `p` (private, a copy as soon as it is written). The fifth is
+        the inode: which memory it is. The address, in the first, says where *this* process has it.""",
+        """Two processes share memory if both lines say `s` and both have the same inode. For a container box:
+        open(f"/proc/{box.host_pid}/maps").read().""",
+    )
+    misconceptions = (
+        Misconception(
+            "M1",
+            "Mapped from the same file is shared.",
+            """One of those maps the very same memory, but privately (`p`): at its first write it gets a copy of its
+            own, and the other never learns of it.""",
+            lambda scene, answer: role(scene, 2) in named(answer),
+            lambda ground: (role(ground, 0), role(ground, 2)),
+        ),
+        Misconception(
+            "M2",
+            "Same name, same address, same memory.",
+            """Their lines look alike, name and all, but the inodes differ: two pieces of memory that happen to be
+            called the same. An address is a process's own affair.""",
+            lambda scene, answer: role(scene, 3) in named(answer),
+            lambda ground: (role(ground, 0), role(ground, 3)),
+        ),
+        Misconception(
+            "M3",
+            "Who has the file open has its memory.",
+            """One of those holds a descriptor of it (look in its /proc/PID/fd) and has mapped nothing: it could
+            have this memory, but it does not.""",
+            lambda scene, answer: role(scene, 4) in named(answer),
+            lambda ground: (role(ground, 1), role(ground, 4)),
+        ),
+    )
+    after = "Shared are the pages that one inode stands for and both map with `s`, even at different addresses."
+    names = ("cobalt", "copper", "nickel", "silver", "tin", "zinc")
+
+    def values(self, random: Random) -> Values:
+        names = random.sample(self.names, 5)
+        return {"names": names, "all": ", ".join(sorted(names)), "memory": random.choice(("ledger", "diary", "tally"))}
+
+    def setup(self, ground: Ground) -> None:
+        boxes = {name: ground.add(name) for name in sorted(ground.values["names"])}
+        owner, partner, private, namesake, holder = (boxes[name] for name in ground.values["names"])
+        fd = memory(owner, ground.values["memory"])
+        map_at(owner, LOW, fd, shared=True)
+        map_at(partner, HIGH, borrowed(partner, owner, fd), shared=True)
+        map_at(private, LOW, borrowed(private, owner, fd), shared=False)
+        map_at(namesake, LOW, memory(namesake, ground.values["memory"]), shared=True)
+        borrowed(holder, owner, fd)
+
+    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
+        names = sorted(named(answer))
+        found = [mapping(scene, name) for name in names]
+        return [
+            Requirement(
+                "the two share one piece of memory",
+                all(each and each[0] == "s" for each in found) and len({each[1] for each in found if each}) == 1,
+                "; ".join(told(scene, name) for name in names),
+                "two lines that both say `s`, with one inode",
+                "memory is private by default, by the processor's own page tables; sharing is asked for, by mmap",
+                "/proc/PID/maps of both",
+            )
+        ]
+
+    def solution(self, ground: Ground) -> object:
+        shared = {}
+        for name, box in ground.boxes.items():
+            with open(f"/proc/{box.host_pid}/maps") as maps:
+                lines = [line.split() for line in maps if ground.values["memory"] in line]
+            shared[name] = [line[4] for line in lines if line[1].endswith("s")]
+        return [name for name, inode in shared.items() if inode and list(shared.values()).count(inode) == 2]
+
+
+LOW, HIGH, PAGE = 0x30000000, 0x40000000, 4096  # where nothing else is, and a C int can name it
+PROT_READ, PROT_WRITE = 1, 2
+MAP_SHARED, MAP_PRIVATE, MAP_FIXED_NOREPLACE = 1, 2, 0x100000
+
+
+def memory(box: Container, name: str) -> int:
+    """A piece of memory with a name, a page long: memfd_create(2). The descriptor, in the container."""
+    fd = box.call(Call("memfd_create", (name, 0))).result
+    box.call(Call("ftruncate", (fd, PAGE)))
+    return fd
+
+
+def borrowed(box: Container, owner: Container, fd: int) -> int:
+    """A descriptor for another's memory, by way of its /proc/PID/fd."""
+    return box.call(openat(f"/proc/{owner.pid}/fd/{fd}", O_RDWR)).result
+
+
+def map_at(box: Container, address: int, fd: int, *, shared: bool) -> None:
+    """mmap(2) of one page at an address."""
+    flags = (MAP_SHARED if shared else MAP_PRIVATE) | MAP_FIXED_NOREPLACE
+    box.call(Call("mmap", (address, PAGE, PROT_READ | PROT_WRITE, flags, fd, 0)))
+
+
+def mapping(scene: Scene, name: str) -> tuple[str, str] | None:
+    """How (`s` or `p`) and what (the inode) a process has mapped of the memory that the question names."""
+    if name not in scene.boxes:
+        return None
+    pattern = rf"^\S+ \S\S\S(\S) \S+ \S+ (\d+) +/memfd:{scene.values['memory']}\b"
+    found = re.search(pattern, scene.file(name, "maps"), re.MULTILINE)
+    return (found[1], found[2]) if found else None
+
+
+def told(scene: Scene, name: str) -> str:
+    """A mapping in words, the inode as a link's would be written."""
+    if name not in scene.boxes:
+        return f"{name}: not one of {', '.join(sorted(scene.boxes))}"
+    found = mapping(scene, name)
+    place = f"{name}: /proc/{scene.pid(name)}/maps"
+    if not found:
+        return f"{place} has no line with {scene.values['memory']}"
+    return f"{place} has it as `{found[0]}`, inode:[{found[1]}]"

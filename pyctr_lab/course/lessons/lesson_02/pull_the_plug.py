@@ -1,0 +1,189 @@
+"""Lesson 02: a plug pulled in time, graded by the bytes of the disk and by who has it open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from ...grading.exercise import Exercise, Ground, Misconception, Values
+from ...grading.submissions import Answer
+from ...grading.verdicts import Requirement
+from ...grading.view import Scene, Unreadable, again
+from .promised_not_taken import MIB, OfMachines, hold, machines_in
+
+if TYPE_CHECKING:
+    from ....machines import Machine
+
+DISK = 2 * MIB
+SUPERBLOCK, MAGIC, STATE = 1024, slice(56, 58), 58  # ext2's, by the kernel's Documentation/filesystems/ext4
+CLEAN = 1
+
+
+class PullThePlug(OfMachines):
+    """A deed: one word is on the disk, another never came there, and no machine has it any more."""
+
+    id = "2.2"
+    title = "Pull the plug in time"
+    question = """ground.facts["disk"] is an empty disk. Give it to a machine, and have the guest make a file system on
+    it and mount it. Write {kept} into a file there, and then {lost} into another. Pull the plug so that the disk keeps
+    {kept}, and {lost} has never reached it."""
+    hints = (
+        """What a guest writes is in its memory first. Its kernel writes it to the disk later (after half a minute at
+        the latest), or when it is asked to.""",
+        """sync asks it to, for all that was written so far. So the order of three things counts: writing the one,
+        sync, writing the other. And then kill(), which asks nobody.""",
+        """mine = Machine(disk=ground.facts["disk"], lab=lab), mine.run(["sh", "-c", "mke2fs /dev/vda && mount -t ext4
+        /dev/vda /mnt && echo {kept} > /mnt/a && sync && echo {lost} > /mnt/b"]), mine.kill()""",
+    )
+    misconceptions = (
+        Misconception(
+            "M1",
+            "What a program of the host writes into the file is a write of the guest.",
+            """The word is in the file, but nobody has made a file system around it: it was written from outside, past
+            the guest. The question is what a guest's kernel does with it.""",
+            lambda scene, answer: on_disk(scene, "kept") and not has_files(scene),
+            lambda ground: Path(ground.facts["disk"]).write_bytes(ground.values["kept"].encode().ljust(DISK, b"\0")),
+        ),
+        Misconception(
+            "M2",
+            "What the guest can read is on its disk.",
+            """There is a file system, and neither word is in it: both were in the guest's memory when the plug was
+            pulled. `echo` had handed them to the kernel, and nobody had asked the kernel to write them out.""",
+            lambda scene, answer: has_files(scene) and not on_disk(scene, "kept") and not plugged_in(scene),
+            lambda ground: write_both(ground, "echo {kept} > /mnt/a; echo {lost} > /mnt/b").kill(),
+        ),
+        Misconception(
+            "M3",
+            "Switching off is pulling the plug.",
+            """Both words are on the disk. A guest that is asked to switch itself off (or to sync once more) writes out
+            what it has: that is the difference between an orderly end and a pulled plug. A new file system does not
+            wipe the old bytes off this disk: ground = exercises.start("2.2", lab) gives you an empty one.""",
+            lambda scene, answer: on_disk(scene, "lost") and not plugged_in(scene),
+            lambda ground: write_both(ground, "echo {kept} > /mnt/a; sync; echo {lost} > /mnt/b").power_off(),
+        ),
+        Misconception(
+            "M4",
+            "What is not synced is lost already.",
+            """The machine still runs, with the second word in its memory, and its kernel will write it out in its own
+            time. Nothing is lost before the power is.""",
+            lambda scene, answer: plugged_in(scene) and on_disk(scene, "kept") and not on_disk(scene, "lost"),
+            lambda ground: write_both(ground, "echo {kept} > /mnt/a; sync; echo {lost} > /mnt/b") and None,
+        ),
+    )
+    after = "On the disk is what was synced. The file system even remembers that nobody unmounted it."
+    names = ("socket",)
+
+    def values(self, random: Random) -> Values:
+        kept, lost = random.sample(("anchor", "beacon", "compass", "harbour", "lantern", "rudder"), 2)
+        number = random.randrange(1000, 10000)
+        return {"box": "socket", "kept": f"{kept}-{number}", "lost": f"{lost}-{number}"}
+
+    def setup(self, ground: Ground) -> None:
+        ground.add(ground.values["box"])
+        ground.held["disk"] = file = os.fdopen(os.memfd_create("disk"), "r+b")  # nothing is left of it, whoever dies
+        file.truncate(DISK)
+        ground.facts["disk"] = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+
+    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
+        kept, lost = scene.values["kept"], scene.values["lost"]
+        place = f"the disk (a file in {os.path.dirname(scene.facts['disk'])})"
+        return [
+            Requirement(
+                f"{kept} is on the disk",
+                on_disk(scene, "kept"),
+                f"{place} does not hold this word",
+                "the word, among the disk's bytes",
+                "a guest's kernel keeps what is written in memory, until it is asked or finds the time",
+                'open(ground.facts["disk"], "rb").read().find(...)',
+            ),
+            Requirement(
+                "a guest has mounted a file system on it, and nobody has unmounted it",
+                in_use(scene),
+                f"{place} has " + ("a file system that nobody has mounted" if has_files(scene) else "no file system"),
+                "a superblock that says: mounted, not yet clean",
+                "a kernel notes on the disk that it works there; a pulled plug leaves that note standing",
+                'vm.run(["mount", "-t", "ext4", "/dev/vda", "/mnt"])',
+            ),
+            Requirement(
+                "no machine has it any more",
+                in_use(scene) and not plugged_in(scene),
+                "a QEMU process has it open (its /proc/PID/fd)" if plugged_in(scene) else
+                f"no QEMU process has it open; {place} has not been used",
+                "a machine that has ended",
+                "as long as the guest lives, it will write out what it has, sooner or later",
+                "Machine.kill",
+            ),
+            Requirement(
+                f"{lost} is not on the disk",
+                not on_disk(scene, "lost"),
+                f"{place} holds this word, too",
+                "a disk without it",
+                "what is never written out is lost with the guest's memory",
+                "Machine.kill, and when it comes",
+                given=True,
+            ),
+        ]  # fmt: skip
+
+    def solution(self, ground: Ground) -> object:
+        from pyctr_lab import Machine
+
+        kept, lost = ground.values["kept"], ground.values["lost"]
+        mine = Machine(memory="128M", disk=ground.facts["disk"], lab=ground.lab)
+        mine.run(["sh", "-c", "mke2fs /dev/vda && mount -t ext4 /dev/vda /mnt"])
+        mine.run(["sh", "-c", f"echo {kept} > /mnt/a && sync && echo {lost} > /mnt/b"])
+        mine.kill()
+        return None
+
+
+def write_both(ground: Ground, script: str) -> Machine:
+    """A machine that has made a file system on the ground's disk, and has run a script on it."""
+    machine = hold(ground, memory="128M", disk=ground.facts["disk"])
+    machine.run(["sh", "-c", "mke2fs /dev/vda && mount -t ext4 /dev/vda /mnt && sync"])
+    machine.run(["sh", "-c", script.format(**ground.values)])
+    return machine
+
+
+def disk_bytes(scene: Scene) -> bytes:
+    """All of the disk."""
+    try:
+        return Path(scene.facts["disk"]).read_bytes()
+    except OSError as why:
+        raise Unreadable(f"the disk cannot be read: {why.strerror}", again(scene.exercise)) from None
+
+
+def on_disk(scene: Scene, word: str) -> bool:
+    """Whether one of the two words is on it."""
+    return scene.values[word].encode() in disk_bytes(scene)
+
+
+def has_files(scene: Scene) -> bool:
+    """Whether there is a file system on it, of the kind ext2 or a later one."""
+    return disk_bytes(scene)[SUPERBLOCK:][MAGIC] == b"\x53\xef"
+
+
+def in_use(scene: Scene) -> bool:
+    """Whether a kernel has mounted it and has not unmounted it: the superblock is not marked as clean."""
+    return has_files(scene) and not disk_bytes(scene)[SUPERBLOCK + STATE] & CLEAN
+
+
+def plugged_in(scene: Scene) -> bool:
+    """Whether a QEMU process has the disk open."""
+    disk = os.stat(scene.facts["disk"])
+    return any(os.path.samestat(disk, each) for pid in machines_in(scene) for each in opened(pid))
+
+
+def opened(pid: int) -> list[os.stat_result]:
+    """What a process has open."""
+    found = []
+    with suppress(OSError):
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                found.append(os.stat(f"/proc/{pid}/fd/{fd}"))
+    return found
+
+
+EXERCISES: tuple[Exercise, ...] = (PullThePlug(),)

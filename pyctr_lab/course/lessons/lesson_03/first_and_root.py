@@ -1,0 +1,147 @@
+"""Lesson 03, second sitting: PID and user namespaces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from random import Random
+
+from .... import steps
+from ....kernel import CLONE_NEWPID, unshare
+from ...grading.exercise import Exercise, Ground, Misconception, Values
+from ...grading.submissions import Answer
+from ...grading.verdicts import Requirement
+from ...grading.view import Scene
+
+
+class FirstAndRoot(Exercise):
+    """PID 1 and uid 0 inside, an ordinary process of an ordinary user outside."""
+
+    id = "3.3"
+    title = "First, and root"
+    question = """The process {box} is to be number 1 in a world of its own, and root (uid 0) in a user namespace of
+    its own, while outside it stays one process among many, with the uid that it has. Carry it there."""
+    hints = (
+        """Two walls: one for numbers, one for users. And a user namespace alone makes nobody root: something has to
+        say which user outside is which inside.""",
+        """For the numbers, look at what the step does: unshare(CLONE_NEWPID) and then a fork, for the caller itself
+        never changes its number. For the users: steps.NewNamespace("user"), then steps.IdMaps(...).""",
+        """steps.NewNamespace("user"), steps.IdMaps(inside=0, outside=0, count=1), steps.NewNamespace("pid"): three
+        steps, in this order.""",
+    )
+    misconceptions = (
+        Misconception(
+            "M1",
+            "unshare(CLONE_NEWPID) gives the caller a new number.",
+            """The call was made, but it changes nothing for the caller: only its next child is number 1 of the new
+            namespace. The step NewNamespace("pid") makes both, the call and the fork.""",
+            lambda scene, answer: not scene.walled(box(scene), "pid") and awaits_child(scene),
+            lambda ground: ground.box.call(unshare(CLONE_NEWPID)) and None,
+        ),
+        Misconception(
+            "M2",
+            "Who has a user namespace of its own is root in it.",
+            """The namespace is there and its map is empty: every user outside is nobody (65534) inside. Who is who
+            must be written into /proc/PID/uid_map, once.""",
+            lambda scene, answer: scene.walled(box(scene), "user") and not scene.uid_map(box(scene)),
+            lambda ground: ground.box.apply(steps.NewNamespace("user")) and None,
+        ),
+        Misconception(
+            "M3",
+            "It is number 1 and `id` says root, so it is there.",
+            """Number 1 it is. But the uid 0 that `id` shows is the lab's: the process shares the user namespace of
+            the host of this course. One wall is up, the other has never been asked for.""",
+            lambda scene, answer: scene.walled(box(scene), "pid") and not scene.walled(box(scene), "user"),
+            lambda ground: ground.box.apply(steps.NewNamespace("pid")) and None,
+        ),
+        Misconception(
+            "M4",
+            "Any map that is written makes root.",
+            """A map is written, and by it the process is not 0 inside, but another user. The left number is who it is
+            inside; the right one is who that is outside, and must be the process's own there. A map is written once:
+            for another one, begin again.""",
+            lambda scene, answer: bool(scene.uid_map(box(scene))) and inner_uid(scene) != 0,
+            lambda ground: mapped_elsewhere(ground),
+        ),
+    )
+    after = """One process with two numbers and two users: NSpid and uid_map say so, and neither of them made it
+    mightier."""
+    names = ("basalt", "flint", "marble", "slate")
+
+    def values(self, random: Random) -> Values:
+        return {"box": random.choice(self.names)}
+
+    def setup(self, ground: Ground) -> None:
+        ground.add(ground.values["box"])
+
+    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
+        name = box(scene)
+        numbers, inner = scene.numbers(name), inner_uid(scene)
+        own = scene.walled(name, "user")
+        return [
+            Requirement(
+                "it is number 1 in a PID namespace of its own",
+                scene.walled(name, "pid") and numbers[-1] == 1,
+                f"the line NSpid of /proc/{scene.pid(name)}/status ends with the number that the host uses;"
+                f" {scene.link(name, 'pid')}, the host's is the same",
+                "one more number at the end of that line, a 1, and another inode than the host's",
+                "a process counts as first only in a namespace that began with it",
+                'the calls of steps.NewNamespace("pid")',
+            ),
+            Requirement(
+                "it has a user namespace of its own",
+                own,
+                f"{scene.link(name, 'user')}, the host's is the same",
+                "another inode than the host's",
+                "all that root may do, it may only towards what belongs to its own user namespace",
+                'steps.NewNamespace("user")',
+            ),
+            Requirement(
+                "it is uid 0 in there",
+                own and inner == 0,
+                f"/proc/{scene.pid(name)}/uid_map "
+                + ("says nothing about uid 0 for it" if scene.uid_map(name) else "is empty"),
+                "a line that begins with 0 and covers its uid outside",
+                "the map is the whole of the magic: outside the process stays who it was",
+                "steps.IdMaps",
+            ),
+        ]
+
+    def solution(self, ground: Ground) -> object:
+        ground.box.apply(steps.NewNamespace("user"))
+        ground.box.apply(steps.IdMaps(inside=0, outside=0, count=1))
+        ground.box.apply(steps.NewNamespace("pid"))
+        return None
+
+
+def box(scene: Scene) -> str:
+    """The name of the only container."""
+    name: str = scene.values["box"]
+    return name
+
+
+def inner_uid(scene: Scene) -> int | None:
+    """The effective uid as the process itself has it; None where its map does not know it."""
+    outer = int(scene.status(box(scene))["Uid"].split()[1])
+    for line in scene.uid_map(box(scene)):
+        if line.outside <= outer < line.outside + line.count:
+            return line.inside + outer - line.outside
+    return None
+
+
+def awaits_child(scene: Scene) -> bool:
+    """Whether the next child will live in another PID namespace: the link of the children's leads elsewhere."""
+    place = f"/proc/{scene.pid(box(scene))}/ns"
+    try:
+        return os.readlink(f"{place}/pid_for_children") != os.readlink(f"{place}/pid")
+    except FileNotFoundError:  # not made before the first child is born
+        return os.path.exists(place)
+
+
+def mapped_elsewhere(ground: Ground) -> None:
+    """A map with another number on its left side."""
+    ground.box.apply(steps.NewNamespace("user"))
+    ground.box.apply(steps.IdMaps(inside=1000, outside=0, count=1))
+
+
+EXERCISES: tuple[Exercise, ...] = (FirstAndRoot(),)

@@ -1,0 +1,234 @@
+"""Lesson 04: a limit of memory that lets the work be done, and ends what takes without end."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from random import Random
+
+from ...grading.exercise import Exercise, Ground, Misconception, Values
+from ...grading.submissions import Answer
+from ...grading.verdicts import Requirement
+from ...grading.view import Scene
+from ..kit.groups import (
+    PREAMBLE,
+    OfGroups,
+    ask,
+    begin,
+    folder_of,
+    limit,
+    memory_limit,
+    nested,
+    oom_kills,
+    path_of,
+    value,
+    without_swap,
+)
+
+MIB = 1 << 20
+SOFT = ("memory.high", "memory.soft_limit_in_bytes")  # what makes a group slower or first in line, and kills nobody
+HARD = ("memory.max", "memory.limit_in_bytes")
+
+#: Keeps its memory. Asked by SIGUSR1 it has a child take as much as a job does, by SIGUSR2 as much as a bomb does. The
+#: child is whom the kernel kills first; it ends in any case.
+KEEPER = f"""{PREAMBLE}
+keep, job, bomb = (int(word) for word in sys.argv[1:])
+kept = [bytearray(b"k") * (1 << 20) for _ in range(keep)]
+def child(size):
+    pid = os.fork()
+    if pid == 0:
+        with open("/proc/self/oom_score_adj", "w") as score:
+            score.write("1000")
+        taken = [bytearray(b"t") * (1 << 20) for _ in range(size)]
+        os._exit(0)
+    return "killed" if os.waitpid(pid, 0)[1] else "done"
+answer("waits")
+while True:
+    answer(child(job if signal.sigwait(ASKED) == signal.SIGUSR1 else bomb))
+"""
+
+
+class RoomAndNoMore(OfGroups):
+    """A program, its jobs, and one job that takes without end."""
+
+    id = "4.2"
+    title = "Room for its work, and no more"
+    question = """The group {program} has a program that keeps {keep} MiB of memory; each job that it starts takes {job}
+    MiB more for a moment. Give the group a limit: its jobs must get done, but a job that takes memory without end must
+    be killed before the group has more than {most} MiB. {neighbour}, its neighbour in {parent}, stays without a limit.
+    The check starts one job of each kind."""
+    needs = ("memory",)
+    hints = (
+        """Two numbers are between which the limit has to be: what the group needs at its highest, and what it may have
+        at most. What it uses at this moment is neither.""",
+        """The limit over which the kernel kills is memory.max. It counts all processes of the group together, the
+        program and its jobs. memory.high only slows down.""",
+        """ground.groups["{program}"].memory_max = "{most}M" leaves as much room as is allowed.""",
+    )
+    misconceptions = (
+        Misconception(
+            "M1",
+            "The limit is what it uses now.",
+            """There is no room for a job: it was killed as the bomb would be. A limit has to be above what the group
+            needs at its highest, and memory.current (or the memory of stat()) only tells of this moment.""",
+            lambda scene, answer: (own_limit(scene) or 1 << 62) < needed(scene) and not outer_limit(scene),
+            lambda ground: limit_at_now(ground),
+        ),
+        Misconception(
+            "M2",
+            "memory.high is the limit.",
+            """A soft limit is set, and no hard one. Over memory.high a group is slowed down and its memory taken back
+            where that can be done; nobody is ever killed for it. (Version 1's soft limit does even less.)""",
+            lambda scene, answer: soft(scene) is not None and own_limit(scene) is None,
+            lambda ground: set_soft(ground),
+        ),
+        Misconception(
+            "M3",
+            "Any limit will stop it.",
+            """There is a limit, and it is higher than what the group may have: the bomb is killed too late for the
+            others on this machine.""",
+            lambda scene, answer: (own_limit(scene) or 0) > most(scene),
+            lambda ground: limited(ground, "program", 3 * ground.values["most"]),
+        ),
+        Misconception(
+            "M4",
+            "A limit on the parent is a limit on one of its children.",
+            """The limit is on the parent: it counts both groups together, so that each can use up the other's room, and
+            the kernel chooses whom it kills among the processes of both.""",
+            lambda scene, answer: outer_limit(scene) is not None and own_limit(scene) is None,
+            lambda ground: limited(ground, "parent", ground.values["most"]),
+        ),
+        Misconception(
+            "M5",
+            "A limit somewhere is a limit for all.",
+            """It is the neighbour that is limited. A limit holds for its own group and for those inside it, not for
+            those beside it.""",
+            lambda scene, answer: beside(scene) is not None and own_limit(scene) is None,
+            lambda ground: limited(ground, "neighbour", ground.values["most"]),
+        ),
+    )
+    after = "The kernel killed whoever went over the group's limit, in the group, and the program went on."
+    names = ("forge", "kiln", "loom", "mill", "works", "bellows")
+
+    def values(self, random: Random) -> Values:
+        program, neighbour = random.sample(self.names[:-2], 2)
+        keep, job = random.choice((32, 40, 48)), random.choice((16, 20, 24))
+        roles = {"parent": "works", "program": program, "neighbour": neighbour}
+        return {**roles, "keep": keep, "job": job, "most": keep + job + 40}
+
+    def setup(self, ground: Ground) -> None:
+        values = ground.values
+        ground.add("bellows")
+        for group in nested(ground, "works", values["program"], values["neighbour"]):
+            without_swap(group)
+        bomb = values["most"] + 64
+        begin(ground, values["program"], KEEPER, values["keep"], values["job"], bomb)
+        begin(ground, values["neighbour"], KEEPER, 4, 4, 4)
+
+    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
+        values, hard = scene.values, own_limit(scene)
+        folder, other = folder_of(scene, values["program"], "memory"), folder_of(scene, values["neighbour"], "memory")
+        done = hard is None or try_out(scene, signal.SIGUSR1) == "done"
+        stopped = hard is not None and hard <= most(scene) and try_out(scene, signal.SIGUSR2) == "killed"
+        return [
+            Requirement(
+                "a job that takes without end is killed in time",
+                stopped,
+                f"{path_of(folder, *HARD)} says {said(hard)}",
+                f"a limit of {most(scene)} bytes ({values['most']} MiB) at most, at which the kernel kills",
+                "without a limit of its own a group has all memory of the machine to take",
+                f'memory.max of the group, ground.groups["{values["program"]}"].memory_max',
+            ),
+            Requirement(
+                "its jobs get done",
+                done,
+                f"{path_of(folder, *HARD)} says {said(hard)}" + ("" if hard is None else
+                f", and oom_kill in {path_of(folder, 'memory.events', 'memory.oom_control')} went up when a job ran"),
+                f"room for {values['keep']} MiB, {values['job']} MiB of a job, and the programs themselves",
+                "all processes of a group are counted together, and at the limit the kernel kills one of them",
+                f'the most that it has used, ground.groups["{values["program"]}"].stat().memory_peak',
+                given=True,
+            ),
+            Requirement(
+                f"{values['neighbour']} and {values['parent']} are not limited",
+                memory_limit(other) is None and outer_limit(scene) is None,
+                f"{path_of(other, *HARD)} says {said(memory_limit(other))}, the same file of {values['parent']} "
+                f"{said(outer_limit(scene))}",
+                "no limit on either",
+                "a limit holds for a group and all that is inside it",
+                "in which folder you have written",
+                given=True,
+            ),
+        ]  # fmt: skip
+
+    def solution(self, ground: Ground) -> object:
+        ground.groups[ground.values["program"]].memory_max = f"{ground.values['most']}M"
+        return None
+
+
+# --- what the kernel has
+def own_limit(scene: Scene) -> int | None:
+    """The hard limit of the program's group, in bytes."""
+    return memory_limit(folder_of(scene, scene.values["program"], "memory"))
+
+
+def outer_limit(scene: Scene) -> int | None:
+    """That of the group around it."""
+    return memory_limit(os.path.dirname(folder_of(scene, scene.values["program"], "memory")))
+
+
+def beside(scene: Scene) -> int | None:
+    """That of the neighbour."""
+    return memory_limit(folder_of(scene, scene.values["neighbour"], "memory"))
+
+
+def soft(scene: Scene) -> int | None:
+    """The soft limit of the program's group."""
+    return limit(folder_of(scene, scene.values["program"], "memory"), *SOFT)
+
+
+def most(scene: Scene) -> int:
+    """What the group may have at most, in bytes. Version 1 rounds up to a whole page."""
+    return int(scene.values["most"]) * MIB
+
+
+def needed(scene: Scene) -> int:
+    """What it needs for certain: its memory and a job's, and a few MiB for two Pythons and what the kernel keeps."""
+    return (int(scene.values["keep"]) + int(scene.values["job"]) + 16) * MIB
+
+
+def said(number: int | None) -> str:
+    """A limit as version 2 writes it."""
+    return "max" if number is None else str(number)
+
+
+def try_out(scene: Scene, asked: signal.Signals) -> str:
+    """Has the program start a job. `killed` counts only where the kernel has counted it, too."""
+    folder = folder_of(scene, scene.values["program"], "memory")
+    before = oom_kills(folder)
+    word = ask(scene, scene.values["program"], asked)
+    return "killed" if word == "killed" and oom_kills(folder) > before else word
+
+
+# --- what learners do
+def limited(ground: Ground, whom: str, mebibytes: int) -> None:
+    """A hard limit on one of the groups."""
+    ground.groups[ground.values[whom]].memory_max = f"{mebibytes}M"
+
+
+def limit_at_now(ground: Ground) -> None:
+    """As much as it has at this moment, and a little."""
+    group = ground.groups[ground.values["program"]]
+    group.memory_max = (group.stat().memory or 0) + 4 * MIB
+
+
+def set_soft(ground: Ground) -> None:
+    """memory.high; on version 1, which has none, its soft limit."""
+    folder = ground.groups[ground.values["program"]].folder("memory")
+    file = next(file for file in SOFT if value(folder, file))
+    with open(f"{folder}/{file}", "w", encoding="ascii") as opened:
+        opened.write(str(ground.values["most"] * MIB))
+
+
+EXERCISES: tuple[Exercise, ...] = (RoomAndNoMore(),)

@@ -1,0 +1,209 @@
+"""Lesson 04: which limit acted, told from the counters of control groups."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from ...grading.exercise import Exercise, Ground, Misconception, Values
+from ...grading.submissions import Answer, InOrder
+from ...grading.verdicts import Requirement
+from ...grading.view import Scene, Unreadable, again, until
+from ..kit.groups import PATIENCE, OfGroups, counted, path_of, without_swap
+from ..lesson_03.two_in_one_room import role
+
+if TYPE_CHECKING:
+    from ....runtime import Cgroup
+
+KILLED, REFUSED, THROTTLED, BY_HAND, ROOMY, BUSY = range(6)  # the part that each name plays
+
+#: By controller: the files that count how often it has acted (of version 2, of version 1), and the word in them.
+COUNTERS = {
+    "memory": (("memory.events", "memory.oom_control"), "oom_kill"),
+    "pids": (("pids.events",), "max"),
+    "cpu": (("cpu.stat",), "nr_throttled"),
+}
+WHAT = {"memory": "a program was killed for memory", "pids": "a fork was refused", "cpu": "its time was cut"}
+WHY = {
+    "memory": "the kernel kills in the group whose memory is at an end, and counts it there; signal 9 has many senders",
+    "pids": "a fork over the limit fails with EAGAIN; nobody is killed, and only this counter knows",
+    "cpu": "a quota makes processes wait for the next period; nobody is told, and only this counter knows",
+}
+
+
+class WhoMetWhichLimit(OfGroups):
+    """Six groups whose programs ended, and three kinds of limit."""
+
+    id = "4.1"
+    title = "Who met which limit?"
+    question = """Six groups, {all}; in each a program has run, and some of them got into trouble. In one the kernel
+    killed a program because the group's memory was at its limit; in one it refused a new process; in one it made a
+    program wait because its processor time was used up. Which are these three, in this order?"""
+    wants = InOrder("three names: killed for memory, refused a process, made to wait", "(..., ..., ...)", count=3)
+    needs = ("memory", "pids", "cpu")
+    hints = (
+        """How a program ended (ground.facts["ended"]), and how much it used, proves nothing about limits. A limit that
+        has acted is counted by the kernel, in the group itself: each controller has a file for it.""",
+        """memory.events (version 1: memory.oom_control) has oom_kill, pids.events has max, cpu.stat has nr_throttled.
+        ground.groups["{first}"].events reads all of them.""",
+        """{name: group.events for name, group in ground.groups.items()}, and for each of oom_kill, pids_max and
+        throttled the one where it is not 0.""",
+    )
+    misconceptions = (
+        Misconception(
+            "M1",
+            "Whose program died of SIGKILL, met the memory limit.",
+            """A program of that group was ended by SIGKILL, and its status is 137 like the other's. But somebody sent
+            that signal: the group's oom_kill is 0.""",
+            lambda scene, answer: place(answer, 0) == role(scene, BY_HAND),
+            lambda ground: (role(ground, BY_HAND), role(ground, REFUSED), role(ground, THROTTLED)),
+        ),
+        Misconception(
+            "M2",
+            "Who used the most processor time was throttled.",
+            """That group used the most, and nobody stopped it: it has no quota. Throttled is who had work and had to
+            wait, and may have used little.""",
+            lambda scene, answer: place(answer, 2) == role(scene, BUSY),
+            lambda ground: (role(ground, KILLED), role(ground, REFUSED), role(ground, BUSY)),
+        ),
+        Misconception(
+            "M3",
+            "Where a limit is set, it has acted.",
+            """That group has limits, and never came near them: its counters are all 0. A limit costs nobody anything
+            until it is reached.""",
+            lambda scene, answer: role(scene, ROOMY) in named_in_order(answer),
+            lambda ground: (role(ground, KILLED), role(ground, ROOMY), role(ground, THROTTLED)),
+        ),
+        Misconception(
+            "M4",
+            "Who may not fork is killed.",
+            """The first two are the other way round. Where pids.max is reached, fork fails with EAGAIN and the program
+            lives. Killed is who touches memory that the group may not have.""",
+            lambda scene, answer: place(answer, 0) == role(scene, REFUSED) and place(answer, 1) == role(scene, KILLED),
+            lambda ground: (role(ground, REFUSED), role(ground, KILLED), role(ground, THROTTLED)),
+        ),
+    )
+    after = "Three limits, three ways to act: memory kills, pids refuses, cpu makes wait. The counters tell which."
+    names = ("barley", "clover", "fennel", "millet", "rye", "spelt", "scythe")
+
+    def values(self, random: Random) -> Values:
+        names = random.sample(self.names[:-1], 6)
+        memory, pids = random.choice((24, 32, 40)), random.choice((4, 5, 6))
+        return {"names": names, "all": ", ".join(sorted(names)), "first": min(names), "memory": memory, "pids": pids}
+
+    def setup(self, ground: Ground) -> None:
+        ground.add("scythe")
+        for name in sorted(ground.values["names"]):
+            limits = limits_of(ground.values["names"].index(name), ground.values)
+            ground.groups[name] = ground.lab.cgroup(name, **limits)
+        ground.facts["folders"] = {name: folders(group) for name, group in ground.groups.items()}
+        ground.facts["ended"] = {role(ground, part): live(ground, part) for part in range(6)}
+
+    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
+        return [
+            Requirement(
+                WHAT[controller],
+                times(scene, name, controller) > 0,
+                told(scene, name, controller),
+                f"the group in which {COUNTERS[controller][1]} is not 0",
+                WHY[controller],
+                f'{COUNTERS[controller][0][0]}, or ground.groups["{scene.values["first"]}"].events',
+            )
+            for name, controller in zip(named_in_order(answer), COUNTERS, strict=True)
+        ]
+
+    def solution(self, ground: Ground) -> object:
+        seen = {name: group.events for name, group in ground.groups.items()}
+        killed, refused, throttled = (
+            max(seen, key=lambda name: getattr(seen[name], event)) for event in ("oom_kill", "pids_max", "throttled")
+        )
+        return (killed, refused, throttled)
+
+
+#: What runs in a group. Who eats is the first whom the kernel takes: nothing else of the group ends.
+EATS = "echo 1000 > /proc/self/oom_score_adj; head -c {size}M /dev/zero | tail -c {size}M > /dev/null"
+FORKS = "for each in 1 2 3 4 5 6 7 8; do sleep 60 & done"
+SPINS = "while :; do :; done"
+SIGKILLED = 128 + 9  # as a shell gives the status of what a signal has ended
+
+
+def limits_of(part: int, values: Values) -> dict[str, Any]:
+    """The limits of the group that plays a part."""
+    memory, pids = f"{values['memory']}M", values["pids"]
+    return {
+        KILLED: {"memory": memory},
+        REFUSED: {"pids": pids, "memory": memory},
+        THROTTLED: {"cpus": 0.1},
+        BY_HAND: {"memory": memory},
+        ROOMY: {"memory": "512M", "pids": 400, "cpus": 16},
+        BUSY: {},
+    }[part]
+
+
+def live(ground: Ground, part: int) -> int:
+    """Has a program run in the group that plays a part. Returns its status, as a shell would."""
+    group, box = ground.groups[role(ground, part)], ground.box
+    group.add(box)
+    if part == KILLED:
+        without_swap(group)
+        return box.run(["sh", "-c", EATS.format(size=3 * ground.values["memory"])]).returncode
+    if part == REFUSED:
+        status = box.run(["sh", "-c", FORKS]).returncode
+        end_others(group, box.host_pid)
+        return status
+    if part == ROOMY:
+        return box.run(["true"]).returncode
+    program = box.start(["sleep", "60"] if part == BY_HAND else ["sh", "-c", SPINS])
+    if part == THROTTLED:
+        until(lambda: group.events.throttled >= 3, PATIENCE)
+    elif part == BUSY:
+        most = 2 * ground.groups[role(ground, THROTTLED)].stat().cpu
+        until(lambda: group.stat().cpu > most, PATIENCE)
+    program.kill()
+    program.wait()
+    return SIGKILLED
+
+
+def end_others(group: Cgroup, stays: int) -> None:
+    """Ends what a program has left in a group."""
+    for pid in set(group.pids) - {stays}:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def folders(group: Cgroup) -> dict[str, str]:
+    """Where a group is, by controller."""
+    return {controller: group.folder(controller) for controller in COUNTERS}
+
+
+def named_in_order(answer: Answer) -> tuple[str, ...]:
+    """The names that were given, each in its place."""
+    return answer if isinstance(answer, tuple) else ()
+
+
+def place(answer: Answer, number: int) -> str:
+    """The name in one place; empty where nothing was given."""
+    return (*named_in_order(answer), "", "", "")[number]
+
+
+def times(scene: Scene, name: str, controller: str) -> int:
+    """How often a limit has acted in a group. 0 for a name that is no group's. Raises Unreadable where it is gone."""
+    folder = scene.facts["folders"].get(name, {}).get(controller, "")
+    if folder and not os.path.isdir(folder):
+        raise Unreadable(f"the control group {name!r} of its ground has been removed", again(scene.exercise))
+    return counted(folder, *COUNTERS[controller]) if folder else 0
+
+
+def told(scene: Scene, name: str, controller: str) -> str:
+    """What the kernel has counted, in words."""
+    (files, word), folder = COUNTERS[controller], scene.facts["folders"].get(name, {}).get(controller)
+    if not folder:
+        return f"{name}: no group of this ground has that name; each has a folder below /sys/fs/cgroup"
+    return f"{name}: {path_of(folder, *files)} says {word} {times(scene, name, controller)}"
+
+
+EXERCISES: tuple[Exercise, ...] = (WhoMetWhichLimit(),)
