@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import pyctr_lab
+from pyctr_lab.course.syllabus import WRITTEN
 
 TOP = Path(__file__).parents[1]
 FOLDERS = sorted(path.parent.name for path in (TOP / "pyctr_lab").glob("*/__init__.py"))
@@ -50,8 +51,8 @@ def test_readme_names_each_room() -> None:
 
 def test_readme_names_each_lesson() -> None:
     text = (TOP / "README.md").read_text()
-    lessons = {path.stem for path in (TOP / "notebooks").glob("*.ipynb")}
-    assert set(re.findall(r"^\| `(\d\d_\w+)`", text, re.MULTILINE)) == lessons
+    rows = re.findall(r"^\| `(\d\d_\w+)` \| .* \| (\d+) \|$", text, re.MULTILINE)
+    assert rows == [(each.notebook, str(each.minutes)) for each in WRITTEN]
 
 
 def test_readme_example_runs() -> None:

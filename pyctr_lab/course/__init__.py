@@ -1,4 +1,4 @@
-r"""The course: exercises, predictions, progress, the doctor and the notebook's magics. For who writes a lesson.
+r"""The course: exercises, predictions, progress, the doctor and the notebook's magics. For authors of lessons.
 
 Exercises, each with live ground of its own (any order works, twice works):
 
@@ -13,17 +13,8 @@ Exercises, each with live ground of its own (any order works, twice works):
     exercises.hint("3.1")                    # next; hint("3.1", back=True); hint("3.1", 2)
     exercises.reveal("3.1"), exercises.another("3.1"), exercises.reset("3.1")
 
-    0.1 One process, two numbers       check("0.1", 2) is the first try that fails on purpose (M1)
-    1.1 Who shares this memory?        two names      1.2 The one that owes a wait  a number
-    1.3 A zombie of your own           a deed
-    2.1 Promised is not taken          a name         2.2 Pull the plug in time     a deed
-    2.3 A machine to order             a deed
-    3.1 Two in one room (uts)          two names      3.2 A name of its own (uts)   a deed
-    3.3 First, and root (pid, user)    a deed
-    3.4 Who sees it? (mnt)             names          3.5 Nobody else's (mnt)       a deed
-    3.6 Two containers, one network    a deed         3.7 The wall that is missing  a kind
-    9.1 A difference, or bad luck?     names          9.2 What do they take together?  a number
-    9.3 One kernel                     paths          9.4 Which would you choose?   a dict
+`progress.show()` lists them all; each is a module of `course/lessons/lesson_NN/`, found by folder. The one list of
+lessons is `course/syllabus.py`.
 
 Predictions are kept, never graded. A guess is made with the buttons below the question, or as `guess=`:
 
@@ -50,7 +41,20 @@ State is kept in $XDG_STATE_HOME/pyctr_lab: a test sets that, and $XDG_RUNTIME_D
 
 from __future__ import annotations
 
-from .commands import cli_check, cli_doctor, cli_progress, cli_reset
-from .learner.predictions import compare, predict, recall, recall_number
+from importlib import import_module
+from typing import Any
 
-__all__ = ["cli_check", "cli_doctor", "cli_progress", "cli_reset", "compare", "predict", "recall", "recall_number"]
+from .commands import cli_check, cli_doctor, cli_progress, cli_reset
+from .learner import compare, predict, recall, recall_number, state_dir
+
+__all__ = [
+    "cli_check", "cli_doctor", "cli_progress", "cli_reset", "compare", "doctor", "exercises", "magics", "predict",
+    "progress", "recall", "recall_number", "state_dir",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import a part when it is first used: the exercises bring the whole package with them. See PEP 562."""
+    if name not in ("doctor", "exercises", "magics", "progress"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f".{name}", __name__)

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, LabError
 from . import needs
+from .grading.session import current_lab
 
 if TYPE_CHECKING:
-    from ..runtime import Container, Lab, Run
+    from ..runtime import Container, Run
 
 #: Names that a lesson's first cell makes, and that are gone after a restart of the notebook's kernel.
 LESSON_NAMES = ("lab", "Lab", "steps", "exercises", "draw")
@@ -62,18 +63,8 @@ def show(run: Run) -> None:
         print(f"exit status {run.returncode}")
 
 
-def current_lab() -> Lab:
-    """The newest open lab. Raises BadInput where there is none."""
-    from ..runtime import Lab
-
-    lab = Lab.current()
-    if lab is None:
-        raise BadInput("there is no open lab", hint="make one: lab = Lab(); a restart of the notebook's kernel ends it")
-    return lab
-
-
 def container(name: str) -> Container:
-    """A live container of the newest open lab. Raises BadInput, with those that there are."""
+    """A live container of the newest open lab. Raises BadInput that lists the live ones."""
     lab = current_lab()
     found = lab.containers.get(name)
     if found is None or not found.alive:
@@ -84,7 +75,7 @@ def container(name: str) -> Container:
 
 
 def in_one_line(shell: Any, kind: type[BaseException], error: BaseException, trace: Any, tb_offset: Any = None) -> Any:
-    """Shows an error of the lab, or a name that a restart took away, as one line instead of a traceback."""
+    """Show an error of the lab, or a name that a restart took away, as one line instead of a traceback."""
     if isinstance(error, LabError):
         lines = [f"{kind.__name__}: {error}"]
     elif getattr(error, "name", None) in LESSON_NAMES:

@@ -9,7 +9,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 from pyctr_lab import Lab
-from pyctr_lab.course.grading.view import until
+from pyctr_lab.course.grading import until
 from pyctr_lab.kernel.proc import start_time
 
 BUILD = """

@@ -20,18 +20,20 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from rotation import in_turn
 
+from pyctr_lab.course.syllabus import QEMU, WRITTEN, Lesson
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-QUICK = ("00_start_here", "01_kernel_and_processes")
-GROUPS = "04_control_groups"
-SECTIONED = (*QUICK, "02_virtual_machines", GROUPS)  # 03 has sittings: test_sittings.py
+PLAIN = [each for each in WRITTEN if each.number != "03"]  # which has sittings: test_sittings.py
+SECTIONED = [each for each in PLAIN if each.number != "09"]  # whose sections draw what its first one has measured
+QUICK = [each for each in SECTIONED if not each.needs]
 USER = ["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"]
 SECTION = "## "
 
 
-def each(names: Iterable[str]) -> list[Any]:
+def whole(lessons: Iterable[Lesson]) -> list[Any]:
     """Parameters of a test of whole lessons."""
-    return [pytest.param(name, id=name, marks=in_turn(name)) for name in names]
+    return [pytest.param(each.notebook, id=each.notebook, marks=in_turn(each.notebook)) for each in lessons]
 
 
 def lesson(name: str) -> list[NotebookNode]:
@@ -71,30 +73,33 @@ def own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(900)  # with --all it measures at length, twice
-@pytest.mark.parametrize("name", each((*SECTIONED, "09_vm_versus_container")))
+@pytest.mark.parametrize("name", whole(PLAIN))
 @pytest.mark.usefixtures("own_state")
 def test_a_lesson_runs_twice_in_one_kernel(name: str) -> None:
     run(lesson(name) * 2)
 
 
-@pytest.mark.parametrize("name", each(QUICK))
+@pytest.mark.parametrize("name", whole(QUICK))
 @pytest.mark.usefixtures("own_state")
 def test_each_cell_runs_twice_in_a_row(name: str) -> None:
     run([cell for cell in lesson(name) for _ in range(2)])
 
 
-ALL = [pytest.param(lesson(name), cells, id=f"{name}, {title}", marks=in_turn(name)) for name in SECTIONED
-       for title, cells in sections(lesson(name))]  # fmt: skip
+ALL = [
+    pytest.param(lesson(each.notebook), cells, id=f"{each.notebook}, {title}", marks=in_turn(each.notebook))
+    for each in SECTIONED
+    for title, cells in sections(lesson(each.notebook))
+]
 
 
-@pytest.mark.parametrize(("whole", "section"), ALL)
+@pytest.mark.parametrize(("cells", "section"), ALL)
 @pytest.mark.usefixtures("own_state")
-def test_a_section_runs_after_the_first_cell_alone(whole: list[NotebookNode], section: list[NotebookNode]) -> None:
-    run([first(whole), *section])
+def test_a_section_runs_after_the_first_cell_alone(cells: list[NotebookNode], section: list[NotebookNode]) -> None:
+    run([first(cells), *section])
 
 
 # Without control groups. 02 boots ten machines: an ordinary user runs it in the course's machine.
-@pytest.mark.parametrize("name", each((*QUICK, GROUPS)))
+@pytest.mark.parametrize("name", whole(each for each in SECTIONED if QEMU not in each.programs))
 def test_a_lesson_runs_twice_for_a_user_who_is_not_root(name: str) -> None:
     if os.getuid() != 0:
         pytest.skip("the tests above have been run by such a user")

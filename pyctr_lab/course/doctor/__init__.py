@@ -1,5 +1,9 @@
-"""The doctor: what this machine can do for the course, what is missing, and the one command that mends it."""
+"""The doctor: what this machine can do for the course, what is missing, why, and the one command that mends it."""
 
-from .examination import Examination, Finding, Machine, examine
+from __future__ import annotations
 
-__all__ = ["Examination", "Finding", "Machine", "examine"]
+from .diagnosis import Diagnosis
+from .examination import Examination, examine
+from .machine import ExaminedMachine
+
+__all__ = ["Diagnosis", "Examination", "ExaminedMachine", "examine"]

@@ -1,19 +1,27 @@
-"""The doctor: what this machine can do for the course, what is missing, why, and the one command that mends it."""
+"""The examination: all diagnoses of one machine, shown as a table with the commands that mend it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ..learner.page import Page
-from .diagnoses import DIAGNOSES, Finding, Machine
+from .diagnosis import Diagnosis
+from .equipment import disk, interpreter, kvm, memory, open_file_limit, programs, starts
+from .limits import cgroups, limits_hold, subordinate_ids
+from .machine import ExaminedMachine
+from .namespaces import linux, masked_proc, newer_calls, user_namespaces, wsl
 
-__all__ = ["Examination", "Finding", "Machine", "examine"]
+#: In reading order.
+DIAGNOSES: tuple[Callable[[ExaminedMachine], list[Diagnosis]], ...] = (
+    linux, wsl, newer_calls, user_namespaces, masked_proc, subordinate_ids, cgroups, limits_hold, starts,
+    open_file_limit, programs, interpreter, kvm, memory, disk,
+)  # fmt: skip
 
 
-class Examination(Sequence[Finding]):
-    """All findings, in reading order. Shown as a table, with the cures below it."""
+class Examination(Sequence[Diagnosis]):
+    """All findings, in reading order. Shown as a table, with the fixes below it."""
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
+    def __init__(self, findings: Sequence[Diagnosis]) -> None:
         self.findings = tuple(findings)
 
     def __getitem__(self, place):  # type: ignore[no-untyped-def]
@@ -22,7 +30,7 @@ class Examination(Sequence[Finding]):
     def __len__(self) -> int:
         return len(self.findings)
 
-    def __iter__(self) -> Iterator[Finding]:
+    def __iter__(self) -> Iterator[Diagnosis]:
         return iter(self.findings)
 
     @property
@@ -43,9 +51,9 @@ class Examination(Sequence[Finding]):
         rows = [(f"{each.sign} {each.state}", each.name, each.why) for each in self.findings]
         page.table(("", "what", "found"), rows)
         for each in self.findings:
-            if each.cure:
+            if each.fix:
                 blocks = f" (blocks {', '.join(each.blocks)})" if each.blocks else ""
-                page.line(f"{each.name}{blocks}:").code(each.cure)
+                page.line(f"{each.name}{blocks}:").code(each.fix)
         return page
 
     def __repr__(self) -> str:
@@ -55,7 +63,7 @@ class Examination(Sequence[Finding]):
         return self.page().html()
 
 
-def examine(machine: Machine | None = None) -> Examination:
+def examine(machine: ExaminedMachine | None = None) -> Examination:
     """Examines this machine, or the one described. Never raises: what cannot be found out is a finding."""
-    machine = machine or Machine()
+    machine = machine or ExaminedMachine()
     return Examination([finding for diagnose in DIAGNOSES for finding in diagnose(machine)])

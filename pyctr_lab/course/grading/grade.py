@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .. import progress
+from ..learner import records
+from ..learner.states import State
 from .exercise import Exercise
 from .registry import Entry
-from .submissions import Answer, NotAnAnswer
-from .verdicts import Requirement, State, Verdict, judge
+from .requirements import Requirement, judge
+from .submissions import Submission, UnreadableSubmission
+from .verdicts import Verdict
 from .view import Unreadable, again
 
 BEFORE = object()  # in place of an answer: the one that was given before
@@ -19,7 +21,7 @@ def grade(exercise: Exercise, live: Entry, given: object) -> tuple[Verdict, Entr
     given = live.answer if given is BEFORE else given
     try:
         answer = exercise.wants.read(given)
-    except NotAnAnswer as why:
+    except UnreadableSubmission as why:
         return _recorded(exercise, live, _unreadable_answer(exercise, str(why))), live
     live = replace(live, answer=answer)
     return _recorded(exercise, live, _verdict(exercise, live, answer)), live
@@ -27,9 +29,9 @@ def grade(exercise: Exercise, live: Entry, given: object) -> tuple[Verdict, Entr
 
 def without_ground(exercise: Exercise, *, closed: bool = False) -> Verdict:
     """The verdict where there is nothing to look at: never started, or its lab has gone."""
-    if missing_here := exercise.hindrance():
+    if missing_here := exercise.unavailable_reason():
         return _plain(exercise, State.CANNOT, f"Something is missing here: {missing_here}.", _start(exercise))
-    touched = progress.record(exercise.id)
+    touched = records.record(exercise.id)
     why = "Its lab has been closed" if closed else "No ground of it is live: a restart of the notebook ends its lab"
     if not touched:
         return _plain(exercise, State.NOT_STARTED, "Nothing has been made for it yet.", _start(exercise))
@@ -37,15 +39,15 @@ def without_ground(exercise: Exercise, *, closed: bool = False) -> Verdict:
     return _plain(exercise, State.CANNOT, f"{why}. Recorded so far: {touched['state']}.", way)
 
 
-def _verdict(exercise: Exercise, live: Entry, answer: Answer) -> Verdict:
+def _verdict(exercise: Exercise, live: Entry, answer: Submission) -> Verdict:
     if exercise.wants.example and answer is None:
         return _plain(exercise, State.NOT_STARTED, "No answer has been given yet.", _give(exercise))
-    scene = live.scene()
+    view = live.view()
     try:
         _all_there(exercise, live)
-        requirements = tuple(exercise.check(scene, answer))
+        requirements = tuple(exercise.check(view, answer))
         state = judge(requirements)
-        known = None if state is State.PASSED else exercise.recognise(scene, answer)
+        known = None if state is State.PASSED else exercise.recognise(view, answer)
     except Unreadable as why:
         return _plain(exercise, State.CANNOT, f"{why.reason[:1].upper()}{why.reason[1:]}.", why.way_out)
     if state is State.PASSED:
@@ -88,7 +90,7 @@ def _give(exercise: Exercise) -> str:
 
 def _recorded(exercise: Exercise, live: Entry, verdict: Verdict) -> Verdict:
     """The verdict as it goes into the learner's progress: a deed that passed on this very ground may hold no longer."""
-    if not exercise.wants.example and progress.record(exercise.id).get("passed_on") == live.started:
+    if not exercise.wants.example and records.record(exercise.id).get("passed_on") == live.started:
         verdict = verdict.once_passed()
-    progress.checked(exercise.id, verdict, ground=live.started)
+    records.checked(exercise.id, verdict.state, verdict.misconception, ground=live.started)
     return verdict

@@ -1,7 +1,7 @@
 """Which ground is live, and where: what lets a terminal grade what a notebook has built.
 
 Each notebook writes one file of its own: for each exercise started there the variant, the process numbers with their
-birth times, and the answer last given. `pyctr-lab check` reads it and asks the kernel about those very processes. A
+start times, and the answer last given. `pyctr-lab check` reads it and asks the kernel about those very processes. A
 file whose notebook has ended is removed by the next reader.
 """
 
@@ -19,14 +19,14 @@ from ...errors import Unsupported
 from ...kernel import proc
 from ..learner.places import live_dir, trouble
 from ..learner.store import write_atomically
-from .exercise import Ground
-from .submissions import Answer
-from .view import Scene
+from .ground import Ground
+from .submissions import Submission
+from .view import KernelView
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One exercise's live ground. `born` holds the birth time of each process, `host` included."""
+    """One exercise's live ground. `born` holds the start time of each process, `host` included."""
 
     exercise: str
     seed: int
@@ -35,22 +35,22 @@ class Entry:
     host: int
     born: dict[str, str]
     facts: dict[str, Any] = field(default_factory=dict)
-    answer: Answer = None
+    answer: Submission = None
     started: float = 0.0
 
     @property
     def alive(self) -> bool:
-        """Whether the course's host of this ground still runs. A number used again is told by its birth time."""
+        """Whether the course's host of this ground still runs. The start time tells a pid that was used again."""
         return bool(self.born["host"]) and proc.start_time(self.host) == self.born["host"]
 
     def lost(self) -> list[str]:
-        """The containers that have ended, also those that nobody has buried yet."""
+        """The containers that have ended, zombies included."""
         return [name for name, pid in self.boxes.items()
                 if not pid or proc.start_time(pid) != self.born[name] or proc.state(pid) == "Z"]  # fmt: skip
 
-    def scene(self) -> Scene:
-        """What the graders read."""
-        return Scene(self.exercise, self.values, self.boxes, self.host, self.facts)
+    def view(self) -> KernelView:
+        """The ground as a check sees it."""
+        return KernelView(self.exercise, self.values, self.boxes, self.host, self.facts)
 
 
 def entry(ground: Ground) -> Entry:
@@ -69,7 +69,7 @@ def moved(old: Entry, pids: dict[str, int]) -> Entry:
 
 
 def keep(entries: dict[str, Entry]) -> None:
-    """Writes this notebook's live ground."""
+    """Write this notebook's live ground to its file; remove the file when there is none."""
     own = live_dir() / _own_name()
     try:
         if not entries:

@@ -1,7 +1,7 @@
-"""What a learner hands in, read strictly: an answer is plain data before any check sees it.
+"""What a learner hands in, read strictly: a submission is plain data before any check sees it.
 
-Names may be given as text or as the containers themselves. Whatever else comes (an object that claims to be equal to
-everything, a whole sentence) is turned away here, with the reason.
+Names may be given as text or as the containers themselves. All else (an object that claims to be equal to everything,
+a whole sentence) is refused here, with the reason.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-Answer = tuple[str, ...] | int | str | None
+Submission = tuple[str, ...] | int | str | None
 
 DECIMAL = re.compile(r"[0-9]{1,11}\.[0-9]{1,20}")
 
 
-class NotAnAnswer(ValueError):
-    """What was handed in cannot be read as an answer; the text says what would be."""
+class UnreadableSubmission(ValueError):
+    """What was handed in cannot be read; the text says what could be."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Wants:
     words: str = ""
     example: str = ""
 
-    def read(self, given: object) -> Answer:
-        """The answer as plain data, None where none was given. Raises NotAnAnswer."""
+    def read(self, given: object) -> Submission:
+        """The answer as plain data, None where none was given. Raises UnreadableSubmission."""
         return None
 
 
@@ -38,13 +38,15 @@ class Names(Wants):
 
     count: int = 0
 
-    def read(self, given: object) -> Answer:
+    def read(self, given: object) -> Submission:
         """The names, sorted and each once."""
         if missing(given):
             return None
         found = sorted({plain_name(part) for part in parts(given)})
         if self.count and len(found) != self.count:
-            raise NotAnAnswer(f"you named {len(found)} ({', '.join(found) or 'none'}); wanted are {self.count}")
+            raise UnreadableSubmission(
+                f"you named {len(found)} ({', '.join(found) or 'none'}); wanted are {self.count}"
+            )
         return tuple(found)
 
 
@@ -54,13 +56,13 @@ class InOrder(Wants):
 
     count: int = 0
 
-    def read(self, given: object) -> Answer:
+    def read(self, given: object) -> Submission:
         """The names as they were given."""
         if missing(given):
             return None
         found = tuple(plain_name(part) for part in parts(given))
         if isinstance(given, set | frozenset) or len(found) != self.count:
-            raise NotAnAnswer(f"you named {len(found)}, wanted are {self.count}, in order: (..., ...)")
+            raise UnreadableSubmission(f"you named {len(found)}, wanted are {self.count}, in order: (..., ...)")
         return found
 
 
@@ -70,7 +72,7 @@ class Number(Wants):
 
     whole: bool = True
 
-    def read(self, given: object) -> Answer:
+    def read(self, given: object) -> Submission:
         """The number; text of digits will do."""
         if missing(given):
             return None
@@ -83,7 +85,7 @@ class Number(Wants):
         if not self.whole and type(given) is float and math.isfinite(given):
             return round(given)
         if type(given) is not int:
-            raise NotAnAnswer(f"you handed in {kind_of(given)}; wanted is a number")
+            raise UnreadableSubmission(f"you handed in {kind_of(given)}; wanted is a number")
         return given
 
 
@@ -93,13 +95,15 @@ class Word(Wants):
 
     choices: tuple[str, ...] = ()
 
-    def read(self, given: object) -> Answer:
+    def read(self, given: object) -> Submission:
         """The word, if it is one of the choices."""
         if missing(given):
             return None
         found = [plain_name(part) for part in parts(given)]
         if len(found) != 1 or found[0] not in self.choices:
-            raise NotAnAnswer(f"you handed in {', '.join(found)[:60]!r}; wanted is one of {', '.join(self.choices)}")
+            raise UnreadableSubmission(
+                f"you handed in {', '.join(found)[:60]!r}; wanted is one of {', '.join(self.choices)}"
+            )
         return found[0]
 
 
@@ -109,7 +113,7 @@ class Choices(Wants):
 
     choices: tuple[str, ...] = ()
 
-    def read(self, given: object) -> Answer:
+    def read(self, given: object) -> Submission:
         """The pairs as sorted texts "name=choice"; what they are about, only the exercise knows."""
         pairs = dict(given) if isinstance(given, dict) else None
         if missing(given if pairs is None else list(pairs.values())):
@@ -117,15 +121,19 @@ class Choices(Wants):
         if pairs is None:
             texts = [plain_name(part) for part in parts(given)]
             if not all("=" in text for text in texts):
-                raise NotAnAnswer("wanted is a dict, with one choice for each name: {name: choice, ...}")
+                raise UnreadableSubmission("wanted is a dict, with one choice for each name: {name: choice, ...}")
             split = [text.partition("=")[::2] for text in texts]
             pairs = dict(split)
             if len(pairs) != len(split):
-                raise NotAnAnswer(f"a name has two choices; wanted is one for each, of {', '.join(self.choices)}")
+                raise UnreadableSubmission(
+                    f"a name has two choices; wanted is one for each, of {', '.join(self.choices)}"
+                )
         found = {plain_name(name): plain_name(choice) for name, choice in pairs.items()}
         for name, choice in found.items():
             if choice not in self.choices:
-                raise NotAnAnswer(f"{name[:30]!r} has {choice[:30]!r}; wanted is one of {', '.join(self.choices)}")
+                raise UnreadableSubmission(
+                    f"{name[:30]!r} has {choice[:30]!r}; wanted is one of {', '.join(self.choices)}"
+                )
         return tuple(sorted(f"{name}={choice}" for name, choice in found.items()))
 
 
@@ -147,10 +155,10 @@ def plain_name(part: object) -> str:
 
     name = part.name if isinstance(part, Container | Cgroup) else part
     if not isinstance(name, str):
-        raise NotAnAnswer(f"you handed in {kind_of(part)}; wanted are names, as text")
+        raise UnreadableSubmission(f"you handed in {kind_of(part)}; wanted are names, as text")
     return "".join(list(name)).strip()
 
 
 def kind_of(given: object) -> str:
-    """What somebody handed in, in words that are the same on every run."""
+    """The type of what was handed in, in words that are the same on every run."""
     return f"an object of the kind {type(given).__name__}"

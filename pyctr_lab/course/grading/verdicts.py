@@ -1,60 +1,12 @@
-"""What a check says: a state, and in words what was seen, what was expected, why it matters and where to look."""
+"""The verdict of a check: a state, and in words what was seen, what was expected, why it matters and where to look."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from ..learner.page import Page
-
-
-class State(Enum):
-    """How it stands with an exercise. A word and a sign each, so that colour is never needed to tell them apart."""
-
-    NOT_STARTED = "not started"
-    CANNOT = "cannot be checked here"
-    NOT_YET = "not yet"
-    ALMOST = "almost"
-    PASSED = "passed"
-    NO_LONGER = "passed once, but no longer"
-
-    @property
-    def sign(self) -> str:
-        """One character that reads without colour."""
-        return _SIGNS[self]
-
-    @property
-    def failed(self) -> bool:
-        """Whether the kernel was asked, and said no."""
-        return self in (State.NOT_YET, State.ALMOST, State.NO_LONGER)
-
-
-_SIGNS = {
-    State.NOT_STARTED: "·",
-    State.CANNOT: "–",
-    State.NOT_YET: "✗",
-    State.ALMOST: "◐",
-    State.PASSED: "✓",
-    State.NO_LONGER: "↺",
-}
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """One thing that has to hold. `given` ones hold from the beginning and must only be kept.
-
-    `observed` names the file and its value; `expected`, `why` and `look` are sentences for the learner. `near` marks
-    a miss that is nearly right, whatever the other requirements say.
-    """
-
-    name: str
-    met: bool
-    observed: str
-    expected: str
-    why: str
-    look: str
-    given: bool = False
-    near: bool = False
+from ..learner.states import State
+from .requirements import Requirement
 
 
 @dataclass(frozen=True)
@@ -128,12 +80,3 @@ _KINDS = {
     State.PASSED: "wall",
     State.NO_LONGER: "news",
 }
-
-
-def judge(requirements: tuple[Requirement, ...]) -> State:
-    """Passed when all hold; almost when one is missing and the learner has already brought about another."""
-    missed = [each for each in requirements if not each.met]
-    if not missed:
-        return State.PASSED
-    earned = any(each.met and not each.given for each in requirements)
-    return State.ALMOST if len(missed) == 1 and (earned or missed[0].near) else State.NOT_YET

@@ -1,34 +1,36 @@
 """The kernel's own truth about an exercise's ground, read from /proc by process number.
 
 Nothing here goes through a container object or a notebook's variable: the same reading is done by the cell in the
-notebook and by `pyctr-lab check` in a terminal, and nothing that a program prints can mislead it. What /proc does not
-tell of another's namespace (its host name), a small process goes in and asks.
+notebook and by `pyctr-lab check` in a terminal, and nothing that a program prints can mislead it. /proc does not have
+the host name of another UTS namespace: a small process joins that namespace and asks.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
+from errno import ENOENT, ESRCH
 from typing import Any, TypeVar
 
 from ...kernel import proc
+from .processes import all_pids, descendants
 
-# Joins the namespaces named by its arguments, in order, and says the host name there. Single-threaded, as setns wants.
+#: Join the namespaces named by the arguments, in order, and print the host name there; or print why not, and exit with
+#: the errno. A process of its own: setns(2) into a user namespace wants a single-threaded one.
 _ASK_HOSTNAME = """
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
-for path in sys.argv[1:]:
-    if libc.setns(os.open(path, os.O_RDONLY), 0):
-        sys.exit(f"setns {path}: {os.strerror(ctypes.get_errno())}")
+try:
+    for path in sys.argv[1:]:
+        if libc.setns(os.open(path, os.O_RDONLY), 0):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), f"setns {path}")
+except OSError as why:
+    print(f"{why.filename}: {why.strerror}")
+    sys.exit(why.errno)
 print(os.uname().nodename)
 """
-
 
 T = TypeVar("T")
 
@@ -53,7 +55,7 @@ class Device:
 
 
 @dataclass(frozen=True)
-class Scene:
+class KernelView:
     """The ground of one exercise: process numbers as this machine sees them, and the variant's values."""
 
     exercise: str
@@ -100,7 +102,7 @@ class Scene:
         return tuple(map(_device, text.splitlines()))
 
     def mounted(self, name: str, target: str) -> Device | None:
-        """What a container sees at a path, if something is mounted right there: the last one counts."""
+        """The file system mounted right at a path, as a container sees it: the last mount counts; None without one."""
         return next((each for each in reversed(self.mounts(name)) if each.target == target), None)
 
     def file(self, name: str, path: str) -> str:
@@ -148,10 +150,12 @@ class Scene:
         paths = [*([] if own else [outer]), f"/proc/{pid}/ns/uts"]
         command = [sys.executable, "-I", "-S", "-c", _ASK_HOSTNAME, *paths]
         asked = subprocess.run(command, capture_output=True, text=True)
+        said = asked.stdout.strip()
+        if asked.returncode in (ENOENT, ESRCH):
+            raise ProcessLookupError(said)
         if asked.returncode:
-            why = asked.stderr.strip().rpartition("\n")[2]  # the last line of a traceback
-            raise ProcessLookupError(why) if "FileNotFoundError" in why else PermissionError(why)
-        return asked.stdout.strip()
+            raise PermissionError(said or asked.stderr.strip())
+        return said
 
     def _read(self, name: str, read: Callable[[int], T]) -> T:
         try:
@@ -165,51 +169,6 @@ class Scene:
 def again(exercise: str) -> str:
     """How to come by fresh ground."""
     return f'make fresh ground: ground = exercises.start("{exercise}", lab)'
-
-
-def all_pids() -> list[int]:
-    """Every process that this machine's /proc shows."""
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def descendants(top: int) -> list[int]:
-    """Children, their children and so on, zombies included."""
-    return sorted(proc.descendants(top))
-
-
-def end_below(top: int) -> list[int]:
-    """Ends what was started in a container: it would outlive it, adopted by the lab. Returns the numbers."""
-    ended = descendants(top)
-    for pid in ended:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    return ended
-
-
-def until(true: Callable[[], object], seconds: float = 5.0) -> None:
-    """Waits for a state of the kernel that nothing announces (a zombie). Raises TimeoutError."""
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not within {seconds} s")
-        time.sleep(0.002)
-
-
-def command(pid: int) -> str:
-    """The command line of a process, or its name in brackets where it has none (a zombie)."""
-    try:
-        words = proc.text_of(pid, "cmdline").split("\0")
-        return " ".join(words).strip() or f"[{proc.status(pid)['Name']}]"
-    except (ProcessLookupError, PermissionError):
-        return ""
-
-
-def age(pid: int) -> float:
-    """Seconds since a process was born; endless for one that has gone."""
-    born = proc.start_time(pid)
-    if not born:
-        return float("inf")
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(born) / os.sysconf("SC_CLK_TCK")
 
 
 def _device(line: str) -> Device:

@@ -11,7 +11,7 @@ who can read the answer under the question does not guess. For each file the cop
   gone          delivered again
 
 All names beside a lesson are free names: nothing that lies there is ever written over, but for an offered new version
-that nobody has touched. Files are put in place whole, by rename: a reader sees the old or the new, never a half.
+that is still as offered. Files are put in place whole, by rename: a reader sees the old or the new, never a half.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def renew(new: Path, target: Path, path: str, manifest: Manifest) -> Iterator[st
 
 
 def offer(new: Path, target: Path, last: Delivered) -> Path:
-    """Put the new version beside the learner's file, over an earlier offer only if nobody has touched that."""
+    """Put the new version beside the learner's file, over an earlier offer only if that is untouched."""
     earlier = target.with_name(last.offered_as) if last.offered_as else None
     if earlier and earlier.exists() and digest(earlier) == last.offered:
         put(new.read_bytes(), earlier)

@@ -8,16 +8,8 @@ from dataclasses import dataclass
 from ...draw.picture import Picture
 from ...draw.svg import label, line, rect, svg
 from ...draw.theme import NOTE, TITLE
-from ..grading.verdicts import State
 from .page import Page
-
-#: Number, title and minutes of each lesson of the course.
-LESSONS = (
-    ("00", "Start here", 10), ("01", "The kernel and its processes", 40), ("02", "Virtual machines", 40),
-    ("03", "Namespaces", 90), ("04", "Control groups", 90), ("05", "Network", 60), ("06", "Images and layers", 60),
-    ("07", "A whole container", 60), ("08", "Engines", 60), ("09", "Virtual machine or container", 45),
-    ("10", "Why containers", 60), ("11", "Orchestration", 90), ("12", "Capstone", 60),
-)  # fmt: skip
+from .states import State
 
 WIDTH, ROW, TOP = 980, 28, 76
 CELL = 44
@@ -72,7 +64,7 @@ class ProgressMap:
 
     __repr__ = __str__
 
-    def twin(self) -> str:
+    def alt_text(self) -> str:
         """The picture in one paragraph."""
         return f"Map of the course. {self.title}. " + " ".join(
             f"{row.number} {row.title}: {row.words()}." for row in self.rows if row.exercises
@@ -87,7 +79,9 @@ class ProgressMap:
         ]
         rows = [part for place, row in enumerate(self.rows) for part in _row(row, TOP + ROW * place)]
         parts = [*head, *rows, *_legend(height - 16)]
-        return Picture(svg(WIDTH, height, parts, title=self.title, alt_text=self.twin()), self.twin(), self.title)
+        return Picture(
+            svg(WIDTH, height, parts, title=self.title, alt_text=self.alt_text()), self.alt_text(), self.title
+        )
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None

@@ -13,9 +13,10 @@ import pytest
 from pyctr_lab.cgroups import Tree, places
 from pyctr_lab.cgroups.places import GRANT_V2, LIMITED, Delegation, Place
 from pyctr_lab.course import cli_doctor, doctor
-from pyctr_lab.course.doctor import diagnoses
-from pyctr_lab.course.doctor.diagnoses import PROGRAMS, Finding, Machine
+from pyctr_lab.course.doctor import Diagnosis, ExaminedMachine
+from pyctr_lab.course.doctor.equipment import PACKAGES, interpreter
 from pyctr_lab.course.doctor.trials import Start
+from pyctr_lab.course.syllabus import NUMBERS, lessons_with
 
 PROC = "22 1 0:21 / /proc rw,relatime - proc proc rw\n"
 GROUPS = "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n"
@@ -44,12 +45,12 @@ def given(style: str, controllers: Sequence[str], offered: Sequence[str] = LIMIT
     return Delegation(style, (place,) if controllers else (), None, frozenset(offered), ("/cg/memory",))
 
 
-def machine(tmp_path: Path, files: dict[str, str] | None = None, **differences: Any) -> Machine:
+def machine(tmp_path: Path, files: dict[str, str] | None = None, **differences: Any) -> ExaminedMachine:
     for name, text in {**HEALTHY, **(files or {})}.items():
         place = tmp_path / name.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-    made = Machine(root=tmp_path, ask=allowed, which=lambda name: f"/usr/bin/{name}", uid=1000, user="learner",
+    made = ExaminedMachine(root=tmp_path, ask=allowed, which=lambda name: f"/usr/bin/{name}", uid=1000, user="learner",
                    system="linux", python="/usr/bin/python3", free_bytes=lambda: 50 << 30,
                    delegation=lambda: given("v2", LIMITED), started=lambda: Start(ids=65536),
                    mapped=lambda: (65536, ""), entered=lambda found: "", lacking=lambda: (),
@@ -57,7 +58,7 @@ def machine(tmp_path: Path, files: dict[str, str] | None = None, **differences: 
     return replace(made, **differences)
 
 
-def troubles(examined: Machine) -> dict[str, Finding]:
+def troubles(examined: ExaminedMachine) -> dict[str, Diagnosis]:
     return {each.name: each for each in doctor.examine(examined) if each.state != "fine"}
 
 
@@ -68,7 +69,7 @@ def test_a_healthy_machine_blocks_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "said", "why", "cure"),
+    ("files", "said", "why", "fix"),
     [
         ({"/proc/sys/user/max_user_namespaces": "0\n"}, "unshare 268435456 28", "max_user_namespaces",
          "sudo sysctl -w user.max_user_namespaces=15000"),
@@ -81,12 +82,12 @@ def test_a_healthy_machine_blocks_nothing(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_who_forbids_user_namespaces_is_named(
-    tmp_path: Path, files: dict[str, str], said: str, why: str, cure: str
+    tmp_path: Path, files: dict[str, str], said: str, why: str, fix: str
 ) -> None:
     found = troubles(machine(tmp_path, files, ask=refused(said)))["user namespaces"]
     assert why in found.why
-    assert found.cure.startswith(cure)
-    assert (found.state, found.blocks) == ("missing", ("00", "01", "02", "03", "04", "09"))
+    assert found.fix.startswith(fix)
+    assert (found.state, found.blocks) == ("missing", NUMBERS)
 
 
 def test_a_switch_that_forbids_nothing_is_not_blamed(tmp_path: Path) -> None:
@@ -96,11 +97,11 @@ def test_a_switch_that_forbids_nothing_is_not_blamed(tmp_path: Path) -> None:
 
 def test_the_apparmor_profile_is_for_the_courses_own_interpreter(tmp_path: Path) -> None:
     restricted = {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n"}
-    cure = troubles(machine(tmp_path, restricted, ask=refused("unshare 67108864 1")))["user namespaces"].cure
-    profile = cure.split("\n")
+    fix = troubles(machine(tmp_path, restricted, ask=refused("unshare 67108864 1")))["user namespaces"].fix
+    profile = fix.split("\n")
     assert f"profile pyctr-lab {Path('/usr/bin/python3').resolve()} flags=(unconfined) {{" in profile
     assert "  userns," in profile
-    assert subprocess.run(["sh", "-n"], input=cure, text=True).returncode == 0
+    assert subprocess.run(["sh", "-n"], input=fix, text=True).returncode == 0
 
 
 def test_a_covered_proc_is_found_in_mountinfo(tmp_path: Path) -> None:
@@ -110,7 +111,7 @@ def test_a_covered_proc_is_found_in_mountinfo(tmp_path: Path) -> None:
     }
     found = troubles(machine(tmp_path, covered, ask=refused("mount proc 1")))
     assert "1 place of it covered (/proc/kcore)" in found["/proc"].why
-    assert found["/proc"].cure.startswith("docker run --security-opt systempaths=unconfined")
+    assert found["/proc"].fix.startswith("docker run --security-opt systempaths=unconfined")
     assert "no fresh /proc" in found["user namespaces"].why
     assert troubles(machine(tmp_path, covered, uid=0))["/proc"].state == "limited", "root gets round it"
     assert "/proc" not in troubles(machine(tmp_path, covered)), "tried, and it can be mounted: an NFS server's, say"
@@ -126,7 +127,7 @@ def test_windows_linux_is_told_by_its_release(tmp_path: Path, release: str, stat
 
 
 def test_off_linux_and_old_linux(tmp_path: Path) -> None:
-    assert troubles(machine(tmp_path, system="darwin"))["Linux"].blocks == ("00", "01", "02", "03", "04", "09")
+    assert troubles(machine(tmp_path, system="darwin"))["Linux"].blocks == NUMBERS
     old = troubles(machine(tmp_path, {"/proc/sys/kernel/osrelease": "5.4.0-generic"}))["Linux"]
     assert (old.state, old.blocks) == ("limited", ("03",))
 
@@ -138,20 +139,20 @@ def one_id(why: str = "newuidmap ended with 1") -> Any:
 def test_subordinate_ids(tmp_path: Path) -> None:
     none = troubles(machine(tmp_path, {"/etc/subuid": ""}, mapped=one_id()))["user ids"]
     span = "165536-231071"  # behind the one that /etc/subgid gives away already
-    assert none.cure == f"sudo usermod --add-subuids {span} --add-subgids {span} learner"
+    assert none.fix == f"sudo usermod --add-subuids {span} --add-subgids {span} learner"
     both = "learner:100000:65536\nlearner:300000:65536\n"
     empty = machine(tmp_path, {"/etc/subuid": both, "/etc/subgid": ""}, mapped=one_id())
     assert troubles(empty)["user ids"].state == "limited"
     ranges = {"/etc/subuid": HEALTHY["/etc/subuid"]}
     lacks = lambda name: None if name == "newuidmap" else name  # noqa: E731
-    assert troubles(machine(tmp_path, ranges, which=lacks, mapped=one_id()))["user ids"].cure == (
+    assert troubles(machine(tmp_path, ranges, which=lacks, mapped=one_id()))["user ids"].fix == (
         "sudo apt-get install uidmap"
     )
 
 
 def test_a_range_that_is_not_mapped_when_it_is_tried_is_not_fine(tmp_path: Path) -> None:
     refused = troubles(machine(tmp_path, mapped=one_id("newuidmap: write failed")))["user ids"]
-    assert "tried, and refused (newuidmap: write failed)" in refused.why and refused.cure == ""
+    assert "tried, and refused (newuidmap: write failed)" in refused.why and refused.fix == ""
     bound = {"/proc/self/status": "Name:\tpython3\nNoNewPrivs:\t1\n"}
     assert "no_new_privs" in troubles(machine(tmp_path, bound, mapped=one_id()))["user ids"].why
 
@@ -160,27 +161,27 @@ def test_a_user_without_an_entry_is_told_no_command_that_wants_one(tmp_path: Pat
     unknown = machine(tmp_path, {"/etc/subuid": ""}, uid=1234567, user="1234567", mapped=one_id())
     assert "without a passwd entry" in troubles(unknown)["user ids"].why
     monkeypatch.setattr("os.access", lambda path, mode: not str(path).endswith("dev/kvm"))
-    assert {troubles(unknown)[name].cure for name in ("user ids", "/dev/kvm")} == {""}
+    assert {troubles(unknown)[name].fix for name in ("user ids", "/dev/kvm")} == {""}
 
 
 def test_where_there_is_no_sudo_root_is_asked_by_su(tmp_path: Path) -> None:
     lacks = lambda name: None if name in ("sudo", "strace") else name  # noqa: E731
     restricted = {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n"}
     found = troubles(machine(tmp_path, restricted, which=lacks, ask=refused("unshare 67108864 1")))
-    assert found["programs"].cure == 'su -c "apt-get install strace"'
-    cure = found["user namespaces"].cure
-    assert cure.startswith('su -c "tee /etc/apparmor.d/pyctr-lab')
-    assert subprocess.run(["sh", "-n"], input=cure, text=True).returncode == 0
-    assert troubles(machine(tmp_path, which=lacks, uid=0))["programs"].cure == "apt-get install strace"
+    assert found["programs"].fix == 'su -c "apt-get install strace"'
+    fix = found["user namespaces"].fix
+    assert fix.startswith('su -c "tee /etc/apparmor.d/pyctr-lab')
+    assert subprocess.run(["sh", "-n"], input=fix, text=True).returncode == 0
+    assert troubles(machine(tmp_path, which=lacks, uid=0))["programs"].fix == "apt-get install strace"
 
 
 @pytest.mark.parametrize(
-    ("limits", "cure"),
+    ("limits", "fix"),
     [((64, 4096), "ulimit -n 1024"), ((64, 100), "sudo prlimit --pid $$ --nofile=1024"), ((1024, 1024), None)],
 )
-def test_few_open_files_are_named(limits: tuple[int, int], cure: str | None, tmp_path: Path) -> None:
+def test_few_open_files_are_named(limits: tuple[int, int], fix: str | None, tmp_path: Path) -> None:
     found = troubles(machine(tmp_path, open_files=lambda: limits)).get("open files")
-    assert (found and found.cure.partition("   #")[0]) == cure
+    assert (found and found.fix.partition("   #")[0]) == fix
     assert not found or (f"up to {limits[0]}" in found.why and not found.blocks)
 
 
@@ -198,8 +199,8 @@ def test_a_group_that_no_process_enters_is_named(tmp_path: Path) -> None:
 
 def test_elsewhere_than_on_debian_a_package_manager_is_asked_for(tmp_path: Path) -> None:
     fedora = machine(tmp_path, which=lambda name: None if name in ("strace", "apt-get") else name)
-    cure = troubles(fedora)["programs"].cure
-    assert cure == "install, with your system's package manager (Debian's names): strace"
+    fix = troubles(fedora)["programs"].fix
+    assert fix == "install, with your system's package manager (Debian's names): strace"
 
 
 def test_a_home_that_is_not_there_is_said(tmp_path: Path) -> None:
@@ -217,10 +218,10 @@ def test_slow_starts_are_named_and_block_nothing(tmp_path: Path) -> None:
 
 def test_a_container_that_does_not_start_blocks_all(tmp_path: Path) -> None:
     found = troubles(machine(tmp_path, started=lambda: Start(refused="mount = -1 EPERM")))["starts"]
-    assert (found.state, found.blocks) == ("missing", diagnoses.ALL_LESSONS) and "mount = -1 EPERM" in found.why
+    assert (found.state, found.blocks) == ("missing", NUMBERS) and "mount = -1 EPERM" in found.why
 
 
-def groups(tmp_path: Path, found: Delegation, **differences: Any) -> Finding:
+def groups(tmp_path: Path, found: Delegation, **differences: Any) -> Diagnosis:
     examined = doctor.examine(machine(tmp_path, delegation=lambda: found, **differences))
     return next(each for each in examined if each.name == "cgroups")
 
@@ -230,7 +231,7 @@ def groups(tmp_path: Path, found: Delegation, **differences: Any) -> Finding:
 )
 def test_all_that_can_be_limited_is_named(tmp_path: Path, style: str, version: str) -> None:
     found = groups(tmp_path, given(style, LIMITED))
-    assert (found.state, found.cure) == ("fine", "")
+    assert (found.state, found.fix) == ("fine", "")
     assert found.why == f"{version}; tried: can be limited: cpu, memory, pids, io, cpuset"
 
 
@@ -250,25 +251,25 @@ def test_what_cannot_be_limited_is_named_with_its_reason_and_the_command(
 ) -> None:
     monkeypatch.setattr(places, "has_user_manager", lambda: True)
     some = groups(tmp_path, given("v2", ["memory", "pids"], ["memory", "pids", "cpu", "cpuset"]))
-    assert (some.state, some.cure) == ("limited", GRANT_V2)
+    assert (some.state, some.fix) == ("limited", GRANT_V2)
     assert "can be limited: memory, pids; not cpu, cpuset (nobody has given us a group" in some.why
     assert "not io (this kernel does not offer it)" in some.why
     nothing = groups(tmp_path, given("hybrid", []))
-    assert "can be limited: nothing" in nothing.why and nothing.cure == given("hybrid", []).grant
+    assert "can be limited: nothing" in nothing.why and nothing.fix == given("hybrid", []).grant
     old = groups(tmp_path, given("v2", ["cpu", "memory", "pids"], ["cpu", "memory", "pids"]))
-    assert old.cure == "", "no command makes a kernel offer more"
+    assert old.fix == "", "no command makes a kernel offer more"
 
 
 def test_without_any_mounted_the_command_mounts_them(tmp_path: Path) -> None:
-    assert groups(tmp_path, given("none", [], [])).cure == given("none", [], []).grant
+    assert groups(tmp_path, given("none", [], [])).fix == given("none", [], []).grant
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", PACKAGES)
 def test_a_missing_program_names_its_package_and_lessons(tmp_path: Path, name: str) -> None:
     lacking = machine(tmp_path, which=lambda asked: None if asked == name else asked)
     found = troubles(lacking)["programs"]
-    package, lessons = PROGRAMS[name]
-    assert (found.cure, found.blocks) == (f"sudo apt-get install {package}", lessons)
+    package, lessons = PACKAGES[name], lessons_with(program=name)
+    assert (found.fix, found.blocks) == (f"sudo apt-get install {package}", lessons)
 
 
 def test_roots_own_interpreter(tmp_path: Path) -> None:
@@ -285,7 +286,7 @@ def test_a_name_in_a_closed_folder_is_closed_wherever_it_leads(tmp_path: Path) -
     link.parent.mkdir(mode=0o700)
     link.symlink_to("/usr/bin/python3")
     here = replace(machine(tmp_path, uid=0, python=str(link)), root=Path("/"))
-    assert "is closed to others" in diagnoses.interpreter(here)[0].why
+    assert "is closed to others" in interpreter(here)[0].why
 
 
 def test_room_and_hardware(tmp_path: Path) -> None:
@@ -303,13 +304,13 @@ def test_a_device_that_is_there_for_others(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "dev/kvm").chmod(0o666)
     assert "/dev/kvm" not in troubles(examined)
     monkeypatch.setattr("os.access", lambda path, mode: not str(path).endswith("dev/kvm"))
-    assert troubles(machine(tmp_path))["/dev/kvm"].cure.startswith("sudo usermod --append --groups kvm learner")
+    assert troubles(machine(tmp_path))["/dev/kvm"].fix.startswith("sudo usermod --append --groups kvm learner")
 
 
 def test_nothing_at_all_is_no_traceback(tmp_path: Path) -> None:
     empty = machine(tmp_path / "made", which=lambda name: None, ask=lambda argv: (127, "no such command"))
     examined = doctor.examine(replace(empty, root=tmp_path / "nowhere"))
-    assert examined.blocked == ("00", "01", "02", "03", "04", "09")
+    assert examined.blocked == NUMBERS
     assert "reset" not in repr(examined)
 
 
@@ -317,11 +318,11 @@ def test_text_and_html_say_the_same_and_every_cure_has_its_reason(tmp_path: Path
     examined = doctor.examine(machine(tmp_path, {"/etc/subuid": ""}, which=lambda name: None))
     for each in examined:
         assert each.why in repr(examined)
-        assert each.cure.split("\n")[0].replace("&", "&amp;").replace("'", "&#39;").replace("<", "&lt;") in (
+        assert each.fix.split("\n")[0].replace("&", "&amp;").replace("'", "&#39;").replace("<", "&lt;") in (
             examined._repr_html_().replace("&#x27;", "&#39;")
         )
-        assert not each.cure or (each.state != "fine" and each.why)
-    assert examined.title == "Something is missing here for lessons 00, 01, 02, 03, 04, 09"
+        assert not each.fix or (each.state != "fine" and each.why)
+    assert examined.title == "Something is missing here for lessons " + ", ".join(NUMBERS)
 
 
 def test_this_machine_is_examined_without_a_word_on_errors(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pyctr_lab import BadInput
 from pyctr_lab.course.exercises import ALL
-from pyctr_lab.course.grading.exercise import Ground
+from pyctr_lab.course.grading import Ground
 
 
 def test_a_container_that_is_not_there_is_told_apart_from_a_group() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyctr_lab import Lab
 from pyctr_lab.course.exercises import ALL
-from pyctr_lab.course.grading.exercise import Ground
+from pyctr_lab.course.grading import Ground
 from pyctr_lab.course.grading.registry import entry, find, keep, moved
 
 

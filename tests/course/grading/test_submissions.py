@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pyctr_lab import Lab
-from pyctr_lab.course.grading.submissions import Choices, InOrder, Names, NotAnAnswer, Number, Wants, Word
+from pyctr_lab.course.grading.submissions import Choices, InOrder, Names, Number, UnreadableSubmission, Wants, Word
 
 
 class Sly(str):
@@ -41,7 +41,7 @@ def test_an_answer_is_plain_data_whatever_it_claims() -> None:
      (Word(choices=("uts", "pid")), "hostname"), (Word(choices=("uts", "pid")), ("uts", "pid"))],
 )  # fmt: skip
 def test_what_cannot_be_read_says_what_is_wanted(wants: Wants, given: object) -> None:
-    with pytest.raises(NotAnAnswer, match="want"):
+    with pytest.raises(UnreadableSubmission, match="want"):
         wants.read(given)
 
 
@@ -57,7 +57,7 @@ def test_names_in_order_keep_their_order_and_are_all_there() -> None:
     assert wants.read(("a", "a")) == ("a", "a")
     assert wants.read((..., "a")) is None
     for given in (("a",), ("a", "b", "c"), {"a", "b"}, "a"):
-        with pytest.raises(NotAnAnswer, match="wanted are 2"):
+        with pytest.raises(UnreadableSubmission, match="wanted are 2"):
             wants.read(given)
 
 
@@ -77,17 +77,17 @@ def test_choices_come_as_a_dict_or_as_words_of_a_terminal() -> None:
     [{"a": "neither"}, {"a": 3}, {3: "machine"}, "a", ["a=machine", "a=container"], ("a=machine=",), object()],
 )
 def test_choices_that_cannot_be_read_say_what_is_wanted(given: object) -> None:
-    with pytest.raises(NotAnAnswer, match="want"):
+    with pytest.raises(UnreadableSubmission, match="want"):
         FITS.read(given)
 
 
 def test_choices_without_names_are_told_to_be_a_dict() -> None:
-    with pytest.raises(NotAnAnswer, match="wanted is a dict"):
+    with pytest.raises(UnreadableSubmission, match="wanted is a dict"):
         FITS.read(["machine", "container"])
 
 
 def test_a_choice_is_plain_data_whatever_it_claims() -> None:
     (pair,) = FITS.read({Sly("a"): "machine"})  # type: ignore[misc]
     assert type(pair) is str
-    with pytest.raises(NotAnAnswer):
+    with pytest.raises(UnreadableSubmission):
         FITS.read({"a": Sly("everything")})

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import itertools
 
-from pyctr_lab.course.grading.verdicts import Requirement, State, Verdict, judge
+from pyctr_lab.course.grading import Requirement, State, Verdict
+from pyctr_lab.course.grading.requirements import judge
 
 
 def requirement(met: bool, *, given: bool = False, near: bool = False) -> Requirement:
-    return Requirement("a name", met, "seen", "wanted", "reason", "place", given=given, near=near)
+    return Requirement(
+        name="a name", met=met, observed="seen", expected="wanted", why="reason", look="place", given=given, near=near
+    )
 
 
 def test_states_are_told_apart_without_colour() -> None:

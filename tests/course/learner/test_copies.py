@@ -261,16 +261,8 @@ def test_the_command_says_one_line_a_thing_and_errors_without_a_traceback(course
 def test_two_updates_at_once_do_not_disturb_each_other(course: Path, source: Path) -> None:
     (course / LESSON).write_text(notebook("mine"))
     (source / LESSON).write_text(notebook("two"))
-    call = [
-        sys.executable,
-        "-m",
-        "pyctr_lab.course.learner.copies",
-        "update",
-        "--course",
-        str(course),
-        "--source",
-        str(source),
-    ]
+    call = [sys.executable, "-m", "pyctr_lab.course.learner.copies", "update"]
+    call += ["--course", str(course), "--source", str(source)]
     running = [subprocess.Popen(call, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     said = "".join(process.communicate(timeout=60)[1] for process in running)
     assert said.count("newer version") == 1

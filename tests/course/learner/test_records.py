@@ -9,37 +9,34 @@ import pytest
 
 from pyctr_lab import BadInput
 from pyctr_lab.course import cli_progress, cli_reset, progress
-from pyctr_lab.course.grading.verdicts import State, Verdict
-
-
-def verdict(state: State, misconception: str = "") -> Verdict:
-    return Verdict("3.1", "Two in one room", state, "so it stands", misconception=misconception)
+from pyctr_lab.course.exercises import ALL
+from pyctr_lab.course.learner import State, records
 
 
 def test_a_pass_stays_until_the_same_ground_says_otherwise() -> None:
-    progress.checked("3.1", verdict(State.PASSED), ground=1.0)
-    progress.checked("3.1", verdict(State.NOT_YET, "M1"), ground=2.0)
-    kept = progress.record("3.1")
+    records.checked("3.1", State.PASSED, ground=1.0)
+    records.checked("3.1", State.NOT_YET, "M1", ground=2.0)
+    kept = records.record("3.1")
     assert (kept["state"], kept["tries"], kept["misconceptions"]) == ("passed", 2, {"M1": 1})
-    progress.checked("3.1", verdict(State.NO_LONGER), ground=1.0)
-    assert progress.record("3.1")["state"] == State.NO_LONGER.value
+    records.checked("3.1", State.NO_LONGER, ground=1.0)
+    assert records.record("3.1")["state"] == State.NO_LONGER.value
 
 
 def test_what_could_not_be_checked_is_no_try() -> None:
-    progress.checked("3.1", verdict(State.CANNOT), ground=1.0)
-    assert "tries" not in progress.record("3.1")
+    records.checked("3.1", State.CANNOT, ground=1.0)
+    assert "tries" not in records.record("3.1")
 
 
 def test_reset_of_one_of_a_lesson_and_of_all_keeps_the_old_aside() -> None:
     for name in ("1.1", "3.1", "3.2"):
-        progress.hinted(name, 1)
+        records.hinted(name, 1)
     progress.reset("3.1")
-    assert set(progress.records()) == {"1.1", "3.2"}
+    assert set(records.records()) == {"1.1", "3.2"}
     progress.reset("03")
-    assert set(progress.records()) == {"1.1"}
+    assert set(records.records()) == {"1.1"}
     progress.reset()
-    assert progress.records() == {}
-    old = sorted(progress.STORE.path.parent.glob("progress.json.old-*"))
+    assert records.records() == {}
+    old = sorted(records.STORE.path.parent.glob("progress.json.old-*"))
     assert [len(json.loads(path.read_text())["exercises"]) for path in old] == [3, 2, 1]
     assert "Nothing had been recorded" in repr(progress.reset())
     with pytest.raises(BadInput, match=r"nothing is called '7\.7'"):
@@ -48,26 +45,26 @@ def test_reset_of_one_of_a_lesson_and_of_all_keeps_the_old_aside() -> None:
 
 @pytest.mark.parametrize("useless", ["", "{", "[]", '"text"', '{"no": "version"}', "\0"])
 def test_a_damaged_file_is_kept_aside_and_said(useless: str, capsys: pytest.CaptureFixture[str]) -> None:
-    progress.hinted("3.1", 1)
-    progress.STORE.path.write_text(useless)
-    assert progress.records() == {}
+    records.hinted("3.1", 1)
+    records.STORE.path.write_text(useless)
+    assert records.records() == {}
     assert "cannot be read: it is kept as" in capsys.readouterr().err
-    assert progress.STORE.path.with_name("progress.json.damaged-1").read_text() == useless
-    progress.hinted("3.1", 2)
-    assert progress.record("3.1")["hints"] == 2
+    assert records.STORE.path.with_name("progress.json.damaged-1").read_text() == useless
+    records.hinted("3.1", 2)
+    assert records.record("3.1")["hints"] == 2
 
 
 def test_a_file_of_a_newer_version_is_kept_aside(capsys: pytest.CaptureFixture[str]) -> None:
-    progress.hinted("3.1", 1)
-    progress.STORE.path.write_text('{"version": 2, "exercises": "another form"}')
-    assert progress.records() == {}
+    records.hinted("3.1", 1)
+    records.STORE.path.write_text('{"version": 2, "exercises": "another form"}')
+    assert records.records() == {}
     assert "newer version" in capsys.readouterr().err
-    assert "another form" in progress.STORE.path.with_name("progress.json.newer-1").read_text()
+    assert "another form" in records.STORE.path.with_name("progress.json.newer-1").read_text()
 
 
 def write_often(name: str) -> None:
     for tier in range(1, 31):
-        progress.hinted(name, tier)
+        records.hinted(name, tier)
 
 
 def test_two_notebooks_at_once_lose_nothing() -> None:
@@ -78,52 +75,53 @@ def test_two_notebooks_at_once_lose_nothing() -> None:
         writer.start()
     for writer in writers:
         writer.join()
-    assert {name: kept["hints"] for name, kept in progress.records().items()} == dict.fromkeys(names, 30)
+    assert {name: kept["hints"] for name, kept in records.records().items()} == dict.fromkeys(names, 30)
 
 
 def test_a_full_disk_leaves_the_old_file_and_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    progress.hinted("3.1", 1)
+    records.hinted("3.1", 1)
     monkeypatch.setattr("os.fsync", lambda fd: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    progress.hinted("3.1", 2)
-    assert progress.record("3.1")["hints"] == 1
-    said = f"progress.json could not be written, and this is not kept: {progress.STORE.path}: No space left on device"
+    records.hinted("3.1", 2)
+    assert records.record("3.1")["hints"] == 1
+    said = f"progress.json could not be written, and this is not kept: {records.STORE.path}: No space left on device"
     assert capsys.readouterr().err == f"{said}; XDG_STATE_HOME=DIR names another place\n"
-    assert not list(progress.STORE.path.parent.glob(".progress.json.[0-9]*")), "nothing half-written stays"
+    assert not list(records.STORE.path.parent.glob(".progress.json.[0-9]*")), "nothing half-written stays"
 
 
 def test_a_place_that_cannot_be_made_costs_nobody_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/none")
-    progress.checked("3.1", verdict(State.PASSED), ground=1.0)
-    assert progress.record("3.1") == {}
+    records.checked("3.1", State.PASSED, ground=1.0)
+    assert records.record("3.1") == {}
 
 
 @pytest.mark.parametrize("state", [State.NOT_YET, State.ALMOST, State.PASSED, State.NO_LONGER])
 @pytest.mark.parametrize("untried", [State.NOT_STARTED, State.CANNOT])
 def test_a_check_in_which_nothing_is_tried_undoes_nothing(state: State, untried: State) -> None:
     """Run all, a day later: the dots stand in the cell again."""
-    progress.checked("3.1", verdict(state), ground=1.0)
-    progress.checked("3.1", verdict(untried), ground=2.0)
-    assert progress.record("3.1")["state"] == state.value
+    records.checked("3.1", state, ground=1.0)
+    records.checked("3.1", untried, ground=2.0)
+    assert records.record("3.1")["state"] == state.value
 
 
 @pytest.mark.parametrize("kept", [State.PASSED, State.NO_LONGER])
 def test_another_attempt_that_fails_leaves_a_pass(kept: State) -> None:
-    progress.checked("3.1", verdict(kept), ground=1.0)
-    progress.checked("3.1", verdict(State.NOT_YET), ground=2.0)
-    assert progress.record("3.1")["state"] == kept.value
+    records.checked("3.1", kept, ground=1.0)
+    records.checked("3.1", State.NOT_YET, ground=2.0)
+    assert records.record("3.1")["state"] == kept.value
 
 
 def test_the_map_says_how_it_stands_in_both_forms() -> None:
     shown = progress.show()
-    assert shown.title == "23 exercises wait for you; any order works"
-    progress.checked("3.1", verdict(State.PASSED), ground=1.0)
-    progress.checked("3.2", verdict(State.NO_LONGER), ground=1.0)
+    assert shown.title == f"{len(ALL)} exercises wait for you; any order works"
+    records.checked("3.1", State.PASSED, ground=1.0)
+    records.checked("3.2", State.NO_LONGER, ground=1.0)
     shown = progress.show()
-    assert shown.title == "1 of 23 exercises passed"
+    assert shown.title == f"1 of {len(ALL)} exercises passed"
     assert "✓ 3.1  ↺ 3.2  · 3.3" in str(shown)
-    assert "03 Namespaces: 1 of 7 passed; 3.2 passed once, but no longer." in shown.twin()
+    own = sum(each.lesson == "03" for each in ALL.values())
+    assert f"03 Namespaces: 1 of {own} passed; 3.2 passed once, but no longer." in shown.alt_text()
     picture = shown._repr_mimebundle_()
     assert "3.2 passed once, but no longer" in picture["text/html"]
     texts = [element.text for element in ElementTree.fromstring(shown.picture().svg).iter() if element.text]
@@ -131,7 +129,7 @@ def test_the_map_says_how_it_stands_in_both_forms() -> None:
 
 
 def test_the_command_line_shows_and_resets(capsys: pytest.CaptureFixture[str], own_state: Path) -> None:
-    progress.hinted("3.1", 1)
+    records.hinted("3.1", 1)
     assert cli_progress() == 0
     assert "03  Namespaces" in capsys.readouterr().out
     assert cli_reset("3.1") == 0

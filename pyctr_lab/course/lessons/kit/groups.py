@@ -14,29 +14,28 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from .... import Unsupported
 from ....cgroups import trees
 from ....cgroups.files import MAX, PERIOD, parse_flat, parse_number, read
 from ....cgroups.places import delegation
-from ....errors import Unsupported
 from ....kernel import proc
-from ...grading.exercise import Exercise, Ground
-from ...grading.view import Scene, Unreadable, again
+from ...grading import Exercise, Ground, KernelView, Unreadable, again
 
 if TYPE_CHECKING:
     from ....runtime import Cgroup, Program
 
 PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")  # readable for a lab that has let root go, wherever our own lives
-PATIENCE = 20.0  # seconds for a program to answer, on a machine that is itself emulated
+ANSWER_PATIENCE = 20.0  # seconds for a program to answer, on a machine that is itself emulated
 PARTS = {"io": "blkio"}  # controllers that version 1 calls otherwise
 
 
 class OfGroups(Exercise):
-    """An exercise that needs controllers."""
+    """An exercise that needs controllers of control groups."""
 
     needs: tuple[str, ...] = ()
 
-    def hindrance(self) -> str:
-        """Where a controller may not be used: why, and the command that gives it to us."""
+    def unavailable_reason(self) -> str:
+        """Why a controller may not be used, and the command that delegates it."""
         where = delegation()
         missing = [name for name in self.needs if name not in where.controllers]
         if where.places and not missing:
@@ -57,9 +56,9 @@ def nested(ground: Ground, parent: str, *names: str) -> tuple[Cgroup, ...]:
 
 
 def begin(ground: Ground, name: str, script: str, *words: object) -> Program:
-    """Starts a program, written in Python, in the group of the same name, and waits until it says that it is ready.
+    """Start a program, written in Python, in the group of the same name, and wait until it says that it is ready.
 
-    It takes what it is to take when it is in the group: what it has before stays on another's bill.
+    It allocates memory only once it is in the group: earlier pages stay charged to the group before.
     """
     program = ground.programs[name] = ground.box.start([*PYTHON, script, *map(str, words)])
     await_word(program.host_pid, "ready")
@@ -88,7 +87,7 @@ signal.sigwait({signal.SIGCONT})
 
 
 def without_swap(group: Cgroup) -> None:
-    """A limit of memory then means memory: what is over it is not moved to a disk."""
+    """Switch swap off in a group, so that a process over the memory limit is killed and nothing is moved to a disk."""
     folder = group.folder("memory")
     for file in ("memory.swap.max", "memory.swappiness"):  # of version 2, and of version 1
         with suppress(FileNotFoundError, PermissionError), open(f"{folder}/{file}", "r+", encoding="ascii") as opened:
@@ -96,13 +95,13 @@ def without_swap(group: Cgroup) -> None:
 
 
 # --- read by a check
-def folder_of(scene: Scene, name: str, controller: str) -> str:
+def folder_of(view: KernelView, name: str, controller: str) -> str:
     """Where the group of a program is, in the tree that has this controller."""
     own = PARTS.get(controller, controller)
     try:
-        found = trees(scene.pid(name))
+        found = trees(view.pid(name))
     except (ProcessLookupError, FileNotFoundError):
-        raise Unreadable(f"the process of {name!r} has ended", again(scene.exercise)) from None
+        raise Unreadable(f"the process of {name!r} has ended", again(view.exercise)) from None
     having = [tree for tree in found if {own, controller} & set(tree.controllers)]
     if not having:
         raise Unreadable(f"no tree of control groups has {controller}", delegation().grant)
@@ -149,17 +148,17 @@ def cores_limit(folder: str) -> float | None:
 
 
 def period(folder: str) -> float:
-    """In which time a quota is given out anew, in seconds."""
+    """The period of a group's quota, in seconds."""
     said = value(folder, "cpu.max").partition(" ")[2] or value(folder, "cpu.cfs_period_us")
     return int(said or PERIOD) / 1e6
 
 
-def processor_time(scene: Scene, name: str) -> float:
+def processor_time(view: KernelView, name: str) -> float:
     """What the group of a program has used so far, in seconds."""
-    folder = folder_of(scene, name, "cpu")
+    folder = folder_of(view, name, "cpu")
     if "usage_usec" in (said := parse_flat(value(folder, "cpu.stat"))):
         return said["usage_usec"] / 1e6
-    return int(value(folder_of(scene, name, "cpuacct"), "cpuacct.usage") or 0) / 1e9
+    return int(value(folder_of(view, name, "cpuacct"), "cpuacct.usage") or 0) / 1e9
 
 
 def counted(folder: str, files: tuple[str, ...], word: str) -> int:
@@ -169,12 +168,12 @@ def counted(folder: str, files: tuple[str, ...], word: str) -> int:
 
 
 def oom_kills(folder: str) -> int:
-    """How many processes the kernel has killed in a group because its memory was at an end."""
+    """How many processes the OOM killer has killed in a group."""
     return counted(folder, ("memory.events", "memory.oom_control"), "oom_kill")
 
 
 def members(folder: str) -> list[int]:
-    """The processes of a group and of those in it, without those that have ended and wait to be asked."""
+    """The processes of a group and of the groups in it, without zombies."""
     found: list[str] = []
     for path, _, _ in os.walk(folder):
         found += value(path, "cgroup.procs").split()
@@ -194,29 +193,29 @@ def path_of(folder: str, *files: str) -> str:
 
 # --- asked to try something
 def word(pid: int) -> str:
-    """How a program of the ground stands. Empty for one that has ended."""
+    """The word that a program of the ground says now; empty for one that has ended."""
     try:
         return proc.text_of(pid, "comm").strip()
     except ProcessLookupError:
         return ""
 
 
-def ask(scene: Scene, name: str, asked: signal.Signals) -> str:
-    """Has a program try something, and returns the word that it says then. Raises Unreadable where it says none."""
-    pid, before = scene.pid(name), word(scene.pid(name))
+def ask(view: KernelView, name: str, asked: signal.Signals) -> str:
+    """Signal a program to try something, and return the word that it answers. Raises Unreadable without an answer."""
+    pid, before = view.pid(name), word(view.pid(name))
     try:
         os.kill(pid, asked)
         return changed_word(pid, before)
     except (ProcessLookupError, PermissionError, TimeoutError):
-        raise Unreadable(f"the process of {name!r} does not answer", again(scene.exercise)) from None
+        raise Unreadable(f"the process of {name!r} does not answer", again(view.exercise)) from None
 
 
 def changed_word(pid: int, before: str) -> str:
     """The word after the next answer; its number is higher then."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + ANSWER_PATIENCE
     while (now := word(pid)) and (now == before or not now[-1].isdigit()):
         if time.monotonic() > end:
-            raise TimeoutError(f"{pid} has not answered within {PATIENCE} s")
+            raise TimeoutError(f"{pid} has not answered within {ANSWER_PATIENCE} s")
         time.sleep(0.002)
     if not now:
         raise ProcessLookupError(pid)
@@ -224,8 +223,8 @@ def changed_word(pid: int, before: str) -> str:
 
 
 def await_word(pid: int, wanted: str) -> None:
-    """Waits until a program of a new ground stands so. Raises TimeoutError."""
-    end = time.monotonic() + PATIENCE
+    """Wait until a program of a new ground says this word. Raises TimeoutError."""
+    end = time.monotonic() + ANSWER_PATIENCE
     while (now := word(pid)) != wanted:
         if not now or time.monotonic() > end:
             raise TimeoutError(f"{pid} is at {now!r}, not at {wanted!r}")

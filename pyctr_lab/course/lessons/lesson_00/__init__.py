@@ -1,1 +1,1 @@
-"""The exercises of lesson 00."""
+"""Lesson 00: start here."""

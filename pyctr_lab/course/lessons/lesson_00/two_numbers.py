@@ -1,14 +1,10 @@
-"""The warm-up of lesson 00: one process, two numbers. Its first try is meant to fail."""
+"""Exercise 0.1, the warm-up: one process, two numbers. Its first try is meant to fail."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from random import Random
 
-from ...grading.exercise import Exercise, Ground, Misconception, Values
-from ...grading.submissions import Answer, Number
-from ...grading.verdicts import Requirement
-from ...grading.view import Scene, command
+from ...grading import Exercise, Ground, KernelView, Misconception, Number, Requirement, Submission, Values, command
 
 
 class OneProcessTwoNumbers(Exercise):
@@ -29,44 +25,39 @@ class OneProcessTwoNumbers(Exercise):
     )
     misconceptions = (
         Misconception(
-            "M1",
-            "A process has one number, the one that it sees itself.",
-            """That is the number it has inside. Inside and outside number the same process differently: the wall is a
-            new count that begins at 1. Ask the host.""",
-            lambda scene, answer: answer == scene.numbers("sleeper")[-1],
-            lambda ground: ground.scene().numbers("sleeper")[-1],
+            believes="A process has one number, the one that it sees itself.",
+            message="""That is the number it has inside. Inside and outside number the same process differently: the
+            wall is a new count that begins at 1. Ask the host.""",
+            sign=lambda view, answer: answer == view.numbers("sleeper")[-1],
+            act=lambda ground: ground.view().numbers("sleeper")[-1],
         ),
         Misconception(
-            "M2",
-            "The number that my own terminal shows is the host's.",
-            """That is its number on your machine. The host of this course is a world of its own between your machine
-            and the container, and counts for itself: ask lab.host.""",
-            lambda scene, answer: answer == scene.numbers("sleeper")[0],
-            lambda ground: ground.programs["sleeper"].host_pid,
+            believes="The number that my own terminal shows is the host's.",
+            message="""That is its number on your machine. The host of this course is a world of its own between
+            your machine and the container, and counts for itself: ask lab.host.""",
+            sign=lambda view, answer: answer == view.numbers("sleeper")[0],
+            act=lambda ground: ground.programs["sleeper"].host_pid,
         ),
         Misconception(
-            "M3",
-            "The container's number is that of everything in it.",
-            """That is the container's first process, which is number 1 inside. The program is its child, a process of
-            its own with a number of its own.""",
-            lambda scene, answer: answer == scene.inner_pid(scene.pid(scene.values["box"])),
-            lambda ground: ground.box.pid,
+            believes="The container's number is that of everything in it.",
+            message="""That is the container's first process, which is number 1 inside. The program is its child, a
+            process of its own with a number of its own.""",
+            sign=lambda view, answer: answer == view.inner_pid(view.pid(view.values["box"])),
+            act=lambda ground: ground.box.pid,
         ),
         Misconception(
-            "M4",
-            "The number in the command is the number of the process.",
-            """That is the argument: how many seconds it sleeps. The number of the process stands in the first column
-            of `ps ax`.""",
-            lambda scene, answer: answer == scene.values["seconds"],
-            lambda ground: ground.values["seconds"],
+            believes="The number in the command is the number of the process.",
+            message="""That is the argument: how many seconds it sleeps. The number of the process stands in the
+            first column of `ps ax`.""",
+            sign=lambda view, answer: answer == view.values["seconds"],
+            act=lambda ground: ground.values["seconds"],
         ),
         Misconception(
-            "M5",
-            "The host counts what runs in a container from 1, too.",
-            """Number 1 of the host is the launcher, the process that has begun the lab. A container's first process is
-            number 1 in the container only; and the program is not even that one, but its child.""",
-            lambda scene, answer: answer == 1,
-            lambda ground: 1,
+            believes="The host counts what runs in a container from 1, too.",
+            message="""Number 1 of the host is the launcher, the process that has begun the lab. A container's first
+            process is number 1 in the container only; and the program is not even that one, but its child.""",
+            sign=lambda view, answer: answer == 1,
+            act=lambda ground: 1,
         ),
     )
     after = "One process, counted twice: the kernel keeps a number for each PID namespace that can see it (NSpid)."
@@ -81,18 +72,18 @@ class OneProcessTwoNumbers(Exercise):
             box.apply(step)
         ground.programs["sleeper"] = box.start(["sleep", str(ground.values["seconds"])])
 
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        there = scene.processes()
+    def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
+        there = view.processes()
         seen = f"`{command(there[answer])}`" if isinstance(answer, int) and answer in there else "no process"
         return [
             Requirement(
-                "the number is the one that the host has for it",
-                answer == scene.inner_pid(scene.pid("sleeper")),
-                f"on the host, number {answer} is {seen}; NSpid in /proc/{scene.pid('sleeper')}/status has its"
+                name="the number is the one that the host has for it",
+                met=answer == view.inner_pid(view.pid("sleeper")),
+                observed=f"on the host, number {answer} is {seen}; NSpid in /proc/{view.pid('sleeper')}/status has its"
                 " numbers, one for each world that sees it",
-                f"the number of `sleep {scene.values['seconds']}` in the host's count",
-                "which number is right depends on who asks: kill(2) and /proc take the number of the asker's world",
-                'lab.host.run(["ps", "ax"]).stdout',
+                expected=f"the number of `sleep {view.values['seconds']}` in the host's count",
+                why="which number is right depends on who asks: kill(2) and /proc take the number of the asker's world",
+                look='lab.host.run(["ps", "ax"]).stdout',
             )
         ]
 
@@ -100,6 +91,3 @@ class OneProcessTwoNumbers(Exercise):
         listed = ground.lab.host.run(["ps", "ax", "-o", "pid=,args="]).stdout
         wanted = f"sleep {ground.values['seconds']}"
         return next(int(line.split()[0]) for line in listed.splitlines() if line.endswith(wanted))
-
-
-EXERCISES: tuple[Exercise, ...] = (OneProcessTwoNumbers(),)

@@ -1,1 +1,1 @@
-"""The exercises of lesson 01."""
+"""Lesson 01: the kernel and its processes."""

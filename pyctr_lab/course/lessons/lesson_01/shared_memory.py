@@ -1,19 +1,14 @@
-"""Lesson 01: memory that is private by default, and shared on request."""
+"""Exercise 1.1: memory that is private by default, and shared on request."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
-from ....kernel import O_RDWR, Call
-from ....kernel.calls import openat
-from ...grading.exercise import Exercise, Ground, Misconception, Values
-from ...grading.submissions import Answer, Names
-from ...grading.verdicts import Requirement
-from ...grading.view import Scene
-from ..lesson_03.two_in_one_room import named, role
+from ....kernel import O_RDWR, Call, openat
+from ...grading import Exercise, Ground, KernelView, Misconception, Names, Requirement, Submission, Values
+from ..kit import names_in, role
 
 if TYPE_CHECKING:
     from ....runtime import Container
@@ -37,28 +32,25 @@ class WhoSharesMemory(Exercise):
     )
     misconceptions = (
         Misconception(
-            "M1",
-            "Mapped from the same file is shared.",
-            """One of those maps the very same memory, but privately (`p`): at its first write it gets a copy of its
-            own, and the other never learns of it.""",
-            lambda scene, answer: role(scene, 2) in named(answer),
-            lambda ground: (role(ground, 0), role(ground, 2)),
+            believes="Mapped from the same file is shared.",
+            message="""One of those maps the very same memory, but privately (`p`): at its first write it gets a
+            copy of its own, and the other never learns of it.""",
+            sign=lambda view, answer: role(view, 2) in names_in(answer),
+            act=lambda ground: (role(ground, 0), role(ground, 2)),
         ),
         Misconception(
-            "M2",
-            "Same name, same address, same memory.",
-            """Their lines look alike, name and all, but the inodes differ: two pieces of memory that happen to be
-            called the same. An address is a process's own affair.""",
-            lambda scene, answer: role(scene, 3) in named(answer),
-            lambda ground: (role(ground, 0), role(ground, 3)),
+            believes="Same name, same address, same memory.",
+            message="""Their lines look alike, name and all, but the inodes differ: two pieces of memory that happen
+            to be called the same. An address is a process's own affair.""",
+            sign=lambda view, answer: role(view, 3) in names_in(answer),
+            act=lambda ground: (role(ground, 0), role(ground, 3)),
         ),
         Misconception(
-            "M3",
-            "Who has the file open has its memory.",
-            """One of those holds a descriptor of it (look in its /proc/PID/fd) and has mapped nothing: it could
-            have this memory, but it does not.""",
-            lambda scene, answer: role(scene, 4) in named(answer),
-            lambda ground: (role(ground, 1), role(ground, 4)),
+            believes="Who has the file open has its memory.",
+            message="""One of those holds a descriptor of it (look in its /proc/PID/fd) and has mapped nothing: it
+            could have this memory, but it does not.""",
+            sign=lambda view, answer: role(view, 4) in names_in(answer),
+            act=lambda ground: (role(ground, 1), role(ground, 4)),
         ),
     )
     after = "Shared are the pages that one inode stands for and both map with `s`, even at different addresses."
@@ -71,24 +63,24 @@ class WhoSharesMemory(Exercise):
     def setup(self, ground: Ground) -> None:
         boxes = {name: ground.add(name) for name in sorted(ground.values["names"])}
         owner, partner, private, namesake, holder = (boxes[name] for name in ground.values["names"])
-        fd = memory(owner, ground.values["memory"])
+        fd = new_memory(owner, ground.values["memory"])
         map_at(owner, LOW, fd, shared=True)
-        map_at(partner, HIGH, borrowed(partner, owner, fd), shared=True)
-        map_at(private, LOW, borrowed(private, owner, fd), shared=False)
-        map_at(namesake, LOW, memory(namesake, ground.values["memory"]), shared=True)
-        borrowed(holder, owner, fd)
+        map_at(partner, HIGH, borrow(partner, owner, fd), shared=True)
+        map_at(private, LOW, borrow(private, owner, fd), shared=False)
+        map_at(namesake, LOW, new_memory(namesake, ground.values["memory"]), shared=True)
+        borrow(holder, owner, fd)
 
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        names = sorted(named(answer))
-        found = [mapping(scene, name) for name in names]
+    def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
+        names = sorted(names_in(answer))
+        found = [mapping(view, name) for name in names]
         return [
             Requirement(
-                "the two share one piece of memory",
-                all(each and each[0] == "s" for each in found) and len({each[1] for each in found if each}) == 1,
-                "; ".join(told(scene, name) for name in names),
-                "two lines that both say `s`, with one inode",
-                "memory is private by default, by the processor's own page tables; sharing is asked for, by mmap",
-                "/proc/PID/maps of both",
+                name="the two share one piece of memory",
+                met=all(each and each[0] == "s" for each in found) and len({each[1] for each in found if each}) == 1,
+                observed="; ".join(mapping_words(view, name) for name in names),
+                expected="two lines that both say `s`, with one inode",
+                why="memory is private by default, by the processor's own page tables; sharing is asked for, by mmap",
+                look="/proc/PID/maps of both",
             )
         ]
 
@@ -106,14 +98,14 @@ PROT_READ, PROT_WRITE = 1, 2
 MAP_SHARED, MAP_PRIVATE, MAP_FIXED_NOREPLACE = 1, 2, 0x100000
 
 
-def memory(box: Container, name: str) -> int:
+def new_memory(box: Container, name: str) -> int:
     """A piece of memory with a name, a page long: memfd_create(2). The descriptor, in the container."""
     fd = box.call(Call("memfd_create", (name, 0))).result
     box.call(Call("ftruncate", (fd, PAGE)))
     return fd
 
 
-def borrowed(box: Container, owner: Container, fd: int) -> int:
+def borrow(box: Container, owner: Container, fd: int) -> int:
     """A descriptor for another's memory, by way of its /proc/PID/fd."""
     return box.call(openat(f"/proc/{owner.pid}/fd/{fd}", O_RDWR)).result
 
@@ -124,21 +116,21 @@ def map_at(box: Container, address: int, fd: int, *, shared: bool) -> None:
     box.call(Call("mmap", (address, PAGE, PROT_READ | PROT_WRITE, flags, fd, 0)))
 
 
-def mapping(scene: Scene, name: str) -> tuple[str, str] | None:
+def mapping(view: KernelView, name: str) -> tuple[str, str] | None:
     """How (`s` or `p`) and what (the inode) a process has mapped of the memory that the question names."""
-    if name not in scene.boxes:
+    if name not in view.boxes:
         return None
-    pattern = rf"^\S+ \S\S\S(\S) \S+ \S+ (\d+) +/memfd:{scene.values['memory']}\b"
-    found = re.search(pattern, scene.file(name, "maps"), re.MULTILINE)
+    pattern = rf"^\S+ \S\S\S(\S) \S+ \S+ (\d+) +/memfd:{view.values['memory']}\b"
+    found = re.search(pattern, view.file(name, "maps"), re.MULTILINE)
     return (found[1], found[2]) if found else None
 
 
-def told(scene: Scene, name: str) -> str:
+def mapping_words(view: KernelView, name: str) -> str:
     """A mapping in words, the inode as a link's would be written."""
-    if name not in scene.boxes:
-        return f"{name}: not one of {', '.join(sorted(scene.boxes))}"
-    found = mapping(scene, name)
-    place = f"{name}: /proc/{scene.pid(name)}/maps"
+    if name not in view.boxes:
+        return f"{name}: not one of {', '.join(sorted(view.boxes))}"
+    found = mapping(view, name)
+    place = f"{name}: /proc/{view.pid(name)}/maps"
     if not found:
-        return f"{place} has no line with {scene.values['memory']}"
+        return f"{place} has no line with {view.values['memory']}"
     return f"{place} has it as `{found[0]}`, inode:[{found[1]}]"

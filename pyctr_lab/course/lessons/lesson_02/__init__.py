@@ -1,1 +1,1 @@
-"""The exercises of lesson 02."""
+"""Lesson 02: virtual machines."""

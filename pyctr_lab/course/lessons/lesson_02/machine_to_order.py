@@ -1,21 +1,18 @@
-"""Lesson 02: a machine to order, graded by the ranges, the threads and the processor time of QEMU's process."""
+"""Exercise 2.3: a machine to order, graded by the ranges, threads and processor time of QEMU's process."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
 from random import Random
 
 from .... import steps
 from ....kernel import proc
-from ...grading.exercise import Exercise, Ground, Misconception, Values
-from ...grading.submissions import Answer
-from ...grading.verdicts import Requirement
-from ...grading.view import Scene, until
-from .promised_not_taken import MIB, PATIENCE, OfMachines, hold, machines_in, qemu
+from ...grading import Ground, KernelView, Misconception, Requirement, Submission, Values, until
+from ..kit import MIB
+from ..kit.machines import BOOT_PATIENCE, OfMachines, hold, machines_in, qemu
 
 
 class MachineToOrder(OfMachines):
@@ -34,38 +31,39 @@ class MachineToOrder(OfMachines):
     )
     misconceptions = (
         Misconception(
-            "M1",
-            "A container with that much memory is a machine of that size.",
-            """There is a process in {box} with that limit. It has a limit now, and no hardware, no processor and no
-            kernel of its own: no machine has been started.""",
-            lambda scene, answer: limited(scene) and not any(size(pid) == wanted(scene) for pid in newcomers(scene)),
-            lambda ground: ground.box.apply(steps.ResourceLimit("as", ground.values["memory"] * MIB)),
-        ),
-        Misconception(
-            "M2",
-            "A machine has as much memory as its kernel reports as MemTotal.",
-            """That machine has more than was ordered: perhaps so that `free` in the guest shows the figure? Its kernel
-            keeps some for itself before it counts; the order is about the machine.""",
-            lambda scene, answer: any(0 < size(pid) - wanted(scene) <= 80 * MIB for pid in newcomers(scene)),
-            lambda ground: hold(ground, memory=f"{ground.values['memory'] + 44}M", cpus=ground.values["cpus"]),
-        ),
-        Misconception(
-            "M3",
-            "Each thread of QEMU's is a processor of the guest.",
-            """It has too few processors. Where nothing is said of `cpus`, it is 1. And the threads of QEMU do not count
-            them: it has two or more for itself, besides one for each processor. Ask the guest: nproc.""",
-            lambda scene, answer: any(
-                size(pid) == wanted(scene) and cpus_of(pid) == scene.values["cpus"] - 2 for pid in newcomers(scene)
+            believes="A container with that much memory is a machine of that size.",
+            message="""There is a process in {box} with that limit. It has a limit now, and no hardware, no
+            processor and no kernel of its own: no machine has been started.""",
+            sign=lambda view, answer: (
+                address_limited(view) and not any(guest_bytes(pid) == ordered_bytes(view) for pid in newcomers(view))
             ),
-            lambda ground: hold(ground, memory=f"{ground.values['memory']}M", cpus=ground.values["cpus"] - 2),
+            act=lambda ground: ground.box.apply(steps.ResourceLimit("as", ground.values["memory"] * MIB)),
         ),
         Misconception(
-            "M4",
-            "A machine that was put together has booted.",
-            """That machine has the right size, and its processors have not done anything: it was stopped before its
-            first instruction, or is still on its way. No kernel has run in it.""",
-            lambda scene, answer: any(fits(scene, pid) and not has_run(pid) for pid in newcomers(scene)),
-            lambda ground: stopped(ground),
+            believes="A machine has as much memory as its kernel reports as MemTotal.",
+            message="""That machine has more than was ordered: perhaps so that `free` in the guest shows the figure?
+            Its kernel keeps some for itself before it counts; the order is about the machine.""",
+            sign=lambda view, answer: any(
+                0 < guest_bytes(pid) - ordered_bytes(view) <= 80 * MIB for pid in newcomers(view)
+            ),
+            act=lambda ground: hold(ground, memory=f"{ground.values['memory'] + 44}M", cpus=ground.values["cpus"]),
+        ),
+        Misconception(
+            believes="Each thread of QEMU's is a processor of the guest.",
+            message="""It has too few processors. Where nothing is said of `cpus`, it is 1. And the threads of QEMU
+            do not count them: it has two or more for itself, besides one for each processor. Ask the guest: nproc.""",
+            sign=lambda view, answer: any(
+                guest_bytes(pid) == ordered_bytes(view) and cpus_of(pid) == view.values["cpus"] - 2
+                for pid in newcomers(view)
+            ),
+            act=lambda ground: hold(ground, memory=f"{ground.values['memory']}M", cpus=ground.values["cpus"] - 2),
+        ),
+        Misconception(
+            believes="A machine that was put together has booted.",
+            message="""That machine has the right size, and its processors have not done anything: it was stopped
+            before its first instruction, or is still on its way. No kernel has run in it.""",
+            sign=lambda view, answer: any(fits_order(view, pid) and not has_run(pid) for pid in newcomers(view)),
+            act=lambda ground: stopped_machine(ground),
         ),
     )
     after = (
@@ -78,39 +76,42 @@ class MachineToOrder(OfMachines):
 
     def setup(self, ground: Ground) -> None:
         ground.add(ground.values["box"])
-        ground.facts["before"] = sorted(machines_in(ground.scene()))
+        ground.facts["before"] = sorted(machines_in(ground.view()))
 
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        memory, cpus = scene.values["memory"], scene.values["cpus"]
-        marks = {pid: (size(pid) == wanted(scene), cpus_of(pid) == cpus, has_run(pid)) for pid in newcomers(scene)}
+    def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
+        memory, cpus = view.values["memory"], view.values["cpus"]
+        marks = {
+            pid: (guest_bytes(pid) == ordered_bytes(view), cpus_of(pid) == cpus, has_run(pid))
+            for pid in newcomers(view)
+        }
         best = max((pid for pid in marks if any(marks[pid])), key=lambda pid: sum(marks[pid]), default=0)
         right_size, right_cpus, ran = marks.get(best, (False, False, False))
-        none = f"no QEMU has been started in the lab since the exercise began (/proc/{scene.host} and those below it)"
+        none = f"no QEMU has been started in the lab since the exercise began (/proc/{view.host} and those below it)"
         place = f"/proc/{best}"
         return [
             Requirement(
-                f"a machine has {memory} MiB",
-                right_size,
-                f"{place}/maps has {size(best) // MIB} MiB for the guest" if best else none,
-                f"a QEMU process below the lab with a range of {memory} MiB for its guest",
-                "the guest's memory is a range of addresses in one process",
-                f'Machine(memory="{memory}M", ...)',
+                name=f"a machine has {memory} MiB",
+                met=right_size,
+                observed=f"{place}/maps has {guest_bytes(best) // MIB} MiB for the guest" if best else none,
+                expected=f"a QEMU process below the lab with a range of {memory} MiB for its guest",
+                why="the guest's memory is a range of addresses in one process",
+                look=f'Machine(memory="{memory}M", ...)',
             ),
             Requirement(
-                f"it has {cpus} processors",
-                right_cpus,
-                f"{place}/cmdline asks for {cpus_of(best)}" if best else none,
-                f"{cpus} of them",
-                "a virtual processor is a thread: there may be more of them than the host has cores",
-                f"Machine(..., cpus={cpus})",
+                name=f"it has {cpus} processors",
+                met=right_cpus,
+                observed=f"{place}/cmdline asks for {cpus_of(best)}" if best else none,
+                expected=f"{cpus} of them",
+                why="a virtual processor is a thread: there may be more of them than the host has cores",
+                look=f"Machine(..., cpus={cpus})",
             ),
             Requirement(
-                "its guest has run",
-                ran,
-                f"{place}/task: none of its processors has had time to boot a kernel" if best else none,
-                "threads that have computed",
-                "a machine is more than its parts: somebody has to execute the guest's instructions",
-                "vm.console",
+                name="its guest has run",
+                met=ran,
+                observed=f"{place}/task: none of its processors has had time to boot a kernel" if best else none,
+                expected="threads that have computed",
+                why="a machine is more than its parts: somebody has to execute the guest's instructions",
+                look="vm.console",
             ),
         ]
 
@@ -122,19 +123,19 @@ class MachineToOrder(OfMachines):
         return None
 
 
-def stopped(ground: Ground) -> None:
+def stopped_machine(ground: Ground) -> None:
     """A machine of the right size that never runs."""
     memory, cpus = ground.values["memory"], ground.values["cpus"]
     program = ground.box.start(qemu(memory, cpus=cpus))
-    until(lambda: int(proc.status(program.host_pid)["Threads"]) > cpus, PATIENCE)
+    until(lambda: int(proc.status(program.host_pid)["Threads"]) > cpus, BOOT_PATIENCE)
 
 
-def newcomers(scene: Scene) -> list[int]:
-    """Those that were not there yet when the ground was made."""
-    return sorted(machines_in(scene) - set(scene.facts["before"]))
+def newcomers(view: KernelView) -> list[int]:
+    """The QEMU processes that started after the ground was made."""
+    return sorted(machines_in(view) - set(view.facts["before"]))
 
 
-def options(pid: int) -> dict[str, str]:
+def qemu_options(pid: int) -> dict[str, str]:
     """The options of a QEMU process that have a value, the last one where there are several."""
     with suppress(OSError):
         words = proc.text_of(pid, "cmdline").split("\0")
@@ -142,9 +143,9 @@ def options(pid: int) -> dict[str, str]:
     return {}
 
 
-def size(pid: int) -> int:
+def guest_bytes(pid: int) -> int:
     """The guest's memory in bytes: a range of addresses of that size must be there, else it is 0."""
-    number = re.match(r"(\d+)([KMG]?)", options(pid).get("-m", ""))
+    number = re.match(r"(\d+)([KMG]?)", qemu_options(pid).get("-m", ""))
     if not number:
         return 0
     promised = int(number[1]) * {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "": 1 << 20}[number[2]]
@@ -156,10 +157,10 @@ def size(pid: int) -> int:
 
 def cpus_of(pid: int) -> int:
     """The guest's processors: as many as were asked for, if there are threads for them."""
-    asked = int(re.sub(r"\D.*", "", options(pid).get("-smp", "1")) or 1)
+    asked = int(re.sub(r"\D.*", "", qemu_options(pid).get("-smp", "1")) or 1)
     with suppress(OSError):
         there = len(os.listdir(f"/proc/{pid}/task"))
-        return asked if there > asked or "-icount" in options(pid) else 0  # -icount: one thread plays them all
+        return asked if there > asked or "-icount" in qemu_options(pid) else 0  # -icount: one thread plays them all
     return 0
 
 
@@ -171,19 +172,16 @@ def has_run(pid: int) -> bool:
     return False
 
 
-def wanted(scene: Scene) -> int:
+def ordered_bytes(view: KernelView) -> int:
     """The memory of the order, in bytes."""
-    return int(scene.values["memory"]) * MIB
+    return int(view.values["memory"]) * MIB
 
 
-def fits(scene: Scene, pid: int) -> bool:
+def fits_order(view: KernelView, pid: int) -> bool:
     """Whether a machine is of the right size."""
-    return size(pid) == wanted(scene) and cpus_of(pid) == scene.values["cpus"]
+    return guest_bytes(pid) == ordered_bytes(view) and cpus_of(pid) == view.values["cpus"]
 
 
-def limited(scene: Scene) -> bool:
+def address_limited(view: KernelView) -> bool:
     """Whether the container's addresses are limited to what the order says."""
-    return f" {wanted(scene)} " in scene.file(scene.values["box"], "limits")
-
-
-EXERCISES: tuple[Exercise, ...] = (MachineToOrder(),)
+    return f" {ordered_bytes(view)} " in view.file(view.values["box"], "limits")

@@ -1,65 +1,12 @@
-"""Lesson 02: virtual machines, graded by what the host's kernel knows of QEMU's processes."""
+"""Exercise 2.1: memory promised to virtual machines, and memory that they take from the host."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from contextlib import suppress
 from random import Random
-from typing import TYPE_CHECKING
 
-from ....errors import Unsupported
-from ...grading.exercise import Exercise, Ground, Misconception, Values
-from ...grading.submissions import Answer, Names
-from ...grading.verdicts import Requirement
-from ...grading.view import Scene, descendants, until
-from ..lesson_03.two_in_one_room import named, role
-
-if TYPE_CHECKING:
-    from ....machines import Machine
-
-MIB = 1 << 20
-PATIENCE = 60.0  # seconds for a machine to be put together, on a host that is itself emulated
-
-
-class OfMachines(Exercise):
-    """An exercise that needs QEMU."""
-
-    def hindrance(self) -> str:
-        """Where QEMU is missing: what to install."""
-        from ....machines import machine_options
-
-        try:
-            machine_options.check_emulator()
-        except Unsupported as why:
-            return str(why)
-        return ""
-
-    def dissolve(self, ground: Ground) -> None:
-        for held in ground.held.values():
-            (held.close if hasattr(held, "close") else held.kill)()
-        ground.held.clear()
-
-
-def qemu(memory: int, *options: str, cpus: int = 1, prepaid: bool = False, translated: int = 64) -> list[str]:
-    """QEMU's command line for a machine that stands at its first instruction (-S) and goes no further.
-
-    `memory` in MiB is promised, and taken at once if it is `prepaid`; `translated` MiB of addresses are set aside for
-    the translations of the guest's code.
-    """
-    from ....machines.hardware import BOARD, QEMU
-
-    machine = os.uname().machine
-    command = [QEMU[machine], "-nodefaults", "-no-user-config", "-display", "none", "-S", "-machine", BOARD[machine]]
-    command += ["-accel", f"tcg,tb-size={translated}", "-m", f"{memory}M", "-smp", str(cpus), *options]
-    if prepaid:
-        command += [
-            "-object",
-            f"memory-backend-ram,id=ram,size={memory}M,prealloc=on",
-            "-machine",
-            "memory-backend=ram",
-        ]
-    return command
+from ...grading import Ground, KernelView, Misconception, Names, Requirement, Submission, Values, until
+from ..kit import MIB, names_in, role
+from ..kit.machines import BOOT_PATIENCE, OfMachines, qemu
 
 
 class WhoTakesMost(OfMachines):
@@ -80,28 +27,25 @@ class WhoTakesMost(OfMachines):
     )
     misconceptions = (
         Misconception(
-            "M1",
-            "A machine takes what it was promised.",
-            """That one was promised the most (-m on its command line). A promise is only a range of addresses: a page
-            is taken when it is touched for the first time, and this guest has touched none.""",
-            lambda scene, answer: role(scene, 1) in named(answer),
-            lambda ground: role(ground, 1),
+            believes="A machine takes what it was promised.",
+            message="""That one was promised the most (-m on its command line). A promise is only a range of
+            addresses: a page is taken when it is touched for the first time, and this guest has touched none.""",
+            sign=lambda view, answer: role(view, 1) in names_in(answer),
+            act=lambda ground: role(ground, 1),
         ),
         Misconception(
-            "M2",
-            "The size of a process (VmSize, VSZ) is the memory that it takes.",
-            """That one has the most addresses (VmSize): it has set aside room for translated code. Nobody has
+            believes="The size of a process (VmSize, VSZ) is the memory that it takes.",
+            message="""That one has the most addresses (VmSize): it has set aside room for translated code. Nobody has
             written there yet, so there is no memory behind them.""",
-            lambda scene, answer: role(scene, 2) in named(answer),
-            lambda ground: role(ground, 2),
+            sign=lambda view, answer: role(view, 2) in names_in(answer),
+            act=lambda ground: role(ground, 2),
         ),
         Misconception(
-            "M3",
-            "The machine with the most processors takes the most.",
-            """That one has the most virtual CPUs. Each is a thread, and a thread costs the host little more than its
-            stack.""",
-            lambda scene, answer: role(scene, 3) in named(answer),
-            lambda ground: role(ground, 3),
+            believes="The machine with the most processors takes the most.",
+            message="""That one has the most virtual CPUs. Each is a thread, and a thread costs the host little more
+            than its stack.""",
+            sign=lambda view, answer: role(view, 3) in names_in(answer),
+            act=lambda ground: role(ground, 3),
         ),
     )
     after = (
@@ -124,20 +68,20 @@ class WhoTakesMost(OfMachines):
         }
         for name in sorted(commands):
             ground.programs[name] = shelf.start(commands[name])
-        until(lambda: ground.scene().pss(taken) > 80 * MIB and threads(ground.scene(), cpus) > 6, PATIENCE)
+        until(lambda: ground.view().pss(taken) > 80 * MIB and threads(ground.view(), cpus) > 6, BOOT_PATIENCE)
 
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        sizes = {name: scene.pss(name) for name in scene.values["names"]}
-        (name,) = named(answer)
+    def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
+        sizes = {name: view.pss(name) for name in view.values["names"]}
+        (name,) = names_in(answer)
         return [
             Requirement(
-                "its process takes more than any other",
-                name in sizes and sizes[name] == max(sizes.values()),
-                f"{name}: " + (f"Pss in /proc/{scene.pid(name)}/smaps_rollup is not the largest of the four"
+                name="its process takes more than any other",
+                met=name in sizes and sizes[name] == max(sizes.values()),
+                observed=f"{name}: " + (f"Pss in /proc/{view.pid(name)}/smaps_rollup is not the largest of the four"
                 if name in sizes else "no machine of this ground; each has a /proc/PID/smaps_rollup"),
-                "the one whose Pss is the largest",
-                "memory is given out page by page, at the first touch, to a virtual machine as to any process",
-                "/proc/PID/smaps_rollup of each",
+                expected="the one whose Pss is the largest",
+                why="memory is given out page by page, at the first touch, to a virtual machine as to any process",
+                look="/proc/PID/smaps_rollup of each",
             )
         ]  # fmt: skip
 
@@ -149,29 +93,6 @@ class WhoTakesMost(OfMachines):
         return max(taken, key=lambda name: taken[name])
 
 
-def threads(scene: Scene, name: str) -> int:
+def threads(view: KernelView, name: str) -> int:
     """How many threads a process has."""
-    return int(scene.status(name)["Threads"])
-
-
-def hold(ground: Ground, **given: object) -> Machine:
-    """A machine that runs for as long as the ground is there."""
-    from ....machines import Machine
-
-    ground.held["machine"] = machine = Machine(lab=ground.lab, **given)  # type: ignore[arg-type]
-    return machine
-
-
-def machines_in(scene: Scene) -> set[int]:
-    """The QEMU processes of the lab, by their numbers on this machine. Told by the program's file, not by a name."""
-    return {pid for pid in descendants(scene.host) if is_qemu(pid)}
-
-
-def is_qemu(pid: int) -> bool:
-    """Whether a process is QEMU."""
-    with suppress(OSError):
-        return os.path.basename(os.readlink(f"/proc/{pid}/exe")).startswith("qemu-system-")
-    return False
-
-
-EXERCISES: tuple[Exercise, ...] = (WhoTakesMost(),)
+    return int(view.status(name)["Threads"])

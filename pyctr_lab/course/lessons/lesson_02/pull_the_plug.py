@@ -1,19 +1,16 @@
-"""Lesson 02: a plug pulled in time, graded by the bytes of the disk and by who has it open."""
+"""Exercise 2.2: a plug pulled in time, graded by the bytes of the disk and by the processes that have it open."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from ...grading.exercise import Exercise, Ground, Misconception, Values
-from ...grading.submissions import Answer
-from ...grading.verdicts import Requirement
-from ...grading.view import Scene, Unreadable, again
-from .promised_not_taken import MIB, OfMachines, hold, machines_in
+from ...grading import Ground, KernelView, Misconception, Requirement, Submission, Unreadable, Values, again
+from ..kit import MIB
+from ..kit.machines import OfMachines, hold, machines_in
 
 if TYPE_CHECKING:
     from ....machines import Machine
@@ -41,37 +38,37 @@ class PullThePlug(OfMachines):
     )
     misconceptions = (
         Misconception(
-            "M1",
-            "What a program of the host writes into the file is a write of the guest.",
-            """The word is in the file, but nobody has made a file system around it: it was written from outside, past
-            the guest. The question is what a guest's kernel does with it.""",
-            lambda scene, answer: on_disk(scene, "kept") and not has_files(scene),
-            lambda ground: Path(ground.facts["disk"]).write_bytes(ground.values["kept"].encode().ljust(DISK, b"\0")),
+            believes="What a program of the host writes into the file is a write of the guest.",
+            message="""The word is in the file, but nobody has made a file system around it: it was written from
+            outside, past the guest. The question is what a guest's kernel does with it.""",
+            sign=lambda view, answer: on_disk(view, "kept") and not has_files(view),
+            act=lambda ground: Path(ground.facts["disk"]).write_bytes(
+                ground.values["kept"].encode().ljust(DISK, b"\0")
+            ),
         ),
         Misconception(
-            "M2",
-            "What the guest can read is on its disk.",
-            """There is a file system, and neither word is in it: both were in the guest's memory when the plug was
-            pulled. `echo` had handed them to the kernel, and nobody had asked the kernel to write them out.""",
-            lambda scene, answer: has_files(scene) and not on_disk(scene, "kept") and not plugged_in(scene),
-            lambda ground: write_both(ground, "echo {kept} > /mnt/a; echo {lost} > /mnt/b").kill(),
+            believes="What the guest can read is on its disk.",
+            message="""There is a file system, and neither word is in it: both were in the guest's memory when the
+            plug was pulled. `echo` had handed them to the kernel, and nobody had asked the kernel to write them
+            out.""",
+            sign=lambda view, answer: has_files(view) and not on_disk(view, "kept") and not plugged_in(view),
+            act=lambda ground: write_both(ground, "echo {kept} > /mnt/a; echo {lost} > /mnt/b").kill(),
         ),
         Misconception(
-            "M3",
-            "Switching off is pulling the plug.",
-            """Both words are on the disk. A guest that is asked to switch itself off (or to sync once more) writes out
-            what it has: that is the difference between an orderly end and a pulled plug. A new file system does not
-            wipe the old bytes off this disk: ground = exercises.start("2.2", lab) gives you an empty one.""",
-            lambda scene, answer: on_disk(scene, "lost") and not plugged_in(scene),
-            lambda ground: write_both(ground, "echo {kept} > /mnt/a; sync; echo {lost} > /mnt/b").power_off(),
+            believes="Switching off is pulling the plug.",
+            message="""Both words are on the disk. A guest that is asked to switch itself off (or to sync once more)
+            writes out what it has: that is the difference between an orderly end and a pulled plug. A new file
+            system does not wipe the old bytes off this disk: ground = exercises.start("2.2", lab) gives you an
+            empty one.""",
+            sign=lambda view, answer: on_disk(view, "lost") and not plugged_in(view),
+            act=lambda ground: write_both(ground, "echo {kept} > /mnt/a; sync; echo {lost} > /mnt/b").power_off(),
         ),
         Misconception(
-            "M4",
-            "What is not synced is lost already.",
-            """The machine still runs, with the second word in its memory, and its kernel will write it out in its own
-            time. Nothing is lost before the power is.""",
-            lambda scene, answer: plugged_in(scene) and on_disk(scene, "kept") and not on_disk(scene, "lost"),
-            lambda ground: write_both(ground, "echo {kept} > /mnt/a; sync; echo {lost} > /mnt/b") and None,
+            believes="What is not synced is lost already.",
+            message="""The machine still runs, with the second word in its memory, and its kernel will write it out
+            in its own time. Nothing is lost before the power is.""",
+            sign=lambda view, answer: plugged_in(view) and on_disk(view, "kept") and not on_disk(view, "lost"),
+            act=lambda ground: write_both(ground, "echo {kept} > /mnt/a; sync; echo {lost} > /mnt/b"),
         ),
     )
     after = "On the disk is what was synced. The file system even remembers that nobody unmounted it."
@@ -84,46 +81,47 @@ class PullThePlug(OfMachines):
 
     def setup(self, ground: Ground) -> None:
         ground.add(ground.values["box"])
-        ground.held["disk"] = file = os.fdopen(os.memfd_create("disk"), "r+b")  # nothing is left of it, whoever dies
+        ground.held["disk"] = file = os.fdopen(os.memfd_create("disk"), "r+b")  # SIGKILL leaves nothing of it
         file.truncate(DISK)
         ground.facts["disk"] = f"/proc/{os.getpid()}/fd/{file.fileno()}"
 
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        kept, lost = scene.values["kept"], scene.values["lost"]
-        place = f"the disk (a file in {os.path.dirname(scene.facts['disk'])})"
+    def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
+        kept, lost = view.values["kept"], view.values["lost"]
+        place = f"the disk (a file in {os.path.dirname(view.facts['disk'])})"
         return [
             Requirement(
-                f"{kept} is on the disk",
-                on_disk(scene, "kept"),
-                f"{place} does not hold this word",
-                "the word, among the disk's bytes",
-                "a guest's kernel keeps what is written in memory, until it is asked or finds the time",
-                'open(ground.facts["disk"], "rb").read().find(...)',
+                name=f"{kept} is on the disk",
+                met=on_disk(view, "kept"),
+                observed=f"{place} does not hold this word",
+                expected="the word, among the disk's bytes",
+                why="a guest's kernel keeps what is written in memory, until it is asked or finds the time",
+                look='open(ground.facts["disk"], "rb").read().find(...)',
             ),
             Requirement(
-                "a guest has mounted a file system on it, and nobody has unmounted it",
-                in_use(scene),
-                f"{place} has " + ("a file system that nobody has mounted" if has_files(scene) else "no file system"),
-                "a superblock that says: mounted, not yet clean",
-                "a kernel notes on the disk that it works there; a pulled plug leaves that note standing",
-                'vm.run(["mount", "-t", "ext4", "/dev/vda", "/mnt"])',
+                name="a guest has mounted a file system on it, and nobody has unmounted it",
+                met=in_use(view),
+                observed=f"{place} has "
+                + ("a file system that nobody has mounted" if has_files(view) else "no file system"),
+                expected="a superblock that says: mounted, not yet clean",
+                why="a kernel notes on the disk that it works there; a pulled plug leaves that note standing",
+                look='vm.run(["mount", "-t", "ext4", "/dev/vda", "/mnt"])',
             ),
             Requirement(
-                "no machine has it any more",
-                in_use(scene) and not plugged_in(scene),
-                "a QEMU process has it open (its /proc/PID/fd)" if plugged_in(scene) else
+                name="no machine has it any more",
+                met=in_use(view) and not plugged_in(view),
+                observed="a QEMU process has it open (its /proc/PID/fd)" if plugged_in(view) else
                 f"no QEMU process has it open; {place} has not been used",
-                "a machine that has ended",
-                "as long as the guest lives, it will write out what it has, sooner or later",
-                "Machine.kill",
+                expected="a machine that has ended",
+                why="as long as the guest lives, it will write out what it has, sooner or later",
+                look="Machine.kill",
             ),
             Requirement(
-                f"{lost} is not on the disk",
-                not on_disk(scene, "lost"),
-                f"{place} holds this word, too",
-                "a disk without it",
-                "what is never written out is lost with the guest's memory",
-                "Machine.kill, and when it comes",
+                name=f"{lost} is not on the disk",
+                met=not on_disk(view, "lost"),
+                observed=f"{place} holds this word, too",
+                expected="a disk without it",
+                why="what is never written out is lost with the guest's memory",
+                look="Machine.kill, and when it comes",
                 given=True,
             ),
         ]  # fmt: skip
@@ -147,36 +145,36 @@ def write_both(ground: Ground, script: str) -> Machine:
     return machine
 
 
-def disk_bytes(scene: Scene) -> bytes:
+def disk_bytes(view: KernelView) -> bytes:
     """All of the disk."""
     try:
-        return Path(scene.facts["disk"]).read_bytes()
+        return Path(view.facts["disk"]).read_bytes()
     except OSError as why:
-        raise Unreadable(f"the disk cannot be read: {why.strerror}", again(scene.exercise)) from None
+        raise Unreadable(f"the disk cannot be read: {why.strerror}", again(view.exercise)) from None
 
 
-def on_disk(scene: Scene, word: str) -> bool:
+def on_disk(view: KernelView, word: str) -> bool:
     """Whether one of the two words is on it."""
-    return scene.values[word].encode() in disk_bytes(scene)
+    return view.values[word].encode() in disk_bytes(view)
 
 
-def has_files(scene: Scene) -> bool:
+def has_files(view: KernelView) -> bool:
     """Whether there is a file system on it, of the kind ext2 or a later one."""
-    return disk_bytes(scene)[SUPERBLOCK:][MAGIC] == b"\x53\xef"
+    return disk_bytes(view)[SUPERBLOCK:][MAGIC] == b"\x53\xef"
 
 
-def in_use(scene: Scene) -> bool:
+def in_use(view: KernelView) -> bool:
     """Whether a kernel has mounted it and has not unmounted it: the superblock is not marked as clean."""
-    return has_files(scene) and not disk_bytes(scene)[SUPERBLOCK + STATE] & CLEAN
+    return has_files(view) and not disk_bytes(view)[SUPERBLOCK + STATE] & CLEAN
 
 
-def plugged_in(scene: Scene) -> bool:
+def plugged_in(view: KernelView) -> bool:
     """Whether a QEMU process has the disk open."""
-    disk = os.stat(scene.facts["disk"])
-    return any(os.path.samestat(disk, each) for pid in machines_in(scene) for each in opened(pid))
+    disk = os.stat(view.facts["disk"])
+    return any(os.path.samestat(disk, each) for pid in machines_in(view) for each in open_files(pid))
 
 
-def opened(pid: int) -> list[os.stat_result]:
+def open_files(pid: int) -> list[os.stat_result]:
     """What a process has open."""
     found = []
     with suppress(OSError):
@@ -184,6 +182,3 @@ def opened(pid: int) -> list[os.stat_result]:
             with suppress(OSError):
                 found.append(os.stat(f"/proc/{pid}/fd/{fd}"))
     return found
-
-
-EXERCISES: tuple[Exercise, ...] = (PullThePlug(),)

@@ -1,1 +1,1 @@
-"""The exercises of lesson 03."""
+"""Lesson 03: namespaces."""

@@ -1,17 +1,13 @@
-"""Lesson 03, second sitting: PID and user namespaces."""
+"""Exercise 3.3: PID and user namespaces."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from random import Random
 
 from .... import steps
 from ....kernel import CLONE_NEWPID, unshare
-from ...grading.exercise import Exercise, Ground, Misconception, Values
-from ...grading.submissions import Answer
-from ...grading.verdicts import Requirement
-from ...grading.view import Scene
+from ...grading import Exercise, Ground, KernelView, Misconception, Requirement, Submission, Values
 
 
 class FirstAndRoot(Exercise):
@@ -31,37 +27,33 @@ class FirstAndRoot(Exercise):
     )
     misconceptions = (
         Misconception(
-            "M1",
-            "unshare(CLONE_NEWPID) gives the caller a new number.",
-            """The call was made, but it changes nothing for the caller: only its next child is number 1 of the new
-            namespace. The step NewNamespace("pid") makes both, the call and the fork.""",
-            lambda scene, answer: not scene.walled(box(scene), "pid") and awaits_child(scene),
-            lambda ground: ground.box.call(unshare(CLONE_NEWPID)) and None,
+            believes="unshare(CLONE_NEWPID) gives the caller a new number.",
+            message="""The call was made, but it changes nothing for the caller: only its next child is number 1 of
+            the new namespace. The step NewNamespace("pid") makes both, the call and the fork.""",
+            sign=lambda view, answer: not view.walled(box_name(view), "pid") and awaits_child(view),
+            act=lambda ground: ground.box.call(unshare(CLONE_NEWPID)),
         ),
         Misconception(
-            "M2",
-            "Who has a user namespace of its own is root in it.",
-            """The namespace is there and its map is empty: every user outside is nobody (65534) inside. Who is who
-            must be written into /proc/PID/uid_map, once.""",
-            lambda scene, answer: scene.walled(box(scene), "user") and not scene.uid_map(box(scene)),
-            lambda ground: ground.box.apply(steps.NewNamespace("user")) and None,
+            believes="Who has a user namespace of its own is root in it.",
+            message="""The namespace is there and its map is empty: every user outside is nobody (65534) inside. Who
+            is who must be written into /proc/PID/uid_map, once.""",
+            sign=lambda view, answer: view.walled(box_name(view), "user") and not view.uid_map(box_name(view)),
+            act=lambda ground: ground.box.apply(steps.NewNamespace("user")),
         ),
         Misconception(
-            "M3",
-            "It is number 1 and `id` says root, so it is there.",
-            """Number 1 it is. But the uid 0 that `id` shows is the lab's: the process shares the user namespace of
-            the host of this course. One wall is up, the other has never been asked for.""",
-            lambda scene, answer: scene.walled(box(scene), "pid") and not scene.walled(box(scene), "user"),
-            lambda ground: ground.box.apply(steps.NewNamespace("pid")) and None,
+            believes="It is number 1 and `id` says root, so it is there.",
+            message="""Number 1 it is. But the uid 0 that `id` shows is the lab's: the process shares the user
+            namespace of the host of this course. One wall is up, the other has never been asked for.""",
+            sign=lambda view, answer: view.walled(box_name(view), "pid") and not view.walled(box_name(view), "user"),
+            act=lambda ground: ground.box.apply(steps.NewNamespace("pid")),
         ),
         Misconception(
-            "M4",
-            "Any map that is written makes root.",
-            """A map is written, and by it the process is not 0 inside, but another user. The left number is who it is
-            inside; the right one is who that is outside, and must be the process's own there. A map is written once:
-            for another one, begin again.""",
-            lambda scene, answer: bool(scene.uid_map(box(scene))) and inner_uid(scene) != 0,
-            lambda ground: mapped_elsewhere(ground),
+            believes="Any map that is written makes root.",
+            message="""A map is written, and by it the process is not 0 inside, but another user. The left number is
+            who it is inside; the right one is who that is outside, and must be the process's own there. A map is
+            written once: for another one, begin again.""",
+            sign=lambda view, answer: bool(view.uid_map(box_name(view))) and inner_uid(view) != 0,
+            act=lambda ground: mapped_elsewhere(ground),
         ),
     )
     after = """One process with two numbers and two users: NSpid and uid_map say so, and neither of them made it
@@ -74,36 +66,36 @@ class FirstAndRoot(Exercise):
     def setup(self, ground: Ground) -> None:
         ground.add(ground.values["box"])
 
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        name = box(scene)
-        numbers, inner = scene.numbers(name), inner_uid(scene)
-        own = scene.walled(name, "user")
+    def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
+        name = box_name(view)
+        numbers, inner = view.numbers(name), inner_uid(view)
+        own = view.walled(name, "user")
         return [
             Requirement(
-                "it is number 1 in a PID namespace of its own",
-                scene.walled(name, "pid") and numbers[-1] == 1,
-                f"the line NSpid of /proc/{scene.pid(name)}/status ends with the number that the host uses;"
-                f" {scene.link(name, 'pid')}, the host's is the same",
-                "one more number at the end of that line, a 1, and another inode than the host's",
-                "a process counts as first only in a namespace that began with it",
-                'the calls of steps.NewNamespace("pid")',
+                name="it is number 1 in a PID namespace of its own",
+                met=view.walled(name, "pid") and numbers[-1] == 1,
+                observed=f"the line NSpid of /proc/{view.pid(name)}/status ends with the number that the host uses;"
+                f" {view.link(name, 'pid')}, the host's is the same",
+                expected="one more number at the end of that line, a 1, and another inode than the host's",
+                why="a process counts as first only in a namespace that began with it",
+                look='the calls of steps.NewNamespace("pid")',
             ),
             Requirement(
-                "it has a user namespace of its own",
-                own,
-                f"{scene.link(name, 'user')}, the host's is the same",
-                "another inode than the host's",
-                "all that root may do, it may only towards what belongs to its own user namespace",
-                'steps.NewNamespace("user")',
+                name="it has a user namespace of its own",
+                met=own,
+                observed=f"{view.link(name, 'user')}, the host's is the same",
+                expected="another inode than the host's",
+                why="all that root may do, it may only towards what belongs to its own user namespace",
+                look='steps.NewNamespace("user")',
             ),
             Requirement(
-                "it is uid 0 in there",
-                own and inner == 0,
-                f"/proc/{scene.pid(name)}/uid_map "
-                + ("says nothing about uid 0 for it" if scene.uid_map(name) else "is empty"),
-                "a line that begins with 0 and covers its uid outside",
-                "the map is the whole of the magic: outside the process stays who it was",
-                "steps.IdMaps",
+                name="it is uid 0 in there",
+                met=own and inner == 0,
+                observed=f"/proc/{view.pid(name)}/uid_map "
+                + ("says nothing about uid 0 for it" if view.uid_map(name) else "is empty"),
+                expected="a line that begins with 0 and covers its uid outside",
+                why="the map is the whole of the magic: outside the process stays who it was",
+                look="steps.IdMaps",
             ),
         ]
 
@@ -114,27 +106,27 @@ class FirstAndRoot(Exercise):
         return None
 
 
-def box(scene: Scene) -> str:
+def box_name(view: KernelView) -> str:
     """The name of the only container."""
-    name: str = scene.values["box"]
+    name: str = view.values["box"]
     return name
 
 
-def inner_uid(scene: Scene) -> int | None:
+def inner_uid(view: KernelView) -> int | None:
     """The effective uid as the process itself has it; None where its map does not know it."""
-    outer = int(scene.status(box(scene))["Uid"].split()[1])
-    for line in scene.uid_map(box(scene)):
+    outer = int(view.status(box_name(view))["Uid"].split()[1])
+    for line in view.uid_map(box_name(view)):
         if line.outside <= outer < line.outside + line.count:
             return line.inside + outer - line.outside
     return None
 
 
-def awaits_child(scene: Scene) -> bool:
+def awaits_child(view: KernelView) -> bool:
     """Whether the next child will live in another PID namespace: the link of the children's leads elsewhere."""
-    place = f"/proc/{scene.pid(box(scene))}/ns"
+    place = f"/proc/{view.pid(box_name(view))}/ns"
     try:
         return os.readlink(f"{place}/pid_for_children") != os.readlink(f"{place}/pid")
-    except FileNotFoundError:  # not made before the first child is born
+    except FileNotFoundError:  # not made before the first child
         return os.path.exists(place)
 
 
@@ -142,6 +134,3 @@ def mapped_elsewhere(ground: Ground) -> None:
     """A map with another number on its left side."""
     ground.box.apply(steps.NewNamespace("user"))
     ground.box.apply(steps.IdMaps(inside=1000, outside=0, count=1))
-
-
-EXERCISES: tuple[Exercise, ...] = (FirstAndRoot(),)

@@ -1,1 +1,1 @@
-"""The exercises of lesson 04."""
+"""Lesson 04: control groups."""

@@ -1,17 +1,13 @@
-"""Lesson 04: a part of one core, measured."""
+"""Exercise 4.4: a part of one core, measured."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from collections.abc import Sequence
 from random import Random
 
-from ...grading.exercise import Exercise, Ground, Misconception, Values
-from ...grading.submissions import Answer
-from ...grading.verdicts import Requirement
-from ...grading.view import Scene
+from ...grading import Ground, KernelView, Misconception, Requirement, Submission, Values
 from ..kit.groups import (
     PREAMBLE,
     OfGroups,
@@ -30,7 +26,7 @@ from ..kit.groups import (
 SPELL = 0.7  # seconds that the program computes when it is asked to
 QUOTA = ("cpu.max", "cpu.cfs_quota_us")
 WEIGHT = ("cpu.weight", "cpu.shares")
-EVERYBODYS = (100, 1024)  # what these two are where nobody has said anything
+DEFAULTS = (100, 1024)  # the kernel's own values of these two
 EXACT = 0.05  # a quota is as asked for if it is off by no more than this part of it
 
 #: Asked by SIGUSR1, it computes for some time on the clock, as much as it can get.
@@ -63,35 +59,31 @@ class APartOfOneCore(OfGroups):
     )
     misconceptions = (
         Misconception(
-            "M1",
-            "A weight is a limit.",
-            """A weight is set, and no quota. A weight counts only while others want the same core: as long as they do
-            not, the group gets all of it.""",
-            lambda scene, answer: own_quota(scene) is None and weighted(scene),
-            lambda ground: weigh(ground),
+            believes="A weight is a limit.",
+            message="""A weight is set, and no quota. A weight counts only while others want the same core: as long
+            as they do not, the group gets all of it.""",
+            sign=lambda view, answer: own_quota(view) is None and weighted(view),
+            act=lambda ground: set_weight(ground),
         ),
         Misconception(
-            "M2",
-            "A quota on the parent is one for its child.",
-            """The quota is on the parent. It holds for all groups inside it, for all of them together: the neighbour
-            is limited as well, and each has what the other leaves.""",
-            lambda scene, answer: outer_quota(scene) is not None,
-            lambda ground: slow(ground, "parent"),
+            believes="A quota on the parent is one for its child.",
+            message="""The quota is on the parent. It holds for all groups inside it, for all of them together: the
+            neighbour is limited as well, and each has what the other leaves.""",
+            sign=lambda view, answer: outer_quota(view) is not None,
+            act=lambda ground: set_quota(ground, "parent"),
         ),
         Misconception(
-            "M3",
-            "A quota somewhere slows down all.",
-            """It is the neighbour that is limited. A quota holds for its own group and for those inside it.""",
-            lambda scene, answer: beside(scene) is not None and own_quota(scene) is None,
-            lambda ground: slow(ground, "neighbour"),
+            believes="A quota somewhere slows down all.",
+            message="""It is the neighbour that is limited. A quota holds for its own group and for those inside it.""",
+            sign=lambda view, answer: neighbour_quota(view) is not None and own_quota(view) is None,
+            act=lambda ground: set_quota(ground, "neighbour"),
         ),
         Misconception(
-            "M4",
-            "A quota is a share of the machine.",
-            """That is the part of all cores together. A quota counts time of one core, however many there are: 0.5 is
-            half of one, 2 would be two whole ones.""",
-            lambda scene, answer: near(own_quota(scene), scene.values["share"] * several()),
-            lambda ground: slow(ground, "program", several()),
+            believes="A quota is a share of the machine.",
+            message="""That is the part of all cores together. A quota counts time of one core, however many there
+            are: 0.5 is half of one, 2 would be two whole ones.""",
+            sign=lambda view, answer: near_quota(own_quota(view), view.values["share"] * cores_of_machine()),
+            act=lambda ground: set_quota(ground, "program", cores_of_machine()),
         ),
     )
     after = "In each period it computed until its microseconds were used up, and then stood still until the next."
@@ -109,29 +101,29 @@ class APartOfOneCore(OfGroups):
         for name in names:
             begin(ground, name, SPINNER, SPELL)
 
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        share, quota, outer, other = scene.values["share"], own_quota(scene), outer_quota(scene), beside(scene)
-        folder = folder_of(scene, scene.values["program"], "cpu")
-        neighbours = folder_of(scene, scene.values["neighbour"], "cpu")
-        kept = near(quota, share) and held_to(scene, share)
+    def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
+        share, quota, outer, other = view.values["share"], own_quota(view), outer_quota(view), neighbour_quota(view)
+        folder = folder_of(view, view.values["program"], "cpu")
+        neighbours = folder_of(view, view.values["neighbour"], "cpu")
+        kept = near_quota(quota, share) and held_to(view, share)
         return [
             Requirement(
-                f"the program of {scene.values['program']} gets {share} of one core",
-                kept,
-                f"{path_of(folder, *QUOTA)} says {said(quota)}"
-                + (", and still it got more when it was asked to compute" if near(quota, share) else ""),
-                f"{share} cores, and no more than that measured",
-                "a quota holds on an idle machine, too: that makes a program's speed a thing to rely on",
-                f'ground.groups["{scene.values["program"]}"].cpu_max, and its stat()',
+                name=f"the program of {view.values['program']} gets {share} of one core",
+                met=kept,
+                observed=f"{path_of(folder, *QUOTA)} says {quota_words(quota)}"
+                + (", and still it got more when it was asked to compute" if near_quota(quota, share) else ""),
+                expected=f"{share} cores, and no more than that measured",
+                why="a quota holds on an idle machine, too: that makes a program's speed a thing to rely on",
+                look=f'ground.groups["{view.values["program"]}"].cpu_max, and its stat()',
             ),
             Requirement(
-                "nothing else is limited",
-                outer is None and other is None,
-                f"{path_of(os.path.dirname(folder), *QUOTA)} says {said(outer)}, "
-                f"{path_of(neighbours, *QUOTA)} {said(other)}",
-                "no quota on either",
-                "a quota on a parent is one for all that is inside it",
-                "in which folder you have written",
+                name="nothing else is limited",
+                met=outer is None and other is None,
+                observed=f"{path_of(os.path.dirname(folder), *QUOTA)} says {quota_words(outer)}, "
+                f"{path_of(neighbours, *QUOTA)} {quota_words(other)}",
+                expected="no quota on either",
+                why="a quota on a parent is one for all that is inside it",
+                look="in which folder you have written",
                 given=True,
             ),
         ]
@@ -142,66 +134,63 @@ class APartOfOneCore(OfGroups):
 
 
 # --- what the kernel has
-def own_quota(scene: Scene) -> float | None:
+def own_quota(view: KernelView) -> float | None:
     """The quota of the program's own group, in cores."""
-    return cores_limit(folder_of(scene, scene.values["program"], "cpu"))
+    return cores_limit(folder_of(view, view.values["program"], "cpu"))
 
 
-def outer_quota(scene: Scene) -> float | None:
+def outer_quota(view: KernelView) -> float | None:
     """The smallest of those of the groups around it."""
-    _, *around = above(folder_of(scene, scene.values["program"], "cpu"))
+    _, *around = above(folder_of(view, view.values["program"], "cpu"))
     return min((quota for folder in around if (quota := cores_limit(folder)) is not None), default=None)
 
 
-def beside(scene: Scene) -> float | None:
+def neighbour_quota(view: KernelView) -> float | None:
     """That of the neighbour."""
-    return cores_limit(folder_of(scene, scene.values["neighbour"], "cpu"))
+    return cores_limit(folder_of(view, view.values["neighbour"], "cpu"))
 
 
-def weighted(scene: Scene) -> bool:
-    """Whether somebody has given one of the two a weight of its own."""
-    folders = (folder_of(scene, scene.values[whom], "cpu") for whom in ("program", "neighbour"))
-    return any(limit(folder, *WEIGHT) not in EVERYBODYS for folder in folders)
+def weighted(view: KernelView) -> bool:
+    """Whether one of the two groups has another weight than the default."""
+    folders = (folder_of(view, view.values[whom], "cpu") for whom in ("program", "neighbour"))
+    return any(limit(folder, *WEIGHT) not in DEFAULTS for folder in folders)
 
 
-def near(quota: float | None, wanted: float) -> bool:
+def near_quota(quota: float | None, wanted: float) -> bool:
     """Whether a quota is as wanted, near enough."""
     return quota is not None and abs(quota - wanted) <= EXACT * wanted
 
 
-def said(quota: float | None) -> str:
+def quota_words(quota: float | None) -> str:
     """A quota in words."""
     return "that there is no quota" if quota is None else f"{quota:g} cores"
 
 
-def several() -> int:
+def cores_of_machine() -> int:
     """How many cores a machine has, in the mind of who thinks that it matters."""
     return max(2, os.cpu_count() or 1)
 
 
-def held_to(scene: Scene, share: float) -> bool:
+def held_to(view: KernelView, share: float) -> bool:
     """Has the program compute for a moment. Whether it got its share at most.
 
     A period that has begun may be used up at once, and one more at the end; no lower bound can be measured, for others
     want the cores too.
     """
-    name = scene.values["program"]
-    before, start = processor_time(scene, name), time.monotonic()
-    ask(scene, name, signal.SIGUSR1)
+    name = view.values["program"]
+    before, start = processor_time(view, name), time.monotonic()
+    ask(view, name, signal.SIGUSR1)
     seconds = time.monotonic() - start
-    grace = 2 * period(folder_of(scene, name, "cpu"))
-    return processor_time(scene, name) - before <= share * (1 + EXACT) * (seconds + grace) + 0.02
+    grace = 2 * period(folder_of(view, name, "cpu"))
+    return processor_time(view, name) - before <= share * (1 + EXACT) * (seconds + grace) + 0.02
 
 
 # --- what learners do
-def slow(ground: Ground, whom: str, times: int = 1) -> None:
+def set_quota(ground: Ground, whom: str, times: int = 1) -> None:
     """A quota on one of the groups."""
     ground.groups[ground.values[whom]].cpu_max = ground.values["share"] * times
 
 
-def weigh(ground: Ground) -> None:
+def set_weight(ground: Ground) -> None:
     """A weight that is the share, in percent."""
     ground.groups[ground.values["program"]].cpu_weight = round(100 * ground.values["share"])
-
-
-EXERCISES: tuple[Exercise, ...] = (APartOfOneCore(),)

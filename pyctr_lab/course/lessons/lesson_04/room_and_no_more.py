@@ -1,16 +1,13 @@
-"""Lesson 04: a limit of memory that lets the work be done, and ends what takes without end."""
+"""Exercise 4.2: a memory limit that lets the work be done, and ends a job that takes without end."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
 from random import Random
 
-from ...grading.exercise import Exercise, Ground, Misconception, Values
-from ...grading.submissions import Answer
-from ...grading.verdicts import Requirement
-from ...grading.view import Scene
+from ...grading import Ground, KernelView, Misconception, Requirement, Submission, Values
+from ..kit import MIB
 from ..kit.groups import (
     PREAMBLE,
     OfGroups,
@@ -26,8 +23,7 @@ from ..kit.groups import (
     without_swap,
 )
 
-MIB = 1 << 20
-SOFT = ("memory.high", "memory.soft_limit_in_bytes")  # what makes a group slower or first in line, and kills nobody
+SOFT = ("memory.high", "memory.soft_limit_in_bytes")  # it slows a group down, and kills nothing
 HARD = ("memory.max", "memory.limit_in_bytes")
 
 #: Keeps its memory. Asked by SIGUSR1 it has a child take as much as a job does, by SIGUSR2 as much as a bomb does. The
@@ -68,44 +64,45 @@ class RoomAndNoMore(OfGroups):
     )
     misconceptions = (
         Misconception(
-            "M1",
-            "The limit is what it uses now.",
-            """There is no room for a job: it was killed as the bomb would be. A limit has to be above what the group
-            needs at its highest, and memory.current (or the memory of stat()) only tells of this moment.""",
-            lambda scene, answer: (own_limit(scene) or 1 << 62) < needed(scene) and not outer_limit(scene),
-            lambda ground: limit_at_now(ground),
+            believes="The limit is what it uses now.",
+            message="""There is no room for a job: it was killed as the bomb would be. A limit has to be above what
+            the group needs at its highest, and memory.current (or the memory of stat()) only tells of this moment.""",
+            sign=lambda view, answer: (own_limit(view) or 1 << 62) < needed_bytes(view) and not outer_limit(view),
+            act=lambda ground: limit_at_now(ground),
         ),
         Misconception(
-            "M2",
-            "memory.high is the limit.",
-            """A soft limit is set, and no hard one. Over memory.high a group is slowed down and its memory taken back
-            where that can be done; nobody is ever killed for it. (Version 1's soft limit does even less.)""",
-            lambda scene, answer: soft(scene) is not None and own_limit(scene) is None,
-            lambda ground: set_soft(ground),
+            believes="memory.high is the limit.",
+            message="""A soft limit is set, and no hard one. Over memory.high a group is slowed down and its memory
+            taken back where that can be done; nobody is ever killed for it. (Version 1's soft limit does even
+            less.)""",
+            sign=lambda view, answer: (
+                limit(folder_of(view, view.values["program"], "memory"), *SOFT) is not None and own_limit(view) is None
+            ),
+            act=lambda ground: set_soft(ground),
         ),
         Misconception(
-            "M3",
-            "Any limit will stop it.",
-            """There is a limit, and it is higher than what the group may have: the bomb is killed too late for the
-            others on this machine.""",
-            lambda scene, answer: (own_limit(scene) or 0) > most(scene),
-            lambda ground: limited(ground, "program", 3 * ground.values["most"]),
+            believes="Any limit will stop it.",
+            message="""There is a limit, and it is higher than what the group may have: the bomb is killed too late
+            for the others on this machine.""",
+            sign=lambda view, answer: (own_limit(view) or 0) > most_bytes(view),
+            act=lambda ground: set_limit(ground, "program", 3 * ground.values["most"]),
         ),
         Misconception(
-            "M4",
-            "A limit on the parent is a limit on one of its children.",
-            """The limit is on the parent: it counts both groups together, so that each can use up the other's room, and
-            the kernel chooses whom it kills among the processes of both.""",
-            lambda scene, answer: outer_limit(scene) is not None and own_limit(scene) is None,
-            lambda ground: limited(ground, "parent", ground.values["most"]),
+            believes="A limit on the parent is a limit on one of its children.",
+            message="""The limit is on the parent: it counts both groups together, so that each can use up the
+            other's room, and the kernel chooses whom it kills among the processes of both.""",
+            sign=lambda view, answer: outer_limit(view) is not None and own_limit(view) is None,
+            act=lambda ground: set_limit(ground, "parent", ground.values["most"]),
         ),
         Misconception(
-            "M5",
-            "A limit somewhere is a limit for all.",
-            """It is the neighbour that is limited. A limit holds for its own group and for those inside it, not for
-            those beside it.""",
-            lambda scene, answer: beside(scene) is not None and own_limit(scene) is None,
-            lambda ground: limited(ground, "neighbour", ground.values["most"]),
+            believes="A limit somewhere is a limit for all.",
+            message="""It is the neighbour that is limited. A limit holds for its own group and for those inside it,
+            not for those beside it.""",
+            sign=lambda view, answer: (
+                memory_limit(folder_of(view, view.values["neighbour"], "memory")) is not None
+                and own_limit(view) is None
+            ),
+            act=lambda ground: set_limit(ground, "neighbour", ground.values["most"]),
         ),
     )
     after = "The kernel killed whoever went over the group's limit, in the group, and the program went on."
@@ -126,38 +123,39 @@ class RoomAndNoMore(OfGroups):
         begin(ground, values["program"], KEEPER, values["keep"], values["job"], bomb)
         begin(ground, values["neighbour"], KEEPER, 4, 4, 4)
 
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        values, hard = scene.values, own_limit(scene)
-        folder, other = folder_of(scene, values["program"], "memory"), folder_of(scene, values["neighbour"], "memory")
-        done = hard is None or try_out(scene, signal.SIGUSR1) == "done"
-        stopped = hard is not None and hard <= most(scene) and try_out(scene, signal.SIGUSR2) == "killed"
+    def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
+        values, hard = view.values, own_limit(view)
+        folder, other = folder_of(view, values["program"], "memory"), folder_of(view, values["neighbour"], "memory")
+        done = hard is None or try_out(view, signal.SIGUSR1) == "done"
+        stopped = hard is not None and hard <= most_bytes(view) and try_out(view, signal.SIGUSR2) == "killed"
         return [
             Requirement(
-                "a job that takes without end is killed in time",
-                stopped,
-                f"{path_of(folder, *HARD)} says {said(hard)}",
-                f"a limit of {most(scene)} bytes ({values['most']} MiB) at most, at which the kernel kills",
-                "without a limit of its own a group has all memory of the machine to take",
-                f'memory.max of the group, ground.groups["{values["program"]}"].memory_max',
+                name="a job that takes without end is killed in time",
+                met=stopped,
+                observed=f"{path_of(folder, *HARD)} says {limit_words(hard)}",
+                expected=f"a limit of {most_bytes(view)} bytes ({values['most']} MiB) at most,"
+                " at which the kernel kills",
+                why="without a limit of its own a group has all memory of the machine to take",
+                look=f'memory.max of the group, ground.groups["{values["program"]}"].memory_max',
             ),
             Requirement(
-                "its jobs get done",
-                done,
-                f"{path_of(folder, *HARD)} says {said(hard)}" + ("" if hard is None else
+                name="its jobs get done",
+                met=done,
+                observed=f"{path_of(folder, *HARD)} says {limit_words(hard)}" + ("" if hard is None else
                 f", and oom_kill in {path_of(folder, 'memory.events', 'memory.oom_control')} went up when a job ran"),
-                f"room for {values['keep']} MiB, {values['job']} MiB of a job, and the programs themselves",
-                "all processes of a group are counted together, and at the limit the kernel kills one of them",
-                f'the most that it has used, ground.groups["{values["program"]}"].stat().memory_peak',
+                expected=f"room for {values['keep']} MiB, {values['job']} MiB of a job, and the programs themselves",
+                why="all processes of a group are counted together, and at the limit the kernel kills one of them",
+                look=f'the most that it has used, ground.groups["{values["program"]}"].stat().memory_peak',
                 given=True,
             ),
             Requirement(
-                f"{values['neighbour']} and {values['parent']} are not limited",
-                memory_limit(other) is None and outer_limit(scene) is None,
-                f"{path_of(other, *HARD)} says {said(memory_limit(other))}, the same file of {values['parent']} "
-                f"{said(outer_limit(scene))}",
-                "no limit on either",
-                "a limit holds for a group and all that is inside it",
-                "in which folder you have written",
+                name=f"{values['neighbour']} and {values['parent']} are not limited",
+                met=memory_limit(other) is None and outer_limit(view) is None,
+                observed=f"{path_of(other, *HARD)} says {limit_words(memory_limit(other))}, "
+                f"the same file of {values['parent']} {limit_words(outer_limit(view))}",
+                expected="no limit on either",
+                why="a limit holds for a group and all that is inside it",
+                look="in which folder you have written",
                 given=True,
             ),
         ]  # fmt: skip
@@ -168,51 +166,41 @@ class RoomAndNoMore(OfGroups):
 
 
 # --- what the kernel has
-def own_limit(scene: Scene) -> int | None:
+def own_limit(view: KernelView) -> int | None:
     """The hard limit of the program's group, in bytes."""
-    return memory_limit(folder_of(scene, scene.values["program"], "memory"))
+    return memory_limit(folder_of(view, view.values["program"], "memory"))
 
 
-def outer_limit(scene: Scene) -> int | None:
+def outer_limit(view: KernelView) -> int | None:
     """That of the group around it."""
-    return memory_limit(os.path.dirname(folder_of(scene, scene.values["program"], "memory")))
+    return memory_limit(os.path.dirname(folder_of(view, view.values["program"], "memory")))
 
 
-def beside(scene: Scene) -> int | None:
-    """That of the neighbour."""
-    return memory_limit(folder_of(scene, scene.values["neighbour"], "memory"))
-
-
-def soft(scene: Scene) -> int | None:
-    """The soft limit of the program's group."""
-    return limit(folder_of(scene, scene.values["program"], "memory"), *SOFT)
-
-
-def most(scene: Scene) -> int:
+def most_bytes(view: KernelView) -> int:
     """What the group may have at most, in bytes. Version 1 rounds up to a whole page."""
-    return int(scene.values["most"]) * MIB
+    return int(view.values["most"]) * MIB
 
 
-def needed(scene: Scene) -> int:
+def needed_bytes(view: KernelView) -> int:
     """What it needs for certain: its memory and a job's, and a few MiB for two Pythons and what the kernel keeps."""
-    return (int(scene.values["keep"]) + int(scene.values["job"]) + 16) * MIB
+    return (int(view.values["keep"]) + int(view.values["job"]) + 16) * MIB
 
 
-def said(number: int | None) -> str:
+def limit_words(number: int | None) -> str:
     """A limit as version 2 writes it."""
     return "max" if number is None else str(number)
 
 
-def try_out(scene: Scene, asked: signal.Signals) -> str:
+def try_out(view: KernelView, asked: signal.Signals) -> str:
     """Has the program start a job. `killed` counts only where the kernel has counted it, too."""
-    folder = folder_of(scene, scene.values["program"], "memory")
+    folder = folder_of(view, view.values["program"], "memory")
     before = oom_kills(folder)
-    word = ask(scene, scene.values["program"], asked)
+    word = ask(view, view.values["program"], asked)
     return "killed" if word == "killed" and oom_kills(folder) > before else word
 
 
 # --- what learners do
-def limited(ground: Ground, whom: str, mebibytes: int) -> None:
+def set_limit(ground: Ground, whom: str, mebibytes: int) -> None:
     """A hard limit on one of the groups."""
     ground.groups[ground.values[whom]].memory_max = f"{mebibytes}M"
 
@@ -229,6 +217,3 @@ def set_soft(ground: Ground) -> None:
     file = next(file for file in SOFT if value(folder, file))
     with open(f"{folder}/{file}", "w", encoding="ascii") as opened:
         opened.write(str(ground.values["most"] * MIB))
-
-
-EXERCISES: tuple[Exercise, ...] = (RoomAndNoMore(),)

@@ -1,22 +1,18 @@
-"""Lesson 04: ending a tree of processes whose members put each other back."""
+"""Exercise 4.3: ending a tree of processes whose members put each other back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
 
 from ....kernel import proc
-from ...grading.exercise import Exercise, Ground, Misconception, Values
-from ...grading.submissions import Answer
-from ...grading.verdicts import Requirement
-from ...grading.view import Scene, all_pids, until
-from ..kit.groups import PATIENCE, PREAMBLE, OfGroups, begin, frozen, members, nested
+from ...grading import Ground, KernelView, Misconception, Requirement, Submission, Values, all_pids, until
+from ..kit.groups import ANSWER_PATIENCE, PREAMBLE, OfGroups, begin, frozen, members, nested
 
 PAIRS = 3
 
-#: Starts pairs of processes, of which each puts the other back as soon as it ends, and waits for nobody. At rest it
-#: costs nothing: the kernel wakes whoever is left (pidfd_open(2)). No fork, no more than this many at any time.
+#: Starts pairs of processes, of which each forks the other anew as soon as it ends, and reaps none. At rest it costs
+#: nothing: the kernel wakes the survivor of a pair (pidfd_open(2)). No fork, no more than this many at any time.
 TREE = f"""{PREAMBLE}
 import select
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -61,35 +57,33 @@ class ATreeThatWillNotEnd(OfGroups):
     )
     misconceptions = (
         Misconception(
-            "M1",
-            "Who ends the parent ends its children.",
-            """The parent has ended, and the others live: the kernel gives orphans another parent, and lets them go on.
-            A signal is for one process (or a process group, which any program may leave).""",
-            lambda scene, answer: bool(living(scene)) and not lives(scene, "tree") and not stands_still(scene),
-            lambda ground: kill_parent(ground),
+            believes="Who ends the parent ends its children.",
+            message="""The parent has ended, and the others live: the kernel gives orphans another parent, and lets
+            them go on. A signal is for one process (or a process group, which any program may leave).""",
+            sign=lambda view, answer: bool(living(view)) and not lives(view, "tree") and not stands_still(view),
+            act=lambda ground: kill_parent(ground),
         ),
         Misconception(
-            "M2",
-            "What is in one parent group belongs together.",
-            """The tree has ended, and the neighbour with it: killing a group kills all the groups inside it, too. Kill
-            the smallest group that has all of the tree.""",
-            lambda scene, answer: not lives(scene, "neighbour"),
-            lambda ground: ground.groups[ground.values["parent"]].kill(),
+            believes="What is in one parent group belongs together.",
+            message="""The tree has ended, and the neighbour with it: killing a group kills all the groups inside
+            it, too. Kill the smallest group that has all of the tree.""",
+            sign=lambda view, answer: not lives(view, "neighbour"),
+            act=lambda ground: ground.groups[ground.values["parent"]].kill(),
         ),
         Misconception(
-            "M3",
-            "Who does not run any more has ended.",
-            """They stand still: the group is frozen. They keep their numbers, memory and open files, and go on where
-            they were as soon as somebody thaws them.""",
-            lambda scene, answer: bool(living(scene)) and stands_still(scene),
-            lambda ground: ground.groups[ground.values["tree"]].freeze(),
+            believes="Who does not run any more has ended.",
+            message="""They stand still: the group is frozen. They keep their numbers, memory and open files, and go
+            on where they were as soon as somebody thaws them.""",
+            sign=lambda view, answer: bool(living(view)) and stands_still(view),
+            act=lambda ground: ground.groups[ground.values["tree"]].freeze(),
         ),
         Misconception(
-            "M4",
-            "An empty group means that its processes have ended.",
-            """The group is empty because its processes were moved to another group. They live on there.""",
-            lambda scene, answer: bool(living(scene)) and not in_group(scene),
-            lambda ground: move_out(ground),
+            believes="An empty group means that its processes have ended.",
+            message="""The group is empty because its processes were moved to another group. They live on there.""",
+            sign=lambda view, answer: bool(living(view)) and not in_group(view),
+            act=lambda ground: ground.groups[ground.values["neighbour"]].add(
+                *ground.groups[ground.values["tree"]].pids
+            ),
         ),
     )
     after = (
@@ -113,31 +107,31 @@ class ATreeThatWillNotEnd(OfGroups):
         found = {part: ground.held[ground.values[part]].host_pid for part in ("tree", "neighbour")}
         ground.facts["born"] = {part: [pid, proc.start_time(pid)] for part, pid in found.items()}
         ground.facts["folders"] = list(ground.groups[ground.values["tree"]].folders)
-        until(lambda: len(living(ground.scene())) == 1 + 2 * PAIRS, PATIENCE)
+        until(lambda: len(living(ground.view())) == 1 + 2 * PAIRS, ANSWER_PATIENCE)
 
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
+    def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         with suppress(TimeoutError):
-            until(lambda: not living(scene), 0.5)
-        left, (pid, _) = living(scene), scene.facts["born"]["neighbour"]
-        where = f"{scene.facts['folders'][0]}/cgroup.procs"
+            until(lambda: not living(view), 0.5)
+        left, (pid, _) = living(view), view.facts["born"]["neighbour"]
+        where = f"{view.facts['folders'][0]}/cgroup.procs"
         return [
             Requirement(
-                "all processes of the tree have ended",
-                not left,
-                f"{where} lists {len(in_group(scene))} processes"
-                + (", and they stand still" if stands_still(scene) else "")
-                + ("" if in_group(scene) or not left else f", but {len(left)} live in another group"),
-                "none, neither there nor elsewhere",
-                "what is left puts the rest back; what stands still keeps its memory",
-                f'its processes, ground.groups["{scene.values["tree"]}"].pids',
+                name="all processes of the tree have ended",
+                met=not left,
+                observed=f"{where} lists {len(in_group(view))} processes"
+                + (", and they stand still" if stands_still(view) else "")
+                + ("" if in_group(view) or not left else f", but {len(left)} live in another group"),
+                expected="none, neither there nor elsewhere",
+                why="what is left puts the rest back; what stands still keeps its memory",
+                look=f'its processes, ground.groups["{view.values["tree"]}"].pids',
             ),
             Requirement(
-                f"the program of {scene.values['neighbour']} goes on",
-                lives(scene, "neighbour"),
-                f"/proc/{pid} is there no more",
-                "the same process as before",
-                "who ends more than was asked for has done harm",
-                "which groups are inside the one that you killed",
+                name=f"the program of {view.values['neighbour']} goes on",
+                met=lives(view, "neighbour"),
+                observed=f"/proc/{pid} is there no more",
+                expected="the same process as before",
+                why="who ends more than was asked for has done harm",
+                look="which groups are inside the one that you killed",
                 given=True,
             ),
         ]
@@ -148,22 +142,22 @@ class ATreeThatWillNotEnd(OfGroups):
 
 
 # --- what the kernel has
-def lives(scene: Scene, part: str) -> bool:
-    """Whether the program that was started for a part is still there. A number used again is told by its birth."""
-    pid, born = scene.facts["born"][part]
+def lives(view: KernelView, part: str) -> bool:
+    """Whether the program that was started for a part still runs; its start time tells a pid that was used again."""
+    pid, born = view.facts["born"][part]
     return proc.start_time(pid) == born and proc.state(pid) not in "-Z"
 
 
-def in_group(scene: Scene) -> list[int]:
+def in_group(view: KernelView) -> list[int]:
     """The processes of the tree's group, and of groups below."""
-    return members(scene.facts["folders"][0])
+    return members(view.facts["folders"][0])
 
 
-def living(scene: Scene) -> list[int]:
+def living(view: KernelView) -> list[int]:
     """The processes of the tree, in whatever group they are, and whatever else is in its group."""
-    known = f"\0{PAIRS}\0{scene.values['tree']}\0"
-    moved = [pid for pid in all_pids() if command_line(pid).endswith(known) and scene.contains(pid)]
-    return sorted({*in_group(scene), *moved})
+    known = f"\0{PAIRS}\0{view.values['tree']}\0"
+    moved = [pid for pid in all_pids() if command_line(pid).endswith(known) and view.contains(pid)]
+    return sorted({*in_group(view), *moved})
 
 
 def command_line(pid: int) -> str:
@@ -174,9 +168,9 @@ def command_line(pid: int) -> str:
         return ""
 
 
-def stands_still(scene: Scene) -> bool:
+def stands_still(view: KernelView) -> bool:
     """Whether the tree's group is frozen."""
-    return any(map(frozen, scene.facts["folders"]))
+    return any(map(frozen, view.facts["folders"]))
 
 
 # --- what learners do
@@ -185,11 +179,3 @@ def kill_parent(ground: Ground) -> None:
     program = ground.held[ground.values["tree"]]
     program.kill()
     program.wait()
-
-
-def move_out(ground: Ground) -> None:
-    """Moves the tree to the neighbour."""
-    ground.groups[ground.values["neighbour"]].add(*ground.groups[ground.values["tree"]].pids)
-
-
-EXERCISES: tuple[Exercise, ...] = (ATreeThatWillNotEnd(),)

@@ -1,20 +1,16 @@
-"""Lesson 04: a limit for two groups together."""
+"""Exercise 4.5: a limit for two groups together."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
 from random import Random
 
-from ...grading.exercise import Exercise, Ground, Misconception, Values
-from ...grading.submissions import Answer
-from ...grading.verdicts import Requirement
-from ...grading.view import Scene
+from ...grading import Ground, KernelView, Misconception, Requirement, Submission, Values
 from ..kit.groups import PREAMBLE, OfGroups, ask, begin, folder_of, members, nested, pids_limit
 
 #: Asked by SIGUSR1, it starts as many children as it is let, up to a number; by SIGUSR2, it ends them. They end by
-#: themselves when nobody has asked for some time: whoever has asked may have died meanwhile.
+#: themselves after a minute without a signal: the check that sent the first one may have died meanwhile.
 WORKER = f"""{PREAMBLE}
 children = []
 def grow():
@@ -62,28 +58,27 @@ class TwoThatShareANumber(OfGroups):
     )
     misconceptions = (
         Misconception(
-            "M1",
-            "Half for each is the whole for both.",
-            """Each has a limit of its own. Together they cannot have too many, but while one has nothing to do the
-            other cannot have what is left over. A limit for both belongs where both are counted.""",
-            lambda scene, answer: own(scene) == [half(scene), half(scene)] and outer(scene) is None,
-            lambda ground: each_of(ground, half(ground.scene()), "one", "two"),
+            believes="Half for each is the whole for both.",
+            message="""Each has a limit of its own. Together they cannot have too many, but while one has nothing to
+            do the other cannot have what is left over. A limit for both belongs where both are counted.""",
+            sign=lambda view, answer: (
+                own_limits(view) == [half_of_most(view), half_of_most(view)] and parent_limit(view) is None
+            ),
+            act=lambda ground: set_limits(ground, half_of_most(ground.view()), "one", "two"),
         ),
         Misconception(
-            "M2",
-            "A limit on one holds for the other as well.",
-            """Only one of the two is limited, the other is not. They are beside each other: neither is in the other's
-            count.""",
-            lambda scene, answer: own(scene).count(None) == 1 and outer(scene) is None,
-            lambda ground: each_of(ground, ground.values["most"], "one"),
+            believes="A limit on one holds for the other as well.",
+            message="""Only one of the two is limited, the other is not. They are beside each other: neither is in
+            the other's count.""",
+            sign=lambda view, answer: own_limits(view).count(None) == 1 and parent_limit(view) is None,
+            act=lambda ground: set_limits(ground, ground.values["most"], "one"),
         ),
         Misconception(
-            "M3",
-            "The same limit on both is one limit for both.",
-            """Each may have the whole number: together they may have twice as many. Groups that stand beside each other
-            do not count together, whatever their limits are.""",
-            lambda scene, answer: own(scene) == [scene.values["most"]] * 2 and outer(scene) is None,
-            lambda ground: each_of(ground, ground.values["most"], "one", "two"),
+            believes="The same limit on both is one limit for both.",
+            message="""Each may have the whole number: together they may have twice as many. Groups that stand
+            beside each other do not count together, whatever their limits are.""",
+            sign=lambda view, answer: own_limits(view) == [view.values["most"]] * 2 and parent_limit(view) is None,
+            act=lambda ground: set_limits(ground, ground.values["most"], "one", "two"),
         ),
     )
     after = "A group's count has all that is inside it: so the parent's limit leaves it to the two how they share."
@@ -100,26 +95,26 @@ class TwoThatShareANumber(OfGroups):
         for name in names:
             begin(ground, name, WORKER, ground.values["most"] + 3)
 
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        (one, both, two), most = trial(scene), scene.values["most"]
-        places = " and ".join(f"{folder_of(scene, scene.values[name], 'pids')}/cgroup.procs" for name in ("one", "two"))
+    def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
+        (one, both, two), most = try_all(view), view.values["most"]
+        places = " and ".join(f"{folder_of(view, view.values[name], 'pids')}/cgroup.procs" for name in ("one", "two"))
         return [
             Requirement(
-                f"together they have {most} at most",
-                both <= most,
-                f"{places} listed {both} processes when both had started what they were let",
-                f"{most} processes",
-                "what many groups may have together is limited in a group that they are all in",
-                f'pids.max of the parent, ground.groups["{scene.values["parent"]}"].pids_max',
+                name=f"together they have {most} at most",
+                met=both <= most,
+                observed=f"{places} listed {both} processes when both had started what they were let",
+                expected=f"{most} processes",
+                why="what many groups may have together is limited in a group that they are all in",
+                look=f'pids.max of the parent, ground.groups["{view.values["parent"]}"].pids_max',
             ),
             Requirement(
-                f"each has {most} when the other has nothing to do",
-                one == two == most,
-                f"{places} listed {one} processes when only {scene.values['one']} had started "
-                f"some, and {two} when only {scene.values['two']} had",
-                f"{most} each time",
-                "what one does not need is of use to the other only if both draw on one number",
-                f'pids.max of each of the two, ground.groups["{scene.values["one"]}"].pids_max',
+                name=f"each has {most} when the other has nothing to do",
+                met=one == two == most,
+                observed=f"{places} listed {one} processes when only {view.values['one']} had started "
+                f"some, and {two} when only {view.values['two']} had",
+                expected=f"{most} each time",
+                why="what one does not need is of use to the other only if both draw on one number",
+                look=f'pids.max of each of the two, ground.groups["{view.values["one"]}"].pids_max',
             ),
         ]
 
@@ -128,49 +123,46 @@ class TwoThatShareANumber(OfGroups):
         return None
 
 
-def trial(scene: Scene) -> tuple[int, int, int]:
+def try_all(view: KernelView) -> tuple[int, int, int]:
     """How many processes the two have when the first has started what it can, then both, then the second alone."""
-    one, two = scene.values["one"], scene.values["two"]
+    one, two = view.values["one"], view.values["two"]
     try:
-        ask(scene, one, signal.SIGUSR1)
-        first = counted(scene)
-        ask(scene, two, signal.SIGUSR1)
-        both = counted(scene)
+        ask(view, one, signal.SIGUSR1)
+        first = count_members(view)
+        ask(view, two, signal.SIGUSR1)
+        both = count_members(view)
         for name in (one, two):
-            ask(scene, name, signal.SIGUSR2)
-        ask(scene, two, signal.SIGUSR1)
-        return first, both, counted(scene)
+            ask(view, name, signal.SIGUSR2)
+        ask(view, two, signal.SIGUSR1)
+        return first, both, count_members(view)
     finally:
         for name in (one, two):
-            ask(scene, name, signal.SIGUSR2)
+            ask(view, name, signal.SIGUSR2)
 
 
-def counted(scene: Scene) -> int:
+def count_members(view: KernelView) -> int:
     """The processes of both groups."""
-    return sum(len(members(folder_of(scene, scene.values[name], "pids"))) for name in ("one", "two"))
+    return sum(len(members(folder_of(view, view.values[name], "pids"))) for name in ("one", "two"))
 
 
 # --- what the kernel has
-def own(scene: Scene) -> list[int | None]:
+def own_limits(view: KernelView) -> list[int | None]:
     """The limits of the two groups."""
-    return [pids_limit(folder_of(scene, scene.values[name], "pids")) for name in ("one", "two")]
+    return [pids_limit(folder_of(view, view.values[name], "pids")) for name in ("one", "two")]
 
 
-def outer(scene: Scene) -> int | None:
+def parent_limit(view: KernelView) -> int | None:
     """That of the group around them."""
-    return pids_limit(os.path.dirname(folder_of(scene, scene.values["one"], "pids")))
+    return pids_limit(os.path.dirname(folder_of(view, view.values["one"], "pids")))
 
 
-def half(scene: Scene) -> int:
+def half_of_most(view: KernelView) -> int:
     """Half of what the two may have."""
-    return int(scene.values["most"]) // 2
+    return int(view.values["most"]) // 2
 
 
 # --- what learners do
-def each_of(ground: Ground, most: int, *whom: str) -> None:
+def set_limits(ground: Ground, most: int, *whom: str) -> None:
     """A limit of its own for each of these groups."""
     for name in whom:
         ground.groups[ground.values[name]].pids_max = most
-
-
-EXERCISES: tuple[Exercise, ...] = (TwoThatShareANumber(),)

@@ -1,20 +1,27 @@
-"""Lesson 04: which limit acted, told from the counters of control groups."""
+"""Exercise 4.1: which limit acted, read from the counters of control groups."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from ...grading.exercise import Exercise, Ground, Misconception, Values
-from ...grading.submissions import Answer, InOrder
-from ...grading.verdicts import Requirement
-from ...grading.view import Scene, Unreadable, again, until
-from ..kit.groups import PATIENCE, OfGroups, counted, path_of, without_swap
-from ..lesson_03.two_in_one_room import role
+from ...grading import (
+    Ground,
+    InOrder,
+    KernelView,
+    Misconception,
+    Requirement,
+    Submission,
+    Unreadable,
+    Values,
+    again,
+    until,
+)
+from ..kit import role
+from ..kit.groups import ANSWER_PATIENCE, OfGroups, counted, path_of, without_swap
 
 if TYPE_CHECKING:
     from ....runtime import Cgroup
@@ -55,36 +62,34 @@ class WhoMetWhichLimit(OfGroups):
     )
     misconceptions = (
         Misconception(
-            "M1",
-            "Whose program died of SIGKILL, met the memory limit.",
-            """A program of that group was ended by SIGKILL, and its status is 137 like the other's. But somebody sent
-            that signal: the group's oom_kill is 0.""",
-            lambda scene, answer: place(answer, 0) == role(scene, BY_HAND),
-            lambda ground: (role(ground, BY_HAND), role(ground, REFUSED), role(ground, THROTTLED)),
+            believes="Whose program died of SIGKILL, met the memory limit.",
+            message="""A program of that group was ended by SIGKILL, and its status is 137 like the other's. But
+            somebody sent that signal: the group's oom_kill is 0.""",
+            sign=lambda view, answer: name_at(answer, 0) == role(view, BY_HAND),
+            act=lambda ground: (role(ground, BY_HAND), role(ground, REFUSED), role(ground, THROTTLED)),
         ),
         Misconception(
-            "M2",
-            "Who used the most processor time was throttled.",
-            """That group used the most, and nobody stopped it: it has no quota. Throttled is who had work and had to
-            wait, and may have used little.""",
-            lambda scene, answer: place(answer, 2) == role(scene, BUSY),
-            lambda ground: (role(ground, KILLED), role(ground, REFUSED), role(ground, BUSY)),
+            believes="Who used the most processor time was throttled.",
+            message="""That group used the most, and nobody stopped it: it has no quota. Throttled is who had work
+            and had to wait, and may have used little.""",
+            sign=lambda view, answer: name_at(answer, 2) == role(view, BUSY),
+            act=lambda ground: (role(ground, KILLED), role(ground, REFUSED), role(ground, BUSY)),
         ),
         Misconception(
-            "M3",
-            "Where a limit is set, it has acted.",
-            """That group has limits, and never came near them: its counters are all 0. A limit costs nobody anything
-            until it is reached.""",
-            lambda scene, answer: role(scene, ROOMY) in named_in_order(answer),
-            lambda ground: (role(ground, KILLED), role(ground, ROOMY), role(ground, THROTTLED)),
+            believes="Where a limit is set, it has acted.",
+            message="""That group has limits, and never came near them: its counters are all 0. A limit costs nobody
+            anything until it is reached.""",
+            sign=lambda view, answer: role(view, ROOMY) in named_in_order(answer),
+            act=lambda ground: (role(ground, KILLED), role(ground, ROOMY), role(ground, THROTTLED)),
         ),
         Misconception(
-            "M4",
-            "Who may not fork is killed.",
-            """The first two are the other way round. Where pids.max is reached, fork fails with EAGAIN and the program
-            lives. Killed is who touches memory that the group may not have.""",
-            lambda scene, answer: place(answer, 0) == role(scene, REFUSED) and place(answer, 1) == role(scene, KILLED),
-            lambda ground: (role(ground, REFUSED), role(ground, KILLED), role(ground, THROTTLED)),
+            believes="Who may not fork is killed.",
+            message="""The first two are the other way round. Where pids.max is reached, fork fails with EAGAIN and
+            the program lives. Killed is who touches memory that the group may not have.""",
+            sign=lambda view, answer: (
+                name_at(answer, 0) == role(view, REFUSED) and name_at(answer, 1) == role(view, KILLED)
+            ),
+            act=lambda ground: (role(ground, REFUSED), role(ground, KILLED), role(ground, THROTTLED)),
         ),
     )
     after = "Three limits, three ways to act: memory kills, pids refuses, cpu makes wait. The counters tell which."
@@ -103,15 +108,15 @@ class WhoMetWhichLimit(OfGroups):
         ground.facts["folders"] = {name: folders(group) for name, group in ground.groups.items()}
         ground.facts["ended"] = {role(ground, part): live(ground, part) for part in range(6)}
 
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
+    def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         return [
             Requirement(
-                WHAT[controller],
-                times(scene, name, controller) > 0,
-                told(scene, name, controller),
-                f"the group in which {COUNTERS[controller][1]} is not 0",
-                WHY[controller],
-                f'{COUNTERS[controller][0][0]}, or ground.groups["{scene.values["first"]}"].events',
+                name=WHAT[controller],
+                met=times_acted(view, name, controller) > 0,
+                observed=counter_words(view, name, controller),
+                expected=f"the group in which {COUNTERS[controller][1]} is not 0",
+                why=WHY[controller],
+                look=f'{COUNTERS[controller][0][0]}, or ground.groups["{view.values["first"]}"].events',
             )
             for name, controller in zip(named_in_order(answer), COUNTERS, strict=True)
         ]
@@ -159,10 +164,10 @@ def live(ground: Ground, part: int) -> int:
         return box.run(["true"]).returncode
     program = box.start(["sleep", "60"] if part == BY_HAND else ["sh", "-c", SPINS])
     if part == THROTTLED:
-        until(lambda: group.events.throttled >= 3, PATIENCE)
+        until(lambda: group.events.throttled >= 3, ANSWER_PATIENCE)
     elif part == BUSY:
         most = 2 * ground.groups[role(ground, THROTTLED)].stat().cpu
-        until(lambda: group.stat().cpu > most, PATIENCE)
+        until(lambda: group.stat().cpu > most, ANSWER_PATIENCE)
     program.kill()
     program.wait()
     return SIGKILLED
@@ -180,30 +185,27 @@ def folders(group: Cgroup) -> dict[str, str]:
     return {controller: group.folder(controller) for controller in COUNTERS}
 
 
-def named_in_order(answer: Answer) -> tuple[str, ...]:
+def named_in_order(answer: Submission) -> tuple[str, ...]:
     """The names that were given, each in its place."""
     return answer if isinstance(answer, tuple) else ()
 
 
-def place(answer: Answer, number: int) -> str:
+def name_at(answer: Submission, number: int) -> str:
     """The name in one place; empty where nothing was given."""
     return (*named_in_order(answer), "", "", "")[number]
 
 
-def times(scene: Scene, name: str, controller: str) -> int:
+def times_acted(view: KernelView, name: str, controller: str) -> int:
     """How often a limit has acted in a group. 0 for a name that is no group's. Raises Unreadable where it is gone."""
-    folder = scene.facts["folders"].get(name, {}).get(controller, "")
+    folder = view.facts["folders"].get(name, {}).get(controller, "")
     if folder and not os.path.isdir(folder):
-        raise Unreadable(f"the control group {name!r} of its ground has been removed", again(scene.exercise))
+        raise Unreadable(f"the control group {name!r} of its ground has been removed", again(view.exercise))
     return counted(folder, *COUNTERS[controller]) if folder else 0
 
 
-def told(scene: Scene, name: str, controller: str) -> str:
+def counter_words(view: KernelView, name: str, controller: str) -> str:
     """What the kernel has counted, in words."""
-    (files, word), folder = COUNTERS[controller], scene.facts["folders"].get(name, {}).get(controller)
+    (files, word), folder = COUNTERS[controller], view.facts["folders"].get(name, {}).get(controller)
     if not folder:
         return f"{name}: no group of this ground has that name; each has a folder below /sys/fs/cgroup"
-    return f"{name}: {path_of(folder, *files)} says {word} {times(scene, name, controller)}"
-
-
-EXERCISES: tuple[Exercise, ...] = (WhoMetWhichLimit(),)
+    return f"{name}: {path_of(folder, *files)} says {word} {times_acted(view, name, controller)}"

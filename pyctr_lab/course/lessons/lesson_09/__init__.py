@@ -1,1 +1,1 @@
-"""The exercises of lesson 09."""
+"""Lesson 09: virtual machine or container."""

@@ -1,4 +1,4 @@
-"""Lesson 09: what is shared counts once, and what is no difference; graded by /proc, and by starts as measured."""
+"""Exercise 9.1: a difference beyond doubt, graded by starts as measured."""
 
 from __future__ import annotations
 
@@ -6,148 +6,12 @@ import os
 import signal
 import statistics
 import threading
-from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
 
-from ....errors import TimeExpired
-from ....kernel import proc
-from ...grading.exercise import Exercise, Ground, Misconception, Values
-from ...grading.submissions import Answer, Names, Number
-from ...grading.verdicts import Requirement
-from ...grading.view import Scene, descendants, until
-from ..lesson_03.two_in_one_room import named
-
-MIB = 1 << 20
-CREW = """
-import os, sys, time
-shared = bytearray(os.urandom(1)) * (int(sys.argv[1]) << 20)
-for size in sys.argv[2:]:
-    if not os.fork():
-        own = bytearray(os.urandom(1)) * (int(size) << 20)
-        time.sleep(86400)
-time.sleep(86400)
-"""
-
-
-class Together(Exercise):
-    """A family of processes: most of their memory is one and the same, and some is their own."""
-
-    id = "9.2"
-    title = "What do they take together?"
-    question = """In {box} runs a program with {count} children. They share most of their memory, and each has some of
-    its own. How many MiB of memory do all {all} take together? (A twentieth more or less will do.)"""
-    wants = Number("a number, of MiB", "...", whole=False)
-    hints = (
-        """ground.programs["crew"].host_pid is the parent's number on your machine, and /proc/PID/task/PID/children
-        has its children's. Each has a file smaps_rollup.""",
-        """A page that five share is in the Rss of all five. In Pss it counts a fifth in each: so the sum counts it
-        once.""",
-        """sum, over the parent and its children, of the number in the line "Pss:" of /proc/PID/smaps_rollup, which is
-        in kB; divided by 1024, and rounded.""",
-    )
-    misconceptions = (
-        Misconception(
-            "M1",
-            "What each has resident can be added up.",
-            """That is the sum of Rss. A page that they share was counted once for each of them: there is less memory
-            than that in use.""",
-            lambda scene, answer: near(answer, total(scene, "Rss")),
-            lambda ground: round(total(ground.scene(), "Rss")),
-        ),
-        Misconception(
-            "M2",
-            "What one of them takes, times their number.",
-            """They are not alike: each child has another amount of its own. What one takes says nothing about the
-            others, neither divided nor multiplied.""",
-            lambda scene, answer: any(near(answer, of(pid, "Pss") * scene.values["all"]) for pid in crew(scene)),
-            lambda ground: round(of(crew(ground.scene())[0], "Pss") * ground.values["all"]),
-        ),
-        Misconception(
-            "M3",
-            "The parent has the memory, so its own figure is the answer.",
-            """That is the parent alone. Its children have taken memory of their own since they were born.""",
-            lambda scene, answer: near(answer, of(crew(scene)[0], "Rss")) or near(answer, of(crew(scene)[0], "Pss")),
-            lambda ground: round(of(crew(ground.scene())[0], "Pss")),
-        ),
-        Misconception(
-            "M4",
-            "Memory is what was promised: the size of a process (VSZ, VmSize).",
-            """That is the sum of the addresses that they may use (VmSize in /proc/PID/status). Behind many of them
-            there is no memory yet, and behind many others the same.""",
-            lambda scene, answer: near(answer, addresses(scene)),
-            lambda ground: round(addresses(ground.scene())),
-        ),
-    )
-    after = "A page that n of them share counts an n-th in each: so the sum is what there is."
-
-    def values(self, random: Random) -> Values:
-        count, shared = random.randint(3, 5), random.randint(60, 90)
-        own = random.sample(range(12, 33), count)
-        while any(abs(each * (count + 1) - sum(own)) < 0.15 * (shared + sum(own)) for each in own):
-            own = random.sample(range(12, 33), count)  # else one child, multiplied, would come out right by luck
-        return {"box": "ship", "shared": shared, "own": own, "count": count, "all": count + 1}
-
-    def setup(self, ground: Ground) -> None:
-        ship = ground.add(ground.values["box"])
-        sizes = [str(ground.values["shared"]), *map(str, ground.values["own"])]
-        crew_ = ground.programs["crew"] = ship.start(["python3", "-I", "-S", "-c", CREW, *sizes])
-        least = ground.values["shared"] + sum(ground.values["own"])  # MiB: all have what they wanted
-        until(lambda: total(ground.scene(), "Pss") >= least or crew_.poll() is not None, 60)
-
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        together = total(scene, "Pss")
-        said = answer if isinstance(answer, int) else 0
-        return [
-            Requirement(
-                "it is what all of them take, shared pages counted once",
-                near(said, together),
-                f"the sum of Pss in /proc/PID/smaps_rollup of all {scene.values['all']} is not {said} MiB",
-                "the sum of their Pss, within a twentieth",
-                "memory that is shared is there once, however many see it: so containers of one image are cheap",
-                f"/proc/{scene.pid('crew')}/smaps_rollup, and those of its children",
-            )
-        ]
-
-    def solution(self, ground: Ground) -> object:
-        parent = ground.programs["crew"].host_pid
-        with open(f"/proc/{parent}/task/{parent}/children") as file:
-            pids = [parent, *map(int, file.read().split())]
-        kilobytes = 0
-        for pid in pids:
-            with open(f"/proc/{pid}/smaps_rollup") as file:
-                kilobytes += next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
-        return round(kilobytes / 1024)
-
-
-def crew(scene: Scene) -> list[int]:
-    """The parent and its children."""
-    return [scene.pid("crew"), *descendants(scene.pid("crew"))]
-
-
-def of(pid: int, what: str) -> float:
-    """A size of a process, in MiB."""
-    try:
-        return proc.smaps_rollup(pid).get(what, 0) / 1024**2
-    except OSError:
-        return 0.0
-
-
-def total(scene: Scene, what: str) -> float:
-    """The sum over all of them, in MiB."""
-    return sum(of(pid, what) for pid in crew(scene))
-
-
-def addresses(scene: Scene) -> float:
-    """The sum of their sizes as ps shows them (VSZ), in MiB."""
-    sizes = (int(proc.status(pid)["VmSize"].split()[0]) for pid in crew(scene))
-    return sum(sizes) / 1024
-
-
-def near(said: object, true: float) -> bool:
-    """Within a twentieth, and a rounding."""
-    return isinstance(said, int) and abs(said - true) <= 0.05 * true + 1
-
+from .... import TimeExpired
+from ...grading import Exercise, Ground, KernelView, Misconception, Names, Requirement, Submission, Values
+from ..kit import names_in
 
 RUNS = 5
 PAUSE = 0.1  # seconds that a slow start takes longer, on a machine that is neither slow nor busy itself
@@ -172,27 +36,24 @@ class BeyondDoubt(Exercise):
     )
     misconceptions = (
         Misconception(
-            "M1",
-            "The larger mean is the slower one.",
-            """One start of that series met a hiccup of the machine, and it alone lifts the mean. Its other starts are
-            like everybody's.""",
-            lambda scene, answer: named(answer) == by_mean(scene),
-            lambda ground: sorted(by_mean(ground.scene())),
+            believes="The larger mean is the slower one.",
+            message="""One start of that series met a hiccup of the machine, and it alone lifts the mean. Its other
+            starts are like everybody's.""",
+            sign=lambda view, answer: names_in(answer) == by_mean(view),
+            act=lambda ground: sorted(by_mean(ground.view())),
         ),
         Misconception(
-            "M2",
-            "Whoever has the greatest value is the slowest.",
-            """The greatest value of all tells who had bad luck, once. It says little about who is slow.""",
-            lambda scene, answer: named(answer) == {greatest(scene)},
-            lambda ground: greatest(ground.scene()),
+            believes="Whoever has the greatest value is the slowest.",
+            message="""The greatest value of all tells who had bad luck, once. It says little about who is slow.""",
+            sign=lambda view, answer: names_in(answer) == {with_greatest(view)},
+            act=lambda ground: with_greatest(ground.view()),
         ),
         Misconception(
-            "M3",
-            "No two series are alike, so all are slower or faster.",
-            """One of them is the very same start as {base}: it differs as any two runs do. A difference that is
-            smaller than the spread is none.""".replace("{base}", "the base"),
-            lambda scene, answer: named(answer) == set(scene.values["names"][1:]),
-            lambda ground: sorted(ground.values["names"][1:]),
+            believes="No two series are alike, so all are slower or faster.",
+            message="""One of them is the very same start as {base}: it differs as any two runs do. A difference
+            that is smaller than the spread is none.""".replace("{base}", "the base"),
+            sign=lambda view, answer: names_in(answer) == set(view.values["names"][1:]),
+            act=lambda ground: sorted(ground.values["names"][1:]),
         ),
     )
     after = "Two series differ beyond doubt when they do not overlap. A single large value is news about the machine."
@@ -209,25 +70,25 @@ class BeyondDoubt(Exercise):
     def setup(self, ground: Ground) -> None:
         ground.add(ground.values["box"])
         for attempt in range(TRIES):
-            ground.facts["starts"] = measured(ground, PAUSE * 1.5**attempt)
-            if as_meant(ground.scene()):
+            ground.facts["starts"] = measured_starts(ground, PAUSE * 1.5**attempt)
+            if as_meant(ground.view()):
                 return
         raise TimeExpired("this machine is too busy for a measurement", hint="try again in a moment")
 
-    def check(self, scene: Scene, answer: Answer) -> Sequence[Requirement]:
-        said, true = named(answer), beyond(scene)
-        starts, base = scene.facts["starts"], scene.values["base"]
+    def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
+        said, true = names_in(answer), beyond(view)
+        starts, base = view.facts["starts"], view.values["base"]
         wrong = sorted(said ^ true)
         about = wrong[0] if wrong and wrong[0] in starts else base
-        seen = f"{about}: {min(starts[about]):.1f} to {max(starts[about]):.1f} ms, {base}: {spoken(starts[base])}"
+        seen = f"{about}: {min(starts[about]):.1f} to {max(starts[about]):.1f} ms, {base}: {range_words(starts[base])}"
         return [
             Requirement(
-                "those, and only those, whose least lies above the greatest of the base",
-                said == true,
-                f"measured by this machine's clock: {seen}",
-                "series that do not overlap with the base, and no others",
-                "a mean moves with one bad moment; a spread shows it",
-                'ground.facts["starts"], value by value',
+                name="those, and only those, whose least lies above the greatest of the base",
+                met=said == true,
+                observed=f"measured by this machine's clock: {seen}",
+                expected="series that do not overlap with the base, and no others",
+                why="a mean moves with one bad moment; a spread shows it",
+                look='ground.facts["starts"], value by value',
             )
         ]
 
@@ -236,7 +97,7 @@ class BeyondDoubt(Exercise):
         return [name for name, values in starts.items() if name != base and min(values) > max(starts[base])]
 
 
-def measured(ground: Ground, least: float) -> dict[str, list[float]]:
+def measured_starts(ground: Ground, least: float) -> dict[str, list[float]]:
     """Real starts, in turns, the slow ones by `least` seconds or more.
 
     In one of them the whole lab is stopped for a moment, as a busy machine does it.
@@ -264,23 +125,23 @@ def resume(pid: int) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-def as_meant(scene: Scene) -> bool:
+def as_meant(view: KernelView) -> bool:
     """Whether the series are such that each wrong idea leads to another answer than the right one."""
-    names = scene.values["names"]
-    slow = {names[place] for place in scene.values["slow"]}
-    luckless = names[scene.values["luckless"]]
-    return beyond(scene) == slow and greatest(scene) == luckless and by_mean(scene) == slow | {luckless}
+    names = view.values["names"]
+    slow = {names[place] for place in view.values["slow"]}
+    luckless = names[view.values["luckless"]]
+    return beyond(view) == slow and with_greatest(view) == luckless and by_mean(view) == slow | {luckless}
 
 
-def beyond(scene: Scene) -> set[str]:
-    """Those that lie wholly above the base."""
-    starts, base = scene.facts["starts"], scene.values["base"]
+def beyond(view: KernelView) -> set[str]:
+    """The series that lie wholly above the base."""
+    starts, base = view.facts["starts"], view.values["base"]
     return {name for name, values in starts.items() if name != base and min(values) > max(starts[base])}
 
 
-def by_mean(scene: Scene) -> set[str]:
+def by_mean(view: KernelView) -> set[str]:
     """Those whose mean is much larger than the base's."""
-    starts, base = scene.facts["starts"], scene.values["base"]
+    starts, base = view.facts["starts"], view.values["base"]
     return {
         name
         for name, all_ in starts.items()
@@ -288,15 +149,12 @@ def by_mean(scene: Scene) -> set[str]:
     }
 
 
-def greatest(scene: Scene) -> str:
+def with_greatest(view: KernelView) -> str:
     """Whose greatest value is the greatest of all."""
-    starts: dict[str, list[float]] = scene.facts["starts"]
+    starts: dict[str, list[float]] = view.facts["starts"]
     return max(starts, key=lambda name: max(starts[name]))
 
 
-def spoken(values: list[float]) -> str:
+def range_words(values: list[float]) -> str:
     """From the least to the greatest."""
     return f"{min(values):.1f} to {max(values):.1f} ms"
-
-
-EXERCISES: tuple[Exercise, ...] = (BeyondDoubt(), Together())

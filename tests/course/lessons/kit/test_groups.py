@@ -10,19 +10,17 @@ import pytest
 from pyctr_lab import Lab, Unsupported
 from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.course import exercises
-from pyctr_lab.course.grading.verdicts import State
-from pyctr_lab.course.grading.view import Unreadable
-from pyctr_lab.course.lessons.kit import groups as control_groups
-from pyctr_lab.course.lessons.lesson_04 import part_of_one_core as lesson_04_share
+from pyctr_lab.course.grading import State, Unreadable
+from pyctr_lab.course.lessons.kit import groups
 
-OF_GROUPS = [name for name, each in exercises.ALL.items() if isinstance(each, control_groups.OfGroups)]
+OF_GROUPS = [name for name, each in exercises.ALL.items() if isinstance(each, groups.OfGroups)]
 
 
 @pytest.fixture
 def nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a user finds it to whom nobody has given a group."""
     missing = replace(delegation(), places=(), cpuset=None)
-    monkeypatch.setattr(control_groups, "delegation", lambda: missing)
+    monkeypatch.setattr(groups, "delegation", lambda: missing)
 
 
 @pytest.mark.parametrize("name", OF_GROUPS)
@@ -46,25 +44,25 @@ def group(folder: Path, **files: str) -> str:
 
 def test_counters_are_read_by_the_names_of_both_versions(tmp_path: Path) -> None:
     two = group(tmp_path, memory_events="low 0\noom 1\noom_kill 3")
-    assert control_groups.counted(two, ("memory.events", "memory.oom_control"), "oom_kill") == 3
+    assert groups.counted(two, ("memory.events", "memory.oom_control"), "oom_kill") == 3
     os.unlink(f"{two}/memory.events")
     one = group(tmp_path, memory_oom_control="oom_kill_disable 0\nunder_oom 0\noom_kill 2")
-    assert control_groups.counted(one, ("memory.events", "memory.oom_control"), "oom_kill") == 2
-    assert control_groups.counted(one, ("pids.events",), "max") == 0
+    assert groups.counted(one, ("memory.events", "memory.oom_control"), "oom_kill") == 2
+    assert groups.counted(one, ("pids.events",), "max") == 0
 
 
 def test_a_file_is_named_as_it_is_called_here(tmp_path: Path) -> None:
     here = group(tmp_path, memory_oom_control="")
-    assert control_groups.path_of(here, "memory.events", "memory.oom_control") == f"{here}/memory.oom_control"
-    assert control_groups.path_of(here, "pids.events") == f"{here}/pids.events"
+    assert groups.path_of(here, "memory.events", "memory.oom_control") == f"{here}/memory.oom_control"
+    assert groups.path_of(here, "pids.events") == f"{here}/pids.events"
 
 
 @pytest.mark.skipif(bool(delegation().missing), reason="no controllers")
 def test_without_swap_a_limit_of_memory_is_one(lab: Lab) -> None:
     with lab.cgroup("noswap", memory="32M") as made:
-        control_groups.without_swap(made)
+        groups.without_swap(made)
         folder = made.folder("memory")
-        said = [control_groups.value(folder, file) for file in ("memory.swap.max", "memory.swappiness")]
+        said = [groups.value(folder, file) for file in ("memory.swap.max", "memory.swappiness")]
         assert "0" in said
 
 
@@ -89,15 +87,15 @@ def test_a_wall_that_is_missing_stays_missing_when_groups_are_made() -> None:
 
 
 LIMITS = [
-    (control_groups.memory_limit, "memory.max", "max", None),
-    (control_groups.memory_limit, "memory.max", "67108864", 64 << 20),
-    (control_groups.memory_limit, "memory.limit_in_bytes", "67108864", 64 << 20),
-    (control_groups.memory_limit, "memory.limit_in_bytes", "9223372036854771712", None),
-    (control_groups.pids_limit, "pids.max", "12", 12),
-    (control_groups.pids_limit, "pids.max", "max", None),
-    (control_groups.cores_limit, "cpu.max", "max 100000", None),
-    (control_groups.cores_limit, "cpu.max", "25000 50000", 0.5),
-    (control_groups.cores_limit, "cpu.cfs_quota_us", "-1", None),
+    (groups.memory_limit, "memory.max", "max", None),
+    (groups.memory_limit, "memory.max", "67108864", 64 << 20),
+    (groups.memory_limit, "memory.limit_in_bytes", "67108864", 64 << 20),
+    (groups.memory_limit, "memory.limit_in_bytes", "9223372036854771712", None),
+    (groups.pids_limit, "pids.max", "12", 12),
+    (groups.pids_limit, "pids.max", "max", None),
+    (groups.cores_limit, "cpu.max", "max 100000", None),
+    (groups.cores_limit, "cpu.max", "25000 50000", 0.5),
+    (groups.cores_limit, "cpu.cfs_quota_us", "-1", None),
 ]
 
 
@@ -110,32 +108,32 @@ def test_limits_are_read_by_the_names_of_both_versions(read, file: str, text: st
 def test_a_quota_of_version_1_stands_in_two_files(tmp_path: Path) -> None:
     (tmp_path / "cpu.cfs_quota_us").write_text("50000\n")
     (tmp_path / "cpu.cfs_period_us").write_text("200000\n")
-    assert control_groups.cores_limit(str(tmp_path)) == 0.25
-    assert control_groups.period(str(tmp_path)) == 0.2
+    assert groups.cores_limit(str(tmp_path)) == 0.25
+    assert groups.period(str(tmp_path)) == 0.2
 
 
 def test_where_nobody_has_limited_anything_there_is_no_limit(tmp_path: Path) -> None:
     here = str(tmp_path)
-    assert [read(here) for read in (control_groups.memory_limit, control_groups.cores_limit)] == [None, None]
-    assert not control_groups.frozen(here)
+    assert [read(here) for read in (groups.memory_limit, groups.cores_limit)] == [None, None]
+    assert not groups.frozen(here)
 
 
 @pytest.mark.parametrize(("file", "text"), [("freezer.state", "FROZEN"), ("cgroup.events", "populated 1\nfrozen 1")])
 def test_both_versions_say_that_a_group_is_frozen(file: str, text: str, tmp_path: Path) -> None:
     (tmp_path / file).write_text(f"{text}\n")
-    assert control_groups.frozen(str(tmp_path))
+    assert groups.frozen(str(tmp_path))
 
 
 def test_a_program_that_has_ended_cannot_be_asked(lab: Lab) -> None:
     ground = exercises.start("4.5", lab)
     ground.exercise.solution(ground)
-    scene = ground.scene()
+    view = ground.view()
     ground.programs[ground.values["one"]].kill()
     ground.programs[ground.values["one"]].wait()
     with pytest.raises(Unreadable, match=r"has ended|does not answer"):
-        control_groups.ask(scene, ground.values["one"], signal.SIGUSR1)
+        groups.ask(view, ground.values["one"], signal.SIGUSR1)
     with pytest.raises(ProcessLookupError):  # as when it ends while it is at it
-        control_groups.changed_word(scene.pid(ground.values["one"]), "waits 0")
+        groups.changed_word(view.pid(ground.values["one"]), "waits 0")
     verdict = exercises.check("4.5")
     assert (verdict.state, verdict.next) == (State.CANNOT, 'make fresh ground: ground = exercises.start("4.5", lab)')
 
@@ -156,24 +154,3 @@ def test_a_check_leaves_nothing_behind(name: str, lab: Lab) -> None:
     before = {each: group.pids for each, group in ground.groups.items()}
     assert exercises.check(name).passed
     assert {each: group.pids for each, group in ground.groups.items()} == before
-
-
-def test_43_what_was_started_with_the_same_words_elsewhere_is_not_the_tree(lab: Lab) -> None:
-    ground = exercises.start("4.3", lab)
-    with Lab() as other:
-        words = ["sh", "-c", "sleep 60; :", "3", ground.values["tree"]]
-        twin = other.host.start(words)
-        ground.exercise.solution(ground)
-        assert exercises.check("4.3").passed
-        twin.kill()
-
-
-def test_44_the_check_measures_and_does_not_believe_the_file(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    ground = exercises.start("4.4", lab)
-    share = ground.values["share"]
-    monkeypatch.setattr(lesson_04_share, "own_quota", lambda scene: share)
-    clock = iter([0.0, 10.0])
-    monkeypatch.setattr(lesson_04_share, "processor_time", lambda scene, name: next(clock))
-    verdict = exercises.check("4.4")
-    assert verdict.state is State.NOT_YET
-    assert "still it got more" in str(verdict)

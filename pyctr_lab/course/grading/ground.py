@@ -1,0 +1,115 @@
+"""The ground of an exercise: live containers, programs and control groups, made for one learner and one variant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ...errors import BadInput, Gone
+from ..learner.page import Page
+from .processes import end_below
+from .question import Question, Values
+from .view import KernelView
+
+if TYPE_CHECKING:
+    from ...runtime import Cgroup, Container, Lab, Program
+
+
+@dataclass
+class Ground:
+    """What an exercise has made for the learner: live containers by name, and the values of this variant.
+
+    `ground["amber"]` is a container of it; `ground.box` the only one, or the first; `ground.groups` are its control
+    groups, and end with it. `values` and `facts` are plain data: of the variant, and as found on the machine when the
+    ground was made. `held` keeps alive what the ground needs: virtual machines, open files.
+    """
+
+    exercise: Question
+    lab: Lab
+    seed: int
+    values: Values
+    boxes: dict[str, Container] = field(default_factory=dict)
+    programs: dict[str, Program] = field(default_factory=dict)
+    groups: dict[str, Cgroup] = field(default_factory=dict)
+    facts: Values = field(default_factory=dict)
+    held: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Container:
+        if name in self.boxes:
+            return self.boxes[name]
+        group = f"ground.groups[{name!r}] is a control group"
+        hint = group if name in self.groups else f"there is {', '.join(self.boxes) or 'none'}"
+        raise BadInput(f"the ground has no container {name!r}", hint=hint)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.boxes)
+
+    @property
+    def box(self) -> Container:
+        """The only container of the ground, or the first."""
+        return next(iter(self.boxes.values()))
+
+    def add(self, name: str) -> Container:
+        """A new live process with no walls, under this name."""
+        self.boxes[name] = self.lab.container(name)
+        self.boxes[name].again = f'ground = exercises.start("{self.exercise.id}", lab)'
+        return self.boxes[name]
+
+    def become(self, fresh: Ground) -> Ground:
+        """Take over the state of `fresh`, so that a variable which holds this ground sees the new one."""
+        vars(self).update(vars(fresh))
+        return self
+
+    def end(self) -> None:
+        """End all that was made for it: containers and what runs below them, programs, control groups."""
+        for box in self.boxes.values():
+            if box.alive:
+                self._end_below(box.host_pid)
+                box.kill()
+        for program in self.programs.values():  # those of a container that was killed have outlived it
+            if program.alive:
+                self._end_below(program.host_pid)
+                program.kill()
+            self.lab.reaper.forget(program.host_pid)
+        for group in self.groups.values():
+            group.remove()
+
+    def _end_below(self, top: int) -> None:
+        for pid in end_below(top):
+            self.lab.reaper.forget(pid)  # so that the lab reaps it
+
+    def pids(self) -> dict[str, int]:
+        """Process numbers as this machine sees them, of the containers and of the programs started in them."""
+        living: dict[str, Container | Program] = {**self.boxes, **self.programs}
+        return {name: _number(each) for name, each in living.items()}
+
+    def view(self) -> KernelView:
+        """The ground as the check will see it, now."""
+        return KernelView(self.exercise.id, self.values, self.pids(), self.lab.host.host_pid, self.facts)
+
+    def page(self) -> Page:
+        """The exercise as the learner reads it."""
+        exercise = self.exercise
+        page = Page(f"Exercise {exercise.id} “{exercise.title}”").line(exercise.ask(self.values))
+        names = ", ".join([] if self.groups else self.boxes)
+        check = f'exercises.check("{exercise.id}"{exercise.wants.example and ", answer"})'
+        rows = [("ground", f'{names}: ground["{next(iter(self.boxes))}"] is a live container')] if names else []
+        if self.groups:
+            rows.append(("groups", f'{", ".join(self.groups)}: ground.groups["{next(iter(self.groups))}"] is one'))
+        rows += [("answer", exercise.wants.words)] if exercise.wants.words else []
+        return page.rows([*rows, ("check", check), ("hints", f'exercises.hint("{exercise.id}")')])
+
+    def __repr__(self) -> str:
+        return self.page().text()
+
+    def _repr_html_(self) -> str:
+        return self.page().html()
+
+
+def _number(process: Container | Program) -> int:
+    """Its number on this machine; 0 for one that has ended."""
+    try:
+        return process.host_pid
+    except Gone:
+        return 0

@@ -1,0 +1,107 @@
+"""The record of each exercise that the learner has touched, kept across restarts in one file.
+
+A record has the state, when it was passed, the variant, tries, hints read, whether the solution was shown, and how
+often each misconception was met.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from .places import state_dir
+from .states import State
+from .store import Data, Store
+
+Record = dict[str, Any]
+
+STORE = Store(lambda: state_dir() / "progress.json")
+
+UNTRIED = {State.NOT_STARTED.value, State.CANNOT.value}
+OPEN = {True: UNTRIED | {State.NOT_YET.value, State.ALMOST.value}, False: UNTRIED}
+"""The states that a check replaces: True for a failed attempt, False for a check in which nothing was tried."""
+
+
+def record(exercise: str) -> Record:
+    """The record of one exercise; empty if it was never touched."""
+    return dict(_all(STORE.read()).get(exercise, {}))
+
+
+def records() -> dict[str, Record]:
+    """The records of all exercises that were touched."""
+    return dict(_all(STORE.read()))
+
+
+def seed(exercise: str) -> int:
+    """The variant that the learner is at; the first is 1."""
+    return int(record(exercise).get("seed", 1))
+
+
+def started(exercise: str, number: int) -> None:
+    """Keeps the variant. How it stands is left as it was: fresh ground does not undo a pass."""
+    _change(exercise, lambda kept: kept.update(seed=number))
+
+
+def checked(exercise: str, state: State, misconception: str = "", *, ground: float) -> None:
+    """Keep the outcome of a check on the ground that was started at this time.
+
+    A pass stays, unless the same ground shows that it holds no longer; a check in which nothing was tried leaves the
+    state of an earlier try.
+    """
+
+    def keep(kept: Record) -> None:
+        if state is State.PASSED:
+            kept.update(state=state.value, passed=kept.get("passed", _now()), passed_on=ground)
+        elif state is State.NO_LONGER or kept["state"] in OPEN[state.failed]:
+            kept["state"] = state.value
+        if state.failed or state is State.PASSED:
+            kept["tries"] = kept.get("tries", 0) + 1
+        if misconception:
+            met = kept.setdefault("misconceptions", {})
+            met[misconception] = met.get(misconception, 0) + 1
+
+    _change(exercise, keep)
+
+
+def hinted(exercise: str, tier: int) -> None:
+    """Keeps how far the hints were read."""
+    _change(exercise, lambda kept: kept.update(hints=max(tier, kept.get("hints", 0))))
+
+
+def revealed(exercise: str) -> None:
+    """Keeps that the solution was shown."""
+    _change(exercise, lambda kept: kept.update(revealed=True))
+
+
+def forget(exercises: Iterable[str]) -> Path | None:
+    """Takes exercises back to "not started". The whole file as it was is kept aside; None if there was none."""
+    names = list(exercises)
+    if not any(name in records() for name in names):
+        return None
+    kept = STORE.aside()
+
+    def drop(data: Data) -> None:
+        for name in names:
+            _all(data).pop(name, None)
+
+    STORE.change(drop)
+    return kept
+
+
+def _change(exercise: str, change: Callable[[Record], None]) -> None:
+    def edit(data: Data) -> None:
+        kept = _all(data).setdefault(exercise, {"state": State.NOT_STARTED.value})
+        change(kept)
+
+    STORE.change(edit)
+
+
+def _all(data: Data) -> dict[str, Record]:
+    found: dict[str, Record] = data.setdefault("exercises", {})
+    return found
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,163 @@
+"""Exercise 3.5: a mount that does not leak."""
+
+from __future__ import annotations
+
+from random import Random
+
+from .... import steps
+from ...grading import Exercise, Ground, KernelView, Misconception, Requirement, Submission, Values
+from ..kit import PLACE, common_place
+
+
+class NobodyElses(Exercise):
+    """A mount that does not leak, made without touching the neighbour."""
+
+    id = "3.5"
+    title = "Nobody else's"
+    question = """{box} and {neighbour} have a mount namespace each, and both see a file system on /mnt that passes
+    its mounts on. Mount a tmpfs on {folder} in {box}, so that {neighbour} does not see it, and leave {neighbour} as
+    it is."""
+    hints = (
+        """Try the mount, and look from the neighbour: ground["{neighbour}"].view().mounts. What is missing is a step
+        *before* it.""",
+        "Look for `shared` in the propagation of /mnt. Who has to stop passing on, the sender or the receiver?",
+        """ground["{box}"].apply(steps.PrivatePropagation()), and only then steps.Tmpfs("{folder}").""",
+    )
+    misconceptions = (
+        Misconception(
+            believes="A mount namespace of one's own keeps mounts in.",
+            message="""The neighbour sees your file system. /mnt is `shared` in both: what is mounted below it in one
+            appears in the other. Unmount it first (that passes over, too), then end the sharing, then mount again; or
+            start afresh.""",
+            sign=lambda view, answer: own_mount(view) is not None and leaked(view) and own_side(view),
+            act=lambda ground: ground.box.apply(steps.Tmpfs(ground.values["folder"])),
+        ),
+        Misconception(
+            believes="A bind mount makes a file system.",
+            message="""Something is mounted there, but it is the file system of /mnt itself, bound to a second
+            place: what is written there lands where both see it. A tmpfs is a file system of its own.""",
+            sign=lambda view, answer: bound(view),
+            act=lambda ground: bind(ground),
+        ),
+        Misconception(
+            believes="Who must not see it has to be cut off.",
+            message="""You changed the neighbour's side: its /mnt takes part in nothing any more, not even in what
+            others mount. The one who keeps something to itself has to be the private one.""",
+            sign=lambda view, answer: not own_side(view),
+            act=lambda ground: cut_off(ground),
+        ),
+    )
+    after = "Private first, mount second: that is why every runtime makes its mounts private before anything else."
+    names = ("fjord", "cove", "inlet", "lagoon")
+
+    def values(self, random: Random) -> Values:
+        names = random.sample(self.names, 2)
+        folder = f"{PLACE}/{random.choice(('hoard', 'vault', 'cache'))}"
+        return {"names": names, "box": names[0], "neighbour": names[1], "folder": folder}
+
+    def setup(self, ground: Ground) -> None:
+        box, neighbour = (ground.add(name) for name in ground.values["names"])
+        common_place(box, ground.values["folder"])
+        neighbour.apply(steps.JoinNamespace("mnt", box.pid))
+        neighbour.apply(steps.NewNamespace("mnt"))
+        ground.facts["mounts"] = mount_lines(ground.view(), neighbour.name)
+
+    def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
+        box, neighbour, folder = view.values["box"], view.values["neighbour"], view.values["folder"]
+        return [
+            Requirement(
+                name=f"{box} has a file system of its own on {folder}",
+                met=own_mount(view) is not None,
+                observed=f"{box}: /proc/{view.pid(box)}/mountinfo has "
+                + ("the file system of /mnt itself there" if bound(view) else "nothing mounted there"),
+                expected="a tmpfs with a major:minor of its own",
+                why="a file system that only one process sees is the beginning of every container's own tree",
+                look="steps.Tmpfs",
+            ),
+            Requirement(
+                name=f"{neighbour} does not see it",
+                met=not leaked(view),
+                observed=f"{neighbour}: /proc/{view.pid(neighbour)}/mountinfo has {came_over(view)}"
+                " that it had not before",
+                expected="the mounts that it had when you started, and no other",
+                why="a wall that passes mounts on is none: this is how a container's secrets leak to its host",
+                look="the propagation of /mnt (`shared:N`), and steps.PrivatePropagation",
+                given=True,
+            ),
+            Requirement(
+                name=f"{neighbour} is as it was",
+                met=passes_on(view, neighbour),
+                observed=f"{neighbour}: the line of /mnt in /proc/{view.pid(neighbour)}/mountinfo"
+                " has no `shared` any more",
+                expected="`shared`, as when you started",
+                why="it still wants to see what others mount",
+                look="which of the two you applied the step to",
+                given=True,
+            ),
+        ]
+
+    def solution(self, ground: Ground) -> object:
+        box = ground[ground.values["box"]]
+        box.apply(steps.PrivatePropagation())
+        box.apply(steps.Tmpfs(ground.values["folder"]))
+        return None
+
+
+def second_name(view: KernelView) -> str:
+    """The neighbour."""
+    name: str = view.values["neighbour"]
+    return name
+
+
+def device(view: KernelView, name: str, target: str) -> str | None:
+    """The file system that a container has at a path, if something is mounted right there."""
+    found = view.mounted(name, target)
+    return found.number if found else None
+
+
+def own_mount(view: KernelView) -> str | None:
+    """The file system on the folder, if it is not that of /mnt again."""
+    found = device(view, view.values["box"], view.values["folder"])
+    return found if found != device(view, view.values["box"], PLACE) else None
+
+
+def bound(view: KernelView) -> bool:
+    """Whether /mnt's own file system was bound to the folder."""
+    return device(view, view.values["box"], view.values["folder"]) is not None and own_mount(view) is None
+
+
+def mount_lines(view: KernelView, name: str) -> list[str]:
+    """All that a container has mounted, covered mounts too: file system and place of each."""
+    return sorted(f"{each.number} on {each.target}" for each in view.mounts(name))
+
+
+def came_over(view: KernelView) -> str:
+    """The mounts that the neighbour did not have at the start; empty if there are none."""
+    return ", ".join(sorted(set(mount_lines(view, second_name(view))) - set(view.facts["mounts"])))
+
+
+def leaked(view: KernelView) -> bool:
+    """Whether anything was passed on to the neighbour, even if it is covered by now."""
+    return bool(came_over(view))
+
+
+def passes_on(view: KernelView, name: str) -> bool:
+    """Whether a container's /mnt still passes mounts on and takes them."""
+    found = view.mounted(name, PLACE)
+    return found is not None and any(word.startswith("shared:") for word in found.propagation)
+
+
+def own_side(view: KernelView) -> bool:
+    """Whether the neighbour was left alone."""
+    return passes_on(view, second_name(view))
+
+
+def bind(ground: Ground) -> None:
+    """What is no file system of its own."""
+    ground[ground.values["box"]].apply(steps.Bind(ground.values["folder"], ground.values["folder"], readonly=False))
+
+
+def cut_off(ground: Ground) -> None:
+    """The step, applied to the wrong one of the two."""
+    ground[ground.values["neighbour"]].apply(steps.PrivatePropagation())
+    ground[ground.values["box"]].apply(steps.Tmpfs(ground.values["folder"]))
