@@ -59,7 +59,8 @@ class Verdict:
     def page(self) -> Page:
         """The verdict as a page: the one source of its text and of its HTML."""
         title = f"{self.state.sign} Exercise {self.exercise} “{self.title}”: {self.state.value}"
-        page = Page(title, kind=_KINDS[self.state]).line(self.headline)
+        kind = "wall" if self.passed else "news" if self.state.failed else "idle"
+        page = Page(title, kind=kind).line(self.headline)
         return page.marks(self.marks()).rows(self.rows())
 
     def __str__(self) -> str:
@@ -70,13 +71,3 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         return self.page().html()
-
-
-_KINDS = {
-    State.NOT_STARTED: "idle",
-    State.CANNOT: "idle",
-    State.NOT_YET: "news",
-    State.ALMOST: "news",
-    State.PASSED: "wall",
-    State.NO_LONGER: "news",
-}

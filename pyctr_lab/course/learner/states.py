@@ -6,31 +6,24 @@ from enum import Enum
 
 
 class State(Enum):
-    """How it stands with an exercise. A word and a sign each, so that colour is never needed to tell them apart."""
+    """The state of an exercise: words, and a sign that reads without colour."""
 
-    NOT_STARTED = "not started"
-    CANNOT = "cannot be checked here"
-    NOT_YET = "not yet"
-    ALMOST = "almost"
-    PASSED = "passed"
-    NO_LONGER = "passed once, but no longer"
+    NOT_STARTED = "not started", "·"
+    CANNOT = "cannot be checked here", "–"
+    NOT_YET = "not yet", "✗"
+    ALMOST = "almost", "◐"
+    PASSED = "passed", "✓"
+    NO_LONGER = "passed once, but no longer", "↺"
 
-    @property
-    def sign(self) -> str:
-        """One character that reads without colour."""
-        return _SIGNS[self]
+    sign: str
+
+    def __new__(cls, words: str, sign: str = "") -> State:
+        """A member whose value is its words alone: progress is kept by them."""
+        made = object.__new__(cls)
+        made._value_, made.sign = words, sign
+        return made
 
     @property
     def failed(self) -> bool:
         """Whether the kernel was asked, and said no."""
         return self in (State.NOT_YET, State.ALMOST, State.NO_LONGER)
-
-
-_SIGNS = {
-    State.NOT_STARTED: "·",
-    State.CANNOT: "–",
-    State.NOT_YET: "✗",
-    State.ALMOST: "◐",
-    State.PASSED: "✓",
-    State.NO_LONGER: "↺",
-}
