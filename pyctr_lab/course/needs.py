@@ -43,7 +43,7 @@ def missing(words: Sequence[str]) -> str:
     """Why a cell that needs this cannot be run here, in a line; empty where it can."""
     reasons = {word: reason for word in words if (reason := _why(word))}
     ungiven = [word for word, reason in reasons.items() if reason == UNGIVEN]
-    said = [f"nobody has given us a group in which {', '.join(ungiven)} may be limited"] if ungiven else []
+    said = [f"no cgroup with {', '.join(ungiven)} is delegated to this user"] if ungiven else []
     said += [reason for reason in reasons.values() if reason != UNGIVEN]
     return f"Not run here: {'; '.join(said)}." if said else ""
 
@@ -57,7 +57,7 @@ def _why(word: str) -> str:
         return "" if _has_pressure() else "no group of ours has its pressure counted"
     where = delegation()
     if word == "group":
-        return "" if where.places else "nobody has given us a group"
+        return "" if where.places else "no cgroup is delegated to this user"
     if where.place(word):
         return ""
     return UNGIVEN if word in where.offered else where.why(word)

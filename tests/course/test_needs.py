@@ -26,7 +26,7 @@ def test_a_cell_without_what_it_needs_does_nothing_and_says_so(
     monkeypatch.setattr(needs, "delegation", lambda: NOTHING)
     said = run(shell, "# needs: memory, cpu\nran = print('ran')\n", capsys)
     assert said == (
-        "Not run here: nobody has given us a group in which memory may be limited; "
+        "Not run here: no cgroup with memory is delegated to this user; "
         "this kernel offers no cpu controller.\n"
     )
     assert "ran" not in shell.user_ns
@@ -81,13 +81,13 @@ def test_any_group_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "delegation", lambda: Delegation("v1", (place,)))
     assert needs.missing(["group"]) == ""
     monkeypatch.setattr(needs, "delegation", lambda: NOTHING)
-    assert needs.missing(["group"]) == "Not run here: nobody has given us a group."
+    assert needs.missing(["group"]) == "Not run here: no cgroup is delegated to this user."
 
 
 def test_what_was_not_given_is_one_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "delegation", lambda: Delegation("v2", (), offered=frozenset({"memory", "cpu"})))
     said = needs.missing(["memory", "cpu", "io"])
     assert said == (
-        "Not run here: nobody has given us a group in which memory, cpu may be limited; "
+        "Not run here: no cgroup with memory, cpu is delegated to this user; "
         "this kernel offers no io controller."
     )

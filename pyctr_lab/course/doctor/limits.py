@@ -67,7 +67,7 @@ def cgroups(machine: ExaminedMachine) -> list[Diagnosis]:
         return fine("cgroups", said)
     ungiven = [name for name in found.missing if name in found.offered]
     absent = [name for name in found.missing if name not in found.offered]
-    reasons = {"nobody has given us a group for it": ungiven, "this kernel does not offer it": absent}
+    reasons = {"no cgroup with it is delegated to this user": ungiven, "this kernel does not offer it": absent}
     lacking = "; ".join(f"not {', '.join(names)} ({why})" for why, names in reasons.items() if names)
     fix = found.grant if ungiven else ""
     return [Diagnosis("cgroups", "limited", f"{said}; {lacking}; {leaves_out}", (), fix)]

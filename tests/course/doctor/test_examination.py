@@ -252,7 +252,7 @@ def test_what_cannot_be_limited_is_named_with_its_reason_and_the_command(
     monkeypatch.setattr(places, "has_user_manager", lambda: True)
     some = groups(tmp_path, given("v2", ["memory", "pids"], ["memory", "pids", "cpu", "cpuset"]))
     assert (some.state, some.fix) == ("limited", GRANT_V2)
-    assert "can be limited: memory, pids; not cpu, cpuset (nobody has given us a group" in some.why
+    assert "can be limited: memory, pids; not cpu, cpuset (no cgroup with it is delegated" in some.why
     assert "not io (this kernel does not offer it)" in some.why
     nothing = groups(tmp_path, given("hybrid", []))
     assert "can be limited: nothing" in nothing.why and nothing.fix == given("hybrid", []).grant

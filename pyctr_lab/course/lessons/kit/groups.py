@@ -40,7 +40,7 @@ class OfGroups(Exercise):
         missing = [name for name in self.needs if name not in where.controllers]
         if where.places and not missing:
             return ""
-        why = where.why(missing[0]) if missing else "nobody has given us a group"
+        why = where.why(missing[0]) if missing else "no cgroup is delegated to this user"
         what = f"a control group with {' and '.join(self.needs)}" if self.needs else "a control group"
         return str(Unsupported(f"it needs {what}: {why}", hint=where.grant))
 
