@@ -29,7 +29,8 @@ PROSE = re.compile(r"/course/(exercises|lessons)/")  # their string literals are
 
 # Rooms and files whose words are not plain yet. Only taken out of here, never put in.
 NOT_YET = {
-    *(f"pyctr_lab/{room}" for room in ("course", "engines")),
+    "pyctr_lab/course/grading/grade.py",  # "No answer has been given yet." stands in the lessons' outputs
+    "pyctr_lab/engines",
 }
 
 
