@@ -7,10 +7,10 @@ from .timeline import phases
 
 __all__ = [
     "LIMITS", "Act", "Progress", "Results", "Round", "Sample", "density", "joined", "live", "measure",
-    "measure_neighbour", "phases",
+    "measure_neighbour", "phases", "survey",
 ]  # fmt: skip
 
-LATER = {"Progress": "rows", "live": "measuring", "measure": "measuring"}
+LATER = {"Progress": "rows", "live": "measuring", "measure": "measuring", "survey": ".engines.survey"}
 """What is imported when it is asked for: `measuring` brings all engines with it."""
 
 
