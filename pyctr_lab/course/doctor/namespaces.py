@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ..syllabus import NUMBERS, lessons_with
 from .diagnosis import Diagnosis, fine
 from .machine import ExaminedMachine
-from .trials import NEWER, WORLD
+from .trials import NEWER, WORLD, WORLD_FLAGS
 
 
 def linux(machine: ExaminedMachine) -> list[Diagnosis]:
@@ -59,10 +59,15 @@ def user_namespaces(machine: ExaminedMachine) -> list[Diagnosis]:
     name = "user namespaces"
     if machine.system != "linux":
         return []
-    status, said = machine.ask([machine.python, "-I", "-S", "-c", WORLD])
+    status, said = try_world(machine)
     if status == 0:
         return fine(name, "tried: all kinds can be made, /proc can be mounted")
     return [next(iter(culprits(machine, said)), unknown(said))]
+
+
+def try_world(machine: ExaminedMachine) -> tuple[int, str]:
+    """The status of a process that tries to have a world of its own, and the call that failed."""
+    return machine.ask([machine.python, "-I", "-S", "-c", WORLD, *WORLD_FLAGS])
 
 
 def culprits(machine: ExaminedMachine, said: str) -> Iterable[Diagnosis]:
@@ -120,7 +125,7 @@ def masked_proc(machine: ExaminedMachine) -> list[Diagnosis]:
     if not masked:
         return fine("/proc", f"{inside}nothing is mounted over it")
     places = f"{len(masked)} place{'s' * (len(masked) != 1)} of it covered ({', '.join(masked[:2])})"
-    if machine.uid and machine.ask([machine.python, "-I", "-S", "-c", WORLD])[0] == 0:  # an NFS server's, say
+    if machine.uid and try_world(machine)[0] == 0:  # an NFS server's, say
         return fine("/proc", f"{inside}{places}; a fresh one can be mounted all the same")
     why = f"{inside}{places}, so that no fresh one can be mounted"
     if machine.uid == 0:

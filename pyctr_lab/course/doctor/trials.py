@@ -12,39 +12,44 @@ from pathlib import Path
 
 from ...cgroups.places import Delegation, Place
 from ...errors import LabError
+from ...kernel import KIND_FLAGS
 from ...kernel.syscall_numbers import kernel_has
 from ...launcher import cgroup_reaper
 from ...runtime import Lab
 from ...runtime.world import map_ranges
 
-#: What an unprivileged process tries, to see whether it may have a world of its own. Says the call that failed.
+#: Try, as an unprivileged process, whether it may have a world of its own: a user namespace, then the others, named by
+#: their flags as arguments, then a fresh /proc. Print the call that failed. A process of its own, not a list of calls
+#: for a lab's launcher: the lab itself cannot start where this fails, and the doctor has to name the call.
 WORLD = """
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
+user, *others = map(int, sys.argv[1:])
 def call(name, *args):
     if getattr(libc, name)(*args):
         print(name, args[0], ctypes.get_errno()); sys.exit(1)
 uid, gid = os.getuid(), os.getgid()
-call("unshare", 0x10000000)
+call("unshare", user)
 for file, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
     try:
         with open(f"/proc/self/{file}", "w") as it:
             it.write(text)
     except OSError as why:
         print("write", file, why.errno); sys.exit(1)
-for flag in (0x04000000, 0x00020000, 0x08000000, 0x40000000, 0x02000000, 0x20000000):
+for flag in others:
     call("unshare", flag)
 call("sethostname", b"trial", 5)
 pid = os.fork()
 if pid == 0:
-    libc.mount(b"none", b"/", None, 0x44000, None)
-    if libc.mount(b"proc", b"/proc", b"proc", 0xe, None):
+    libc.mount(b"none", b"/", None, 0x44000, None)  # MS_REC | MS_PRIVATE
+    if libc.mount(b"proc", b"/proc", b"proc", 0xe, None):  # MS_NOSUID | MS_NODEV | MS_NOEXEC
         print("mount", "proc", ctypes.get_errno(), flush=True); os._exit(1)
     os._exit(0)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
+WORLD_FLAGS = tuple(str(int(KIND_FLAGS[kind])) for kind in ("user", "uts", "mnt", "ipc", "net", "cgroup", "pid"))
 #: A process with a user namespace and no maps yet; it ends when its input does.
-UNMAPPED = "import ctypes, sys; ctypes.CDLL(None).unshare(0x10000000) or print(flush=True); sys.stdin.read()"
+UNMAPPED = f"import ctypes, sys; ctypes.CDLL(None).unshare({WORLD_FLAGS[0]}) or print(flush=True); sys.stdin.read()"
 NEWER = {"clone3": "5.3", "mount_setattr": "5.12"}  # calls that are done without, and the Linux that has them
 
 
