@@ -28,7 +28,7 @@ LESSON_NAMES = ("lab", "Lab", "steps", "exercises", "draw")
 
 
 def load(shell: Any) -> None:
-    """Registers the magics with an IPython shell. Twice is fine."""
+    """Register the magics with an IPython shell. Twice is fine."""
     shell.register_magic_function(host, "cell", "host")
     shell.register_magic_function(inside, "cell", "inside")
     for name in ("host", "inside"):  # behind another line IPython looks for a line magic of the name "%host"
@@ -38,23 +38,23 @@ def load(shell: Any) -> None:
 
 
 def host(line: str, cell: str) -> None:
-    """%%host: runs the cell as a shell script on the host of the course."""
+    """%%host: run the cell as a shell script on the host of the course."""
     _refuse_words(line, "%%host takes no word; the container's view is %%inside NAME")
     show(current_lab().host.run(["/bin/sh", "-c", cell]))
 
 
 def inside(line: str, cell: str) -> None:
-    """%%inside NAME: runs the cell as a shell script in a container of the newest open lab."""
+    """%%inside NAME: run the cell as a shell script in a container of the newest open lab."""
     show(container(line.strip()).run(["/bin/sh", "-c", cell]))
 
 
 def not_first(name: str, _: str) -> None:
-    """What a cell magic is behind another line. Raises BadInput."""
+    """Refuse a cell magic that is not the first line of its cell. Raises BadInput."""
     raise BadInput(f"%%{name} must be the first line of its cell", hint="put comments below it")
 
 
 def show(run: Run) -> None:
-    """What a script said, and how it ended if that was not well."""
+    """Print the output of a script, and its end if that is not exit status 0."""
     print(run.stdout, end="")
     print(run.stderr, end="", file=sys.stderr)
     if run.signal:
@@ -87,7 +87,7 @@ def in_one_line(shell: Any, kind: type[BaseException], error: BaseException, tra
 
 
 def _way_out(error: BaseException) -> list[str]:
-    """What to do about a name that is not there: it may be a slip, or come from a cell that was passed over."""
+    """Advice about a name that is not defined: it may be a slip, or come from a cell that was passed over."""
     if type(error) is not NameError:
         return []
     way = "run the lesson's first cell, then this section from its heading"

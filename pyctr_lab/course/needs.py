@@ -26,7 +26,7 @@ UNGIVEN = "not given"
 
 
 def load(shell: Any) -> None:
-    """Has an IPython shell look at the first line of each cell. Twice is fine."""
+    """Register the transform of cells with an IPython shell. Twice is fine."""
     transforms = shell.input_transformers_cleanup
     if only_where_it_can not in transforms:
         transforms.append(only_where_it_can)

@@ -19,7 +19,7 @@ DIAGNOSES: tuple[Callable[[ExaminedMachine], list[Diagnosis]], ...] = (
 
 
 class Examination(Sequence[Diagnosis]):
-    """All findings, in reading order. Shown as a table, with the fixes below it."""
+    """All diagnoses, in reading order. Shown as a table, with the fixes below it."""
 
     def __init__(self, findings: Sequence[Diagnosis]) -> None:
         self.findings = tuple(findings)
@@ -40,7 +40,7 @@ class Examination(Sequence[Diagnosis]):
 
     @property
     def title(self) -> str:
-        """The finding of all findings."""
+        """The outcome, in one line."""
         if not self.blocked:
             return "This machine can do every lesson that there is"
         return f"Something is missing here for lesson{'s' * (len(self.blocked) > 1)} {', '.join(self.blocked)}"
@@ -64,6 +64,6 @@ class Examination(Sequence[Diagnosis]):
 
 
 def examine(machine: ExaminedMachine | None = None) -> Examination:
-    """Examines this machine, or the one described. Never raises: what cannot be found out is a finding."""
+    """Examine this machine, or the one described. Never raises: a trial that fails is a diagnosis, too."""
     machine = machine or ExaminedMachine()
     return Examination([finding for diagnose in DIAGNOSES for finding in diagnose(machine)])

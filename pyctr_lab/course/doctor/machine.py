@@ -18,7 +18,7 @@ from .trials import Start, enter_groups, lacking, map_ids, open_files, run, star
 
 @dataclass(frozen=True)
 class ExaminedMachine:
-    """What is examined: files below `root`, commands by `ask`, programs by `which`."""
+    """The machine under examination: files below `root`, commands by `ask`, programs by `which`."""
 
     root: Path = Path("/")
     ask: Callable[[Sequence[str]], tuple[int, str]] = run

@@ -55,7 +55,7 @@ def wsl(machine: ExaminedMachine) -> list[Diagnosis]:
 
 
 def user_namespaces(machine: ExaminedMachine) -> list[Diagnosis]:
-    """May an ordinary process have a world of its own? Found by trying; the switches only say who forbade it."""
+    """Whether an ordinary process may have a world of its own: found by trying. The switches only name the cause."""
     name = "user namespaces"
     if machine.system != "linux":
         return []
@@ -71,7 +71,7 @@ def try_world(machine: ExaminedMachine) -> tuple[int, str]:
 
 
 def culprits(machine: ExaminedMachine, said: str) -> Iterable[Diagnosis]:
-    """What is known to forbid user namespaces, each with its fix."""
+    """The switches known to forbid user namespaces, each with its fix."""
     name = "user namespaces"
     if machine.number("/proc/sys/user/max_user_namespaces") == 0:
         yield Diagnosis(name, "missing", "switched off: user.max_user_namespaces is 0", NUMBERS,

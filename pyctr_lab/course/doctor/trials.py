@@ -1,4 +1,4 @@
-"""What the doctor tries, each in processes of its own: nothing of it stays. A trial returns why it failed, or ""."""
+"""The doctor's trials, each in processes of its own: nothing of them stays. A trial returns why it failed, or ""."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ NEWER = {"clone3": "5.3", "mount_setattr": "5.12"}  # calls that are done withou
 
 
 def run(argv: Sequence[str]) -> tuple[int, str]:
-    """Runs a command; its status and what it said. 127 where there is no such command, 124 if it takes too long."""
+    """Run a command; its status and output. 127 where there is no such command, 124 if it takes too long."""
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
     except OSError as why:
@@ -66,7 +66,7 @@ def run(argv: Sequence[str]) -> tuple[int, str]:
 
 @dataclass(frozen=True)
 class Start:
-    """What came of a container that was started in a lab of the doctor's own."""
+    """The outcome of a container that was started in a lab of the doctor's own."""
 
     refused: str = ""
     ids: int = 0  # that a container may have
@@ -74,7 +74,7 @@ class Start:
 
 
 def start() -> Start:
-    """Opens a lab, and starts a container in it."""
+    """Open a lab, and start a container in it."""
     try:
         with Lab(private=True) as lab:
             lab.run(["/bin/true"])
@@ -84,7 +84,7 @@ def start() -> Start:
 
 
 def map_ids() -> tuple[int, str]:
-    """Has a user's ranges mapped; how many ids a container would have, or 0 and the reason."""
+    """Map a user's ranges; how many ids a container would have, or 0 and the reason."""
     command = [sys.executable, "-I", "-S", "-c", UNMAPPED]
     try:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
@@ -96,7 +96,7 @@ def map_ids() -> tuple[int, str]:
 
 
 def enter_groups(found: Delegation) -> str:
-    """Makes a control group in each place, has a process enter it, and removes it."""
+    """Make a control group in each place, move a process there, and remove it."""
     folders = [f"{place.base}/pyctr-trial-{os.getpid()}" for place in found.places]
     try:
         with subprocess.Popen(["sleep", "60"]) as visitor:
@@ -113,7 +113,7 @@ def enter_groups(found: Delegation) -> str:
 
 
 def enter(place: Place, folder: str, pid: int) -> None:
-    """Makes one group, and moves a process to it."""
+    """Make one group, and move a process to it."""
     os.mkdir(folder)
     for setting in place.inherited:
         Path(folder, setting.file).write_text(setting.value)

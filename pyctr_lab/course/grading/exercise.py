@@ -55,7 +55,7 @@ class Exercise(Question):
         """Put back what ending the ground does not: for an exercise that reaches into the lab's own world."""
 
     def unavailable_reason(self) -> str:
-        """What is missing on this machine for the exercise, with the way out; empty where nothing is."""
+        """Why this machine cannot have the exercise, with the way out; empty where it can."""
         return ""
 
     def recognise(self, view: KernelView, answer: Submission) -> Misconception | None:

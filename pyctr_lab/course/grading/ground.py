@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Ground:
-    """What an exercise has made for the learner: live containers by name, and the values of this variant.
+    """All that an exercise makes for the learner: live containers by name, and the values of this variant.
 
     `ground["amber"]` is a container of it; `ground.box` the only one, or the first; `ground.groups` are its control
     groups, and end with it. `values` and `facts` are plain data: of the variant, and as found on the machine when the

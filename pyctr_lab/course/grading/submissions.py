@@ -22,7 +22,7 @@ class UnreadableSubmission(ValueError):
 
 @dataclass(frozen=True)
 class Wants:
-    """What an exercise wants handed in. The base wants nothing: the check looks at the kernel alone."""
+    """The kind of submission that an exercise wants. The base wants none: the check looks at the kernel alone."""
 
     words: str = ""
     example: str = ""

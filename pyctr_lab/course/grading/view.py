@@ -97,7 +97,7 @@ class KernelView:
         return self._read(name, proc.uid_map)
 
     def mounts(self, name: str) -> tuple[Device, ...]:
-        """What a container has mounted, with the device numbers that tell file systems apart."""
+        """The mounts of a container, with the device numbers that tell file systems apart."""
         text = self._read(name, lambda pid: proc.text_of(pid, "mountinfo"))
         return tuple(map(_device, text.splitlines()))
 

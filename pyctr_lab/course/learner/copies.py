@@ -38,7 +38,7 @@ OWN = ".pyctr-lab"
 
 @dataclass
 class Delivered:
-    """What the course remembers of one file: the version it stands on, and what was last put beside it."""
+    """The record of one file: the version it stands on, and the one last put beside it."""
 
     digest: str = ""  # of the file's bytes
     cells: str = ""  # of a notebook's cells without outputs and counts

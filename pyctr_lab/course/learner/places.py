@@ -17,7 +17,7 @@ ELSEWHERE = "XDG_STATE_HOME=DIR names another place"
 
 
 def state_dir() -> Path:
-    """What survives: progress and predictions. $XDG_STATE_HOME/pyctr_lab, else ~/.local/state/pyctr_lab.
+    """The folder of what is kept: progress and predictions. $XDG_STATE_HOME/pyctr_lab, else ~/.local/state/pyctr_lab.
 
     Raises Unsupported where there is neither: a user without a passwd entry, and no HOME.
     """
@@ -29,7 +29,7 @@ def state_dir() -> Path:
 
 
 def live_dir() -> Path:
-    """What belongs to running notebooks. $XDG_RUNTIME_DIR/pyctr_lab, else a folder beside the progress.
+    """The folder of running notebooks' files. $XDG_RUNTIME_DIR/pyctr_lab, else a folder beside the progress.
 
     The variable may name another user's folder (su keeps it), or one that is not there.
     """

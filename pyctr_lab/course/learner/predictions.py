@@ -68,7 +68,7 @@ class Prediction:
 
 
 def predict(key: str, question: str, *, options: Sequence[str] = (), guess: str | float | None = None) -> Prediction:
-    """Asks for a prediction. `options` are what there is to choose from; none of them means free text or a number.
+    """Ask for a prediction. `options` are what there is to choose from; none of them means free text or a number.
 
     `guess` is the learner's answer, given in the call. Raises BadInput for a guess that is not among the options.
     """
@@ -79,7 +79,7 @@ def predict(key: str, question: str, *, options: Sequence[str] = (), guess: str 
 
 
 def commit(key: str, guess: str, options: Sequence[str] = ()) -> str:
-    """Keeps a guess, and says in a line what became of it. After the comparison the first one stays."""
+    """Keep a guess, and return a line that says so. After the comparison the first one stays."""
     guess = guess.strip()
     if options and guess not in options:
         raise BadInput(f"{guess[:40]!r} is not among the answers", hint=f"they are: {', '.join(options)}")
@@ -105,7 +105,7 @@ def recall_number(key: str) -> float:
 
 
 def compare(key: str, actual: object, *, note: str = "") -> Page:
-    """Lays the kernel's answer beside the prediction. Neither right nor wrong is said: both can be read."""
+    """Lay the kernel's answer beside the prediction. Neither right nor wrong is said: both can be read."""
     guess, answer = recall(key), str(actual)
     if guess is not None:
         STORE.change(lambda data: _all(data)[key].update(compared=True, actual=answer))
@@ -115,7 +115,7 @@ def compare(key: str, actual: object, *, note: str = "") -> Page:
 
 
 def forget(key: str) -> None:
-    """Takes a prediction back, so that it can be made anew."""
+    """Take a prediction back, so that it can be made anew."""
     STORE.change(lambda data: _all(data).pop(key, None) and None)
 
 
@@ -139,7 +139,7 @@ def _number(text: str) -> float | None:
 
 
 def value_of(text: str) -> float:
-    """What a text that NUMBER matches stands for. A comma before three digits marks thousands, any other a fraction."""
+    """The value of a text that NUMBER matches. A comma before three digits marks thousands, any other a fraction."""
     whole = THOUSANDS.match(text)
     return float(text.replace(",", "") if whole and not whole[0].startswith(("0", "-0")) else text.replace(",", "."))
 
@@ -177,7 +177,7 @@ def buttons(prediction: Prediction) -> Any:
 
 
 def _field(prediction: Prediction) -> Any:
-    """What takes the answer. A label of radio buttons is plain text: it goes without the marks of code."""
+    """The widget for the answer. A label of radio buttons is plain text: it goes without the marks of code."""
     import ipywidgets as widgets
 
     if prediction.options:

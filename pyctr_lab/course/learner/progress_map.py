@@ -17,7 +17,7 @@ CELL = 44
 
 @dataclass(frozen=True)
 class Row:
-    """One lesson: how it stands with each of its exercises, in order."""
+    """One lesson, and the state of each of its exercises, in order."""
 
     number: str
     title: str
@@ -30,7 +30,7 @@ class Row:
         return sum(state is State.PASSED for state in self.exercises.values())
 
     def words(self) -> str:
-        """How it stands, in words."""
+        """The states of its exercises, in words."""
         if not self.exercises:
             return "comes later"
         special = [f"{name} {state.value}" for name, state in self.exercises.items()

@@ -40,7 +40,7 @@ def seed(exercise: str) -> int:
 
 
 def started(exercise: str, number: int) -> None:
-    """Keeps the variant. How it stands is left as it was: fresh ground does not undo a pass."""
+    """Keep the variant. The state is left as it was: fresh ground does not undo a pass."""
     _change(exercise, lambda kept: kept.update(seed=number))
 
 
@@ -66,17 +66,17 @@ def checked(exercise: str, state: State, misconception: str = "", *, ground: flo
 
 
 def hinted(exercise: str, tier: int) -> None:
-    """Keeps how far the hints were read."""
+    """Keep how far the hints were read."""
     _change(exercise, lambda kept: kept.update(hints=max(tier, kept.get("hints", 0))))
 
 
 def revealed(exercise: str) -> None:
-    """Keeps that the solution was shown."""
+    """Keep that the solution was shown."""
     _change(exercise, lambda kept: kept.update(revealed=True))
 
 
 def forget(exercises: Iterable[str]) -> Path | None:
-    """Takes exercises back to "not started". The whole file as it was is kept aside; None if there was none."""
+    """Take exercises back to "not started". The whole file as it was is kept aside; None if there was none."""
     names = list(exercises)
     if not any(name in records() for name in names):
         return None

@@ -43,7 +43,7 @@ class Store:
         return {}
 
     def change(self, change: Callable[[Data], None]) -> Data:
-        """Has `change` edit what is kept, and keeps that. Returns it. Where it cannot be kept, a line says so."""
+        """Apply `change` to the object in the file, and return it. Where it cannot be written, a line says so."""
         data: Data = {}
         try:
             with self._locked():
@@ -55,7 +55,7 @@ class Store:
         return data
 
     def aside(self, mark: str = "old") -> Path | None:
-        """Keeps a copy of the file beside it; None if there is no file."""
+        """Keep a copy of the file beside it; None if there is no file."""
         with self._locked():
             return self._copy_aside(mark)
 
@@ -99,7 +99,7 @@ class Store:
 
 
 def write_atomically(path: Path, data: object) -> None:
-    """Puts a JSON file in place whole or not at all."""
+    """Put a JSON file in place whole or not at all."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(fresh, "w", encoding="utf-8") as file:

@@ -46,7 +46,7 @@ def common_place(box: Container, folder: str) -> None:
 
 
 def zombies(view: KernelView) -> list[int]:
-    """What has ended below the container and was not waited for, by its numbers on this machine."""
+    """The zombies below the container, by their numbers on this machine."""
     return [pid for pid in view.below(view.values["box"]) if proc.state(pid) == "Z"]
 
 

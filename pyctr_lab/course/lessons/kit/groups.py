@@ -116,7 +116,7 @@ def above(folder: str) -> Iterator[str]:
 
 
 def value(folder: str, file: str) -> str:
-    """What a file of a group says; empty where there is no such file."""
+    """The text of a file of a group; empty where there is no such file."""
     try:
         return read(folder, file)
     except FileNotFoundError:
@@ -154,7 +154,7 @@ def period(folder: str) -> float:
 
 
 def processor_time(view: KernelView, name: str) -> float:
-    """What the group of a program has used so far, in seconds."""
+    """CPU time of a program's group, in seconds."""
     folder = folder_of(view, name, "cpu")
     if "usage_usec" in (said := parse_flat(value(folder, "cpu.stat"))):
         return said["usage_usec"] / 1e6

@@ -185,7 +185,7 @@ def other_zombies(view: KernelView) -> bool:
 
 
 def start_scripts(ground: Ground, script: str, *, besides: str = "", stopped: bool = False) -> None:
-    """Starts scripts in the container, and waits until they have become what they become."""
+    """Start scripts in the container, and wait until each has become its last program (exec)."""
     for each in filter(None, (besides, script)):
         ground.box.start(["sh", "-c", each.format(**ground.values)])
     until(lambda: sleepers(ground.view()))

@@ -175,7 +175,7 @@ def plugged_in(view: KernelView) -> bool:
 
 
 def open_files(pid: int) -> list[os.stat_result]:
-    """What a process has open."""
+    """The open files of a process."""
     found = []
     with suppress(OSError):
         for fd in os.listdir(f"/proc/{pid}/fd"):

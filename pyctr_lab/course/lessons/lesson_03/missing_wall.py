@@ -1,4 +1,4 @@
-"""Exercise 3.7: seven walls of eight, told apart by inode."""
+"""Exercise 3.7: seven walls of eight, distinguished by inode."""
 
 from __future__ import annotations
 

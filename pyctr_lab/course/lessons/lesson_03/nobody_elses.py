@@ -153,7 +153,7 @@ def own_side(view: KernelView) -> bool:
 
 
 def bind(ground: Ground) -> None:
-    """What is no file system of its own."""
+    """Bind the folder to itself: a mount, but no file system of its own."""
     ground[ground.values["box"]].apply(steps.Bind(ground.values["folder"], ground.values["folder"], readonly=False))
 
 

@@ -110,6 +110,6 @@ def child_behind_wall(view: KernelView) -> bool:
 
 
 def enclosed_child(ground: Ground) -> None:
-    """What `unshare` in a container does: it walls in a child."""
+    """Run `unshare` in the container: it walls in a child."""
     ground.box.start(["unshare", "--uts", "sh", "-c", f"hostname {ground.values['hostname']}; exec sleep 600"])
     until(lambda: child_behind_wall(ground.view()))

@@ -123,7 +123,7 @@ def sees(view: KernelView, name: str) -> bool:
 
 
 def what_is_there(view: KernelView, name: str) -> str:
-    """What a container has on the folder, for one that was named wrongly."""
+    """The mount that a wrongly named container has on the folder, in words."""
     folder = view.values["folder"]
     if name not in view.values["names"][1:]:
         return f"{name or 'nothing'} is none of the others"

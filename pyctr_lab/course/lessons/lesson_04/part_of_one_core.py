@@ -172,7 +172,7 @@ def cores_of_machine() -> int:
 
 
 def held_to(view: KernelView, share: float) -> bool:
-    """Has the program compute for a moment. Whether it got its share at most.
+    """Whether the program, asked to compute for a moment, gets its share at most.
 
     A period that has begun may be used up at once, and one more at the end; no lower bound can be measured, for others
     want the cores too.

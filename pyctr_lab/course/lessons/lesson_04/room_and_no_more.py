@@ -177,12 +177,12 @@ def outer_limit(view: KernelView) -> int | None:
 
 
 def most_bytes(view: KernelView) -> int:
-    """What the group may have at most, in bytes. Version 1 rounds up to a whole page."""
+    """The most memory that the group may have, in bytes. Version 1 rounds up to a whole page."""
     return int(view.values["most"]) * MIB
 
 
 def needed_bytes(view: KernelView) -> int:
-    """What it needs for certain: its memory and a job's, and a few MiB for two Pythons and what the kernel keeps."""
+    """The least it needs: its memory and a job's, and a few MiB for two Pythons and the kernel's own pages."""
     return (int(view.values["keep"]) + int(view.values["job"]) + 16) * MIB
 
 
@@ -192,7 +192,7 @@ def limit_words(number: int | None) -> str:
 
 
 def try_out(view: KernelView, asked: signal.Signals) -> str:
-    """Has the program start a job. `killed` counts only where the kernel has counted it, too."""
+    """Ask the program to start a job. `killed` counts only where the kernel has counted it, too."""
     folder = folder_of(view, view.values["program"], "memory")
     before = oom_kills(folder)
     word = ask(view, view.values["program"], asked)

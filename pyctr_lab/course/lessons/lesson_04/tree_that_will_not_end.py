@@ -175,7 +175,7 @@ def stands_still(view: KernelView) -> bool:
 
 # --- what learners do
 def kill_parent(ground: Ground) -> None:
-    """Ends the process that has started all others."""
+    """Kill the process that has started all others."""
     program = ground.held[ground.values["tree"]]
     program.kill()
     program.wait()

@@ -150,7 +150,7 @@ def limits_of(part: int, values: Values) -> dict[str, Any]:
 
 
 def live(ground: Ground, part: int) -> int:
-    """Has a program run in the group that plays a part. Returns its status, as a shell would."""
+    """Run a program in the group that plays a part. Returns its status, as a shell would."""
     group, box = ground.groups[role(ground, part)], ground.box
     group.add(box)
     if part == KILLED:
@@ -174,7 +174,7 @@ def live(ground: Ground, part: int) -> int:
 
 
 def end_others(group: Cgroup, stays: int) -> None:
-    """Ends what a program has left in a group."""
+    """Kill what a program has left in a group."""
     for pid in set(group.pids) - {stays}:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -204,7 +204,7 @@ def times_acted(view: KernelView, name: str, controller: str) -> int:
 
 
 def counter_words(view: KernelView, name: str, controller: str) -> str:
-    """What the kernel has counted, in words."""
+    """The kernel's count, in words."""
     (files, word), folder = COUNTERS[controller], view.facts["folders"].get(name, {}).get(controller)
     if not folder:
         return f"{name}: no group of this ground has that name; each has a folder below /sys/fs/cgroup"

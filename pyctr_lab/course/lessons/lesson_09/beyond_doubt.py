@@ -120,7 +120,7 @@ def measured_starts(ground: Ground, least: float) -> dict[str, list[float]]:
 
 
 def resume(pid: int) -> None:
-    """Lets it go on."""
+    """Continue a stopped process."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
 

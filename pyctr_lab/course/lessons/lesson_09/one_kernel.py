@@ -23,7 +23,7 @@ class OneKernel(OfMachines):
     """Files of /proc, read on the host, in a container with all walls, and in a virtual machine.
 
     Which of the settings read otherwise in the machine, and which file is covered in the container (as engines do
-    it), is chosen anew for each ground: nobody knows it who has not looked.
+    it), is chosen anew for each ground: it cannot be known without looking.
     """
 
     id = "9.3"
@@ -135,17 +135,17 @@ class OneKernel(OfMachines):
 
 
 def alike(view: KernelView) -> set[str]:
-    """What host and container read alike."""
+    """The paths that host and container read alike."""
     return {path for path in view.values["paths"] if view.facts["host"][path] == view.facts["container"][path]}
 
 
 def otherwise(view: KernelView) -> set[str]:
-    """What the machine reads otherwise than the host."""
+    """The paths that the machine reads otherwise than the host."""
     return {path for path in view.values["paths"] if view.facts["host"][path] != view.facts["machine"][path]}
 
 
 def telling(view: KernelView) -> set[str]:
-    """What gives away that there is one kernel."""
+    """The paths that give away that there is one kernel."""
     return alike(view) & otherwise(view)
 
 

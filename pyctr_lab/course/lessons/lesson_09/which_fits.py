@@ -119,7 +119,7 @@ Figures = dict[str, float]
 
 
 def jobs(values: Values, container: Figures, machine: Figures) -> dict[str, Figures]:
-    """Six. What is asked lies in the geometric middle of what the two take, or four times beyond: no verdict is close.
+    """Six jobs. A demand is the geometric mean of what the two take, or four times beyond: no verdict is close.
 
     The last three are met by neither, each for another reason: next to no memory; no time, or room for one machine but
     not for all; room for not even one.
@@ -164,7 +164,7 @@ def chosen_for(answer: Submission) -> dict[str, str]:
 
 
 def demand_words(asked: dict[str, Figures], said: dict[str, str], name: str) -> str:
-    """What a job asks for, and what was chosen."""
+    """A job's demands and the choice for it, in words."""
     if name not in asked:
         return f"{name[:30]!r} is none of the six jobs"
     job, choice = asked[name], said.get(name, "nothing")
