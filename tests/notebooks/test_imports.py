@@ -1,4 +1,4 @@
-"""What lessons import from the package is there: a moved module is found here, in two seconds."""
+"""What lessons import from the package is there, and public: a moved module is found here, in two seconds."""
 
 from __future__ import annotations
 
@@ -30,3 +30,11 @@ def test_what_a_lesson_imports_is_there(lesson: Path) -> None:
         except ImportError as why:
             missing.append(str(why))
     assert missing == []
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_imports_only_what_is_public(lesson: Path) -> None:
+    rooms = {module: import_module(module) for module, _ in imports(lesson)}
+    inner = [f"from {module} import {name}" for module, name in imports(lesson)
+             if not hasattr(rooms[module], "__path__") or name not in rooms[module].__all__]  # fmt: skip
+    assert inner == [], "a lesson imports from pyctr_lab, and from the __all__ of its rooms (folders)"
