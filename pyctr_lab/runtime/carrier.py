@@ -20,7 +20,7 @@ from ..interrupts import uninterrupted, waiting
 from ..kernel import proc
 from ..kernel.arguments import Argument, ProcFile, Ref
 from ..kernel.calls import Answer, Call, fork, getpid, wait4
-from ..kernel.checks import short_repr as short
+from ..kernel.checks import short_repr
 from ..kernel.descriptors import open_standard_streams
 from ..kernel.syscall_numbers import numbers_here
 
@@ -303,7 +303,7 @@ def refuse_unknown(calls: Iterable[Call], descriptors: Iterable[str] = ()) -> No
     known = set(descriptors)
     for call in calls:
         if not exists(call.name):
-            raise BadInput(f"there is no system call {short(call.name)}", hint="see pyctr_lab.kernel")
+            raise BadInput(f"there is no system call {short_repr(call.name)}", hint="see pyctr_lab.kernel")
         unknown = next((name for name in references(call.args) if name not in known), None)
         if unknown is not None:
             raise BadInput(

@@ -14,7 +14,7 @@ from ..errors import BadInput
 from ..interrupts import waiting
 from ..kernel.arguments import Ref
 from ..kernel.calls import Call, dup3, ioctl, setsid
-from ..kernel.checks import short_repr as short
+from ..kernel.checks import short_repr
 from ..kernel.constants import TIOCSCTTY
 from ..kernel.descriptors import open_standard_streams
 from .carrier import milliseconds
@@ -192,7 +192,7 @@ def copy_of(fd: int) -> int:
     except (OSError, OverflowError) as why:
         if isinstance(why, OSError) and why.errno != EBADF:
             raise
-        raise BadInput(f"stdin cannot be {short(fd)}: no descriptor of this process has that number") from None
+        raise BadInput(f"stdin cannot be {short_repr(fd)}: no descriptor of this process has that number") from None
 
 
 def encoded(text: str) -> bytes:
@@ -200,7 +200,7 @@ def encoded(text: str) -> bytes:
     try:
         return text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
-        raise BadInput(f"stdin must not contain half a surrogate pair: {short(text)}") from None
+        raise BadInput(f"stdin must not contain half a surrogate pair: {short_repr(text)}") from None
 
 
 def write_all(fd: int, data: bytes) -> None:

@@ -25,9 +25,7 @@ from ..kernel.calls import (
     umount2,
     write,
 )
-from ..kernel.checks import check_path as path
-from ..kernel.checks import check_text as text
-from ..kernel.checks import short_repr as short
+from ..kernel.checks import check_path, check_text, short_repr
 from ..kernel.constants import (
     AT_RECURSIVE,
     MNT_DETACH,
@@ -119,8 +117,8 @@ class Tmpfs(MountStep):
     mode: str = "755"
 
     def __post_init__(self) -> None:
-        path(self.target, "a mount point")
-        for value in (text(self.size, "a size"), text(self.mode, "a mode")):
+        check_path(self.target, "a mount point")
+        for value in (check_text(self.size, "a size"), check_text(self.mode, "a mode")):
             if not value.isalnum():  # a comma would be another option
                 raise BadInput(f"a size is written as 64m, a mode as 755; not {value[:40]!r}")
 
@@ -152,8 +150,8 @@ class Bind(MountStep):
     readonly: bool = True
 
     def __post_init__(self) -> None:
-        path(self.source, "what is bound")
-        path(self.target, "a mount point")
+        check_path(self.source, "what is bound")
+        check_path(self.target, "a mount point")
 
     def calls(self) -> list[Call]:
         made = [mkdirat(self.target).accepting(EEXIST), mount(self.source, self.target, None, MS_BIND | MS_REC)]
@@ -179,7 +177,7 @@ class Proc(MountStep):
     target: str = "/proc"
 
     def __post_init__(self) -> None:
-        path(self.target, "a mount point")
+        check_path(self.target, "a mount point")
 
     @property
     def needs(self) -> frozenset[str]:
@@ -205,7 +203,7 @@ class Sysfs(MountStep):
     target: str = "/sys"
 
     def __post_init__(self) -> None:
-        path(self.target, "a mount point")
+        check_path(self.target, "a mount point")
 
     @property
     def needs(self) -> frozenset[str]:
@@ -232,9 +230,9 @@ class MinimalDev(MountStep):
     console: str = ""  # a terminal below the host's /dev, for a program that runs in one: it finds it as /dev/console
 
     def __post_init__(self) -> None:
-        path(self.target, "a mount point")
-        if self.console and not text(self.console, "a terminal").startswith("/dev/"):
-            raise BadInput(f"a terminal is a file below /dev, not {short(self.console)}")
+        check_path(self.target, "a mount point")
+        if self.console and not check_text(self.console, "a terminal").startswith("/dev/"):
+            raise BadInput(f"a terminal is a file below /dev, not {short_repr(self.console)}")
 
     @property
     def devices(self) -> dict[str, str]:
@@ -292,7 +290,7 @@ class HostTree(MountStep):
     target: str = ROOT
 
     def __post_init__(self) -> None:
-        path(self.target, "a new root")
+        check_path(self.target, "a new root")
 
     @property
     def needs(self) -> frozenset[str]:
@@ -337,7 +335,7 @@ class ReadOnlyRoot(MountStep):
     target: str = ROOT
 
     def __post_init__(self) -> None:
-        path(self.target, "a mount point")
+        check_path(self.target, "a mount point")
 
     @property
     def needs(self) -> frozenset[str]:
@@ -361,7 +359,7 @@ class PivotRoot(MountStep):
     new: str = ROOT
 
     def __post_init__(self) -> None:
-        path(self.new, "a new root")
+        check_path(self.new, "a new root")
 
     @property
     def needs(self) -> frozenset[str]:
@@ -391,7 +389,7 @@ class Chroot(Step):
     shell_form = "wrapper"
 
     def __post_init__(self) -> None:
-        path(self.new, "a new root")
+        check_path(self.new, "a new root")
 
     @property
     def needs(self) -> frozenset[str]:

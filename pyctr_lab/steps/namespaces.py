@@ -10,9 +10,7 @@ from errno import ENOENT
 from ..errors import BadInput
 from ..kernel.arguments import GroupFile, ProcFile, Ref, Subject
 from ..kernel.calls import Call, close, fork, ioctl, openat, sethostname, setns, unshare, write
-from ..kernel.checks import check_list as several
-from ..kernel.checks import check_number as number
-from ..kernel.checks import short_repr as short
+from ..kernel.checks import check_list, check_number, short_repr
 from ..kernel.constants import AF_INET, IFF_UP, KIND_FLAGS, KINDS, O_WRONLY, SIOCSIFFLAGS, SOCK_DGRAM
 from ..kernel.sockets import ifreq, socket
 from .step import Step
@@ -38,7 +36,7 @@ def put(path: str | ProcFile | GroupFile, text: str | Subject) -> list[Call]:
 def known_kind(kind: str) -> str:
     """A kind of namespace, named as in /proc/PID/ns."""
     if not isinstance(kind, str) or kind not in KIND_FLAGS:
-        raise BadInput(f"there is no namespace kind {short(kind)}", hint=f"the kinds are {', '.join(KINDS)}")
+        raise BadInput(f"there is no namespace kind {short_repr(kind)}", hint=f"the kinds are {', '.join(KINDS)}")
     return kind
 
 
@@ -94,7 +92,7 @@ class JoinNamespace(Step):
 
     def __post_init__(self) -> None:
         known_kind(self.kind)
-        number(self.pid, "a process id (.pid, as lab.host sees it)", least=1)
+        check_number(self.pid, "a process id (.pid, as lab.host sees it)", least=1)
 
     @property
     def touches(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -144,19 +142,19 @@ class IdMaps(Step):
     touches = ("user",)
 
     def __post_init__(self) -> None:
-        for line in several(self.more, "more ranges"):
-            if len(several(line, "a range")) != 3:
+        for line in check_list(self.more, "more ranges"):
+            if len(check_list(line, "a range")) != 3:
                 raise BadInput(
-                    f"a range is three numbers, not {short(line)}", hint="first inside, first outside, count"
+                    f"a range is three numbers, not {short_repr(line)}", hint="first inside, first outside, count"
                 )
         for inside, outside, count in self.ranges:
-            number(inside, "an id")
-            number(outside, "an id")
-            number(count, "the count of ids", least=1)
+            check_number(inside, "an id")
+            check_number(outside, "an id")
+            check_number(count, "the count of ids", least=1)
             if max(inside, outside) + count > 1 << 32:
                 raise BadInput("ids go up to 4294967295")
         if self.setgroups not in ("allow", "deny"):
-            raise BadInput(f'setgroups is "allow" or "deny", not {short(self.setgroups)}')
+            raise BadInput(f'setgroups is "allow" or "deny", not {short_repr(self.setgroups)}')
 
     @property
     def ranges(self) -> tuple[tuple[int, int, int], ...]:
@@ -269,7 +267,7 @@ class ClockOffset(Step):
     touches = ("time",)
 
     def __post_init__(self) -> None:
-        number(self.seconds, "seconds", least=-(1 << 62))
+        check_number(self.seconds, "seconds", least=-(1 << 62))
 
     @property
     def provides(self) -> frozenset[str]:

@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from errno import EINVAL  # an older kernel does not know the newest capabilities
 
 from ..errors import BadInput
-from ..kernel import checks
 from ..kernel.calls import Call, capset, chdir, execve, prctl, prlimit64, setresgid, setresuid
-from ..kernel.checks import check_list as several
-from ..kernel.checks import check_path as path
-from ..kernel.checks import check_text as text
-from ..kernel.checks import short_repr as short
+from ..kernel.checks import check_environment, check_list, check_path, check_text, short_repr
 from ..kernel.constants import (
     CAP_NAMES,
     CAPABILITIES,
@@ -61,12 +57,12 @@ class ResourceLimit(Step):
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or self.name not in RLIMITS:
-            raise BadInput(f"there is no resource limit {short(self.name)}", hint=f"there are {', '.join(RLIMITS)}")
+            raise BadInput(f"there is no resource limit {short_repr(self.name)}", hint=f"they are {', '.join(RLIMITS)}")
         if self.hard == -1:
             object.__setattr__(self, "hard", self.soft)
         for value in (self.soft, self.hard):
             if value is not None and (type(value) is not int or not 0 <= value < 1 << 63):
-                raise BadInput(f"a limit is a number from 0 up, or None for no limit; not {short(value)}")
+                raise BadInput(f"a limit is a number from 0 up, or None for no limit; not {short_repr(value)}")
         if self.hard is not None and (self.soft is None or self.soft > self.hard):
             raise BadInput(f"the soft limit on {self.name} may not be above the hard one, {self.hard}")
 
@@ -111,10 +107,10 @@ class DropCapabilities(Step):
     shell_form = "wrapper"
 
     def __post_init__(self) -> None:
-        for name in several(self.keep, "what is kept"):
+        for name in check_list(self.keep, "what is kept"):
             if f"CAP_{name}" not in CAP_NAMES:
                 raise BadInput(
-                    f"there is no capability {short(name)}", hint="names are as in capabilities(7), without CAP_"
+                    f"there is no capability {short_repr(name)}", hint="names are as in capabilities(7), without CAP_"
                 )
 
     @property
@@ -175,7 +171,7 @@ class WorkingDirectory(Step):
     path: str
 
     def __post_init__(self) -> None:
-        path(self.path)
+        check_path(self.path)
 
     def calls(self) -> list[Call]:
         return [chdir(self.path)]
@@ -194,8 +190,8 @@ class Environment(Step):
     shell_form = "wrapper"
 
     def __init__(self, variables: Mapping[str, str] | None = None, /, **more: str) -> None:
-        given = {**checks.check_environment({} if variables is None else variables), **more}
-        self.variables: tuple[tuple[str, str], ...] = tuple(checks.check_environment(given).items())
+        given = {**check_environment({} if variables is None else variables), **more}
+        self.variables: tuple[tuple[str, str], ...] = tuple(check_environment(given).items())
 
     def calls(self) -> list[Call]:
         return []
@@ -224,9 +220,9 @@ class Exec(Step):
 
     def __init__(self, argv: Iterable[str], env: Mapping[str, str] | None = None) -> None:
         if isinstance(argv, str):
-            raise BadInput(f"a command is a list of words, not one text: {short(argv)}", hint='["ls", "-l"]')
-        self.argv = tuple(text(word, "an argument") for word in several(argv, "a command"))
-        self.env = tuple(checks.check_environment(ENVIRONMENT if env is None else env).items())
+            raise BadInput(f"a command is a list of words, not one text: {short_repr(argv)}", hint='["ls", "-l"]')
+        self.argv = tuple(check_text(word, "an argument") for word in check_list(argv, "a command"))
+        self.env = tuple(check_environment(ENVIRONMENT if env is None else env).items())
         self.calls()
 
     @property

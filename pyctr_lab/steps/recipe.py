@@ -11,9 +11,7 @@ from operator import or_
 from ..errors import OrderError
 from ..kernel.arguments import GroupDescriptor, GroupFile
 from ..kernel.calls import Call, execve, fork, unshare
-from ..kernel.checks import check_list as several
-from ..kernel.checks import check_number as number
-from ..kernel.checks import check_text as text
+from ..kernel.checks import check_list, check_number, check_text
 from ..kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP
 from .mounts import ROOT, HostTree, MinimalDev, PivotRoot, PrivatePropagation, Proc, ReadOnlyRoot
 from .namespaces import IdMaps, LoopbackUp, NewNamespace, SetHostname
@@ -31,8 +29,8 @@ class Recipe(Sequence[Step]):
     """
 
     def __init__(self, steps: Iterable[Step], *, shared: Iterable[str] = ()) -> None:
-        self.steps = tuple(several(steps, "a recipe"))
-        self.shared = tuple(several(shared, "what is shared"))
+        self.steps = tuple(check_list(steps, "a recipe"))
+        self.shared = tuple(check_list(shared, "what is shared"))
         for step in self.steps:
             refuse_no_step(step)
         for refusal in refusals(self.steps, shared=self.shared):
@@ -175,10 +173,10 @@ def default(hostname: str = "demo", *, ids: int = 65536, cuts: tuple[int, ...] =
     of the outer world's map ends and the next begins: no range of a container's map may straddle two. `files` is how
     many descriptors a program may have open: no more than the lab itself may.
     """
-    number(ids, "how many ids", least=1, most=1 << 32)
-    number(files, "how many files", least=1, most=1 << 20)
-    places = tuple(number(cut, "a cut", least=2) for cut in several(cuts, "cuts"))
-    return _default(text(hostname, "a host name"), ids, places, files)
+    check_number(ids, "how many ids", least=1, most=1 << 32)
+    check_number(files, "how many files", least=1, most=1 << 20)
+    places = tuple(check_number(cut, "a cut", least=2) for cut in check_list(cuts, "cuts"))
+    return _default(check_text(hostname, "a host name"), ids, places, files)
 
 
 @lru_cache(maxsize=16)

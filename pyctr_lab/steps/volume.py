@@ -8,7 +8,7 @@ from errno import EEXIST
 from posixpath import dirname
 
 from ..kernel.calls import Call, mkdirat, mount
-from ..kernel.checks import check_path as path
+from ..kernel.checks import check_path
 from ..kernel.constants import MS_BIND, MS_REC
 from .mounts import MountStep, protected
 
@@ -25,8 +25,8 @@ class Volume(MountStep):
     readonly: bool = False
 
     def __post_init__(self) -> None:
-        path(self.source, "what is bound")
-        path(self.target, "a mount point")
+        check_path(self.source, "what is bound")
+        check_path(self.target, "a mount point")
 
     @property
     def folders(self) -> list[str]:
