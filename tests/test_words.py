@@ -19,16 +19,13 @@ TOP = Path(__file__).parents[1]
 PACKAGE = TOP / "pyctr_lab"
 # "one who" and "those that" have no name; "told" is report or print; "born" is spawned; "buried" is reaped.
 WORST = re.compile(
-    r"\b(whoever|nobody|somebody|told|born|buried|one who|those that|what is asked|has been given(?! up| yet)|have it made)\b",
+    r"\b(whoever|nobody|somebody|told|born|buried|one who|those that|what is asked|has been given(?! up| yet))\b",
     re.IGNORECASE,
 )
 CODE = re.compile(r"`[^`\n]*`|\{[^{}\n]*\}")  # identifiers in backquotes, and in the braces of an f-string
 TEXT = (tokenize.STRING, tokenize.COMMENT, *([tokenize.FSTRING_MIDDLE] if hasattr(tokenize, "FSTRING_MIDDLE") else []))
 STARTS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)  # before a docstring
 PROSE = re.compile(r"/course/(exercises|lessons)/")  # their string literals are lessons' prose; docstrings are not
-
-# Rooms and files whose words are not plain yet. Only taken out of here, never put in.
-NOT_YET: set[str] = set()
 
 
 def sources() -> dict[str, list[Path]]:
@@ -68,8 +65,7 @@ def found_in(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("room", sources())
 def test_words_are_plain(room: str) -> None:
-    paths = [path for path in sources()[room] if not {room, str(path.relative_to(TOP))} & NOT_YET]
-    worst = [line for path in paths for line in found_in(path)]
+    worst = [line for path in sources()[room] for line in found_in(path)]
     assert not worst, "\n".join(worst)
 
 
@@ -78,7 +74,7 @@ def test_words_are_plain(room: str) -> None:
 # is `main`. cgroups/v1.py and v2.py answer to the same names.
 CONVENTIONS = {"title", "alt_text", "twin", "main"}
 # Other names that two modules define: this number only goes down.
-MOST_SHARED = 54
+MOST_SHARED = 43
 
 
 def defined() -> dict[str, set[str]]:
