@@ -39,7 +39,7 @@ NO_ACCESS = (
 )
 
 
-def command_line(words: argparse.Namespace) -> list[str]:
+def program_argv(words: argparse.Namespace) -> list[str]:
     """The program and its arguments. Raises BadInput if there is none."""
     argv = [*([words.entrypoint] if words.entrypoint else []), *words.argv]
     if not argv:

@@ -101,9 +101,9 @@ def parser() -> Parser:
         made.set_defaults(command=function, parser=made)
         return made
 
-    run_words(add("run", run, "run a program in a container of its own", add_help=False))
-    recipe_words(add("recipe", commands.print_recipe, "print the default recipe"))
-    bench_words(add("bench", commands.bench, "measure, side by side with the engines that are here"))
+    run_options(add("run", run, "run a program in a container of its own", add_help=False))
+    recipe_options(add("recipe", commands.print_recipe, "print the default recipe"))
+    bench_options(add("bench", commands.bench, "measure, side by side with the engines that are here"))
     add("clean", commands.clean_up, "remove the control groups of labs that were killed together with their guard")
     add("doctor", commands.run_doctor, "say what this machine can do, what is missing, and what mends it")
     made = add("progress", commands.show_progress, "show how far you have come")
@@ -114,7 +114,7 @@ def parser() -> Parser:
     return top
 
 
-def run_words(made: argparse.ArgumentParser) -> None:
+def run_options(made: argparse.ArgumentParser) -> None:
     """Options of `run`, named as Docker's if Docker has one."""
     made.add_argument("--help", action="help", help="show this text")
     made.add_argument("-i", "--interactive", action="store_true", help="pass standard input on")
@@ -122,15 +122,15 @@ def run_words(made: argparse.ArgumentParser) -> None:
     made.add_argument("--explain", action="store_true", help="print each step, its system calls and their cost first")
     made.add_argument("--init", action="store_true", help="an init as PID 1, which reaps; the program is another")
     made.add_argument("--rm", action="store_true", help="always so: nothing is left of a container")
-    identity_words(made)
-    file_words(made)
-    limit_words(made)
+    identity_options(made)
+    file_options(made)
+    limit_options(made)
     for options, why in NOT_YET.items():
         made.add_argument(*options, action=NotYet, nargs="?", const=why, dest="_", help=argparse.SUPPRESS)
     made.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- PROGRAM ...", help="the program and its arguments")
 
 
-def identity_words(made: argparse.ArgumentParser) -> None:
+def identity_options(made: argparse.ArgumentParser) -> None:
     """Options for names, environment and user."""
     made.add_argument("-h", "--hostname", default="demo", metavar="NAME", help="its host name (default: demo)")
     made.add_argument("--name", default="demo", help="the container's name (default: demo)")
@@ -141,7 +141,7 @@ def identity_words(made: argparse.ArgumentParser) -> None:
     made.add_argument("--entrypoint", metavar="PROGRAM", help="the program; then all words are its arguments")
 
 
-def file_words(made: argparse.ArgumentParser) -> None:
+def file_options(made: argparse.ArgumentParser) -> None:
     """Options for files and networks."""
     made.add_argument(
         "-v", "--volume", action="append", default=[], metavar="FOLDER:PLACE[:ro]", help="show a folder of this machine"
@@ -150,7 +150,7 @@ def file_words(made: argparse.ArgumentParser) -> None:
     made.add_argument("--network", "--net", metavar="none", help="none: its own loopback, as always")
 
 
-def limit_words(made: argparse.ArgumentParser) -> None:
+def limit_options(made: argparse.ArgumentParser) -> None:
     """Options for limits and capabilities."""
     made.add_argument("-m", "--memory", metavar="SIZE", help="how much memory it may use: 64M")
     made.add_argument("--cpus", metavar="CORES", help="how much processor time: 0.5, or 50%%")
@@ -162,7 +162,7 @@ def limit_words(made: argparse.ArgumentParser) -> None:
     made.add_argument("--cap-add", action="append", default=[], metavar="NAME", help="a capability more, or ALL")
 
 
-def recipe_words(made: argparse.ArgumentParser) -> None:
+def recipe_options(made: argparse.ArgumentParser) -> None:
     """Options of `recipe`."""
     form = made.add_mutually_exclusive_group()
     form.add_argument("--calls", action="store_true", help="its system calls, and who makes each")
@@ -172,7 +172,7 @@ def recipe_words(made: argparse.ArgumentParser) -> None:
     made.add_argument("argv", nargs="*", metavar="-- PROGRAM", help="what it becomes (default: /bin/sh)")
 
 
-def bench_words(made: argparse.ArgumentParser) -> None:
+def bench_options(made: argparse.ArgumentParser) -> None:
     """Options of `bench`."""
     made.add_argument("what", nargs="?", default="startup", choices=MEASURED, help="what is measured")
     made.add_argument("--engines", metavar="A,B", help="only these (default: all that are here)")

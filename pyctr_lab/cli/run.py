@@ -27,7 +27,7 @@ PAUSE = 0.25  # seconds between two looks for zombies to reap
 def run(words: argparse.Namespace) -> int:
     """`pyctr-lab run`. As with Docker, 125 is an error of the lab, 126 and 127 of exec, 128+n a signal."""
     name, limits = options.container_name(words), options.chosen_limits(words)
-    request = RunRequest(words, name, options.command_line(words), options.program_environment(words), limits)
+    request = RunRequest(words, name, options.program_argv(words), options.program_environment(words), limits)
     with Signals() as signals, Lab() as lab:
         recipe = options.chosen_recipe(lab, words)
         for source in options.unwritable(lab, words):

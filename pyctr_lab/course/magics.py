@@ -27,25 +27,25 @@ if TYPE_CHECKING:
 LESSON_NAMES = ("lab", "Lab", "steps", "exercises", "draw")
 
 
-def load(shell: Any) -> None:
+def load_magics(shell: Any) -> None:
     """Register the magics with an IPython shell. Twice is fine."""
     shell.register_magic_function(host, "cell", "host")
     shell.register_magic_function(inside, "cell", "inside")
     for name in ("host", "inside"):  # behind another line IPython looks for a line magic of the name "%host"
         shell.register_magic_function(partial(not_first, name), "line", f"%{name}")
-    shell.set_custom_exc((LabError, NameError), in_one_line)
-    needs.load(shell)
+    shell.set_custom_exc((LabError, NameError), show_error)
+    needs.watch_cells(shell)
 
 
 def host(line: str, cell: str) -> None:
     """%%host: run the cell as a shell script on the host of the course."""
     _refuse_words(line, "%%host takes no word; the container's view is %%inside NAME")
-    show(current_lab().host.run(["/bin/sh", "-c", cell]))
+    show_run(current_lab().host.run(["/bin/sh", "-c", cell]))
 
 
 def inside(line: str, cell: str) -> None:
     """%%inside NAME: run the cell as a shell script in a container of the newest open lab."""
-    show(container(line.strip()).run(["/bin/sh", "-c", cell]))
+    show_run(container(line.strip()).run(["/bin/sh", "-c", cell]))
 
 
 def not_first(name: str, _: str) -> None:
@@ -53,7 +53,7 @@ def not_first(name: str, _: str) -> None:
     raise BadInput(f"%%{name} must be the first line of its cell", hint="put comments below it")
 
 
-def show(run: Run) -> None:
+def show_run(run: Run) -> None:
     """Print the output of a script, and its end if that is not exit status 0."""
     print(run.stdout, end="")
     print(run.stderr, end="", file=sys.stderr)
@@ -74,7 +74,7 @@ def container(name: str) -> Container:
     return found
 
 
-def in_one_line(shell: Any, kind: type[BaseException], error: BaseException, trace: Any, tb_offset: Any = None) -> Any:
+def show_error(shell: Any, kind: type[BaseException], error: BaseException, trace: Any, tb_offset: Any = None) -> Any:
     """Show an error of the lab, or a name that a restart took away, as one line instead of a traceback."""
     if isinstance(error, LabError):
         lines = [f"{kind.__name__}: {error}"]

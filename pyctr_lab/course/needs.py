@@ -25,7 +25,7 @@ PRESSURE = "/proc/pressure/cpu"
 UNGIVEN = "not given"
 
 
-def load(shell: Any) -> None:
+def watch_cells(shell: Any) -> None:
     """Register the transform of cells with an IPython shell. Twice is fine."""
     transforms = shell.input_transformers_cleanup
     if only_where_it_can not in transforms:
@@ -35,11 +35,11 @@ def load(shell: Any) -> None:
 def only_where_it_can(lines: list[str]) -> list[str]:
     """The cell as it is; or, where something of what it needs is missing, one that says so."""
     asked = NEEDS.match(lines[0]) if lines else None
-    why = missing([word.strip() for word in asked[1].split(",")]) if asked else ""
+    why = why_not_run([word.strip() for word in asked[1].split(",")]) if asked else ""
     return [f"print({why!r})\n"] if why else lines
 
 
-def missing(words: Sequence[str]) -> str:
+def why_not_run(words: Sequence[str]) -> str:
     """Why a cell that needs this cannot be run here, in a line; empty where it can."""
     reasons = {word: reason for word in words if (reason := _why(word))}
     ungiven = [word for word, reason in reasons.items() if reason == UNGIVEN]

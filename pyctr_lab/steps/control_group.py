@@ -13,7 +13,7 @@ from ..errors import BadInput
 from ..kernel.arguments import GroupDescriptor, GroupFile, Subject
 from ..kernel.calls import Call, mkdirat, write
 from ..kernel.checks import short_repr
-from .namespaces import put
+from .namespaces import write_to
 from .step import AtBirth, Resource, Step
 
 EXAMPLE = 'write Limits(memory="64M", cpus=0.5, pids=32)'
@@ -33,7 +33,7 @@ class LimitedGroup(Resource):
     def calls(self) -> list[Call]:
         """Make the folder in each tree, and write each limit."""
         made = [mkdirat(self.file(place)).accepting(EEXIST) for place in self.places()]
-        written = [call for file, value in self.files() for call in put(file, value)]
+        written = [call for file, value in self.files() for call in write_to(file, value)]
         return [call.from_outside() for call in made + written]
 
     def places(self) -> tuple[Place, ...]:
@@ -80,7 +80,7 @@ class ControlGroup(Step):
     def calls(self) -> list[Call]:
         """Write the process's number to each tree."""
         group = self.group
-        entering = [put(group.file(place, "cgroup.procs"), Subject()) for place in group.places()]
+        entering = [write_to(group.file(place, "cgroup.procs"), Subject()) for place in group.places()]
         return [call.from_outside() for calls in entering for call in calls]
 
     def at_birth(self) -> AtBirth:

@@ -27,7 +27,7 @@ OPTIONS = {
 }  # of unshare(1), where it is not the kind's own name
 
 
-def put(path: str | ProcFile | GroupFile, text: str | Subject) -> list[Call]:
+def write_to(path: str | ProcFile | GroupFile, text: str | Subject) -> list[Call]:
     """Writes a file of /proc, which must be one write."""
     fd = Ref("fd")
     return [openat(path, O_WRONLY), write(fd, text), close(fd)]
@@ -175,8 +175,8 @@ class IdMaps(Step):
         return frozenset({"id maps"})
 
     def calls(self) -> list[Call]:
-        deny = put(ProcFile("setgroups"), "deny") if self.setgroups == "deny" else []
-        maps = put(ProcFile("uid_map"), self.text) + put(ProcFile("gid_map"), self.text)
+        deny = write_to(ProcFile("setgroups"), "deny") if self.setgroups == "deny" else []
+        maps = write_to(ProcFile("uid_map"), self.text) + write_to(ProcFile("gid_map"), self.text)
         return [call.from_outside() for call in deny + maps]
 
     def describe(self) -> str:
@@ -277,7 +277,7 @@ class ClockOffset(Step):
         flag, fd = KIND_FLAGS["time"], Ref("fd")
         return [
             unshare(flag),
-            *put("/proc/self/timens_offsets", f"boottime {self.seconds} 0\n"),
+            *write_to("/proc/self/timens_offsets", f"boottime {self.seconds} 0\n"),
             openat("/proc/self/ns/time_for_children"),
             setns(fd, flag),
             close(fd),
@@ -302,5 +302,5 @@ __all__ = [
     "LoopbackUp",
     "NewNamespace",
     "SetHostname",
-    "put",
+    "write_to",
 ]

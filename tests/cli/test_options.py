@@ -218,6 +218,6 @@ def test_what_is_not_here_yet_says_why(option: str, capsys: pytest.CaptureFixtur
 def test_every_option_is_in_the_readme() -> None:
     text = (Path(cli.__file__).parents[2] / "README.md").read_text()
     made = parser.Parser(prog="x", add_help=False)
-    parser.run_words(made)
+    parser.run_options(made)
     for option in (option for action in made._actions for option in action.option_strings):
         assert f"`{option}`" in text or option == "--help", option

@@ -50,12 +50,12 @@ def test_other_cells_are_left_alone(
 
 
 def test_loaded_twice_it_looks_once(shell: Any) -> None:
-    needs.load(shell)
+    needs.watch_cells(shell)
     assert shell.input_transformers_cleanup.count(needs.only_where_it_can) == 1
 
 
 def test_a_word_that_is_none_is_said() -> None:
-    assert "there is no controller 'memroy'" in needs.missing(["memroy"])
+    assert "there is no controller 'memroy'" in needs.why_not_run(["memroy"])
 
 
 def test_no_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,30 +63,30 @@ def test_no_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         raise BadInput(f"{path} is on no disk that could be limited")
 
     monkeypatch.setattr(needs, "device_of", on_none)
-    assert needs.missing(["disk"]) == "Not run here: /var/tmp is on no disk that could be limited."
+    assert needs.why_not_run(["disk"]) == "Not run here: /var/tmp is on no disk that could be limited."
 
 
 def test_pressure_is_missing_where_no_group_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "delegation", lambda: NOTHING)
-    assert "pressure" in needs.missing(["pressure"])
+    assert "pressure" in needs.why_not_run(["pressure"])
 
 
 def test_pressure_is_missing_where_the_kernel_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "PRESSURE", "/proc/pressure/nothing")
-    assert "pressure" in needs.missing(["pressure"])
+    assert "pressure" in needs.why_not_run(["pressure"])
 
 
 def test_any_group_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place(Tree(1, ("pids",), "/cg", "/"), "/cg", ("pids",))
     monkeypatch.setattr(needs, "delegation", lambda: Delegation("v1", (place,)))
-    assert needs.missing(["group"]) == ""
+    assert needs.why_not_run(["group"]) == ""
     monkeypatch.setattr(needs, "delegation", lambda: NOTHING)
-    assert needs.missing(["group"]) == "Not run here: no cgroup is delegated to this user."
+    assert needs.why_not_run(["group"]) == "Not run here: no cgroup is delegated to this user."
 
 
 def test_what_was_not_given_is_one_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "delegation", lambda: Delegation("v2", (), offered=frozenset({"memory", "cpu"})))
-    said = needs.missing(["memory", "cpu", "io"])
+    said = needs.why_not_run(["memory", "cpu", "io"])
     assert said == (
         "Not run here: no cgroup with memory, cpu is delegated to this user; "
         "this kernel offers no io controller."

@@ -68,7 +68,7 @@ class WhoTakesMost(OfMachines):
         }
         for name in sorted(commands):
             ground.programs[name] = shelf.start(commands[name])
-        until(lambda: ground.view().pss(taken) > 80 * MIB and threads(ground.view(), cpus) > 6, BOOT_PATIENCE)
+        until(lambda: ground.view().pss(taken) > 80 * MIB and thread_count(ground.view(), cpus) > 6, BOOT_PATIENCE)
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         sizes = {name: view.pss(name) for name in view.values["names"]}
@@ -93,6 +93,6 @@ class WhoTakesMost(OfMachines):
         return max(taken, key=lambda name: taken[name])
 
 
-def threads(view: KernelView, name: str) -> int:
+def thread_count(view: KernelView, name: str) -> int:
     """How many threads a process has."""
     return int(view.status(name)["Threads"])

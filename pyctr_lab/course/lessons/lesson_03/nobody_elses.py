@@ -37,7 +37,7 @@ class NobodyElses(Exercise):
             message="""Something is mounted there, but it is the file system of /mnt itself, bound to a second
             place: what is written there lands where both see it. A tmpfs is a file system of its own.""",
             sign=lambda view, answer: bound(view),
-            act=lambda ground: bind(ground),
+            act=lambda ground: bind_file_system(ground),
         ),
         Misconception(
             believes="Who must not see it has to be cut off.",
@@ -60,7 +60,7 @@ class NobodyElses(Exercise):
         common_place(box, ground.values["folder"])
         neighbour.apply(steps.JoinNamespace("mnt", box.pid))
         neighbour.apply(steps.NewNamespace("mnt"))
-        ground.facts["mounts"] = mount_lines(ground.view(), neighbour.name)
+        ground.facts["mounts"] = mounts_seen(ground.view(), neighbour.name)
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         box, neighbour, folder = view.values["box"], view.values["neighbour"], view.values["folder"]
@@ -126,14 +126,14 @@ def bound(view: KernelView) -> bool:
     return device(view, view.values["box"], view.values["folder"]) is not None and own_mount(view) is None
 
 
-def mount_lines(view: KernelView, name: str) -> list[str]:
+def mounts_seen(view: KernelView, name: str) -> list[str]:
     """All that a container has mounted, covered mounts too: file system and place of each."""
     return sorted(f"{each.number} on {each.target}" for each in view.mounts(name))
 
 
 def came_over(view: KernelView) -> str:
     """The mounts that the neighbour did not have at the start; empty if there are none."""
-    return ", ".join(sorted(set(mount_lines(view, second_name(view))) - set(view.facts["mounts"])))
+    return ", ".join(sorted(set(mounts_seen(view, second_name(view))) - set(view.facts["mounts"])))
 
 
 def leaked(view: KernelView) -> bool:
@@ -152,7 +152,7 @@ def own_side(view: KernelView) -> bool:
     return passes_on(view, second_name(view))
 
 
-def bind(ground: Ground) -> None:
+def bind_file_system(ground: Ground) -> None:
     """Bind the folder to itself: a mount, but no file system of its own."""
     ground[ground.values["box"]].apply(steps.Bind(ground.values["folder"], ground.values["folder"], readonly=False))
 

@@ -103,10 +103,10 @@ class WhoMetWhichLimit(OfGroups):
     def setup(self, ground: Ground) -> None:
         ground.add("scythe")
         for name in sorted(ground.values["names"]):
-            limits = limits_of(ground.values["names"].index(name), ground.values)
+            limits = limits_of_part(ground.values["names"].index(name), ground.values)
             ground.groups[name] = ground.lab.cgroup(name, **limits)
         ground.facts["folders"] = {name: folders(group) for name, group in ground.groups.items()}
-        ground.facts["ended"] = {role(ground, part): live(ground, part) for part in range(6)}
+        ground.facts["ended"] = {role(ground, part): live_processes(ground, part) for part in range(6)}
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         return [
@@ -136,7 +136,7 @@ SPINS = "while :; do :; done"
 SIGKILLED = 128 + 9  # as a shell gives the status of what a signal has ended
 
 
-def limits_of(part: int, values: Values) -> dict[str, Any]:
+def limits_of_part(part: int, values: Values) -> dict[str, Any]:
     """The limits of the group that plays a part."""
     memory, pids = f"{values['memory']}M", values["pids"]
     return {
@@ -149,7 +149,7 @@ def limits_of(part: int, values: Values) -> dict[str, Any]:
     }[part]
 
 
-def live(ground: Ground, part: int) -> int:
+def live_processes(ground: Ground, part: int) -> int:
     """Run a program in the group that plays a part. Returns its status, as a shell would."""
     group, box = ground.groups[role(ground, part)], ground.box
     group.add(box)
