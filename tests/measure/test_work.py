@@ -23,7 +23,7 @@ def rows_of(
 ) -> list[ExperimentRow]:
     """The rows of an experiment on engines that only pretend; each has passed through JSON."""
     monkeypatch.setattr(work, "WORK", str(tmp_path))
-    monkeypatch.setattr(work, "make_rootfs", lambda: tmp_path)
+    monkeypatch.setattr(work, "rootfs_of_all", lambda: tmp_path)
     monkeypatch.setattr(work, "ALL", {each.name: each for each in kinds})
     asked = {"repetitions": 4, "budget": 60.0, "count": None, "seed": 1, **options}
     return [
@@ -66,6 +66,6 @@ def test_no_room_for_the_files_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     def full(_: Path) -> Path:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(work.rootfs, "make", full)
+    monkeypatch.setattr(work.rootfs, "make_rootfs", full)
     with pytest.raises(LabError, match=r"cannot be made: No space left on device \(there must be"):
         next(work.experiment_rows("startup", ["exec"], MeasureOptions(1, 1.0)))
