@@ -32,12 +32,9 @@ class Podman(Engine):
         # limits of its own that equal the hard ones fail on setrlimit
         less = ["--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"]
         run = ["--rm", "--network=none", f"--name={self.fresh()}", *less, "--rootfs", f"{self.rootfs}:O", *argv]
-        how = [*folders, *HOW, f"--runtime={self.runtime}"]
+        how = [*folders, "--cgroup-manager=cgroupfs", "--events-backend=file", f"--runtime={self.runtime}"]
         if self.runtime == "runc":
             return ["podman", *how, "run", *run]
         # crun does without where it sees no hierarchy
         hidden = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs tmpfs /sys/fs/cgroup; exec "$@"', "sh"]
         return [*hidden, "podman", *how, "run", "--cgroups=disabled", *run]
-
-
-HOW = ("--cgroup-manager=cgroupfs", "--events-backend=file")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ..cgroups import trees
@@ -37,13 +37,9 @@ class Record:
     processes: int  # that belong to it, helpers too
     filters: int = 0
 
-    def as_json(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Record:
-        """What `as_json` has written, also when JSON has made lists of its tuples."""
+        """The record of its fields, as `asdict` and JSON write them: with lists for tuples."""
         words: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in data.items()}
         return cls(**words)
 

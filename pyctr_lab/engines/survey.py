@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,7 @@ def survey_rows(names: Sequence[str]) -> Iterator[dict[str, Any]]:
                 stack.enter_context(engine)
                 instance = engine.start()
                 stack.callback(instance.stop)
-                found = None if instance.pid is None else record_of(instance.pid, len(instance.pids)).as_json()
+                found = None if instance.pid is None else asdict(record_of(instance.pid, len(instance.pids)))
                 yield {"engine": name, "record": found}
         except (LabError, OSError) as why:
             yield {"engine": name, "why": str(why)}
