@@ -7,7 +7,7 @@ from .engine import Available, Engine, Instance
 from .lxc import Lxc
 from .nspawn import Nspawn
 from .oci import Crun, Gvisor, Runc
-from .ours import Forked, Limited, Ours
+from .ours import Ours, OursForked, OursLimited
 from .plain import Plain
 from .podman import Podman
 from .qemu import Qemu
@@ -15,8 +15,8 @@ from .sandbox import Sandbox
 from .unshare import Unshare
 
 KINDS = (
-    *(Plain, Baseline, Ours, Forked, Limited, Unshare, Bubblewrap, Lxc, Nspawn, Crun, Runc, Gvisor, Podman, Docker),
-    Qemu,
+    *(Plain, Baseline, Ours, OursForked, OursLimited, Unshare, Bubblewrap, Lxc, Nspawn),
+    *(Crun, Runc, Gvisor, Podman, Docker, Qemu),
 )
 ALL: dict[str, type[Engine]] = {each.name: each for each in KINDS}
 

@@ -55,7 +55,7 @@ class Ours(Engine):
         super().end_crowd(before)
 
 
-class Forked(Ours):
+class OursForked(Ours):
     """The same without the loop of machine code: what a start costs where that cannot be used."""
 
     name = "ours+fork"
@@ -65,7 +65,7 @@ class Forked(Ours):
     start_method: StartMethod = "fork"
 
 
-class Limited(Ours):
+class OursLimited(Ours):
     """The same, in a control group of its own."""
 
     name = "ours+limits"
