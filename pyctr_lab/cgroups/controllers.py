@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from errno import EBUSY
 from pathlib import Path
 
-from .files import enter, read, write
+from .files import enter_group, read_file, write_file
 from .places import LIMITED, Place
 
 TRIES = 20  # to move processes that fork meanwhile
@@ -26,7 +26,7 @@ def enable(folder: str, controllers: Iterable[str]) -> None:
     """Enable a group's controllers for its children."""
     names = [name for name in controllers if name in LIMITED]
     if names:
-        write(folder, "cgroup.subtree_control", enabling(names))
+        write_file(folder, "cgroup.subtree_control", enabling(names))
 
 
 def enable_at_base(place: Place) -> None:
@@ -43,9 +43,9 @@ def enable_behind_leaf(folder: str, leaf: str, controllers: Iterable[str]) -> No
     Try again where a process forks meanwhile: its child stays behind.
     """
     for attempt in range(TRIES):
-        if pids := read(folder, "cgroup.procs").split():
+        if pids := read_file(folder, "cgroup.procs").split():
             Path(f"{folder}/{leaf}").mkdir(exist_ok=True)
-            enter(f"{folder}/{leaf}", map(int, pids))
+            enter_group(f"{folder}/{leaf}", map(int, pids))
         try:
             enable(folder, controllers)
         except OSError as why:

@@ -28,29 +28,29 @@ class Setting(NamedTuple):
         return self.file.partition(".")[0]
 
 
-def read(folder: str, file: str) -> str:
+def read_file(folder: str, file: str) -> str:
     """The text of a group's file. Raises FileNotFoundError where group or file is not there."""
     with open(f"{folder}/{file}", encoding="ascii") as opened:
         return opened.read().strip()
 
 
-def write(folder: str, file: str, value: str) -> None:
-    """Write a file of a group with one write(2), as echo does. Raises OSError as the kernel says."""
+def write_file(folder: str, file: str, value: str) -> None:
+    """Write a file of a group with one write_file(2), as echo does. Raises OSError as the kernel says."""
     with open(f"{folder}/{file}", "w", encoding="ascii") as opened:
         opened.write(f"{value}\n")
 
 
-def make(folder: str) -> None:
+def make_group(folder: str) -> None:
     """Make the folder of a group. Its mode does not depend on our umask: its owner may remove what is below it."""
     os.mkdir(folder)
     os.chmod(folder, 0o755)
 
 
-def enter(folder: str, pids: Iterable[int]) -> None:
+def enter_group(folder: str, pids: Iterable[int]) -> None:
     """Move processes to a group; ended ones are passed over."""
     for pid in sorted(pids):
         with suppress(ProcessLookupError):
-            write(folder, "cgroup.procs", str(pid))
+            write_file(folder, "cgroup.procs", str(pid))
 
 
 def parse_number(text: str) -> int | None:
@@ -81,7 +81,7 @@ def parse_nested(text: str) -> dict[str, dict[str, str]]:
 def read_flat(folder: str, file: str) -> dict[str, int]:
     """The counters of a file; none where folder (empty: no such tree) or file is not there."""
     try:
-        return parse_flat(read(folder, file)) if folder else {}
+        return parse_flat(read_file(folder, file)) if folder else {}
     except FileNotFoundError:
         return {}
 
@@ -89,7 +89,7 @@ def read_flat(folder: str, file: str) -> dict[str, int]:
 def read_number(folder: str, file: str) -> int | None:
     """The number in a file; None where there is no limit, or no such folder or file."""
     with suppress(FileNotFoundError):
-        return parse_number(read(folder, file)) if folder else None
+        return parse_number(read_file(folder, file)) if folder else None
     return None
 
 

@@ -11,7 +11,7 @@ from ..errors import NEW_LAB, BadInput, Gone, Unsupported
 from ..kernel import proc
 from ..kernel.checks import short_repr
 from . import v1, v2
-from .files import Setting, read
+from .files import Setting, read_file
 from .lab_groups import LabGroups
 from .places import ACCOUNTED, LIMITED, Place
 
@@ -108,5 +108,5 @@ class GroupFolders:
         found = []
         for path, _, _ in os.walk(self.folders[0]):
             with suppress(OSError):  # gone meanwhile: ENOENT, or ENODEV while it is read
-                found += read(path, "cgroup.procs").split()
+                found += read_file(path, "cgroup.procs").split()
         return [pid for pid in map(int, found) if proc.state(pid) not in "-Z"]

@@ -21,11 +21,11 @@ from ..kernel.checks import check_timeout, short_repr
 from ..launcher import cgroup_reaper
 from .controllers import enabling
 from .events import Events, Watch
-from .files import MAX, Setting, enter, make, parse_flat, parse_number, read, write
+from .files import MAX, Setting, enter_group, make_group, parse_flat, parse_number, read_file, write_file
 from .folders import GroupFolders
 from .lab_groups import LabGroups, inherited
 from .limit_files import DEFAULT_WEIGHT, LimitFile, Written
-from .limits import Limits, check_group_name, limits_of, places_of, settings_in
+from .limits import Limits, check_group_name, merge_limits, places_of, settings_in
 from .places import Place
 from .usage import Reached, Usage, reached, usage
 from .v1 import SWAPPED, read_v1_io_max
@@ -81,9 +81,9 @@ class Cgroup(GroupFolders):
 
     def _make_in(self, place: Place) -> None:
         folder = self.folder_in(place)
-        make(folder)
+        make_group(folder)
         for setting in inherited(place, os.path.dirname(folder)):
-            write(folder, setting.file, setting.value)
+            write_file(folder, setting.file, setting.value)
         self.groups.protect(folder)
 
     @uninterrupted()
@@ -92,7 +92,7 @@ class Cgroup(GroupFolders):
 
         In version 2 a group that enables controllers for its children has no processes: move them to a child first.
         """
-        limits = limits_of(limits, words)
+        limits = merge_limits(limits, words)
         path = f"{self.path}/{check_group_name(name)}"
         if any(os.path.exists(f"{folder}/{name}") for folder in self.folders):
             raise BadInput(f"there is a control group {path} already", hint=".remove() it first, or take another name")
@@ -114,7 +114,7 @@ class Cgroup(GroupFolders):
     def pass_on(self) -> None:
         """Enable its controllers for its children. In version 1 they have them anyway."""
         for place in self.places:
-            names = read(self.folder(place), "cgroup.controllers").split() if place.tree.version == 2 else []
+            names = read_file(self.folder(place), "cgroup.controllers").split() if place.tree.version == 2 else []
             if names:
                 self._write(self.folder(place), Setting("cgroup.subtree_control", enabling(names)))
 
@@ -122,7 +122,7 @@ class Cgroup(GroupFolders):
     @uninterrupted()
     def limit(self, limits: Limits | None = None, /, **words: Any) -> tuple[Written, ...]:
         """Write the limits that are given: `group.limit(memory="64M", cpus=0.5)`. Return what was written where."""
-        limits = limits_of(limits, words)
+        limits = merge_limits(limits, words)
         wanted = list(settings_in(limits, self.groups.where))
         for place in places_of(limits, self.groups.where):
             self._join(place)
@@ -163,7 +163,7 @@ class Cgroup(GroupFolders):
         if not os.path.exists(folder):
             raise self.gone()
         try:
-            write(folder, setting.file, setting.value)
+            write_file(folder, setting.file, setting.value)
         except OSError as why:
             if not os.path.exists(folder):  # the lab was killed, and the cgroup reaper has removed it
                 raise self.gone() from None
@@ -202,7 +202,7 @@ class Cgroup(GroupFolders):
     def pids(self) -> tuple[int, ...]:
         """Its processes (not those of groups below), by their numbers as the notebook sees them."""
         with self.present():
-            return tuple(map(int, read(self.folders[0], "cgroup.procs").split()))
+            return tuple(map(int, read_file(self.folders[0], "cgroup.procs").split()))
 
     @uninterrupted()
     def add(self, *processes: Any) -> Cgroup:
@@ -228,7 +228,7 @@ class Cgroup(GroupFolders):
         while len(self.folders) > 1 and (late := set(self.pids) - known):
             known |= late
             for folder in self.folders[1:]:
-                enter(folder, late)
+                enter_group(folder, late)
 
     def _enter(self, folder: str, pids: Iterable[int]) -> None:
         for pid in pids:
@@ -291,9 +291,9 @@ class Cgroup(GroupFolders):
         with self.present():
             for folder in self.folders:
                 if os.path.exists(f"{folder}/cgroup.freeze"):
-                    return parse_flat(read(folder, "cgroup.events"))["frozen"] == 1
+                    return parse_flat(read_file(folder, "cgroup.events"))["frozen"] == 1
                 if os.path.exists(f"{folder}/freezer.state"):
-                    return read(folder, "freezer.state") == "FROZEN"
+                    return read_file(folder, "freezer.state") == "FROZEN"
         return False
 
     @uninterrupted(firm=True)
@@ -303,7 +303,7 @@ class Cgroup(GroupFolders):
         if os.path.exists(f"{folder}/cgroup.kill"):
             self._write(folder, Setting("cgroup.kill", "1"))
             with self.present():
-                self._until_empty(lambda _: write(folder, "cgroup.kill", "1"))
+                self._until_empty(lambda _: write_file(folder, "cgroup.kill", "1"))
             return
         if self.frozen:  # v1: a frozen process does not die
             self.thaw()
@@ -330,13 +330,13 @@ class Cgroup(GroupFolders):
         folder = self.folder_in(place) if place is not None and place in self.places else ""
         before = ""
         with suppress(OSError):  # gone meanwhile, or not counted here
-            before = read(folder, "pids.max")
-            write(folder, "pids.max", "0")
+            before = read_file(folder, "pids.max")
+            write_file(folder, "pids.max", "0")
         try:
             yield
         finally:
             with suppress(OSError):
-                write(folder, "pids.max", before or MAX)
+                write_file(folder, "pids.max", before or MAX)
 
     @uninterrupted(firm=True)
     def remove(self) -> None:

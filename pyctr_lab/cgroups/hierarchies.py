@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..kernel import proc
-from .files import read
+from .files import read_file
 
 KINDS = ("cgroup", "cgroup2")
 NOT_CONTROLLERS = ("rw", "ro", "xattr", "clone_children", "noprefix", "cpuset_v2_mode")
@@ -66,7 +66,7 @@ def key(mounted: proc.Mount) -> str:
 
 
 def _offered(folder: str) -> tuple[str, ...]:
-    return tuple(read(folder, "cgroup.controllers").split())
+    return tuple(read_file(folder, "cgroup.controllers").split())
 
 
 def _below(path: str, root: str) -> str:
@@ -78,7 +78,7 @@ def _found(pid: int | str, mount: str) -> str:
     wanted = str(os.getpid() if pid == "self" else pid)
     for folder, _, _ in os.walk(mount):
         try:
-            if wanted in read(folder, "cgroup.procs").split():
+            if wanted in read_file(folder, "cgroup.procs").split():
                 return folder.removeprefix(mount) or "/"
         except OSError:  # gone meanwhile, or not to be read
             continue

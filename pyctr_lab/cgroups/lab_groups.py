@@ -14,7 +14,7 @@ from ..kernel import proc
 from ..kernel.calls import Answer
 from ..launcher import cgroup_reaper
 from .controllers import REST, enable_at_base, enable_behind_leaf
-from .files import Setting, enter, make, read, write
+from .files import Setting, enter_group, make_group, read_file, write_file
 from .leftovers import alone, clean, start_cgroup_reaper
 from .places import PREFIX, Place, delegation
 
@@ -119,15 +119,15 @@ class LabGroups:
             raise
 
     def _make(self, place: Place) -> None:
-        for setting in lacking(place):
-            write(place.base, setting.file, setting.value)
-        make(self.folder(place))
+        for setting in missing_settings(place):
+            write_file(place.base, setting.file, setting.value)
+        make_group(self.folder(place))
         for setting in inherited(place, place.base):
-            write(self.folder(place), setting.file, setting.value)
+            write_file(self.folder(place), setting.file, setting.value)
 
     def _move_in(self, owner: Owner, pids: set[int]) -> None:
         for place in self.where.everywhere:
-            enter(self.folder(place), pids)
+            enter_group(self.folder(place), pids)
         first = self.where.places[0]
         owner.see_groups_from("/" + os.path.relpath(self.folder(first), first.tree.mount))
         for place in self.where.everywhere:
@@ -143,11 +143,11 @@ class LabGroups:
         if self.where.style == "v2":
             enable_at_base(place)
         host = f"{self.folder(place)}/{HOST}"
-        make(host)
+        make_group(host)
         for setting in inherited(place, self.folder(place)):
-            write(host, setting.file, setting.value)
+            write_file(host, setting.file, setting.value)
         self.protect(host)
-        enter(host, pids)
+        enter_group(host, pids)
         if place.tree.version == 2:
             enable_behind_leaf(self.folder(place), HOST, place.controllers)
             self.protect(self.folder(place))
@@ -155,11 +155,11 @@ class LabGroups:
     def _move_out(self, pids: set[int]) -> None:
         for place in self.where.everywhere:
             try:
-                enter(place.base, pids)
+                enter_group(place.base, pids)
             except OSError:  # v2, and its controllers are enabled for its children: then to a leaf
                 with suppress(OSError):
                     Path(f"{place.base}/{REST}").mkdir(exist_ok=True)
-                    enter(f"{place.base}/{REST}", pids)
+                    enter_group(f"{place.base}/{REST}", pids)
         self.reaper.kill()
         self.reaper.wait()
         cgroup_reaper.remove_all([self.folder(place) for place in self.where.everywhere], 1.0)
@@ -258,10 +258,10 @@ class LabGroups:
 
 def inherited(place: Place, parent: str) -> Iterator[Setting]:
     """Settings of a v1 cpuset that a fresh group below `parent` needs before a process may enter."""
-    yield from (Setting(setting.file, read(parent, setting.file)) for setting in place.inherited)
+    yield from (Setting(setting.file, read_file(parent, setting.file)) for setting in place.inherited)
 
 
-def lacking(place: Place) -> Iterator[Setting]:
+def missing_settings(place: Place) -> Iterator[Setting]:
     """Settings that a delegated v1 cpuset still misses."""
     if place.base != place.tree.mount:
-        yield from (setting for setting in place.inherited if not read(place.base, setting.file))
+        yield from (setting for setting in place.inherited if not read_file(place.base, setting.file))

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 from ..launcher import CGROUP_REAPER, cgroup_reaper
 from . import v1, v2
-from .files import write
+from .files import write_file
 from .hierarchies import all_trees, trees
 from .places import PREFIX, Delegation, delegation
 
@@ -31,7 +31,7 @@ def alone(where: Delegation) -> Iterator[None]:
 def start_cgroup_reaper(launcher: int, folders: list[str]) -> subprocess.Popen[bytes]:
     """Start the cgroup reaper of a lab, which holds the locks of the lab's groups."""
     pidfds = [os.pidfd_open(pid) for pid in (launcher, os.getpid())]
-    locks = [lock for folder in folders if (lock := locked(folder)) is not None]
+    locks = [lock for folder in folders if (lock := lock_group(folder)) is not None]
     try:
         command = [sys.executable, "-I", "-S", str(CGROUP_REAPER), *map(str, pidfds), *folders]
         return subprocess.Popen(
@@ -48,7 +48,7 @@ def start_cgroup_reaper(launcher: int, folders: list[str]) -> subprocess.Popen[b
             os.close(fd)
 
 
-def locked(folder: str) -> int | None:
+def lock_group(folder: str) -> int | None:
     """A descriptor that holds the lock of a lab's group; None where another process holds it, or the group is gone."""
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -83,7 +83,7 @@ def clean(patience: float = 0.0) -> tuple[list[str], list[str]]:
     if not where.places:
         return [], []
     with alone(where):
-        locks = {folder: lock for folder in leftovers(where) if (lock := locked(folder)) is not None}
+        locks = {folder: lock for folder in leftovers(where) if (lock := lock_group(folder)) is not None}
         kept = cgroup_reaper.remove_all(locks, patience)
         for lock in locks.values():
             os.close(lock)
@@ -100,5 +100,5 @@ def thaw(pid: int) -> None:
             file, value = (v2.FREEZE, "0") if tree.version == 2 else (v1.FREEZER, "THAWED")
             folder = tree.folder
             while PREFIX in folder and os.path.exists(f"{folder}/{file}"):
-                write(folder, file, value)
+                write_file(folder, file, value)
                 folder = os.path.dirname(folder)

@@ -104,7 +104,7 @@ PLAIN = {
 def spell_limit(name: str, value: object) -> str:
     """As one would write it: memory="64M"."""
     sizes = name.startswith(("memory", "io_"))
-    return f'"{size.shown(value)}"' if sizes and isinstance(value, int) else repr(value).replace("'", '"')
+    return f'"{size.spell_size(value)}"' if sizes and isinstance(value, int) else repr(value).replace("'", '"')
 
 
 def check_whole(value: object, what: str, least: int, most: int) -> int:
@@ -137,7 +137,7 @@ def check_group_name(name: object) -> str:
     return name
 
 
-def limits_of(limits: Limits | None, words: dict[str, Any]) -> Limits:
+def merge_limits(limits: Limits | None, words: dict[str, Any]) -> Limits:
     """Limits given as an object, as words, or as both. Raises BadInput for an unknown word."""
     if limits is not None and not isinstance(limits, Limits):
         raise BadInput(f"{short_repr(limits)} are no limits", hint='write memory="64M", cpus=0.5, pids=32')

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from shutil import which
 
-from .files import Setting, read
+from .files import Setting, read_file
 from .hierarchies import Tree, style, trees
 from .v1 import V1_CONTROLLER
 
@@ -141,7 +141,7 @@ def _has_processors(place: Place) -> bool:
 
 
 def _place(tree: Tree, base: str) -> Place:
-    given = tree.controllers if tree.version == 1 else tuple(read(base, "cgroup.controllers").split())
+    given = tree.controllers if tree.version == 1 else tuple(read_file(base, "cgroup.controllers").split())
     files = ("cpuset.cpus", "cpuset.mems") if tree.version == 1 else ("cpuset.cpus.effective", "cpuset.mems.effective")
     above = os.path.dirname(base) if tree.version == 1 and base != tree.mount else base  # of a v1 cpuset not yet set up
     found = (_read(base, file) or _read(above, file) if "cpuset" in given else "" for file in files)
@@ -150,7 +150,7 @@ def _place(tree: Tree, base: str) -> Place:
 
 def _read(folder: str, file: str) -> str:
     try:
-        return read(folder, file)
+        return read_file(folder, file)
     except FileNotFoundError:  # the root of all has no such file
         return ""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ..kernel import size
 from .events import Events
-from .files import parse_nested, read, read_flat, read_number
+from .files import parse_nested, read_file, read_flat, read_number
 from .folders import GroupFolders
 from .v1 import count_v1_io
 from .v2 import count_v2_io
@@ -108,7 +108,7 @@ def _pressure(folder: str) -> dict[str, Pressure]:
     found = {}
     for name in ("cpu", "memory", "io"):
         with suppress(OSError):  # ENOTSUP where the kernel was started without
-            some = parse_nested(read(folder, f"{name}.pressure"))["some"]
+            some = parse_nested(read_file(folder, f"{name}.pressure"))["some"]
             found[name] = Pressure(float(some["avg10"]), int(some["total"]) / 1e6)
     return found
 
@@ -119,7 +119,7 @@ def reached(group: GroupFolders, victim: str = "") -> tuple[Reached, ...]:
     counted, found = Events.of(group), []  # a limit is read only when it has acted: most runs meet none
     if counted.oom_kill:
         memory = group.limit_of("memory.max", "number")
-        value = size.shown(memory) if isinstance(memory, int) else "max"
+        value = size.spell_size(memory) if isinstance(memory, int) else "max"
         what = f"the kernel killed {victims(group, counted.oom_kill, victim)}"
         found.append(Reached("memory.max", value, counted.oom_kill, what))
     if counted.pids_max:
@@ -137,7 +137,7 @@ def _times(count: int) -> str:
 
 
 def victims(group: GroupFolders, count: int, known: str) -> str:
-    """The OOM victims: by name where the kernel's log may be read, else how many."""
+    """The OOM victims: by name where the kernel's log may be read_file, else how many."""
     names = killed(group)
     if not names:
         return (known or "a process") if count == 1 else f"{count} processes"

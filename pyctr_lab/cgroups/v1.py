@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..errors import BadInput
-from .files import MAX, PERIOD, Setting, parse_flat, read, read_flat, read_number
+from .files import MAX, PERIOD, Setting, parse_flat, read_file, read_flat, read_number
 
 V1_NAMES = {
     "memory.max": "memory.limit_in_bytes",
@@ -67,18 +67,18 @@ def read_v1_number(folder: str, file: str) -> int | None:
 
 def read_v1_cores(folder: str, _: str) -> float | None:
     """A quota of processor time, in cores."""
-    quota = int(read(folder, "cpu.cfs_quota_us"))
-    return None if quota < 0 else quota / int(read(folder, "cpu.cfs_period_us"))
+    quota = int(read_file(folder, "cpu.cfs_quota_us"))
+    return None if quota < 0 else quota / int(read_file(folder, "cpu.cfs_period_us"))
 
 
 def read_v1_weight(folder: str, _: str) -> int:
     """A share of the processor, as version 2 counts it."""
-    return round(int(read(folder, "cpu.shares")) * 100 / 1024)
+    return round(int(read_file(folder, "cpu.shares")) * 100 / 1024)
 
 
 def read_v1_text(folder: str, file: str) -> str | None:
     """A limit that is a list of processors."""
-    return read(folder, file) or None
+    return read_file(folder, file) or None
 
 
 READERS_V1: Mapping[str, Callable[[str, str], Any]] = {
@@ -90,7 +90,7 @@ def read_v1_io_max(folder: str) -> dict[str, dict[str, int]]:
     """Bytes and operations a second, by disk: {"254:0": {"wbps": 1048576}}. Only what is limited."""
     found: dict[str, dict[str, int]] = {}
     for key, name in IO_KEYS.items():
-        for disk, rate in parse_flat(read(folder, f"blkio.throttle.{name}_device")).items():
+        for disk, rate in parse_flat(read_file(folder, f"blkio.throttle.{name}_device")).items():
             found.setdefault(disk, {})[key] = rate
     return found
 
@@ -99,14 +99,14 @@ def read_v1_io_max(folder: str) -> dict[str, dict[str, int]]:
 def count_v1_memory_events(folder: str) -> tuple[int, int, int]:
     """How often a group came above memory.high (there is none), to its limit, and to an OOM kill."""
     refused = (f"{folder}/memory.failcnt", f"{folder}/memory.memsw.failcnt")  # the second: with swap
-    failed = sum(int(read(*os.path.split(path))) for path in refused if os.path.exists(path))
+    failed = sum(int(read_file(*os.path.split(path))) for path in refused if os.path.exists(path))
     return 0, failed, read_flat(folder, "memory.oom_control").get("oom_kill", 0)
 
 
 def count_v1_io(folder: str) -> tuple[int, int]:
     """Bytes read from disks, and written."""
     with suppress(FileNotFoundError):
-        lines = [line.split() for line in read(folder, "blkio.throttle.io_service_bytes").splitlines()]
+        lines = [line.split() for line in read_file(folder, "blkio.throttle.io_service_bytes").splitlines()]
         read_, wrote = (sum(int(line[2]) for line in lines if line[1:2] == [word]) for word in ("Read", "Write"))
         return read_, wrote
     return 0, 0

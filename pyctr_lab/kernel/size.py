@@ -60,7 +60,7 @@ def parse_cores(text: float | str) -> float:
     return cores
 
 
-def shown(size: int) -> str:
+def spell_size(size: int) -> str:
     """The shortest text that `parse` reads back to the same size: 268435456 is "256M"."""
     if size == 0:
         return "0"

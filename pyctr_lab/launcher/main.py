@@ -1,7 +1,7 @@
-"""The launcher: carry out one message after another, and answer with what the kernel said.
+"""The launcher: carry out one request after another, and answer with what the kernel said.
 
 Started as `python -I -S main.py FD`, where FD is one end of a SEQPACKET socket pair. It knows no steps and no
-containers. A message is marshal's form of (number, kind, names of the descriptors sent along, words); a message that
+containers. A request is marshal's form of (number, kind, names of the descriptors sent along, words); a request that
 is too long for the socket is empty there, and lies in its first descriptor. The kinds, and their words:
 
     calls    a list of system calls, which ends at its first failure
@@ -14,8 +14,8 @@ is too long for the socket is empty there, and lies in its first descriptor. The
 A call is (name, arguments, errnos that are fine, name for its result). An argument is a number, text, bytes, a tuple of
 arguments (a structure or an array), None, or a list: [name] is an earlier result, [text, name, text] a text around one.
 
-An answer is text: the message's number, then a line a call: result, errno, nanoseconds, and in hexadecimal each buffer
-that the kernel wrote to. The kernel stamps the sender's pid on each message: one from any process but the peer is
+An answer is text: the request's number, then a line a call: result, errno, nanoseconds, and in hexadecimal each buffer
+that the kernel wrote to. The kernel stamps the sender's pid on each request: one from any process but the peer is
 dropped, so that a process in a container that gets hold of the socket can do nothing with it. See SCM_CREDENTIALS in
 unix(7).
 
@@ -59,24 +59,24 @@ NUMBERS["futex"] = 98 if os.uname().machine == "aarch64" else 202
 CLONE3 = 435
 OPENING = ("openat", "pidfd_open", "socket", "memfd_create")
 FORKING = ("fork", "vfork")  # as a plain call they would leave a second launcher on this channel
-INVALID = (TypeError, ValueError, LookupError, OverflowError, AttributeError)  # what no valid message raises
+INVALID = (TypeError, ValueError, LookupError, OverflowError, AttributeError)  # what no valid request raises
 spawners: list[Spawner] = []  # one, after a "load"
 
 
 def receive(channel: socket) -> tuple[bytes, list[int], int | None]:
-    """The next message, its descriptors, and the pid of its sender: None when nothing can come any more."""
+    """The next request, its descriptors, and the pid of its sender: None when nothing can come any more."""
     try:
-        message, extra, _, _ = channel.recvmsg(MESSAGE, ANCILLARY, MSG_CMSG_CLOEXEC)
+        request, extra, _, _ = channel.recvmsg(MESSAGE, ANCILLARY, MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
         return b"", [], None
     words = {kind: memoryview(data).cast("i").tolist() for _, kind, data in extra}
-    return message, words.get(SCM_RIGHTS, []), words[SCM_CREDENTIALS][0] if SCM_CREDENTIALS in words else None
+    return request, words.get(SCM_RIGHTS, []), words[SCM_CREDENTIALS][0] if SCM_CREDENTIALS in words else None
 
 
-def whole(message: bytes, descriptors: list[int]) -> bytes:
-    """A message that is too long for the socket lies in a file."""
-    if message or not descriptors:
-        return message
+def whole(request: bytes, descriptors: list[int]) -> bytes:
+    """A request that is too long for the socket lies in a file."""
+    if request or not descriptors:
+        return request
     fd = descriptors.pop(0)
     try:
         return os.pread(fd, os.fstat(fd).st_size, 0)
@@ -94,7 +94,7 @@ def function_of(name: str) -> tuple[ctypes._NamedFuncPointer, list[ctypes.c_long
         return libc.syscall, [ctypes.c_long(NUMBERS[name])]
 
 
-def make(name: str, args: tuple[object, ...], known: dict[str, int]) -> tuple[int, int, str]:
+def make_call(name: str, args: tuple[object, ...], known: dict[str, int]) -> tuple[int, int, str]:
     """Make one system call. Return its result, its errno, and its line of the answer."""
     memory: list[tuple[bytes, bytearray]] = []
     function, words = function_of(name)
@@ -106,7 +106,7 @@ def make(name: str, args: tuple[object, ...], known: dict[str, int]) -> tuple[in
     return result, errno, " ".join([str(result), str(errno), str(took), *changed(memory)])
 
 
-def fork(flags: int, group: str) -> int:
+def fork_or_clone3(flags: int, group: str) -> int:
     """fork(2), or with `flags` clone3(2) into new namespaces and the cgroup `group`: os.fork has no flags."""
     if not flags:
         return os.fork()
@@ -146,8 +146,8 @@ def attempt(action: Callable[..., int | None], *words: object) -> tuple[int, int
     return result, errno, f"{result} {errno} {time.perf_counter_ns() - start}"
 
 
-class Message:
-    """One message on its way: results known by name, the lines of the answer so far, descriptors to hand over."""
+class Request:
+    """One request on its way: results known by name, the lines of the answer so far, descriptors to hand over."""
 
     def __init__(self, channel: socket, number: str, known: dict[str, int]) -> None:
         self.channel, self.number, self.known = channel, number, known
@@ -162,7 +162,7 @@ class Message:
                 self.send()
             result, errno = self.note(result_name, *made(name, args, self.known))
             if errno and errno not in fine:
-                close(opened)  # no later list knows their names
+                close_all(opened)  # no later list knows their names
                 return False
             if name in OPENING and not errno:
                 opened.add(result)
@@ -180,7 +180,7 @@ class Message:
         """Make calls, then fork. True in the child, which answers nothing here."""
         if not self.carry_out(calls):
             return False
-        result, errno, line = attempt(fork, flags, group)
+        result, errno, line = attempt(fork_or_clone3, flags, group)
         self.lines.append(line)
         return (result, errno) == (0, 0)
 
@@ -219,12 +219,12 @@ class Message:
             self.channel.sendmsg(["\n".join(self.lines).encode()], ancillary)
         except (BrokenPipeError, ConnectionResetError):
             os._exit(0)
-        close(self.handed)
+        close_all(self.handed)
         self.lines, self.handed = [self.number], []
 
 
 def obey(channel: socket, peer: int) -> tuple[socket, int]:
-    """Carry out one message of the peer. Return the channel to obey next: a forked child has one of its own."""
+    """Carry out one request of the peer. Return the channel to obey next: a forked child has one of its own."""
     data, descriptors, sender = receive(channel)
     if sender is None:
         os._exit(0)
@@ -233,56 +233,56 @@ def obey(channel: socket, peer: int) -> tuple[socket, int]:
     except (EOFError, ValueError, TypeError):
         number = ""
     if not number:
-        close(descriptors)
+        close_all(descriptors)
         return channel, peer
-    message = Message(channel, number, dict(zip(names, descriptors)))  # noqa: B905  as many, or the kernel cut them
-    if handle(message, kind, words):
+    request = Request(channel, number, dict(zip(names, descriptors)))  # noqa: B905  as many, or the kernel cut them
+    if handle(request, kind, words):
         # the child sees no process outside its PID namespace: that is pid 0
-        return become(channel, message.known["channel"], descriptors), 0 if os.getpid() == 1 else peer
-    close(descriptors)
-    message.send()
+        return obey_as_child(channel, request.known["channel"], descriptors), 0 if os.getpid() == 1 else peer
+    close_all(descriptors)
+    request.send()
     return channel, peer
 
 
-def handle(message: Message, kind: str, words: tuple) -> bool:  # type: ignore[type-arg]
-    """Do what a message says. True in a forked child."""
+def handle(request: Request, kind: str, words: tuple) -> bool:  # type: ignore[type-arg]
+    """Do what a request says. True in a forked child."""
     try:
         match kind:
             case "calls":
-                message.carry_out(*words)
+                request.carry_out(*words)
             case "fork":
-                return message.fork(*words)
+                return request.fork(*words)
             case "spawn":
-                message.spawn(*words)
+                request.spawn(*words)
             case "results":
-                message.results(*words)
+                request.results(*words)
             case "load":
-                message.load(*words)
+                request.load(*words)
             case "abandon":
-                message.abandon(*words)
+                request.abandon(*words)
     except INVALID:
-        message.lines.append(f"-1 {EINVAL} 0")
+        request.lines.append(f"-1 {EINVAL} 0")
     return False
 
 
 def made(name: str, args: tuple[object, ...], known: dict[str, int]) -> tuple[int, int, str]:
     """Make one call. What is not a valid call fails with EINVAL, as in the kernel."""
     try:
-        return make(name, args, known)
+        return make_call(name, args, known)
     except INVALID:
         return -1, EINVAL, f"-1 {EINVAL} 0"
 
 
-def close(descriptors: list[int] | set[int]) -> None:
-    """Close what came with a message, or was opened for one."""
+def close_all(descriptors: list[int] | set[int]) -> None:
+    """Close what came with a request, or was opened for one."""
     for fd in descriptors:
         os.close(fd)
 
 
-def become(old: socket, new: int, descriptors: list[int]) -> socket:
+def obey_as_child(old: socket, new: int, descriptors: list[int]) -> socket:
     """A forked child lets go of all that is its parent's, or the lab would live as long as the child does."""
     old.close()
-    close([fd for fd in descriptors if fd != new])
+    close_all([fd for fd in descriptors if fd != new])
     channel = socket(fileno=new)
     channel.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
     return channel

@@ -199,7 +199,7 @@ class Machine:
 
     def __repr__(self) -> str:
         off = "" if self.alive else ", switched off"
-        return f'Machine(memory="{size.shown(self.hardware.memory)}", cpus={self.hardware.cpus}{off})'
+        return f'Machine(memory="{size.spell_size(self.hardware.memory)}", cpus={self.hardware.cpus}{off})'
 
     def __enter__(self) -> Machine:
         return self

@@ -128,7 +128,7 @@ def check_file(place: Path, there: os.stat_result, wanted: int | None) -> None:
         raise BadInput(f"the disk {place} has {there.st_size} bytes, no whole number of sectors of {SECTOR} bytes")
     if wanted is not None and wanted != there.st_size:
         raise BadInput(
-            f"the disk {place} is there already, with {size.shown(there.st_size)}", hint="leave disk_size out"
+            f"the disk {place} is there already, with {size.spell_size(there.st_size)}", hint="leave disk_size out"
         )
     if not os.access(place, os.R_OK | os.W_OK):
         raise BadInput(f"the disk {place} may not be read and written by you")
@@ -142,7 +142,7 @@ def make_disk(place: Path, wanted: int) -> None:
             file.truncate(wanted)
             undo.pop_all()
     except OSError as why:
-        raise BadInput(f"the disk {place} cannot be made, of {size.shown(wanted)}: {why.strerror}") from None
+        raise BadInput(f"the disk {place} cannot be made, of {size.spell_size(wanted)}: {why.strerror}") from None
 
 
 def check_emulator() -> None:

@@ -22,9 +22,9 @@ from ..steps.step import refuse_no_step
 from .carrier import Carrier
 from .outer_world import OuterWorld
 from .process import CarriedProcess
-from .program import Program, Run, Start, check_command
+from .program import Program, ProgramStart, Run, check_command
 from .resources import KEEPERS, Held, give_back, take
-from .starting import become
+from .starting import exec_after
 from .step_result import StepResult
 from .streams import Input, Streams
 from .view import View, look
@@ -148,12 +148,13 @@ class Container(CarriedProcess):
         with self.world.reaper.lock:
             try:
                 command = check_command(argv)
-                start = Start(command, self.environment if env is None else check_environment(env), streams, began)
+                variables = self.environment if env is None else check_environment(env)
+                start = ProgramStart(command, variables, streams, began)
                 child, parent = self._fork_child()
             except BaseException:
                 streams.close()
                 raise
-            program = become(CarriedProcess(self.world, "program", child, parent), start)
+            program = exec_after(CarriedProcess(self.world, "program", child, parent), start)
             if interrupted():  # the caller never gets it
                 program.end()
             return program

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..cgroups import Cgroup, LabGroups, Limits
-from ..cgroups.limits import check_group_name, limits_of
+from ..cgroups.limits import check_group_name, merge_limits
 from ..errors import BadInput, Gone, Unsupported
 from ..interrupts import interrupted, uninterrupted
 from ..kernel import proc
@@ -25,7 +25,7 @@ from . import world
 from .carrier import Carrier
 from .container import Container
 from .outer_world import OuterWorld
-from .program import Program, Run, Start, check_command
+from .program import Program, ProgramStart, Run, check_command
 from .reaper import Reaper
 from .starting import Starter, StartMethod
 from .streams import Input, Streams
@@ -73,7 +73,7 @@ class Lab:
         self.world.ids = world.map_ids(self.host.host_pid)
         ranges = proc.uid_map(self.host.host_pid)[2:]  # behind the user's own id
         self.world.cuts = tuple(line.inside for line in ranges)
-        self.host.carry(world.let_go(root=root and self.ids > 1))
+        self.host.carry(world.drop_root(root=root and self.ids > 1))
         self.host.carry(world.furnish())
 
     @staticmethod
@@ -156,7 +156,7 @@ class Lab:
         One that has this name already is removed first, with all that is in it. Raises Unsupported for what is not
         delegated to this user: the hint says which command delegates it.
         """
-        wanted = limits_of(limits, words)
+        wanted = merge_limits(limits, words)
         before = self.groups.made.get(check_group_name(name))
         if isinstance(before, Cgroup):
             before.remove()
@@ -226,7 +226,7 @@ class Lab:
                 environment = recipe.environment if env is None else check_environment(env)
                 self.reaper.reap_now_and_then(self.launcher)
                 group = None if limits is None else ControlGroup(limits, self.groups.fresh_name(), self.groups.where)
-                return self.starter.start(recipe, group, Start(command, environment, streams, began))
+                return self.starter.start(recipe, group, ProgramStart(command, environment, streams, began))
             except BaseException:
                 streams.close()
                 raise

@@ -81,7 +81,7 @@ class CarriedProcess:
         timeout = check_timeout(timeout)
         self._still_obeys()
         answers: list[Answer] = []
-        for stretch in stretches(calls):
+        for stretch in cut_at_makers(calls):
             answers += self._carry_stretch(stretch, descriptors, timeout)
             if answers[-1].failed:
                 raise answers[-1].error(answers)
@@ -211,7 +211,7 @@ def send_signal(host_pid: int, number: int) -> None:
             os.kill(host_pid, number)
 
 
-def stretches(calls: Sequence[Call]) -> Iterator[list[Call]]:
+def cut_at_makers(calls: Sequence[Call]) -> Iterator[list[Call]]:
     """Cut a list where another process goes on: from inside to outside and back, and behind a fork."""
     generation = 0
 

@@ -30,7 +30,7 @@ Trace: TypeAlias = Callable[[], tuple[Answer, ...]]  # made only when it is aske
 
 
 @dataclass
-class Start:
+class ProgramStart:
     """What one start of a program is given, and what has been made for it."""
 
     command: tuple[str, ...]
@@ -77,7 +77,7 @@ class Run:
 class Program:
     """A running program. `pid` is its number as the lab's host sees it, `host_pid` as the notebook does."""
 
-    def __init__(self, start: Start, process: CarriedProcess, trace: Trace) -> None:
+    def __init__(self, start: ProgramStart, process: CarriedProcess, trace: Trace) -> None:
         self.args = start.command
         self.host_pid = process.host_pid
         self.pid = process.pid
@@ -94,7 +94,7 @@ class Program:
             self._pidfd = os.pidfd_open(self.host_pid)
         except ProcessLookupError:  # no other process reaps it: so its lab has ended, and it too
             raise Gone(f"{shlex.join(self.args)} has ended with its lab", hint=NEW_LAB) from None
-        self._descriptors = weakref.finalize(self, let_go, self._streams, self._pidfd)  # also where no caller waits
+        self._descriptors = weakref.finalize(self, close_program, self._streams, self._pidfd)  # where no caller waits
 
     @cached_property
     def story(self) -> tuple[Answer, ...]:
@@ -190,7 +190,7 @@ class Program:
 
 
 @uninterrupted(firm=True)
-def let_go(streams: Streams, pidfd: int) -> None:
+def close_program(streams: Streams, pidfd: int) -> None:
     """Closes what a program is held by."""
     streams.close()
     os.close(pidfd)

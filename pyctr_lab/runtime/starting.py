@@ -16,10 +16,10 @@ from ..kernel.calls import Call, CallError, execve, fork, kill, wait4
 from ..kernel.checks import short_repr
 from ..kernel.constants import SIGKILL
 from ..steps import Birth, ControlGroup, Recipe
-from .faststart import Refused, SpawnedProcess, load
+from .faststart import Refused, SpawnedProcess, load_loop
 from .outer_world import OuterWorld
 from .process import CarriedProcess
-from .program import Program, Start, Trace
+from .program import Program, ProgramStart, Trace
 from .resources import give_back, take
 
 TIGHT = 8 << 20  # bytes: more than the words of an execve can take (6 MiB, see execve(2))
@@ -37,7 +37,7 @@ class Starter:
         """Why starts are not done by machine code; "" if they are, None before the first."""
         self.clone3 = True  # whether a process can be started in new namespaces here; found by trying
 
-    def start(self, recipe: Recipe, group: ControlGroup | None, start: Start) -> Program:
+    def start(self, recipe: Recipe, group: ControlGroup | None, start: ProgramStart) -> Program:
         """A program in a container of its own. Which way it was started shows in its story, and in nothing else."""
         with self._given_back_on_error(start):
             birth = self._birth(recipe, group)
@@ -51,7 +51,7 @@ class Starter:
             return program
 
     @contextmanager
-    def _given_back_on_error(self, start: Start) -> Iterator[None]:
+    def _given_back_on_error(self, start: ProgramStart) -> Iterator[None]:
         """Give back what was made for a start that fails. One that its memory limit has killed raises Gone."""
         try:
             yield
@@ -82,7 +82,7 @@ class Starter:
         return birth.resolved(self.world.groups.name) if birth.resources else birth
 
     # --- by machine code
-    def _spawn(self, birth: Birth, start: Start) -> Program | None:
+    def _spawn(self, birth: Birth, start: ProgramStart) -> Program | None:
         """Start by the loop of machine code. None where it cannot do that."""
         try:
             self._require_loop()
@@ -98,12 +98,12 @@ class Starter:
     def _require_loop(self) -> None:
         """Give the launcher the loop, once. Raises Refused where there can be none."""
         if self.why_slow is None:
-            load(self.world.launcher)
+            load_loop(self.world.launcher)
             self.why_slow = ""
         if self.why_slow:
             raise Refused(self.why_slow, here=True)
 
-    def _spawned(self, child: SpawnedProcess, start: Start) -> Program:
+    def _spawned(self, child: SpawnedProcess, start: ProgramStart) -> Program:
         """One message, and the program runs. If it fails, nothing is left of it."""
         try:
             child.start(start.streams.theirs)
@@ -116,7 +116,7 @@ class Starter:
             raise
 
     # --- by a forked child
-    def _fork(self, recipe: Recipe, group: ControlGroup | None, birth: Birth, start: Start) -> Program:
+    def _fork(self, recipe: Recipe, group: ControlGroup | None, birth: Birth, start: ProgramStart) -> Program:
         """Start by a Python child of the launcher, one message a stretch."""
         birth = self._resolved(birth)
         answers, carrier = self.world.launcher.fork([birth.fork])
@@ -126,10 +126,10 @@ class Starter:
         if answers[-1].failed:
             raise answers[-1].error(answers)
         start.made = (*start.made, *answers)
-        return become(CarriedProcess(self.world, "program", carrier, self.world.launcher), start, birth.calls)
+        return exec_after(CarriedProcess(self.world, "program", carrier, self.world.launcher), start, birth.calls)
 
 
-def require_room(start: Start) -> None:
+def require_room(start: ProgramStart) -> None:
     """Raise Refused below 8 MiB: an OOM kill would also kill the launcher, whose memory the child shares.
 
     Until exec, the child takes from its group what the kernel keeps for it, and the words of an execve.
@@ -140,7 +140,7 @@ def require_room(start: Start) -> None:
 
 
 @uninterrupted()
-def become(process: CarriedProcess, start: Start, before: Sequence[Call] = ()) -> Program:
+def exec_after(process: CarriedProcess, start: ProgramStart, before: Sequence[Call] = ()) -> Program:
     """Make the calls `before` in the new process, then exec. Kill it if either fails."""
     try:
         answers = process.carry(
@@ -159,7 +159,7 @@ def become(process: CarriedProcess, start: Start, before: Sequence[Call] = ()) -
         raise
 
 
-def running(process: CarriedProcess, start: Start, trace: Trace) -> Program:
+def running(process: CarriedProcess, start: ProgramStart, trace: Trace) -> Program:
     """The program that a process has become."""
     start.streams.hand_over()
     program = Program(start, process, trace)

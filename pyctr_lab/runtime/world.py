@@ -76,7 +76,7 @@ def leave() -> list[Call]:
     return [unshare(OUTER)]
 
 
-def let_go(*, root: bool) -> list[Call]:
+def drop_root(*, root: bool) -> list[Call]:
     """Become the outer world's root, an id without rights outside, and go on as its PID 1."""
     groups = [setgroups([])] if root else []  # a user may not: setgroups is denied to a one-line map
     become = [setresgid(0), setresuid(0), prctl(PR_SET_DUMPABLE, SUID_DUMP_USER)]  # else its /proc files are root's
@@ -154,16 +154,16 @@ def map_ranges(pid: int) -> tuple[int, str]:
     Return how many there are, or 0 and the reason.
     """
     uids, gids = subordinate(Path("/etc/subuid"), os.getuid()), subordinate(Path("/etc/subgid"), os.getgid())
-    found = stretches(uids, gids)
+    found = common_ranges(uids, gids)
     if not found:
         return 0, "no range of subordinate ids"
     lines = [(os.getuid(), os.getgid(), 1), *found]
-    why = written("newgidmap", pid, [(gid, count) for _, gid, count in lines])
-    why = why or written("newuidmap", pid, [(uid, count) for uid, _, count in lines])
+    why = run_id_mapper("newgidmap", pid, [(gid, count) for _, gid, count in lines])
+    why = why or run_id_mapper("newuidmap", pid, [(uid, count) for uid, _, count in lines])
     return (0, why) if why else (sum(count for _, _, count in lines), "")
 
 
-def written(program: str, pid: int, outside: Iterable[tuple[int, int]]) -> str:
+def run_id_mapper(program: str, pid: int, outside: Iterable[tuple[int, int]]) -> str:
     """Have a map written that has these ranges (first, count) one behind the other. Return why it cannot be."""
     words, inside = [program, str(pid)], 0
     for first, count in outside:
@@ -201,7 +201,7 @@ def around(piece: tuple[int, int], hole: tuple[int, int]) -> list[tuple[int, int
     return [(at, left) for at, left in sides if left > 0]
 
 
-def stretches(uids: Iterable[tuple[int, int]], gids: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:
+def common_ranges(uids: Iterable[tuple[int, int]], gids: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:
     """Ids that lie one behind the other in both: (first uid, first gid, count), longest first, up to IDS - 1."""
     users, groups, found = sorted(uids, key=itemgetter(1)), sorted(gids, key=itemgetter(1)), []
     while users and groups:

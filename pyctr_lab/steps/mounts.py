@@ -419,7 +419,7 @@ def protected(source: str, target: str, *, recursive: bool = True, readonly: boo
     if kernel_has("mount_setattr"):
         attributes = READ_ONLY if readonly else READ_ONLY & ~MOUNT_ATTR_RDONLY
         return [mount_setattr(target, AT_RECURSIVE if recursive else 0, attributes)]
-    mounts = {mounted.target: locked(mounted) for mounted in mountinfo("self")}
+    mounts = {mounted.target: locked_flags(mounted) for mounted in mountinfo("self")}
     above = (mounts[folder] for folder in (source, *map(str, PurePath(source).parents)) if folder in mounts)
     start = source.rstrip("/")
     inside = [place for place in mounts if place.startswith(f"{start}/")] if recursive else []
@@ -428,7 +428,7 @@ def protected(source: str, target: str, *, recursive: bool = True, readonly: boo
     return [mount(None, place, None, flags | kept) for place, kept in {target: next(above, 0), **below}.items()]
 
 
-def locked(mounted: Mount) -> int:
+def locked_flags(mounted: Mount) -> int:
     """The flags of a mount that a user namespace may not clear: see mount_namespaces(7)."""
     return (MS_NOEXEC if "noexec" in mounted.options else 0) | (MS_RDONLY if mounted.readonly else 0)
 

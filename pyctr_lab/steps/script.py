@@ -55,33 +55,33 @@ def cut(steps: Sequence[Step]) -> list[Stage]:
     for step in steps:
         now = stages[-1]
         if step.shell_form == "outside":
-            now.outside += written(step)
+            now.outside += outside_commands(step)
         elif step.shell_form == "wrapper" and not now.outside:
             now.wrappers.append(step.shell())
         elif step.shell_form == "command" and not now.wrappers:
-            now.commands.append(command(step))
+            now.commands.append(shell_command(step))
         else:
             fresh = Stage([AWAIT_MAPS] if now.outside else [])
             if step.shell_form == "wrapper":
                 fresh.wrappers.append(step.shell())
             else:
-                fresh.commands.append(command(step))
+                fresh.commands.append(shell_command(step))
             stages.append(fresh)
     if stages[-1].outside:
         stages.append(Stage([AWAIT_MAPS]))
     return stages
 
 
-def command(step: Step) -> str:
+def shell_command(step: Step) -> str:
     """A step's commands. The failure of a command before the last && does not end a script, for all its set -e."""
     text = step.shell()
     return f"{text} || exit" if "&&" in text else text
 
 
-def written(step: Step) -> list[str]:
+def outside_commands(step: Step) -> list[str]:
     """What is written from outside; maps that are refused end the script, with a line."""
     if not isinstance(step, IdMaps):
-        return [command(step)]
+        return [shell_command(step)]
     refused = f"2>/dev/null || {{ echo {shlex.quote(REFUSED)} >&2; exit 1; }}"
     if step.setgroups == "deny":
         return [f"{{ {step.shell()}; }} {refused}"]

@@ -262,7 +262,7 @@ def test_memory_is_raised_together_with_swap(lab: Lab, delegated: None) -> None:
 def test_one_that_vanishes_while_it_is_asked(lab: Lab, delegated: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The guard of a lab that was killed removes it between two looks: ENOENT, or ENODEV for a file that is open."""
     group = lab.cgroup("vanishing", memory="64M")
-    real = files.read
+    real = files.read_file
 
     def removed(folder: str, file: str) -> str:
         for each in group.folders:
@@ -273,7 +273,7 @@ def test_one_that_vanishes_while_it_is_asked(lab: Lab, delegated: None, monkeypa
         raise OSError(ENODEV, os.strerror(ENODEV))
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "read", removed)
+        patch.setattr(module, "read_file", removed)
         with pytest.raises(Gone, match="the control group vanishing is no more"):
             print(group.frozen)
     with pytest.raises(Gone, match="no more"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab.cgroups import Setting, Tree
-from pyctr_lab.cgroups.files import device_of, parse_flat, parse_nested, parse_number, read
+from pyctr_lab.cgroups.files import device_of, parse_flat, parse_nested, parse_number, read_file
 from pyctr_lab.cgroups.hierarchies import style, trees
 from pyctr_lab.cgroups.v1 import in_v1
 from pyctr_lab.errors import BadInput
@@ -105,7 +105,7 @@ def test_no_limit_has_many_spellings(text: str, value: int | None) -> None:
 
 def test_files_are_read_as_they_are_written(tmp_path: Path) -> None:
     (tmp_path / "memory.events").write_text("low 0\nhigh 3\noom_kill 1\n")
-    assert parse_flat(read(str(tmp_path), "memory.events")) == {"low": 0, "high": 3, "oom_kill": 1}
+    assert parse_flat(read_file(str(tmp_path), "memory.events")) == {"low": 0, "high": 3, "oom_kill": 1}
     assert parse_nested("254:0 rbytes=5 wbytes=7\n8:0 rbytes=1\n") == {
         "254:0": {"rbytes": "5", "wbytes": "7"},
         "8:0": {"rbytes": "1"},
@@ -114,7 +114,7 @@ def test_files_are_read_as_they_are_written(tmp_path: Path) -> None:
     loops = "8:0 rbytes=5\n7:7 7:6 7:5 rbytes=2\n7:4\n"  # disks without figures stand in one line with the next
     assert parse_nested(loops) == {"8:0": {"rbytes": "5"}, "7:5": {"rbytes": "2"}, "7:4": {}}
     with pytest.raises(FileNotFoundError):
-        read(str(tmp_path), "memory.max")
+        read_file(str(tmp_path), "memory.max")
 
 
 @pytest.mark.parametrize("path", ["/proc", "/no/such/place", "/dev/shm"])

@@ -17,7 +17,7 @@ import pytest
 
 from pyctr_lab import Cgroup, Lab, Limits, steps
 from pyctr_lab.cgroups import clean, controllers
-from pyctr_lab.cgroups.files import write
+from pyctr_lab.cgroups.files import write_file
 from pyctr_lab.cgroups.lab_groups import HOST
 from pyctr_lab.cgroups.leftovers import leftovers
 from pyctr_lab.cgroups.places import PREFIX, delegation
@@ -33,7 +33,7 @@ SMALL = Limits(memory="32M", cpus=1, pids=16)
 @pytest.mark.parametrize("value", ["0-1", ""])
 def test_an_empty_value_is_written_too(tmp_path: Path, value: str) -> None:
     """As `echo` would: without the end of the line no call would be made at all."""
-    write(str(tmp_path), "cpuset.cpus", value)
+    write_file(str(tmp_path), "cpuset.cpus", value)
     assert (tmp_path / "cpuset.cpus").read_bytes() == f"{value}\n".encode()
 
 
@@ -100,7 +100,7 @@ def test_a_group_whose_processes_fork_is_divided_up(tmp_path: Path, monkeypatch:
             (tmp_path / "cgroup.procs").write_text("9\n")  # born in between
             raise refused.pop()
 
-    monkeypatch.setattr(controllers, "enter", moved)
+    monkeypatch.setattr(controllers, "enter_group", moved)
     monkeypatch.setattr(controllers, "enable", passed)
     controllers.enable_behind_leaf(str(tmp_path), "leaf", ("memory",))
     assert (tmp_path / "cgroup.procs").read_text() == "" and (tmp_path / "leaf").is_dir() and not refused

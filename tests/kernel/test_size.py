@@ -52,11 +52,11 @@ def test_what_is_no_size_is_refused_in_one_line(text: object) -> None:
 
 @pytest.mark.parametrize("text", ["256M", "1G", "3K", "513", "1025K"])
 def test_what_is_written_is_read_back(text: str) -> None:
-    assert size.shown(size.parse(text)) == text
+    assert size.spell_size(size.parse(text)) == text
 
 
 def test_a_size_may_begin_at_zero_where_that_means_something() -> None:
-    assert size.parse("0", what="swap", least=0) == 0 and size.shown(0) == "0"
+    assert size.parse("0", what="swap", least=0) == 0 and size.spell_size(0) == "0"
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_users_own_ranges(lines: list[str], found: list[tuple[int, int]], tmp_
 def test_both_maps_are_cut_at_the_same_places(
     uids: list[tuple[int, int]], gids: list[tuple[int, int]], found: list[tuple[int, int, int]]
 ) -> None:
-    assert world.stretches(uids, gids) == found
+    assert world.common_ranges(uids, gids) == found
 
 
 def test_ids_that_we_do_not_have() -> None:

@@ -72,7 +72,7 @@ def limit_value(kind: str, value: float) -> str:
     if kind == "cpus":
         return core_percent(value)
     if kind == "memory":
-        exact = size.shown(int(value))
+        exact = size.spell_size(int(value))
         return exact if len(exact) <= 6 else f"{value / MIB:.1f}M"
     return str(value)
 

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from fcntl import LOCK_EX
 
 from ...cgroups import Tree, controllers, files, leftovers
-from ...cgroups.lab_groups import HOST, lacking
+from ...cgroups.lab_groups import HOST, missing_settings
 from ...cgroups.places import PREFIX, delegation
 from ...kernel.arguments import Ref
 from ...kernel.calls import Call, dup3, execve, flock, mkdirat, setsid
@@ -32,16 +32,16 @@ def make_sandbox_groups(launcher: Carrier, folders: list[str]) -> None:
     where, pid = delegation(), launcher.find_host_pid()
     with leftovers.alone(where) if where.places else nullcontext():
         for place in where.everywhere:
-            for setting in lacking(place):
-                files.write(place.base, setting.file, setting.value)
+            for setting in missing_settings(place):
+                files.write_file(place.base, setting.file, setting.value)
             if where.style == "v2":
                 controllers.enable_at_base(place)
         start_reaper(launcher, folders)
         for place in where.everywhere:
             for setting in place.inherited:
-                files.write(f"{place.base}/{PREFIX}{pid}", setting.file, setting.value)
+                files.write_file(f"{place.base}/{PREFIX}{pid}", setting.file, setting.value)
     for folder in folders:
-        files.enter(folder, [pid])
+        files.enter_group(folder, [pid])
 
 
 def start_reaper(launcher: Carrier, folders: list[str]) -> None:
@@ -77,5 +77,5 @@ def leave_to_children(folder: str, pid: int) -> None:
     """Move the sandbox's processes to a leaf: v2 lets a cgroup have limits only where no process is in its parent."""
     if os.path.exists(f"{folder}/cgroup.subtree_control"):
         os.mkdir(f"{folder}/{HOST}")
-        files.enter(f"{folder}/{HOST}", [pid])
-        controllers.enable(folder, files.read(folder, "cgroup.controllers").split())
+        files.enter_group(f"{folder}/{HOST}", [pid])
+        controllers.enable(folder, files.read_file(folder, "cgroup.controllers").split())

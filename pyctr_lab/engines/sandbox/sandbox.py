@@ -76,7 +76,7 @@ class Sandbox:
             world.map_ids(self.pid)
         for folder in self.groups:
             leave_to_children(folder, self.pid)
-        answers, self.world.launcher = launcher.fork(world.let_go(root=False) if user else [fork()])
+        answers, self.world.launcher = launcher.fork(world.drop_root(root=False) if user else [fork()])
         raise_failure(answers)
         for choice in furnish_sandbox(found, str(cache.cache_folder())):
             self._carry(*choice)

@@ -6,6 +6,6 @@ notebook's end, `trace` what became of each call.
 """
 
 from .loop import code_here
-from .spawned import Refused, SpawnedProcess, load
+from .spawned import Refused, SpawnedProcess, load_loop
 
-__all__ = ["Refused", "SpawnedProcess", "code_here", "load"]
+__all__ = ["Refused", "SpawnedProcess", "code_here", "load_loop"]

@@ -209,7 +209,7 @@ def has_called_exec(pid: int | str) -> bool:
     return False
 
 
-def load(launcher: Carrier) -> None:
+def load_loop(launcher: Carrier) -> None:
     """Give the launcher the loop. Raises Refused where there can be none."""
     code = loop.code_here()
     if not code:

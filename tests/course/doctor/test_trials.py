@@ -39,7 +39,7 @@ def test_starts_are_really_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(launcher: object) -> None:
         raise Refused("nobody has written the loop for this", here=True)
 
-    monkeypatch.setattr(starting, "load", refused)
+    monkeypatch.setattr(starting, "load_loop", refused)
     assert trials.start().slow == "nobody has written the loop for this"
 
 

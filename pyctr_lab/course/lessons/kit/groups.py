@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from .... import Unsupported
 from ....cgroups import trees
-from ....cgroups.files import MAX, PERIOD, parse_flat, parse_number, read
+from ....cgroups.files import MAX, PERIOD, parse_flat, parse_number, read_file
 from ....cgroups.places import delegation
 from ....kernel import proc
 from ...grading import Exercise, Ground, KernelView, Unreadable, again
@@ -118,7 +118,7 @@ def above(folder: str) -> Iterator[str]:
 def value(folder: str, file: str) -> str:
     """The text of a file of a group; empty where there is no such file."""
     try:
-        return read(folder, file)
+        return read_file(folder, file)
     except FileNotFoundError:
         return ""
 
