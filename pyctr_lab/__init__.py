@@ -34,6 +34,6 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(shell: Any) -> None:
     """`%load_ext pyctr_lab`: the magics %%host and %%inside, and errors in one line."""
-    from .course.magics import load_magics
+    from .course.magics import load
 
-    load_magics(shell)
+    load(shell)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LESSON_NAMES = ("lab", "Lab", "steps", "exercises", "draw")
 
 
-def load_magics(shell: Any) -> None:
+def load(shell: Any) -> None:
     """Register the magics with an IPython shell. Twice is fine."""
     shell.register_magic_function(host, "cell", "host")
     shell.register_magic_function(inside, "cell", "inside")

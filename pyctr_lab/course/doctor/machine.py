@@ -13,7 +13,7 @@ from pathlib import Path
 from ...cgroups import trees
 from ...cgroups.places import Delegation, as_root, delegated
 from ..learner.places import user_name
-from .trials import Start, enter_groups, lacking, map_ids, open_files, run, start
+from .trials import TrialStart, enter_groups, mapped_ids, missing_calls, open_file_limits, run_trial, start_lab
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ExaminedMachine:
     """The machine under examination: files below `root`, commands by `ask`, programs by `which`."""
 
     root: Path = Path("/")
-    ask: Callable[[Sequence[str]], tuple[int, str]] = run
+    ask: Callable[[Sequence[str]], tuple[int, str]] = run_trial
     which: Callable[[str], str | None] = shutil.which
     uid: int = field(default_factory=os.getuid)
     user: str = field(default_factory=lambda: user_name(os.getuid()))  # the number where it has no passwd entry
@@ -30,11 +30,11 @@ class ExaminedMachine:
     readable: Callable[[str], bool] | None = None
     delegation: Callable[[], Delegation] = lambda: delegated(trees())
     free_bytes: Callable[[], int] = lambda: shutil.disk_usage(Path.home()).free
-    started: Callable[[], Start] = start
-    mapped: Callable[[], tuple[int, str]] = map_ids
+    started: Callable[[], TrialStart] = start_lab
+    mapped: Callable[[], tuple[int, str]] = mapped_ids
     entered: Callable[[Delegation], str] = enter_groups
-    lacking: Callable[[], tuple[str, ...]] = lacking
-    open_files: Callable[[], tuple[int, int]] = open_files
+    lacking: Callable[[], tuple[str, ...]] = missing_calls
+    open_files: Callable[[], tuple[int, int]] = open_file_limits
 
     def read(self, path: str) -> str:
         """The text of a file; empty where it cannot be read."""
@@ -63,6 +63,6 @@ class ExaminedMachine:
         return as_root(command, self.uid, sudo=bool(self.which("sudo")))
 
     @cached_property
-    def start(self) -> Start:
+    def start(self) -> TrialStart:
         """A container that was started, once for all diagnoses."""
         return self.started()

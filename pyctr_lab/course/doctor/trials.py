@@ -53,7 +53,7 @@ UNMAPPED = f"import ctypes, sys; ctypes.CDLL(None).unshare({WORLD_FLAGS[0]}) or 
 NEWER = {"clone3": "5.3", "mount_setattr": "5.12"}  # calls that are done without, and the Linux that has them
 
 
-def run(argv: Sequence[str]) -> tuple[int, str]:
+def run_trial(argv: Sequence[str]) -> tuple[int, str]:
     """Run a command; its status and output. 127 where there is no such command, 124 if it takes too long."""
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
@@ -65,7 +65,7 @@ def run(argv: Sequence[str]) -> tuple[int, str]:
 
 
 @dataclass(frozen=True)
-class Start:
+class TrialStart:
     """The outcome of a container that was started in a lab of the doctor's own."""
 
     refused: str = ""
@@ -73,17 +73,17 @@ class Start:
     slow: str = ""  # why starts are not done by the loop of machine code
 
 
-def start() -> Start:
+def start_lab() -> TrialStart:
     """Open a lab, and start a container in it."""
     try:
         with Lab(private=True) as lab:
             lab.run(["/bin/true"])
-            return Start(ids=lab.ids, slow=lab.starter.why_slow or "")
+            return TrialStart(ids=lab.ids, slow=lab.starter.why_slow or "")
     except (LabError, OSError) as why:
-        return Start(refused=getattr(why, "message", str(why)))
+        return TrialStart(refused=getattr(why, "message", str(why)))
 
 
-def map_ids() -> tuple[int, str]:
+def mapped_ids() -> tuple[int, str]:
     """Map a user's ranges; how many ids a container would have, or 0 and the reason."""
     command = [sys.executable, "-I", "-S", "-c", UNMAPPED]
     try:
@@ -120,11 +120,11 @@ def enter(place: Place, folder: str, pid: int) -> None:
     Path(folder, "cgroup.procs").write_text(str(pid))
 
 
-def lacking() -> tuple[str, ...]:
+def missing_calls() -> tuple[str, ...]:
     """The newer system calls that the kernel or a policy refuses here."""
     return tuple(name for name in NEWER if not kernel_has(name))
 
 
-def open_files() -> tuple[int, int]:
+def open_file_limits() -> tuple[int, int]:
     """How many files a process may have open: the soft and the hard limit."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -15,7 +15,7 @@ from pyctr_lab.cgroups.places import GRANT_V2, LIMITED, Delegation, Place
 from pyctr_lab.course import cli_doctor, doctor
 from pyctr_lab.course.doctor import Diagnosis, ExaminedMachine
 from pyctr_lab.course.doctor.equipment import PACKAGES, interpreter
-from pyctr_lab.course.doctor.trials import Start
+from pyctr_lab.course.doctor.trials import TrialStart
 from pyctr_lab.course.syllabus import NUMBERS, lessons_with
 
 PROC = "22 1 0:21 / /proc rw,relatime - proc proc rw\n"
@@ -52,7 +52,7 @@ def machine(tmp_path: Path, files: dict[str, str] | None = None, **differences: 
         place.write_text(text)
     made = ExaminedMachine(root=tmp_path, ask=allowed, which=lambda name: f"/usr/bin/{name}", uid=1000, user="learner",
                    system="linux", python="/usr/bin/python3", free_bytes=lambda: 50 << 30,
-                   delegation=lambda: given("v2", LIMITED), started=lambda: Start(ids=65536),
+                   delegation=lambda: given("v2", LIMITED), started=lambda: TrialStart(ids=65536),
                    mapped=lambda: (65536, ""), entered=lambda found: "", lacking=lambda: (),
                    open_files=lambda: (1024, 4096))  # fmt: skip
     return replace(made, **differences)
@@ -211,13 +211,13 @@ def test_a_home_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_slow_starts_are_named_and_block_nothing(tmp_path: Path) -> None:
-    slow = Start(ids=65536, slow="memory may not be executable: Operation not permitted")
+    slow = TrialStart(ids=65536, slow="memory may not be executable: Operation not permitted")
     found = troubles(machine(tmp_path, started=lambda: slow))["starts"]
     assert (found.state, found.blocks) == ("limited", ()) and "memory may not be executable" in found.why
 
 
 def test_a_container_that_does_not_start_blocks_all(tmp_path: Path) -> None:
-    found = troubles(machine(tmp_path, started=lambda: Start(refused="mount = -1 EPERM")))["starts"]
+    found = troubles(machine(tmp_path, started=lambda: TrialStart(refused="mount = -1 EPERM")))["starts"]
     assert (found.state, found.blocks) == ("missing", NUMBERS) and "mount = -1 EPERM" in found.why
 
 

@@ -33,14 +33,14 @@ def doctor(*by: str, python: str = sys.executable, **env: str) -> dict[str, str]
 
 
 def test_starts_are_really_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = trials.start()
+    tried = trials.start_lab()
     assert (tried.refused, tried.slow) == ("", "") and tried.ids
 
     def refused(launcher: object) -> None:
         raise Refused("nobody has written the loop for this", here=True)
 
     monkeypatch.setattr(starting, "load_loop", refused)
-    assert trials.start().slow == "nobody has written the loop for this"
+    assert trials.start_lab().slow == "nobody has written the loop for this"
 
 
 def test_a_group_is_made_entered_and_removed(delegated: None, monkeypatch: pytest.MonkeyPatch) -> None:
