@@ -34,8 +34,9 @@ def crowd_turn(engine: Engine, options: TurnOptions) -> Iterator[Measurement]:
             yield Measurement((time.perf_counter() - start) * 1000, number)
             if number % 16 == 0 and memory_available() < limit:
                 break
-        taken = total_memory(processes()) - empty
-        yield Measurement(taken / MIB / number, number, of="each")
+        if number:  # none where the time is over before the first, on a busy machine
+            taken = total_memory(processes()) - empty
+            yield Measurement(taken / MIB / number, number, of="each")
     finally:
         engine.end_crowd(before)
 

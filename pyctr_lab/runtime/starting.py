@@ -76,7 +76,11 @@ class Starter:
     def _opened(self, birth: Birth) -> dict[str, int]:
         """A descriptor of each file by which the process enters v1 cgroups; exec closes them."""
         paths = [file.within(self.world.groups.name) for file in birth.given]
-        return {path: os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in paths}
+        try:
+            return {path: os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in paths}
+        except FileNotFoundError:  # the lab was killed, and its cgroup reaper has removed them
+            self.world.require_open()
+            raise
 
     def _resolved(self, birth: Birth) -> Birth:
         return birth.resolved(self.world.groups.name) if birth.resources else birth

@@ -55,3 +55,7 @@ def test_one_that_does_not_start_ends_the_others_too(engine: Fake) -> None:
         for taken in crowd.crowd_turn(engine, TurnOptions()):
             seen.append(taken.instances)
     assert seen == [1, 2, 3] and engine.stopped == engine.started == 4
+
+
+def test_no_time_for_one_is_no_measurement(engine: Fake) -> None:
+    assert list(crowd.crowd_turn(engine, TurnOptions(seconds=1e-9))) == []

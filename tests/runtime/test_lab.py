@@ -183,6 +183,7 @@ def test_threads_may_use_one_lab_at_once(lab: Lab) -> None:
     assert sorted(found) == sorted(wanted)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.repeat(few=100, many=1000)
 def test_hundreds_alive_at_once(repeats: int) -> None:
     with Lab() as lab:
