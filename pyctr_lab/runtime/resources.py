@@ -63,6 +63,7 @@ class GroupKeeper:
 
 
 KEEPERS: dict[type[Resource], Keeper] = {LimitedGroup: GroupKeeper()}
+"""How each kind is made. A room above this one adds its own: `KEEPERS[Veth] = VethKeeper()`."""
 
 
 def take(world: OuterWorld, resources: Iterable[Resource], holder: Holder) -> list[Answer]:

@@ -77,9 +77,11 @@ class Recipe(Sequence[Step]):
     @cached_property
     def birth(self) -> Birth:
         """The same list, rewritten so that clone3 starts the process in its namespaces."""
-        rest = [call for step in self.steps if step.at_birth() is None for call in step.calls()]
+        plain = [step for step in self.steps if step.at_birth() is None]
+        resources = tuple(resource for step in plain for resource in step.resources())
         at_birth = (how for step in self.steps if (how := step.at_birth()) is not None)
-        return reduce(Birth.into, at_birth, born_with(rest))
+        birth = born_with([call for step in plain for call in step.calls()])
+        return reduce(Birth.into, at_birth, replace(birth, resources=resources))
 
     @property
     def environment(self) -> dict[str, str]:
