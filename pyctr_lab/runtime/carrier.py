@@ -58,8 +58,8 @@ class Carrier:
         self._number = 0
         self._lock = threading.RLock()
         open_standard_streams()  # else the control socket would be a program's standard input
-        self._ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         _carriers.add(self)
 
     # --- the one way of a list
@@ -158,7 +158,7 @@ class Carrier:
     def close(self) -> None:
         """Close the channel: a carrier without one ends by itself."""
         self.closed = True
-        self._ours.close()
+        self.ours.close()
         self.theirs.close()
 
     # --- messages
@@ -192,12 +192,12 @@ class Carrier:
 
     def _put(self, message: bytes, descriptors: list[int]) -> None:
         if len(message) <= MESSAGE:
-            socket.send_fds(self._ours, [message], descriptors)
+            socket.send_fds(self.ours, [message], descriptors)
             return
         file = os.memfd_create("message", os.MFD_CLOEXEC)
         try:
             os.write(file, message)
-            socket.send_fds(self._ours, [b""], [file, *descriptors])
+            socket.send_fds(self.ours, [b""], [file, *descriptors])
         finally:
             os.close(file)
 
@@ -205,7 +205,7 @@ class Carrier:
         """An interrupted cell may have left an answer unread, or the process inside its call."""
         if self.waiting_for is None:
             return
-        if not readable(self._ours.fileno(), GRACE):
+        if not readable(self.ours.fileno(), GRACE):
             raise Busy(f"still inside {self.waiting_for.bare()}", hint="`.kill()` ends the process; the lab lives on")
         self.waiting_for = None  # `_receive` skips it by its number
 
@@ -215,12 +215,12 @@ class Carrier:
         while True:
             left = None if until is None else max(0.0, until - time.monotonic())
             asked = self.waiting_for
-            if not readable(self._ours.fileno(), left):
+            if not readable(self.ours.fileno(), left):
                 who = asked.bare() if asked else "the process"
                 raise TimeExpired(f"no answer after {timeout} s from {who}", hint="`.kill()` ends the process")
             self.waiting_for = None  # before it is read: after an interrupt in between it would be waited for in vain
             try:
-                data, extra, _, _ = self._ours.recvmsg(ANSWER, ANCILLARY, socket.MSG_CMSG_CLOEXEC)
+                data, extra, _, _ = self.ours.recvmsg(ANSWER, ANCILLARY, socket.MSG_CMSG_CLOEXEC)
             except ConnectionResetError:
                 return []
             if not data:

@@ -83,7 +83,9 @@ class Starter:
             raise
 
     def _resolved(self, birth: Birth) -> Birth:
-        return birth.resolved(self.world.groups.name) if birth.resources else birth
+        """The list, with the name of the lab's own group where it names one."""
+        in_group = any(call.of_group for call in (birth.fork, *birth.joining))
+        return birth.resolved(self.world.groups.name) if in_group else birth
 
     # --- by machine code
     def _spawn(self, birth: Birth, start: ProgramStart) -> Program | None:

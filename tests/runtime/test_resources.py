@@ -98,3 +98,9 @@ def test_one_that_cannot_be_made_is_the_kernels_error(lab: Lab) -> None:
         with pytest.raises(CallError, match=r"mkdirat.*ENOENT"):
             box.apply(EnterFolder("/no/such/folder"))
         assert box.run(["pwd"]).stdout == "/\n"
+
+
+def test_it_needs_no_control_group(each_way: None) -> None:
+    with Lab() as alone:
+        alone.run(["true"], recipe=Recipe([EnterFolder(f"{PLACE}-4"), *alone.recipe()]))
+        assert alone.world._groups is None

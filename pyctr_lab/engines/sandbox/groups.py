@@ -53,7 +53,7 @@ def start_reaper(launcher: Carrier, folders: list[str]) -> None:
     pidfds = [os.pidfd_open(pid) for pid in (launcher.find_host_pid(), os.getpid())]
     _, child = launcher.fork()
     try:
-        answers = child.ask(reaper(folders), {"launcher": pidfds[0], "holder": pidfds[1], "peer": child._ours.fileno()})
+        answers = child.ask(reaper(folders), {"launcher": pidfds[0], "holder": pidfds[1], "peer": child.ours.fileno()})
     finally:
         child.close()
         for fd in pidfds:
