@@ -6,7 +6,7 @@ from .group import Cgroup
 from .hierarchies import Tree, all_trees, trees
 from .lab_groups import LabGroups
 from .leftovers import clean
-from .limit_files import Written
+from .limit_attributes import Written
 from .limits import Limits
 from .places import LIMITED, Delegation, Place, delegation
 from .usage import Pressure, Reached, Usage, kernel_log

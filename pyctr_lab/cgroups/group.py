@@ -24,7 +24,7 @@ from .events import Events, Watch
 from .files import MAX, Setting, enter_group, make_group, parse_flat, parse_number, read_file, write_file
 from .folders import GroupFolders
 from .lab_groups import LabGroups, inherited
-from .limit_files import DEFAULT_WEIGHT, LimitFile, Written
+from .limit_attributes import DEFAULT_WEIGHT, LimitFile, Written
 from .limits import Limits, check_group_name, merge_limits, places_of, settings_in
 from .places import Place
 from .usage import Reached, Usage, reached, usage

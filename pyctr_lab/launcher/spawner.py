@@ -1,4 +1,4 @@
-"""The launcher's way to start a process for which nothing is copied: see `loop.py`. The launcher imports it.
+"""Spawn a process for which nothing is copied: see `runtime/faststart/loop.py`. The launcher imports it.
 
 The child shares our memory until it becomes a program, or ends. Until then all that it reads and writes there lies
 still. The kernel itself says when that is: it clears a word, CLONE_CHILD_CLEARTID in clone(2).

@@ -21,9 +21,10 @@ from ..kernel.constants import PR_SET_NAME
 from ..kernel.descriptors import enough_descriptors
 from ..steps import ControlGroup, Recipe, default
 from ..steps.recipe import FILES
-from . import world
+from . import outer_setup
 from .carrier import Carrier
 from .container import Container
+from .outer_ids import map_ids
 from .outer_world import OuterWorld
 from .program import Program, ProgramStart, Run, check_command
 from .reaper import Reaper
@@ -67,14 +68,14 @@ class Lab:
     def _enter(self) -> None:
         """The launcher is itself carried into a container; here *we* are the ones outside."""
         root = os.getuid() == 0
-        if root and world.is_masked():
-            self.host.carry(world.unmask())
-        self.host.carry(world.leave())
-        self.world.ids = world.map_ids(self.host.host_pid)
+        if root and outer_setup.is_masked():
+            self.host.carry(outer_setup.unmask())
+        self.host.carry(outer_setup.leave())
+        self.world.ids = map_ids(self.host.host_pid)
         ranges = proc.uid_map(self.host.host_pid)[2:]  # behind the user's own id
         self.world.cuts = tuple(line.inside for line in ranges)
-        self.host.carry(world.drop_root(root=root and self.ids > 1))
-        self.host.carry(world.furnish())
+        self.host.carry(outer_setup.drop_root(root=root and self.ids > 1))
+        self.host.carry(outer_setup.furnish())
 
     @staticmethod
     def current() -> Lab | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...cgroups.places import LIMITED
-from ...runtime.world import free_range, ranges
+from ...runtime.outer_ids import free_range, ranges
 from ..syllabus import lessons_with
 from .diagnosis import Diagnosis, fine
 from .machine import ExaminedMachine

@@ -16,7 +16,7 @@ from ...kernel import KIND_FLAGS
 from ...kernel.syscall_numbers import kernel_has
 from ...launcher import cgroup_reaper
 from ...runtime import Lab
-from ...runtime.world import map_ranges
+from ...runtime.outer_ids import map_ranges
 
 #: Try, as an unprivileged process, whether it may have a world of its own: a user namespace, then the others, named by
 #: their flags as arguments, then a fresh /proc. Print the call that failed. A process of its own, not a list of calls

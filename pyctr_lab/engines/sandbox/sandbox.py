@@ -26,7 +26,7 @@ from ...errors import Gone, LabError, Unsupported
 from ...kernel.calls import Answer, Call, fork, unshare
 from ...kernel.constants import CLONE_NEWUSER
 from ...machines import cache
-from ...runtime import world
+from ...runtime import outer_ids, outer_setup
 from ...runtime.outer_world import OuterWorld
 from .furnish import HOME, SCRATCH, become_worker, furnish_sandbox
 from .groups import folders_for, leave_to_children, make_sandbox_groups
@@ -71,12 +71,12 @@ class Sandbox:
         self.groups = folders_for(self.pid, found)
         if self.groups:
             make_sandbox_groups(launcher, self.groups)
-        self._carry([unshare(world.OUTER if user else world.OUTER & ~CLONE_NEWUSER)])
+        self._carry([unshare(outer_setup.OUTER if user else outer_setup.OUTER & ~CLONE_NEWUSER)])
         if user:
-            world.map_ids(self.pid)
+            outer_ids.map_ids(self.pid)
         for folder in self.groups:
             leave_to_children(folder, self.pid)
-        answers, self.world.launcher = launcher.fork(world.drop_root(root=False) if user else [fork()])
+        answers, self.world.launcher = launcher.fork(outer_setup.drop_root(root=False) if user else [fork()])
         raise_failure(answers)
         for choice in furnish_sandbox(found, str(cache.cache_folder())):
             self._carry(*choice)

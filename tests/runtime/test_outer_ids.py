@@ -18,7 +18,7 @@ from pyctr_lab import Lab
 from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.kernel import proc
 from pyctr_lab.launcher import cgroup_reaper
-from pyctr_lab.runtime import world
+from pyctr_lab.runtime import outer_ids
 
 pytestmark = pytest.mark.machine
 
@@ -53,7 +53,7 @@ def test_the_outer_world_is_a_host_of_its_own(lab: Lab) -> None:
 )  # fmt: skip
 def test_roots_range_belongs_to_nobody_else(text: str, first: int, tmp_path: Path) -> None:
     (tmp_path / "subuid").write_text(text)
-    assert world.free_range(tmp_path / "subuid", tmp_path / "missing") == first
+    assert outer_ids.free_range(tmp_path / "subuid", tmp_path / "missing") == first
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_roots_range_belongs_to_nobody_else(text: str, first: int, tmp_path: Pat
 def test_a_users_own_ranges(lines: list[str], found: list[tuple[int, int]], tmp_path: Path) -> None:
     """Each id once, and without the user's own, 65034 here: the kernel refuses a map that names one twice."""
     (tmp_path / "subuid").write_text("\n".join(lines).replace("me", str(os.getuid())) + "\n")
-    assert world.subordinate(tmp_path / "subuid", 65034) == found
+    assert outer_ids.subordinate(tmp_path / "subuid", 65034) == found
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_a_users_own_ranges(lines: list[str], found: list[tuple[int, int]], tmp_
 def test_both_maps_are_cut_at_the_same_places(
     uids: list[tuple[int, int]], gids: list[tuple[int, int]], found: list[tuple[int, int, int]]
 ) -> None:
-    assert world.common_ranges(uids, gids) == found
+    assert outer_ids.common_ranges(uids, gids) == found
 
 
 def test_ids_that_we_do_not_have() -> None:
-    assert world.is_ours(os.getuid(), 1) and not world.is_ours(1 << 32, 1)
+    assert outer_ids.is_ours(os.getuid(), 1) and not outer_ids.is_ours(1 << 32, 1)
 
 
 @pytest.fixture(scope="module")
