@@ -98,7 +98,7 @@ def test_explain_tells_the_group_like_any_other_step(delegated: None) -> None:
 
 def test_without_a_group_of_our_own_limits_are_refused_with_the_command() -> None:
     if delegation().places:
-        pytest.skip("groups can be made here; see tests/cgroups/test_places.py for a user who was given none")
+        pytest.skip("groups can be made here; see tests/cgroups/test_delegation.py for a user who was given none")
     done = lab("run", "--memory", "64M", "--", "true")
     assert done.returncode == 125 and done.stderr.count("\n") == 1 and delegation().grant in done.stderr
 
