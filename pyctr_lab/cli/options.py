@@ -28,8 +28,8 @@ from ..steps import (
     Volume,
     WorkingDirectory,
 )
-from ..steps.mounts import ETC
 from ..steps.privileges import KEPT
+from ..steps.roots import ETC
 
 OURS = ("/", "/proc", "/dev")  # mounts of the container itself: no volume may replace them
 NO_ACCESS = (

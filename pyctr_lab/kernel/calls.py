@@ -121,7 +121,8 @@ class Answer(NamedTuple):
     def error(self, answers: Iterable[Answer] = ()) -> CallError:
         """The failure as an exception, with a hint where the errno misleads."""
         all_of_them = tuple(answers)
-        hint = hint_for(self.call, self.errno, all_of_them)
+        opened = {answer.result: str(answer.arguments[1]) for answer in all_of_them if answer.name == "openat"}
+        hint = hint_for(self.call.name, self.call.args, self.errno, opened)
         return CallError(self.call, self.errno, hint=hint, answers=all_of_them)
 
 

@@ -2,42 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from errno import EAGAIN, EBUSY, EINVAL, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENXIO, EPERM
-from typing import Protocol
 
 from .arguments import Argument
 from .constants import CLONE_NEWPID, CLONE_NEWUSER, KIND_FLAGS, MS_REMOUNT
-
-
-class FailedCall(Protocol):
-    """A call, as its hint depends on it."""
-
-    @property
-    def name(self) -> str:
-        """As the manual page has it."""
-
-    @property
-    def args(self) -> tuple[Argument, ...]:
-        """Its arguments."""
-
-
-class EarlierAnswer(Protocol):
-    """An answer, as the hint for a later call depends on it."""
-
-    @property
-    def name(self) -> str:
-        """The call's name."""
-
-    @property
-    def arguments(self) -> tuple[Argument, ...]:
-        """The call's arguments."""
-
-    @property
-    def result(self) -> int:
-        """What the kernel returned."""
-
-
 
 HINTS: dict[tuple[str, int], str] = {
     ("unshare", EPERM): "a new namespace needs CAP_SYS_ADMIN: take a user namespace first, which needs nothing",
@@ -79,33 +48,32 @@ ABOVE = "only one's own PID namespace can be entered, and those below one's own"
 UNMAPPED = "the ids of the user namespace that it is made in must be mapped first; a process in a chroot can make none"
 
 
-def hint_for(call: FailedCall, errno: int, before: Iterable[EarlierAnswer] = ()) -> str:
+def hint_for(name: str, args: tuple[Argument, ...], errno: int, opened: Mapping[int, str] | None = None) -> str:
     """What the kernel means by `errno` from this call; empty where the errno says enough.
 
-    `before` are the answers to earlier calls of the same list: they show what a descriptor refers to.
+    `opened` are the files behind descriptors that earlier calls of the same list have opened.
     """
-    name = "execve" if call.name == "execvpe" else call.name  # libc function: one execve(2) for each folder of PATH
-    return _by_arguments(call, errno, before) or HINTS.get((name, errno), "")
+    name = "execve" if name == "execvpe" else name  # libc function: one execve(2) for each folder of PATH
+    return _by_arguments(name, args, errno, opened or {}) or HINTS.get((name, errno), "")
 
 
-def _by_arguments(call: FailedCall, errno: int, before: Iterable[EarlierAnswer]) -> str:
+def _by_arguments(name: str, args: tuple[Argument, ...], errno: int, opened: Mapping[int, str]) -> str:
     """A hint for an errno whose reason depends on the arguments."""
-    match call.args:
-        case (int(flags), *_) if call.name in ("unshare", "fork") and errno == EPERM and flags & CLONE_NEWUSER:
+    match args:
+        case (int(flags), *_) if name in ("unshare", "fork") and errno == EPERM and flags & CLONE_NEWUSER:
             return UNMAPPED
-        case (_, _, _, int(flags), _) if (call.name, errno) == ("mount", EPERM) and flags & MS_REMOUNT:
+        case (_, _, _, int(flags), _) if (name, errno) == ("mount", EPERM) and flags & MS_REMOUNT:
             return REMOUNT
-        case (_, _, str(kind), *_) if (call.name, errno) == ("mount", EPERM):
+        case (_, _, str(kind), *_) if (name, errno) == ("mount", EPERM):
             return MOUNTS.get(kind, "")
-        case (int(fd), int(nstype)) if (call.name, errno) == ("setns", EINVAL):
-            return _wrong_kind(fd, nstype, before)
+        case (int(fd), int(nstype)) if (name, errno) == ("setns", EINVAL):
+            return _wrong_kind(opened.get(fd, ""), nstype)
     return ""
 
 
-def _wrong_kind(fd: int, nstype: int, before: Iterable[EarlierAnswer]) -> str:
+def _wrong_kind(file: str, nstype: int) -> str:
     """Why setns(2) fails with EINVAL: the descriptor is of another kind, or the namespace may not be entered."""
-    opened = [str(answer.arguments[1]) for answer in before if answer.name == "openat" and answer.result == fd]
-    kind = opened[-1].rpartition("/ns/")[2] if opened else ""
+    kind = file.rpartition("/ns/")[2]
     if kind in KIND_FLAGS and KIND_FLAGS[kind] != nstype:
         return f"the descriptor is a {kind} namespace; {nstype!r} stands for another kind"
     wrong = "" if kind in KIND_FLAGS else f"the descriptor is no namespace of the kind that {nstype!r} stands for"

@@ -2,19 +2,7 @@
 
 from ..cgroups.limits import Limits
 from .control_group import ControlGroup, LimitedGroup
-from .mounts import (
-    ROOT,
-    Bind,
-    Chroot,
-    HostTree,
-    MinimalDev,
-    PivotRoot,
-    PrivatePropagation,
-    Proc,
-    ReadOnlyRoot,
-    Sysfs,
-    Tmpfs,
-)
+from .mounts import ROOT, Bind, PrivatePropagation, Proc, Sysfs, Tmpfs
 from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, LoopbackUp, NewNamespace, SetHostname
 from .order import ORDER, Refusal, Rule, refusals
 from .privileges import (
@@ -28,6 +16,7 @@ from .privileges import (
     WorkingDirectory,
 )
 from .recipe import Birth, Recipe, born_with, default
+from .roots import Chroot, HostTree, MinimalDev, PivotRoot, ReadOnlyRoot
 from .step import AtBirth, Resource, Step
 from .volume import Volume
 

@@ -13,10 +13,11 @@ from ..kernel.arguments import GroupDescriptor, GroupFile
 from ..kernel.calls import Call, execve, fork, unshare
 from ..kernel.checks import check_list, check_number, check_text
 from ..kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP
-from .mounts import ROOT, HostTree, MinimalDev, PivotRoot, PrivatePropagation, Proc, ReadOnlyRoot
+from .mounts import ROOT, PrivatePropagation, Proc
 from .namespaces import IdMaps, LoopbackUp, NewNamespace, SetHostname
 from .order import refusals
 from .privileges import ENVIRONMENT, DropCapabilities, Environment, NoNewPrivileges, ResourceLimit
+from .roots import HostTree, MinimalDev, PivotRoot, ReadOnlyRoot
 from .script import script
 from .step import AtBirth, Resource, Step, refuse_no_step
 

@@ -31,7 +31,8 @@ from ...kernel.calls import (
     umount2,
 )
 from ...steps import LoopbackUp
-from ...steps.mounts import DEVICE_LINKS, DEVICES, new_file
+from ...steps.mounts import new_file
+from ...steps.roots import DEVICE_LINKS, DEVICES
 
 WORK = "/run/pyctr-lab"  # a tmpfs of the sandbox: engines keep all their files below it
 HOME, SCRATCH, DEV = f"{WORK}/home", f"{WORK}/tmp", f"{WORK}/dev"
