@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from pyctr_lab.measure.programs import load
 
@@ -18,7 +18,7 @@ def answering(answer):
 
         def serve():
             guest, _ = door.accept()
-            with guest:
+            with guest, suppress(ConnectionResetError):  # the client ends when its time is over
                 while guest.recv(4096) and answer:
                     guest.sendall(answer)
 
