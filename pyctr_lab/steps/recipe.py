@@ -160,7 +160,8 @@ def born_with(calls: Sequence[Call]) -> Birth:
     forks = [place for place, call in enumerate(calls) if call.name == "fork"]
     before = list(calls[: forks[0]]) if forks else []
     unshared = [call for call in before if call.name == "unshare"]
-    if not forks or any(call.name != "unshare" and not call.outside for call in before):
+    twice = len({call.args for call in unshared}) < len(unshared)  # one namespace within another of its kind
+    if not forks or twice or any(call.name != "unshare" and not call.outside for call in before):
         return Birth(fork(), list(calls))
     flags = reduce(or_, (call.args[0] for call in unshared if isinstance(call.args[0], int)))
     return Birth(fork(flags), [call for call in before if call not in unshared] + list(calls[forks[0] + 1 :]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import shutil
 import subprocess
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pyctr_lab import steps
+from pyctr_lab import Lab, steps
 from pyctr_lab.cgroups import Tree
 from pyctr_lab.cgroups.places import LIMITED, Delegation, Place
 from pyctr_lab.errors import BadInput, OrderError
@@ -169,3 +171,30 @@ def test_strace_confirms_the_listing_on_real_starts(tmp_path: Path) -> None:
     for call in outside:
         pattern = re.escape(call).replace("/proc/PID", r"/proc/\d+")
         assert sum(bool(re.fullmatch(pattern, line)) for line in launcher) >= 5, call
+
+
+def test_one_namespace_within_another_of_its_kind_is_made_one_after_the_other(lab: Lab) -> None:
+    user = steps.NewNamespace("user")
+    recipe = Recipe([user, steps.IdMaps(count=1, setgroups="deny"), user, steps.NewNamespace("pid")])
+    assert recipe.birth.fork == fork()
+    assert [call.name for call in recipe.birth.calls].count("unshare") == 3
+    by_steps = lab.container("nested")
+    for step in recipe:
+        by_steps.apply(step)
+    program = lab.start(["sleep", "1000"], recipe=recipe)
+    depths = [above(each.host_pid) for each in (by_steps, program)]
+    program.end()
+    by_steps.kill()
+    assert depths == [2, 2]
+
+
+def above(pid: int) -> int:
+    """How many user namespaces are between a process and the lab's host: NS_GET_PARENT of ioctl_ns(2)."""
+    fd, count = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY), -1
+    wanted = os.stat("/proc/self/ns/user").st_ino
+    while os.fstat(fd).st_ino != wanted:
+        parent = fcntl.ioctl(fd, 0xB702)
+        os.close(fd)
+        fd, count = parent, count + 1
+    os.close(fd)
+    return count
