@@ -44,7 +44,7 @@ class Starter:
             start.made = tuple(take(self.world, birth.resources, start))
             if group is None:
                 start.cgroup = None  # one of the recipe's, which other programs may share
-            start.streams.theirs |= self._opened(birth)
+            self._open_for(birth, start)
             program = self._spawn(birth, start) or self._fork(recipe, group, birth, start)
             if interrupted():  # the caller never gets it
                 program.end()
@@ -73,11 +73,12 @@ class Starter:
         calls = [call for step in steps for call in step.calls()]
         return Birth(fork(), calls, tuple(resource for step in steps for resource in step.resources()))
 
-    def _opened(self, birth: Birth) -> dict[str, int]:
-        """A descriptor of each file by which the process enters v1 cgroups; exec closes them."""
-        paths = [file.within(self.world.groups.name) for file in birth.given]
+    def _open_for(self, birth: Birth, start: ProgramStart) -> None:
+        """Give the process a descriptor of each file by which it enters v1 cgroups; exec closes them."""
         try:
-            return {path: os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in paths}
+            for file in birth.given:
+                path = file.within(self.world.groups.name)
+                start.streams.theirs[path] = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
         except FileNotFoundError:  # the lab was killed, and its cgroup reaper has removed them
             self.world.require_open()
             raise
