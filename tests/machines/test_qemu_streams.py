@@ -10,8 +10,15 @@ import pytest
 from pyctr_lab import Lab
 from pyctr_lab.machines.hardware import CHANNELS
 from pyctr_lab.machines.qemu_streams import QemuStreams
+from pyctr_lab.runtime.output import drain
 
 pytestmark = pytest.mark.usefixtures("lab")
+
+
+@pytest.fixture(autouse=True)
+def drained() -> None:
+    """The thread that reads outputs has an epoll of its own, opened for the first of them and kept."""
+    drain()
 
 
 def open_files() -> int:
