@@ -47,10 +47,10 @@ def state():
     lab.reaper.reap(lab.launcher)
     there = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
     held = {path: os.readlink(path) for path in there if os.path.islink(path)}  # the folder that is listed is not
-    processes = [(pid, proc.state(pid), proc.text_of(pid, "comm")) for pid in proc.descendants(lab.host.host_pid)]
+    processes = [(pid, proc.state(pid), proc.text_of(pid, "comm")) for pid in proc.descendants(lab.host.machine_pid)]
     folders = [lab.groups.folder(place) for place in lab.groups.where.everywhere] if limited else []
     groups = {entry.path for folder in folders for entry in os.scandir(folder) if entry.is_dir()}
-    return len(held), processes, groups, len(os.listdir(f"/proc/{lab.host.host_pid}/fd")), held
+    return len(held), processes, groups, len(os.listdir(f"/proc/{lab.host.machine_pid}/fd")), held
 def settled():
     for box in list(lab.containers.values()):
         box.kill()
@@ -148,7 +148,7 @@ def test_what_was_there_before_is_there_again() -> None:
 
 
 def test_a_program_that_nobody_holds_is_reaped(lab: Lab) -> None:
-    pids = [lab.start(["true"]).host_pid for _ in range(3)]
+    pids = [lab.start(["true"]).machine_pid for _ in range(3)]
     gc.collect()
     until = time.monotonic() + 20
     while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < until:

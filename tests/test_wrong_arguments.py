@@ -118,8 +118,8 @@ METHODS = {
 }
 LEFT_OUT = {
     Lab: "current close processes launch outside",
-    Container: "is_in launch view kill wait_status end reap_visitors moved_to",
-    Program: "poll end story",
+    Container: "host_pid is_in launch view kill wait_status end reap_visitors moved_to",
+    Program: "host_pid poll end story",
     Cgroup: "make present delegate pass_on stat watch kill all_pids remove leave gone folder_in place_of counted_in "
     "limit_of",
 }

@@ -379,7 +379,7 @@ def adopt(groups: LabGroups, name: str, limits: Limits) -> Cgroup:
 
 def number_of(process: object) -> int:
     """The number of a process as the notebook sees it. Raises BadInput for what stands for no process."""
-    number = getattr(process, "host_pid", process)
+    number = getattr(process, "machine_pid", process)
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 1 << 31:
         hint = "a container, a program, or the number of a process"
         raise BadInput(f"{short_repr(process)} is no process", hint=hint)

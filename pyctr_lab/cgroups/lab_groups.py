@@ -27,7 +27,7 @@ class Owner(Protocol):
     """A lab, as its control groups see it."""
 
     @property
-    def host_pid(self) -> int:
+    def machine_pid(self) -> int:
         """The number of its PID 1, as we see it."""
 
     @property
@@ -86,11 +86,11 @@ class LabGroups:
                 "no control group can be made here: none is delegated to this user", hint=self.where.grant
             )
         self._owner = weakref.ref(owner)
-        self.name = f"{PREFIX}{owner.host_pid}"
+        self.name = f"{PREFIX}{owner.machine_pid}"
         self.made: dict[str, Made] = {}
         self.frozen: set[Made] = set()
         self._count = 0
-        maps = proc.uid_map(owner.host_pid), proc.gid_map(owner.host_pid)
+        maps = proc.uid_map(owner.machine_pid), proc.gid_map(owner.machine_pid)
         self._first_uid, self._first_gid = (ids[0].outside for ids in maps)
         clean()
         try:
@@ -100,7 +100,7 @@ class LabGroups:
 
     def _begin(self, owner: Owner) -> None:
         with alone(self.where):
-            self._make_all(owner.host_pid)
+            self._make_all(owner.machine_pid)
         pids = owner.processes()
         try:
             self._move_in(owner, pids)
@@ -198,7 +198,7 @@ class LabGroups:
         if pid in owner.essential():
             raise Harm("the lab's host would end with the group, and the lab with it", hint="make a container for it")
         with suppress(ProcessLookupError):  # it has ended: the move itself reports that
-            if owner.host_pid not in proc.ancestors(pid):
+            if owner.machine_pid not in proc.ancestors(pid):
                 who = "this notebook itself" if pid == os.getpid() else "not of this lab"
                 raise Harm(f"process {pid} is {who}, and would end with the group", hint="make a container for it")
 
@@ -223,14 +223,14 @@ class LabGroups:
                 self.frozen.discard(other)
                 del self.made[path]
 
-    def has_frozen(self, host_pid: int) -> bool:
+    def has_frozen(self, machine_pid: int) -> bool:
         """Whether a process is in a control group that was frozen, or in one below it."""
-        return any(group.frozen and host_pid in group.all_pids() for group in list(self.frozen))
+        return any(group.frozen and machine_pid in group.all_pids() for group in list(self.frozen))
 
-    def wake(self, host_pid: int) -> None:
+    def wake(self, machine_pid: int) -> None:
         """Thaw the group of a process that is about to be killed: on v1 a frozen one does not die."""
         for group in list(self.frozen):
-            if host_pid in group.all_pids() and not os.path.exists(f"{group.folders[0]}/cgroup.kill"):
+            if machine_pid in group.all_pids() and not os.path.exists(f"{group.folders[0]}/cgroup.kill"):
                 group.thaw()
 
     # --- the lab's end

@@ -109,7 +109,7 @@ def in_terminal(lab: Lab, request: RunRequest, recipe: Recipe, signals: Signals)
         ours, theirs = pty.openpty()
         opened.callback(os.close, ours)
         with open(theirs, "wb", buffering=0):
-            os.fchown(theirs, int(status(lab.host.host_pid)["Uid"].split()[0]), -1)  # inside, it belongs to root
+            os.fchown(theirs, int(status(lab.host.machine_pid)["Uid"].split()[0]), -1)  # inside, it belongs to root
             streams, made = Streams(terminal=theirs), with_console(recipe, os.ttyname(theirs))
         stdin = os.dup(0) if request.words.interactive else os.open(os.devnull, os.O_RDONLY)
         opened.callback(os.close, stdin)

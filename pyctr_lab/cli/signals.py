@@ -89,7 +89,7 @@ def drops(program: Program, number: int) -> bool:
     """
     with suppress(ProcessLookupError):
         for _ in range(LOOKS):
-            said = proc.status(program.host_pid)
+            said = proc.status(program.machine_pid)
             caught, ignored, blocked = (int(said.get(f"Sig{mask}", "0"), 16) for mask in ("Cgt", "Ign", "Blk"))
             if said["NSpid"].split()[-1] != "1" or (caught | ignored) >> (number - 1) & 1:
                 return False

@@ -112,7 +112,7 @@ def abandon(lab: Lab, program: Program, streams: QemuStreams) -> None:
     launcher none: the lab reaps the process later, with others that have no waiter.
     """
     program.kill()
-    lab.reaper.forget(program.host_pid)
+    lab.reaper.forget(program.machine_pid)
     streams.hang_up()
 
 

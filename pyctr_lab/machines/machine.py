@@ -15,6 +15,7 @@ from ..errors import BadInput, Gone, TimeExpired
 from ..kernel import proc, size
 from ..kernel.checks import check_seconds
 from ..runtime import Lab, Run
+from ..runtime.process import OldName
 from ..runtime.program import check_command
 from . import boot_log, guest_kernel, initramfs, machine_options, tsc
 from .boot import boot_guest, start_guest
@@ -98,9 +99,11 @@ class Machine:
         return self._emulator.program.pid
 
     @property
-    def host_pid(self) -> int:
+    def machine_pid(self) -> int:
         """The pid of QEMU in the PID namespace of the notebook."""
-        return self._emulator.program.host_pid
+        return self._emulator.program.machine_pid
+
+    host_pid = OldName("machine_pid")
 
     @property
     def console(self) -> str:
@@ -126,7 +129,7 @@ class Machine:
         if not self.alive:
             raise self._gone()
         try:
-            return field(self.host_pid)
+            return field(self.machine_pid)
         except ProcessLookupError:  # another thread has killed it meanwhile
             raise self._gone() from None
 

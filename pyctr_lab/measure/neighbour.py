@@ -187,7 +187,7 @@ class Server:
 
     def cpu(self) -> float:
         """Seconds of processor time that the server has used."""
-        return proc.cpu_seconds(self.program.host_pid)
+        return proc.cpu_seconds(self.program.machine_pid)
 
     def load(self, rate: float, seconds: float) -> Round:
         """Send requests for `seconds`; the latencies."""

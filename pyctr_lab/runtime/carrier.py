@@ -50,7 +50,7 @@ class Carrier:
     def __init__(self, parent: Carrier | None) -> None:
         self.parent = parent
         self.pid_there = 0  # its number as `parent` sees it: what fork returned there
-        self.host_pid = 0  # as we see it: the kernel stamps it on each answer, translated
+        self.machine_pid = 0  # as we see it: the kernel stamps it on each answer, translated
         self.waiting_for: Call | None = None  # last call of the list whose answer is not read yet
         self.closed = False
         self.prompt = False  # it never stays long in a call: no interrupt while it is asked something
@@ -123,17 +123,17 @@ class Carrier:
             return answers, handed
 
     # --- identity
-    def find_host_pid(self) -> int:
+    def find_machine_pid(self) -> int:
         """Its number in the notebook's own pid namespace; asks once."""
-        if not self.host_pid:
+        if not self.machine_pid:
             self.ask([getpid()])
-        return self.host_pid
+        return self.machine_pid
 
     @cached_property
     def pids(self) -> tuple[int, ...]:
         """Its number in our pid namespace, and in each further in. Raises Gone when it has ended."""
         try:
-            return proc.nspid(self.find_host_pid())
+            return proc.nspid(self.find_machine_pid())
         except ProcessLookupError:
             raise Gone("the process has ended") from None
 
@@ -149,7 +149,7 @@ class Carrier:
         `reaper` is the carrier whose child it is. Raises TimeExpired after `timeout` seconds.
         """
         pid = self.pid_for(reaper)
-        if not ended(self.host_pid, timeout):
+        if not ended(self.machine_pid, timeout):
             raise TimeExpired(f"process {pid} had not ended after {timeout} s")
         self.close()
         (answer,) = reaper.ask([wait4(pid)])
@@ -242,9 +242,9 @@ class Carrier:
                 self._handed += struct.unpack(f"{len(data) // 4}i", data)
             if kind == socket.SCM_CREDENTIALS:
                 pid = struct.unpack("3i", data)[0]
-                if self.host_pid not in (0, pid):
+                if self.machine_pid not in (0, pid):
                     return False
-                self.host_pid = pid
+                self.machine_pid = pid
         return True
 
 

@@ -108,7 +108,7 @@ class Container(CarriedProcess):
         refuse_no_step(step, "steps one by one; for one bare system call there is .call(...)")
         for resource in step.resources():
             self._still_obeys()
-            KEEPERS[type(resource)].refuse_harm(self.world, resource, self.host_pid)
+            KEEPERS[type(resource)].refuse_harm(self.world, resource, self.machine_pid)
         kind = step.changes
         if kind and kind != shared and not self.is_host and self.shares(kind):
             raise Harm(
@@ -175,7 +175,7 @@ class Container(CarriedProcess):
         kinds = [kind for kind in KIND_FLAGS if not self.shares(kind)]
         _, visitor = launcher.fork()
         if group is not None and group.is_there:  # its limits are the visitor's too
-            group.add(visitor.find_host_pid())
+            group.add(visitor.find_machine_pid())
         if kinds:
             flags = reduce(or_, (KIND_FLAGS[kind] for kind in kinds))
             answers = visitor.ask([pidfd_open(self.pid), setns(Ref("pidfd"), flags)])
@@ -186,7 +186,7 @@ class Container(CarriedProcess):
         if "pid" not in kinds:
             return visitor, launcher
         _, child = visitor.fork()
-        child.find_host_pid()
+        child.find_machine_pid()
         visitor.close()
         visitor.wait(launcher)
         return child, launcher
@@ -200,10 +200,10 @@ class Container(CarriedProcess):
             self._still_obeys()
         asked, parent = (self.carrier, None) if not self.became else self._enter()
         own_tree = not self.is_host and not self.shares("cgroup")
-        root = proc.cgroup(self.host_pid) if own_tree else self.world.cgroup_root
+        root = proc.cgroup(self.machine_pid) if own_tree else self.world.cgroup_root
         try:
-            visitor = asked.find_host_pid() if parent else 0
-            return look(self.host_pid, asked.ask, root, self.world.host_pid, visitor)
+            visitor = asked.find_machine_pid() if parent else 0
+            return look(self.machine_pid, asked.ask, root, self.world.machine_pid, visitor)
         finally:
             if parent:
                 asked.close()

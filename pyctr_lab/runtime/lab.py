@@ -61,7 +61,7 @@ class Lab:
         self.world.launcher = self.host.carrier
         self.launcher.prompt = True
         assert self.launcher.pids  # asked while it lives
-        self.world.cgroup_root = proc.cgroup(self.launcher.host_pid)
+        self.world.cgroup_root = proc.cgroup(self.launcher.machine_pid)
         if not private:
             _open.append(weakref.ref(self))
 
@@ -71,8 +71,8 @@ class Lab:
         if root and outer_setup.is_masked():
             self.host.carry(outer_setup.unmask())
         self.host.carry(outer_setup.leave())
-        self.world.ids = map_ids(self.host.host_pid)
-        ranges = proc.uid_map(self.host.host_pid)[2:]  # behind the user's own id
+        self.world.ids = map_ids(self.host.machine_pid)
+        ranges = proc.uid_map(self.host.machine_pid)[2:]  # behind the user's own id
         self.world.cuts = tuple(line.inside for line in ranges)
         self.host.carry(outer_setup.drop_root(root=root and self.ids > 1))
         self.host.carry(outer_setup.furnish())

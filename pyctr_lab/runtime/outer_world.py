@@ -37,14 +37,14 @@ class OuterWorld:
 
     # --- identity
     @property
-    def host_pid(self) -> int:
+    def machine_pid(self) -> int:
         """The number of its PID 1, as we see it."""
-        return self.launcher.host_pid
+        return self.launcher.machine_pid
 
     @property
     def alive(self) -> bool:
         """Whether it is open, and its PID 1 lives."""
-        return not self.closed and not ended(self.launcher.host_pid, 0)
+        return not self.closed and not ended(self.launcher.machine_pid, 0)
 
     def require_open(self) -> None:
         """Raise Gone where it has ended."""
@@ -53,12 +53,12 @@ class OuterWorld:
 
     def processes(self) -> set[int]:
         """The lab's own processes, by their numbers as the notebook sees them."""
-        own = {self.launcher.host_pid} if not ended(self.launcher.host_pid, 0) else set()
+        own = {self.launcher.machine_pid} if not ended(self.launcher.machine_pid, 0) else set()
         return own | self.reaper.pids
 
     def essential(self) -> set[int]:
         """Processes without which the lab ends."""
-        return {self.launcher.host_pid}
+        return {self.launcher.machine_pid}
 
     # --- what it does
     def outside(self, calls: Sequence[Call], pid: int | None = None) -> list[Answer]:
@@ -77,14 +77,14 @@ class OuterWorld:
                     self._groups = LabGroups(self)
         return self._groups
 
-    def has_frozen(self, host_pid: int) -> bool:
+    def has_frozen(self, machine_pid: int) -> bool:
         """Whether a process is in a frozen control group of the lab."""
-        return self._groups is not None and self._groups.has_frozen(host_pid)
+        return self._groups is not None and self._groups.has_frozen(machine_pid)
 
-    def wake(self, host_pid: int) -> None:
+    def wake(self, machine_pid: int) -> None:
         """Thaw the control group of a process that is about to be killed, where the kernel needs that."""
         if self._groups is not None:
-            self._groups.wake(host_pid)
+            self._groups.wake(machine_pid)
 
     def see_groups_from(self, path: str) -> None:
         """Make the cgroup namespace anew, where the lab's own group is: that is `/` in it from now on.
@@ -92,10 +92,10 @@ class OuterWorld:
         Processes cannot be moved out of what the namespace shows (cgroup-v2.rst, nsdelegate); the first one shows
         the group in which the lab was started.
         """
-        before = proc.namespace(self.host_pid, "cgroup")
+        before = proc.namespace(self.machine_pid, "cgroup")
         sharing = [child.carrier for child in self.reaper.children if shares_cgroup(child.carrier, before)]
         self.launcher.ask([unshare(CLONE_NEWCGROUP)])
-        fd = os.open(f"/proc/{self.host_pid}/ns/cgroup", os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(f"/proc/{self.machine_pid}/ns/cgroup", os.O_RDONLY | os.O_CLOEXEC)
         for carrier in sharing:
             with suppress(Gone, Busy):
                 carrier.ask([setns(Ref("cgroup"), CLONE_NEWCGROUP)], {"cgroup": fd})
@@ -131,7 +131,7 @@ class OuterWorld:
 def shares_cgroup(carrier: Carrier, namespace: int | None) -> bool:
     """Whether a process obeys still, and is in this cgroup namespace."""
     try:
-        return not carrier.closed and proc.namespace(carrier.host_pid, "cgroup") == namespace
+        return not carrier.closed and proc.namespace(carrier.machine_pid, "cgroup") == namespace
     except (ProcessLookupError, PermissionError):
         return False
 
@@ -149,6 +149,6 @@ def start_launcher(channel: int) -> subprocess.Popen[bytes]:
 def let_end(carrier: Carrier, parent: Carrier) -> None:
     """Close the channel of a PID 1, which ends then with all in its namespace, and reap it."""
     carrier.close()
-    if not parent.closed and carrier.host_pid and ended(carrier.host_pid, 5):
+    if not parent.closed and carrier.machine_pid and ended(carrier.machine_pid, 5):
         with suppress(Gone, Busy):
             parent.ask([wait4(carrier.pid_there)])

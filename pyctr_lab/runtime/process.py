@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -18,6 +19,22 @@ from ..steps.namespaces import known_kind
 from .carrier import EXECS, Carrier, ended
 from .outer_world import OuterWorld
 from .streams import next_look
+
+
+class OldName:
+    """The earlier name of an attribute: it works, and says the new one."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __set_name__(self, owner: type, old: str) -> None:
+        self.old = old
+
+    def __get__(self, owner: object, kind: type | None = None) -> object:
+        if owner is None:
+            return self
+        warnings.warn(f".{self.old} is called .{self.name} now", FutureWarning, stacklevel=2)
+        return getattr(owner, self.name)
 
 
 class CarriedProcess:
@@ -43,27 +60,29 @@ class CarriedProcess:
         return self.carrier.pid_for(self.world.launcher)
 
     @property
-    def host_pid(self) -> int:
-        """Its number as the notebook sees it: /proc/<host_pid> is there to be read."""
+    def machine_pid(self) -> int:
+        """Its number as the notebook sees it: /proc/<machine_pid> is there to be read."""
         if self._status is not None:
             raise self._gone()
-        return self.carrier.find_host_pid()
+        return self.carrier.find_machine_pid()
+
+    host_pid = OldName("machine_pid")
 
     @property
     def alive(self) -> bool:
         """Whether the process is still there."""
-        return self._status is None and not ended(self.carrier.host_pid, 0)
+        return self._status is None and not ended(self.carrier.machine_pid, 0)
 
     def shares(self, kind: str) -> bool:
         """Whether its namespace of this kind is the lab's own."""
         known_kind(kind)
-        return proc.namespace(self.host_pid, kind) == proc.namespace(self.world.host_pid, kind)
+        return proc.namespace(self.machine_pid, kind) == proc.namespace(self.world.machine_pid, kind)
 
     def is_in(self, pid_namespace: int | None, *, parent: bool = False) -> bool:
         """Whether it (or its parent) lives in that PID namespace."""
         carrier = self.parent if parent else self.carrier
         try:
-            return proc.namespace(carrier.host_pid, "pid") == pid_namespace
+            return proc.namespace(carrier.machine_pid, "pid") == pid_namespace
         except (ProcessLookupError, PermissionError):  # it ended meanwhile, or may not be looked at
             return False
 
@@ -95,9 +114,9 @@ class CarriedProcess:
             raise Gone(
                 f"{self.name} has become {self.became} and obeys no more", hint="a program is run in it with .run()"
             )
-        if self._status is not None or (self.carrier.host_pid and ended(self.carrier.host_pid, 0)):
+        if self._status is not None or (self.carrier.machine_pid and ended(self.carrier.machine_pid, 0)):
             raise self._gone()
-        if self.world.has_frozen(self.carrier.host_pid):
+        if self.world.has_frozen(self.carrier.machine_pid):
             raise Busy(f"{self.name} stands still: its control group is frozen", hint="`.thaw()` of the group")
 
     def _gone(self) -> Gone:
@@ -125,11 +144,11 @@ class CarriedProcess:
     def _have_gone_on(self, child: Carrier) -> None:
         """Take note that the process goes on in its child."""
         before, self.carrier = self.carrier, child
-        child.find_host_pid()
+        child.find_machine_pid()
         if self._parent is not None and not self._waiters and not is_init(before):
             before.close()  # it ends, and its own parent, which reaps it, inherits the child
             before.wait(self._parent)
-            self.world.reaper.forget(before.host_pid)
+            self.world.reaper.forget(before.machine_pid)
         else:  # a namespace ends with its PID 1
             self._waiters.append((before, self._parent))
             self._parent = before
@@ -147,8 +166,8 @@ class CarriedProcess:
         """Kill the process, and all that lives in its PID namespace, and reap it. Twice is fine."""
         if self._status is None:
             visitors = self.world.reaper.visitors(self) if is_init(self.carrier) and self.alive else []
-            self.world.wake(self.carrier.host_pid)
-            send_signal(self.carrier.host_pid, signal.SIGKILL)
+            self.world.wake(self.carrier.machine_pid)
+            send_signal(self.carrier.machine_pid, signal.SIGKILL)
             for visitor in visitors:
                 visitor.wait_status()
             self.wait_status()
@@ -158,11 +177,11 @@ class CarriedProcess:
         """Wait for its end; its status as wait4(2) gives it. Raises TimeExpired."""
         if self._status is None:
             self._status = self._wait_and_reap(timeout)
-            self.world.reaper.forget(self.carrier.host_pid)
+            self.world.reaper.forget(self.carrier.machine_pid)
             for carrier, parent in reversed(self._waiters):
                 carrier.close()
                 carrier.wait(parent or self.world.launcher)
-                self.world.reaper.forget(carrier.host_pid)
+                self.world.reaper.forget(carrier.machine_pid)
         return self._status
 
     def _wait_and_reap(self, timeout: float | None) -> int:
@@ -173,7 +192,7 @@ class CarriedProcess:
                 timeout = 0 if timeout is not None else None
             return self.carrier.wait(parent, timeout)
         except Gone:
-            if not ended(parent.host_pid, 5):
+            if not ended(parent.machine_pid, 5):
                 raise
             if is_init(parent):
                 return int(signal.SIGKILL)  # a PID namespace ends with its PID 1: the kernel kills all that is in it
@@ -181,7 +200,7 @@ class CarriedProcess:
 
     def _wait_for_init(self, timeout: float | None) -> None:
         until = None if timeout is None else time.monotonic() + timeout
-        while not ended(self.carrier.host_pid, max(0.0, next_look(until) - time.monotonic())):
+        while not ended(self.carrier.machine_pid, max(0.0, next_look(until) - time.monotonic())):
             if until is not None and time.monotonic() >= until:
                 return
             self.reap_visitors()
@@ -192,7 +211,7 @@ class CarriedProcess:
         When PID 1 exits, the kernel kills them, and waits until each is reaped; see pid_namespaces(7).
         """
         for visitor in self.world.reaper.visitors(self) if self.alive else []:
-            if proc.state(visitor.carrier.host_pid) == "Z":
+            if proc.state(visitor.carrier.machine_pid) == "Z":
                 visitor.wait_status()
 
 
@@ -204,11 +223,11 @@ def is_init(carrier: Carrier) -> bool:
         return False
 
 
-def send_signal(host_pid: int, number: int) -> None:
+def send_signal(machine_pid: int, number: int) -> None:
     """Send a signal to a process of the lab; one that has ended is passed over."""
-    if host_pid > 0:  # else kill(2) would take it for many
+    if machine_pid > 0:  # else kill(2) would take it for many
         with suppress(ProcessLookupError):
-            os.kill(host_pid, number)
+            os.kill(machine_pid, number)
 
 
 def cut_at_makers(calls: Sequence[Call]) -> Iterator[list[Call]]:

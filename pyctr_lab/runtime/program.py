@@ -22,7 +22,7 @@ from ..kernel import proc
 from ..kernel.calls import Answer
 from ..kernel.checks import check_number, check_text, check_timeout, short_repr
 from .carrier import ended, readable
-from .process import CarriedProcess, is_init
+from .process import CarriedProcess, OldName, is_init
 from .resources import Held, give_back
 from .streams import Streams
 
@@ -75,11 +75,13 @@ class Run:
 
 
 class Program:
-    """A running program. `pid` is its number as the lab's host sees it, `host_pid` as the notebook does."""
+    """A running program. `pid` is its number as the lab's host sees it, `machine_pid` as the notebook does."""
+
+    host_pid = OldName("machine_pid")
 
     def __init__(self, start: ProgramStart, process: CarriedProcess, trace: Trace) -> None:
         self.args = start.command
-        self.host_pid = process.host_pid
+        self.machine_pid = process.machine_pid
         self.pid = process.pid
         self.began = start.began
         self.result: Run | None = None
@@ -91,7 +93,7 @@ class Program:
         self._streams = start.streams
         self._meanwhile = process.reap_visitors if is_init(process.carrier) else None
         try:
-            self._pidfd = os.pidfd_open(self.host_pid)
+            self._pidfd = os.pidfd_open(self.machine_pid)
         except ProcessLookupError:  # no other process reaps it: so its lab has ended, and it too
             raise Gone(f"{shlex.join(self.args)} has ended with its lab", hint=NEW_LAB) from None
         self._descriptors = weakref.finalize(self, close_program, self._streams, self._pidfd)  # where no caller waits
@@ -118,7 +120,7 @@ class Program:
 
     def poll(self) -> int | None:
         """Its exit status, or None while it runs."""
-        return self.wait().returncode if self.result or ended(self.host_pid, 0) else None
+        return self.wait().returncode if self.result or ended(self.machine_pid, 0) else None
 
     @uninterrupted()
     def wait(self, timeout: float | None = None) -> Run:
@@ -167,9 +169,9 @@ class Program:
     @uninterrupted(firm=True)
     def end(self) -> Run:
         """End it, and what it has started: a shell's programs would outlive the shell. Wait for its end."""
-        below = proc.descendants(self.host_pid)
+        below = proc.descendants(self.machine_pid)
         self.kill()
-        thaw(self.host_pid)
+        thaw(self.machine_pid)
         for pid in below:
             thaw(pid)
             with suppress(ProcessLookupError):

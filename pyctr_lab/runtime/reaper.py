@@ -46,16 +46,16 @@ class Reaper:
 
     def expect(self, child: Child) -> None:
         """Take note that a caller will wait for this process."""
-        self._expected[child.carrier.host_pid] = child
+        self._expected[child.carrier.machine_pid] = child
 
-    def forget(self, host_pid: int) -> None:
+    def forget(self, machine_pid: int) -> None:
         """Take note that a process has been reaped."""
-        self._expected.pop(host_pid, None)
-        self._abandoned.discard(host_pid)
+        self._expected.pop(machine_pid, None)
+        self._abandoned.discard(machine_pid)
 
     def abandon(self, child: Child) -> None:
         """Take note that no caller will wait for a process: `reap` may."""
-        pid = child.carrier.host_pid
+        pid = child.carrier.machine_pid
         if self._expected.get(pid) is child:
             self._abandoned.add(pid)
 
@@ -71,7 +71,7 @@ class Reaper:
         depth = len(init.pids) - 1
         try:
             with self.lock:
-                for pid in proc.children(init.find_host_pid()):
+                for pid in proc.children(init.find_machine_pid()):
                     if (pid not in self._expected or pid in self._abandoned) and proc.state(pid) == "Z":
                         init.ask([wait4(proc.nspid(pid)[depth], WNOHANG)])
                         self.forget(pid)
@@ -87,6 +87,6 @@ class Reaper:
 
     def visitors(self, box: Child) -> list[Child]:
         """Processes that joined box's PID namespace by setns. Its PID 1 cannot exit until they are reaped."""
-        home = proc.namespace(box.carrier.host_pid, "pid")
+        home = proc.namespace(box.carrier.machine_pid, "pid")
         inside = [other for other in self.children if other is not box and other.is_in(home)]
         return [other for other in inside if not other.is_in(home, parent=True)]

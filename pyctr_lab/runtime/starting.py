@@ -119,7 +119,7 @@ class Starter:
             return running(process, start, child.story)
         except BaseException:
             child.give_up()
-            self.world.reaper.forget(child.carrier.host_pid)
+            self.world.reaper.forget(child.carrier.machine_pid)
             raise
 
     # --- by a forked child
@@ -158,7 +158,7 @@ def exec_after(process: CarriedProcess, start: ProgramStart, before: Sequence[Ca
     except BaseException:
         start.streams.close()
         process.carrier.close()
-        if process.carrier.host_pid:
+        if process.carrier.machine_pid:
             process.end()
         else:  # interrupted before its pid was known: it may be the program already, and end by nothing else
             with suppress(Gone, Busy):

@@ -28,7 +28,7 @@ def relay(program: Program, ours: int, stdin: int = 0, stdout: int = 1) -> Run:
     user = next(filter(os.isatty, (stdin, stdout)), stdin)
     os.set_blocking(ours, False)
     with raw(stdin), resized(user, ours):
-        pidfd = os.pidfd_open(program.host_pid)
+        pidfd = os.pidfd_open(program.machine_pid)
         try:
             Relay(pidfd, ours, stdin, stdout).carry()
         finally:

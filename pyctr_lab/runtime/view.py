@@ -80,33 +80,33 @@ class View:
         return {kind: inode == other.namespaces.get(kind) for kind, inode in self.namespaces.items()}
 
 
-def look(host_pid: int, ask: Ask, cgroup_root: str, top: int, visitor: int = 0) -> View:
-    """What the process `host_pid` sees; `ask` makes calls with its view, `top` is the process above all of the lab.
+def look(machine_pid: int, ask: Ask, cgroup_root: str, top: int, visitor: int = 0) -> View:
+    """What the process `machine_pid` sees; `ask` makes calls with its view, `top` is the process above all of the lab.
 
     `visitor` is the process that was sent in to be asked, if one was: it is not counted.
     """
-    names = interface_names(host_pid)
+    names = interface_names(machine_pid)
     answers = ask(questions(names))
-    status = proc.status(host_pid)
+    status = proc.status(machine_pid)
     fixed, asked = answers[:7], answers[8:-1]
     return View(
         hostname=fixed[0].buffers[0][65:130].partition(b"\0")[0].decode(errors="replace"),
-        namespaces=proc.namespaces(host_pid),
-        processes=visible_processes(host_pid, top, visitor),
-        mounts=proc.mountinfo(host_pid),
+        namespaces=proc.namespaces(machine_pid),
+        processes=visible_processes(machine_pid, top, visitor),
+        mounts=proc.mountinfo(machine_pid),
         interfaces=tuple(map(interface, names, asked[::2], asked[1::2])),
         uid=fixed[2].result,
         gid=fixed[3].result,
-        uid_map=proc.uid_map(host_pid),
-        gid_map=proc.gid_map(host_pid),
+        uid_map=proc.uid_map(machine_pid),
+        gid_map=proc.gid_map(machine_pid),
         ipc=Ipc(*(used(answer, place) for answer, place in zip(fixed[4:7], (0, 0, 7), strict=True))),
-        cgroup=within(proc.cgroup(host_pid), cgroup_root),
+        cgroup=within(proc.cgroup(machine_pid), cgroup_root),
         uptime=boot_clock(fixed[1]),
         capabilities=capability_names(status["CapEff"]),
         bounding=capability_names(status["CapBnd"]),
         no_new_privs=status.get("NoNewPrivs") == "1",
         seccomp=int(status.get("Seccomp", "0")),
-        limits=proc.limits(host_pid),
+        limits=proc.limits(machine_pid),
     )
 
 
@@ -128,9 +128,9 @@ def questions(interfaces: Sequence[str]) -> list[Call]:
     ]
 
 
-def interface_names(host_pid: int) -> list[str]:
+def interface_names(machine_pid: int) -> list[str]:
     """The network interfaces of a process's network namespace."""
-    lines = proc.text_of(host_pid, "net/dev").splitlines()[2:]
+    lines = proc.text_of(machine_pid, "net/dev").splitlines()[2:]
     return [line.partition(":")[0].strip() for line in lines]
 
 
@@ -165,10 +165,10 @@ def within(path: str, root: str) -> str:
     return path.removeprefix(root) if path.startswith(root + "/") else path
 
 
-def visible_processes(host_pid: int, top: int, visitor: int = 0) -> tuple[Process, ...]:
-    """The processes in the pid namespace of `host_pid`, or in one below it, found from `top` downwards."""
-    home = proc.namespace(host_pid, "pid")
-    depth = len(proc.nspid(host_pid)) - 1
+def visible_processes(machine_pid: int, top: int, visitor: int = 0) -> tuple[Process, ...]:
+    """The processes in the pid namespace of `machine_pid`, or in one below it, found from `top` downwards."""
+    home = proc.namespace(machine_pid, "pid")
+    depth = len(proc.nspid(machine_pid)) - 1
     found: list[Process] = []
     waiting = [(top, False)]
     while waiting:

@@ -117,7 +117,7 @@ class JoinNamespace(Step):
     def advice(self, errno: int) -> str:
         if errno != ENOENT:
             return ""
-        return "the lab has no such process: .pid is its number there, .host_pid on your machine"
+        return "the lab has no such process: .pid is its number there, .machine_pid on your machine"
 
     def shell(self) -> str:
         option = {"mnt": "mount"}.get(self.kind, self.kind)

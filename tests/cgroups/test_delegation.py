@@ -122,7 +122,7 @@ with Lab() as lab:
         print(bomb.returncode, bomb.reached)
         box = lab.container("box")
         group.add(box)
-        print(group.pids == (box.host_pid,), group.pids_max, group.stat().pids)
+        print(group.pids == (box.machine_pid,), group.pids_max, group.stat().pids)
     except Unsupported as why:
         print("Unsupported", why, "|", why.hint)
     print(lab.run(["echo", "on"]).stdout)

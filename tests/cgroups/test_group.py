@@ -105,9 +105,9 @@ def test_processors(lab: Lab, group: Cgroup) -> None:
     with lab.container("pinned") as box:
         group.add(box)
         group.cpuset = "0"
-        assert group.cpuset == "0" and os.sched_getaffinity(box.host_pid) == {0}
+        assert group.cpuset == "0" and os.sched_getaffinity(box.machine_pid) == {0}
         group.cpuset = None
-        assert os.sched_getaffinity(box.host_pid) == os.sched_getaffinity(0)
+        assert os.sched_getaffinity(box.machine_pid) == os.sched_getaffinity(0)
 
 
 def test_a_share_above_that_of_the_group_outside(lab: Lab, group: Cgroup) -> None:
@@ -164,10 +164,10 @@ def test_processes_enter_and_their_children_follow(lab: Lab, group: Cgroup, box:
     assert group.pids == ()
     group.add(box)
     program = box.start(["sleep", "1000"])
-    assert set(group.pids) == {box.host_pid, program.host_pid} and box.cgroup is group
+    assert set(group.pids) == {box.machine_pid, program.machine_pid} and box.cgroup is group
     with lab.container("number") as other:
-        group.add(other.host_pid)
-        assert other.host_pid in group.pids
+        group.add(other.machine_pid)
+        assert other.machine_pid in group.pids
     program.kill()
     program.wait()
 
@@ -202,7 +202,7 @@ def test_a_process_that_is_not_of_the_lab_is_refused(lab: Lab, group: Cgroup) ->
 
 
 def test_who_must_not_end_with_a_group_is_refused(lab: Lab, group: Cgroup) -> None:
-    for who in (os.getpid(), os.getppid(), lab.host, lab.host.host_pid):
+    for who in (os.getpid(), os.getppid(), lab.host, lab.host.machine_pid):
         with pytest.raises(Harm) as refused:
             group.add(who)
         assert "\n" not in str(refused.value)
@@ -215,7 +215,7 @@ def test_a_program_beside_an_exec_is_in_the_group_too(lab: Lab, group: Cgroup, b
     group.add(box)
     box.apply(steps.Exec(["/bin/sleep", "1000"]))
     program = box.start(["sleep", "1000"])
-    assert program.host_pid in group.pids
+    assert program.machine_pid in group.pids
     program.kill()
     program.wait()
 
@@ -361,7 +361,7 @@ def test_no_internal_processes(group: Cgroup, box: Container) -> None:
         assert "move them to a child first" in refused.value.hint
     inner = group.child("inner")
     inner.add(*group.pids)
-    assert group.pids == () and inner.pids == (box.host_pid,)
+    assert group.pids == () and inner.pids == (box.machine_pid,)
     assert group.child("limited", memory="16M").memory_max == 16 << 20
     assert box.run(["echo", "on"]).stdout == "on\n"
 
@@ -385,7 +385,7 @@ def test_a_step_makes_a_group_that_goes_with_its_container(lab: Lab, delegated: 
     box = lab.container("stepped")
     result = box.apply(steps.ControlGroup(Limits(memory="32M", pids=9), "stepped"))
     group = box.cgroup
-    assert group is not None and group.pids == (box.host_pid,) and group.limits == Limits(memory="32M", pids=9)
+    assert group is not None and group.pids == (box.machine_pid,) and group.limits == Limits(memory="32M", pids=9)
     assert all(not answer.failed for answer in result.calls) and "cgroup.procs" in str(result)
     folders = group.folders
     box.kill()
@@ -395,7 +395,7 @@ def test_a_step_makes_a_group_that_goes_with_its_container(lab: Lab, delegated: 
 def test_a_step_into_a_group_that_is_there_leaves_it_there(lab: Lab, group: Cgroup) -> None:
     with lab.container("guest") as box:
         box.apply(steps.ControlGroup(Limits(pids=9), "tested"))
-        assert box.cgroup is group and group.pids == (box.host_pid,) and group.pids_max == 9
+        assert box.cgroup is group and group.pids == (box.machine_pid,) and group.pids_max == 9
     assert group.is_there and group.pids == () and all(map(os.path.exists, group.folders))
 
 
@@ -419,5 +419,5 @@ def test_another_containers_view_shows_where_it_is(lab: Lab, group: Cgroup, box:
     group.add(box)
     box.apply(steps.NewNamespace("cgroup"))
     if delegation().places[0].tree.version == 2:
-        assert proc.cgroup(box.host_pid).endswith("/tested")
+        assert proc.cgroup(box.machine_pid).endswith("/tested")
     assert box.run(["sh", "-c", "grep ^0:: /proc/self/cgroup"]).stdout in ("0::/\n", "")

@@ -57,7 +57,7 @@ def there(folders: list[str]) -> list[str]:
 def test_a_lab_without_limits_has_no_groups_and_no_guard(delegated: None) -> None:
     with Lab() as lab:
         lab.run(["true"])
-        name = f"pyctr-lab-{lab.host.host_pid}"
+        name = f"pyctr-lab-{lab.host.machine_pid}"
         assert lab.world._groups is None and not any(name in path for path in leftovers(delegation()))
 
 
@@ -81,8 +81,8 @@ def test_a_first_group_that_fails_leaves_all_as_it_was(
         with monkeypatch.context() as patch, pytest.raises((KeyboardInterrupt, LabError)):
             patch.setattr(lab.world, "see_groups_from", fail)
             lab.cgroup("first")
-        assert PREFIX not in Path(f"/proc/{lab.launcher.host_pid}/cgroup").read_text()
-        assert not [path for path in leftovers(delegation()) if str(lab.launcher.host_pid) in path]
+        assert PREFIX not in Path(f"/proc/{lab.launcher.machine_pid}/cgroup").read_text()
+        assert not [path for path in leftovers(delegation()) if str(lab.launcher.machine_pid) in path]
         with lab.cgroup("second", pids=16) as group:
             assert group.pids_max == 16
 
@@ -138,11 +138,11 @@ def test_what_was_in_use_while_the_first_group_was_made_goes_on(delegated: None)
 def test_a_run_with_limits_leaves_nothing(lab: Lab, delegated: None) -> None:
     lab.run(["true"], limits=SMALL)
     lab.reaper.reap(lab.launcher)
-    before = below(lab), len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{lab.host.host_pid}/fd"))
+    before = below(lab), len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{lab.host.machine_pid}/fd"))
     for number in range(10):
         assert lab.run(["sh", "-c", f"exit {number}"], limits=SMALL).returncode == number
     lab.reaper.reap(lab.launcher)
-    assert (below(lab), len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{lab.host.host_pid}/fd"))) == before
+    assert (below(lab), len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{lab.host.machine_pid}/fd"))) == before
 
 
 @pytest.mark.parametrize("argv", [["no-such-program"], ["/etc/passwd"], [], ["a\0b"]])
@@ -204,7 +204,7 @@ def test_many_containers_with_limits(delegated: None, repeats: int) -> None:
         programs = [lab.start(["sleep", "1000"], limits=SMALL) for _ in range(repeats)]
         made = [program.cgroup for program in programs if program.cgroup]
         assert len(made) == repeats
-        assert all(group.pids == (p.host_pid,) for group, p in zip(made, programs, strict=True))
+        assert all(group.pids == (p.machine_pid,) for group, p in zip(made, programs, strict=True))
         for group in made:
             group.kill()
         assert {program.wait(20).signal for program in programs} == {"SIGKILL"}
@@ -232,7 +232,7 @@ def test_the_launcher_killed_at_any_moment_leaves_no_group(delegated: None, repe
     for _ in range(repeats):
         with Lab() as lab:
             folders += own(lab)
-            pid, moment = lab.host.host_pid, dice.random() * 0.15
+            pid, moment = lab.host.machine_pid, dice.random() * 0.15
             killer = threading.Timer(moment, os.kill, (pid, signal.SIGKILL))
             killer.start()
             with pytest.raises(LabError) as why:
@@ -253,7 +253,7 @@ group.add(box)
 exec(sys.argv[1])
 lab.start(["sleep", "1000"], limits=Limits(pids=9))
 places = lab.groups.where.everywhere
-print(lab.host.host_pid, lab.groups.reaper.pid, *(lab.groups.folder(place) for place in places), flush=True)
+print(lab.host.machine_pid, lab.groups.reaper.pid, *(lab.groups.folder(place) for place in places), flush=True)
 time.sleep(1000)
 """
 

@@ -262,8 +262,8 @@ def test_a_closed_lab_is_said() -> None:
 def test_a_container_that_was_killed_and_that_nobody_has_buried_is_lost(exercise: Exercise, lab: Lab) -> None:
     ground = exercises.start(exercise.id, lab)
     answer = exercise.misconceptions[0].act(ground)
-    os.kill(ground.box.host_pid, signal.SIGKILL)
-    assert ended(ground.box.carrier.host_pid, 10)
+    os.kill(ground.box.machine_pid, signal.SIGKILL)
+    assert ended(ground.box.carrier.machine_pid, 10)
     verdict = exercises.check(exercise.id, answer)
     assert verdict.state is State.CANNOT, verdict
     assert "has ended" in verdict.headline and f'ground = exercises.start("{exercise.id}", lab)' in verdict.next
@@ -272,12 +272,12 @@ def test_a_container_that_was_killed_and_that_nobody_has_buried_is_lost(exercise
 def test_fresh_ground_after_a_killed_container_is_fresh() -> None:
     with Lab() as lab:
         ground = exercises.start("1.2", lab)
-        os.kill(ground.box.host_pid, signal.SIGKILL)
-        assert ended(ground.box.carrier.host_pid, 10)
+        os.kill(ground.box.machine_pid, signal.SIGKILL)
+        assert ended(ground.box.carrier.machine_pid, 10)
         ground = exercises.start("1.2", lab)
         assert exercises.check("1.2", exercises.ALL["1.2"].solution(ground)).passed
         lab.reaper.reap(lab.launcher)
-        below = proc.descendants(lab.launcher.host_pid)
+        below = proc.descendants(lab.launcher.machine_pid)
         assert sum(proc.state(pid) == "Z" for pid in below) == 1, "one zombie is the exercise"
 
 

@@ -54,7 +54,7 @@ from pyctr_lab.runtime.carrier import Carrier
 receive = Carrier._receive
 def end(carrier, timeout=None):  # the list that makes the cgroups and starts their reaper has just been sent
     if carrier.waiting_for.name == "execve" and carrier.parent.parent is None:
-        print(carrier.parent.host_pid, flush=True)
+        print(carrier.parent.machine_pid, flush=True)
         os.kill(os.getpid(), {signal})
     return receive(carrier, timeout)
 Carrier._receive = end

@@ -163,7 +163,7 @@ def test_what_is_no_command_is_refused(vm: Machine, argv: object) -> None:
 
 # --- its numbers
 def test_qemu_is_a_process_like_any_other(vm: Machine, lab: Lab) -> None:
-    assert proc.nspid(vm.host_pid)[1] == vm.pid
+    assert proc.nspid(vm.machine_pid)[1] == vm.pid
     assert any(process.pid == vm.pid for process in lab.host.view().processes)
     assert 64 << 20 < vm.memory < 1 << 30 and vm.cpu_seconds > 0 and vm.boot_seconds > 0
     assert vm.accelerator in ("kvm", "tcg") and (vm.kvm.works or vm.kvm.reason)
@@ -188,7 +188,7 @@ def test_a_disk_keeps_what_was_synced_when_the_plug_is_pulled(lab: Lab, tmp_path
             Machine(lab=lab, disk=disk)
         assert first.run(["ls", "/mnt"]).stdout == "kept\nlost\nlost+found\n"
         first.kill()
-        assert has_ended(first.host_pid) and not first.alive
+        assert has_ended(first.machine_pid) and not first.alive
     with Machine(lab=lab, disk=disk) as second:
         assert second.run(["sh", "-c", "mount -t ext2 /dev/vda /mnt; ls /mnt"]).stdout == "kept\nlost+found\n"
         second.run(["touch", "/mnt/late"])
@@ -210,7 +210,7 @@ def test_files_of_the_host_are_copied_in_and_what_is_there_stays(lab: Lab, tmp_p
 
 def test_a_guest_that_switches_itself_off_is_gone(lab: Lab, vm: Machine) -> None:
     with Machine(lab=lab, memory="128M") as other:
-        assert other.host_pid != vm.host_pid and vm.run(["true"]).returncode == 0
+        assert other.machine_pid != vm.machine_pid and vm.run(["true"]).returncode == 0
         with pytest.raises(Gone, match="the machine ended during poweroff -f, after these last words:"):
             other.run(["poweroff", "-f"])
         assert not other.alive and repr(other) == 'Machine(memory="128M", cpus=1, switched off)'
@@ -225,7 +225,7 @@ def test_a_guest_that_switches_itself_off_is_gone(lab: Lab, vm: Machine) -> None
 def test_a_machine_ends_with_its_lab_and_with_an_error(tmp_path: Path) -> None:
     with Lab() as lab, pytest.raises(ZeroDivisionError), Machine(lab=lab) as one:
         lab.close()
-        assert has_ended(one.host_pid) and not one.alive
+        assert has_ended(one.machine_pid) and not one.alive
         with pytest.raises(Gone):
             one.run(["true"])
         raise ZeroDivisionError
@@ -268,7 +268,7 @@ HOLDER = """
 import sys
 from pyctr_lab import Machine
 vm = Machine()
-print(vm.host_pid, vm.lab.launcher.host_pid, flush=True)
+print(vm.machine_pid, vm.lab.launcher.machine_pid, flush=True)
 sys.stdin.read()
 """
 
@@ -290,7 +290,7 @@ def test_a_machine_of_its_own_lab_ends_with_its_holder(holder: subprocess.Popen[
 
 def test_one_that_nobody_refers_to_any_more_is_ended(lab: Lab) -> None:
     """A cell that is run again leaves its first machine behind."""
-    pid = Machine(lab=lab).host_pid
+    pid = Machine(lab=lab).machine_pid
     assert has_ended(pid)
     lab.host.run(["true"])  # whoever starts something there buries the dead before
     assert "defunct" not in lab.host.run(["ps", "ax"]).stdout

@@ -19,7 +19,7 @@ box = lab.container("demo")
 for step in list(lab.recipe())[:{made}]:
     box.apply(step)
 sleeper = box.start(["sleep", "1000"]) if {made} > 2 else None
-living = [lab.launcher.host_pid, box.host_pid] + ([sleeper.host_pid] if sleeper else [])
+living = [lab.launcher.machine_pid, box.machine_pid] + ([sleeper.machine_pid] if sleeper else [])
 print(*living)
 """
 HANG = "box.run(['sleep', '1000'])"

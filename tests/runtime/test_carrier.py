@@ -27,8 +27,8 @@ def test_the_last_answer_is_the_first_failure(box: Container) -> None:
 
 def test_the_kernel_says_who_answers(box: Container) -> None:
     carrier = box.carrier
-    assert carrier.find_host_pid() == carrier.host_pid == box.host_pid
-    assert carrier.pids[-1] == box.pid and carrier.pids[0] == box.host_pid
+    assert carrier.find_machine_pid() == carrier.machine_pid == box.machine_pid
+    assert carrier.pids[-1] == box.pid and carrier.pids[0] == box.machine_pid
 
 
 def test_a_list_may_be_longer_than_the_socket_takes(box: Container) -> None:
@@ -39,7 +39,7 @@ def test_a_list_may_be_longer_than_the_socket_takes(box: Container) -> None:
 def test_only_its_process_can_answer(box: Container) -> None:
     """Whoever else holds the socket may say what he likes."""
     carrier = box.carrier
-    theirs = socket.socket(fileno=take(box.host_pid, carrier))
+    theirs = socket.socket(fileno=take(box.machine_pid, carrier))
     with theirs:
         theirs.send(b"1\n4711 0 0")
         theirs.send(str(carrier._number + 1).encode() + b"\n4711 0 0")
@@ -116,7 +116,7 @@ def test_one_that_ends_inside_a_call_is_gone(lab: Lab) -> None:
     with pytest.raises(Gone):
         box.carrier.ask([getpid()])
     del lab.containers["doomed"]
-    lab.reaper.forget(box.host_pid)
+    lab.reaper.forget(box.machine_pid)
 
 
 def test_a_process_is_waited_for_without_being_its_parent() -> None:

@@ -26,7 +26,7 @@ def test_one_wall_closes_one_kind_and_no_other(kind: str, lab: Lab, box: Contain
     assert same == {other: other != kind for other in KINDS}
     inside = box.run(["sh", "-c", f"readlink /proc/self/ns/{kind}"]).stdout
     assert inside == f"{kind}:[{box.view().namespaces[kind]}]\n"
-    assert proc.namespace(box.host_pid, kind) == box.view().namespaces[kind]
+    assert proc.namespace(box.machine_pid, kind) == box.view().namespaces[kind]
 
 
 def test_all_eight_one_by_one(lab: Lab, box: Container) -> None:
@@ -121,19 +121,19 @@ def test_no_step_is_refused_with_a_way_out(box: Container) -> None:
 
 
 def test_a_pid_step_makes_it_number_one(lab: Lab, box: Container) -> None:
-    before = box.host_pid
+    before = box.machine_pid
     box.apply(steps.NewNamespace("pid"))
-    assert box.host_pid != before and proc.nspid(box.host_pid)[-1] == 1
-    assert proc.nspid(box.host_pid)[-2] == box.pid
+    assert box.machine_pid != before and proc.nspid(box.machine_pid)[-1] == 1
+    assert proc.nspid(box.machine_pid)[-2] == box.pid
     assert proc.state(before) == "-", "the one before is gone, and reaped"
     assert box.run(["sh", "-c", "echo $$"]).stdout == "2\n"
 
 
 def test_two_pid_steps_nest(lab: Lab, box: Container) -> None:
     box.apply(steps.NewNamespace("pid"))
-    outer = box.host_pid
+    outer = box.machine_pid
     box.apply(steps.NewNamespace("pid"))
-    assert len(proc.nspid(box.host_pid)) == len(proc.nspid(lab.host.host_pid)) + 2
+    assert len(proc.nspid(box.machine_pid)) == len(proc.nspid(lab.host.machine_pid)) + 2
     assert proc.state(outer) in "SR", "a PID 1 must stay, or its namespace ends"
     box.kill()
     assert proc.state(outer) == "-"
@@ -141,8 +141,8 @@ def test_two_pid_steps_nest(lab: Lab, box: Container) -> None:
 
 def test_between_unshare_and_fork_nothing_has_changed(lab: Lab, box: Container) -> None:
     box.call(unshare(CLONE_NEWPID))
-    assert proc.namespace(box.host_pid, "pid") == proc.namespace(lab.host.host_pid, "pid")
-    assert proc.namespace(box.host_pid, "pid_for_children") is None
+    assert proc.namespace(box.machine_pid, "pid") == proc.namespace(lab.host.machine_pid, "pid")
+    assert proc.namespace(box.machine_pid, "pid_for_children") is None
     assert box.run(["sh", "-c", "echo $$"]).stdout == "1\n"
     with pytest.raises(CallError, match="ENOMEM"):
         box.run(["true"])
@@ -192,7 +192,7 @@ def test_once_it_is_a_program_others_still_run_beside_it(lab: Lab, box: Containe
 
 
 def test_what_has_ended_says_so_in_one_line(lab: Lab, box: Container) -> None:
-    pid = box.host_pid
+    pid = box.machine_pid
     box.kill()
     box.kill()
     assert not box.alive and proc.state(pid) == "-" and "box" not in lab.containers
@@ -205,7 +205,7 @@ def test_what_has_ended_says_so_in_one_line(lab: Lab, box: Container) -> None:
 
 def test_a_number_of_the_machine_is_no_number_of_the_lab(lab: Lab, box: Container) -> None:
     with lab.container("other") as other, pytest.raises(CallError) as why:
-        box.apply(steps.JoinNamespace("net", other.host_pid))
+        box.apply(steps.JoinNamespace("net", other.machine_pid))
     assert why.value.errno == ENOENT and ".pid is its number there" in why.value.hint
 
 
@@ -217,12 +217,12 @@ def test_what_is_no_step_is_told_with_what_was_meant(box: Container) -> None:
 
 
 def test_a_program_that_is_not_there_leaves_nothing(lab: Lab, box: Container) -> None:
-    before = proc.children(box.host_pid)
+    before = proc.children(box.machine_pid)
     for command in (["/no/such/program"], ["nosuchprogram"], ["/etc"]):
         with pytest.raises(CallError) as why:
             box.run(command)
         assert why.value.filename == command[0]
-    assert proc.children(box.host_pid) == before
+    assert proc.children(box.machine_pid) == before
 
 
 def test_a_call_that_blocks_can_be_left_by_killing(lab: Lab, box: Container) -> None:
@@ -243,8 +243,8 @@ def test_dropped_powers_stay_dropped_in_programs(box: Container) -> None:
 
 def test_one_that_has_died_behind_a_pid_step_is_not_buried_by_others(lab: Lab, box: Container) -> None:
     box.apply(steps.NewNamespace("pid"))
-    os.kill(box.host_pid, 9)
-    os.close(wait_for(box.host_pid))
+    os.kill(box.machine_pid, 9)
+    os.close(wait_for(box.machine_pid))
     lab.container("another").kill()
     assert box.wait() == -9
 
@@ -281,3 +281,11 @@ def test_a_program_that_is_number_one_too(lab: Lab, box: Container) -> None:
 def test_its_repr_has_no_numbers_of_processes(box: Container) -> None:
     box.apply(steps.NewNamespace("uts"))
     assert repr(box) == "Container('box', 1 step)" and str(os.getpid()) not in repr(box.history)
+
+
+def test_the_old_name_of_a_number_works_and_says_the_new_one(box: Container) -> None:
+    program = box.start(["sleep", "60"])
+    for process in (box, program):
+        with pytest.warns(FutureWarning, match=r"\.host_pid is called \.machine_pid now"):
+            assert process.host_pid == process.machine_pid
+    program.end()

@@ -73,6 +73,6 @@ def test_the_command_line_gives_no_socket_away(closed: str, tmp_path: Path) -> N
 
 
 def test_the_launcher_holds_nothing_of_the_notebooks(lab: Lab) -> None:
-    held = {path.name: str(path.readlink()) for path in Path(f"/proc/{lab.host.host_pid}/fd").iterdir()}
+    held = {path.name: str(path.readlink()) for path in Path(f"/proc/{lab.host.machine_pid}/fd").iterdir()}
     assert {held[number] for number in "012"} == {"/dev/null"}
     assert sorted(where.partition(":")[0] for number, where in held.items() if int(number) > 2) == ["socket"]

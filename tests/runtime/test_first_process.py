@@ -31,6 +31,6 @@ def test_who_lived_in_it_was_killed() -> None:
         box = lab.container("demo")
         box.apply(steps.NewNamespace("pid"))
         sleepers = [box.start(["sleep", "1000"]) for _ in range(2)]
-        os.kill(box.host_pid, signal.SIGKILL)
+        os.kill(box.machine_pid, signal.SIGKILL)
         assert box.wait(10) == -signal.SIGKILL
         assert [sleeper.wait(10).signal for sleeper in sleepers] == ["SIGKILL", "SIGKILL"]

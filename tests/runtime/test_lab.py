@@ -40,7 +40,7 @@ def test_a_name_that_cannot_be(name: str, lab: Lab) -> None:
 
 
 def test_a_name_in_use_ends_the_old_one(lab: Lab, box: Container) -> None:
-    pid = box.host_pid
+    pid = box.machine_pid
     fresh = lab.container("box")
     assert not box.alive and proc.state(pid) == "-" and fresh.alive
     box.kill()
@@ -51,8 +51,8 @@ def test_a_name_in_use_ends_the_old_one(lab: Lab, box: Container) -> None:
 def test_one_that_was_killed_says_so_and_names_the_way_out(delegated: None) -> None:
     with Lab() as lab:
         box, group = lab.container("box"), lab.cgroup("web")
-        os.kill(lab.launcher.host_pid, signal.SIGKILL)
-        assert ended(lab.launcher.host_pid, 10) and ended(box.carrier.host_pid, 10)
+        os.kill(lab.launcher.machine_pid, signal.SIGKILL)
+        assert ended(lab.launcher.machine_pid, 10) and ended(box.carrier.machine_pid, 10)
         asks: list[Callable[[], object]] = [
             lambda: lab.run(["true"]), lambda: lab.container("x"), lambda: lab.cgroup("x"), lambda: box.run(["true"]),
             box.view, lambda: lab.host.run(["true"]), group.stat,
@@ -87,7 +87,7 @@ def test_a_memory_limit_too_small_for_a_start_harms_nobody_else(delegated: None)
 def test_closed_twice_and_used_afterwards() -> None:
     lab = Lab()
     box, host = lab.container("box"), lab.host
-    pids = [box.host_pid, host.host_pid]
+    pids = [box.machine_pid, host.machine_pid]
     assert Lab.current() is lab
     lab.close()
     lab.close()
@@ -106,7 +106,7 @@ def test_closed_twice_and_used_afterwards() -> None:
 
 def test_a_lab_that_nobody_holds_ends() -> None:
     lab = Lab()
-    pidfd = os.pidfd_open(lab.host.host_pid)
+    pidfd = os.pidfd_open(lab.host.machine_pid)
     box = lab.container("box")
     del lab
     gc.collect()
@@ -119,8 +119,8 @@ def test_a_lab_that_nobody_holds_ends() -> None:
 def test_a_launcher_that_was_killed_is_told_clearly() -> None:
     with Lab() as lab:
         box = lab.container("box")
-        pidfd = os.pidfd_open(box.host_pid)
-        os.kill(lab.host.host_pid, signal.SIGKILL)
+        pidfd = os.pidfd_open(box.machine_pid)
+        os.kill(lab.host.machine_pid, signal.SIGKILL)
         assert readable(pidfd, 5), "all that was inside goes with it"
         os.close(pidfd)
         for ask in (lambda: lab.run(["true"]), lambda: box.run(["true"]), lambda: lab.container("y"), box.view):
@@ -137,7 +137,7 @@ lab = Lab()
 program = lab.start(["sleep", "600"])
 if os.fork() == 0:
     time.sleep(600)
-print(lab.launcher.host_pid, program.host_pid, flush=True)
+print(lab.launcher.machine_pid, program.machine_pid, flush=True)
 sys.stdin.read()
 """
 
@@ -228,7 +228,7 @@ def named(pid: int, name: str) -> bool:
 
 def test_an_interrupted_run_leaves_nothing_and_a_usable_lab(lab: Lab, box: Container) -> None:
     before = lab.host.view().processes
-    parents = [lab.host.host_pid, box.host_pid]
+    parents = [lab.host.machine_pid, box.machine_pid]
     known = {pid for parent in parents for pid in proc.children(parent)}
 
     def asleep() -> bool:
@@ -245,8 +245,8 @@ def test_an_interrupted_run_leaves_nothing_and_a_usable_lab(lab: Lab, box: Conta
 
 
 def test_an_interrupted_call_is_busy_until_it_is_killed(lab: Lab, box: Container) -> None:
-    file = Path(f"/proc/{box.host_pid}/syscall")  # the number of the call that it is in, or "running"
-    while proc.state(box.host_pid) != "S":  # until it sleeps where it waits for its next list, and nowhere else
+    file = Path(f"/proc/{box.machine_pid}/syscall")  # the number of the call that it is in, or "running"
+    while proc.state(box.machine_pid) != "S":  # until it sleeps where it waits for its next list, and nowhere else
         pass
     idle = {file.read_text().split()[0], "running"}
     interrupted(lambda: box.call(Call("pause")), lambda: file.read_text().split()[0] not in idle)
@@ -267,7 +267,7 @@ def everything(lab: Lab) -> dict[str, object]:
     seen = lab.host.view()
     return {
         "ours": descriptors("self"),
-        "launcher": descriptors(lab.host.host_pid),
+        "launcher": descriptors(lab.host.machine_pid),
         "processes": seen.processes,
         "lab's mounts": seen.mounts,
         "our mounts": mounts(),
@@ -298,7 +298,7 @@ def test_orphans_are_reaped(lab: Lab, box: Container) -> None:
     for _ in range(5):
         box.run(["sh", "-c", "(exit 3) & exec true"])
         lab.host.run(["sh", "-c", "sh -c 'exit 4' & exec true"])
-    orphans = [pid for pid in proc.children(lab.host.host_pid) if pid != box.host_pid]
+    orphans = [pid for pid in proc.children(lab.host.machine_pid) if pid != box.machine_pid]
     assert all(ended(pid, 5) for pid in orphans)
     lab.reaper.reap(lab.launcher)
     assert {process.pid for process in lab.host.view().processes} == before

@@ -30,7 +30,7 @@ ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become s
 def test_the_lab_is_never_root(lab: Lab) -> None:
     if proc.uid_map("self")[0].count < 1 << 31:
         pytest.skip("root is nobody here already")
-    (uids,) = {proc.status(lab.host.host_pid)["Uid"]}
+    (uids,) = {proc.status(lab.host.machine_pid)["Uid"]}
     assert "0" not in uids.split()
     assert lab.host.run(["id", "-u"]).stdout == "0\n"
     assert lab.host.run(["sh", "-c", "echo 1 > /proc/sys/vm/swappiness"]).returncode != 0

@@ -120,7 +120,7 @@ def test_a_started_program_can_be_asked(lab: Lab, box: Container) -> None:
         ours, theirs = os.pipe()
         program = who.start(["cat"], stdin=ours)
         os.close(ours)
-        assert program.poll() is None and proc.nspid(program.host_pid)
+        assert program.poll() is None and proc.nspid(program.machine_pid)
         os.write(theirs, b"hello")
         os.close(theirs)
         run = program.wait(30)
@@ -144,7 +144,7 @@ def test_what_a_shell_has_started_ends_with_it_when_time_is_up(lab: Lab, box: Co
         with pytest.raises(TimeExpired, match="it was killed") as why:
             who.run(["sh", "-c", "sleep 4711 & sh -c 'sleep 4711; :'; :"], timeout=0.5)
         assert why.value.run.signal == "SIGKILL"
-        for pid in proc.descendants(lab.launcher.host_pid):
+        for pid in proc.descendants(lab.launcher.machine_pid):
             with suppress(ProcessLookupError):  # it is gone already
                 assert proc.text_of(pid, "cmdline") != "sleep\0" + "4711\0" or ended(pid, 10)
 

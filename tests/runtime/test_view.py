@@ -66,7 +66,7 @@ def test_processes_are_numbered_as_inside(lab: Lab, box: Container) -> None:
     program = box.start(["sleep", "1000"])
     numbers = [process.pid for process in box.view().processes]
     listed = said(box, "echo /proc/[0-9]*")[0].replace("/proc/", "").split()
-    assert numbers == [1, proc.nspid(program.host_pid)[-1]]
+    assert numbers == [1, proc.nspid(program.machine_pid)[-1]]
     assert set(map(str, numbers)) < set(listed)
     program.kill()
     program.wait()

@@ -101,7 +101,7 @@ def test_the_kernel_refuses_it_or_the_lab_would_change(
         step, outcome = steps.Proc("/proc"), EPERM
     if outcome == "powerless":
         alone.apply(step)
-        assert int(proc.status(alone.host_pid)["CapEff"], 16) == 0
+        assert int(proc.status(alone.machine_pid)["CapEff"], 16) == 0
         return
     if isinstance(outcome, type):
         with pytest.raises(outcome):

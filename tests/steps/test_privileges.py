@@ -140,7 +140,7 @@ def test_a_command_that_cannot_be(argv: list[str]) -> None:
 
 
 def test_exec_keeps_the_process(box: Container) -> None:
-    pid = box.host_pid
+    pid = box.machine_pid
     box.apply(steps.Exec(["sleep", "1000"]))
-    assert (box.host_pid, box.alive) == (pid, True)
+    assert (box.machine_pid, box.alive) == (pid, True)
     assert [process.name for process in box.view().processes if process.pid == box.pid] == ["sleep"]

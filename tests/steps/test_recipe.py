@@ -182,7 +182,7 @@ def test_one_namespace_within_another_of_its_kind_is_made_one_after_the_other(la
     for step in recipe:
         by_steps.apply(step)
     program = lab.start(["sleep", "1000"], recipe=recipe)
-    depths = [above(each.host_pid) for each in (by_steps, program)]
+    depths = [above(each.machine_pid) for each in (by_steps, program)]
     program.end()
     by_steps.kill()
     assert depths == [2, 2]

@@ -47,7 +47,7 @@ def read(text: str, shared: dict[str, int]) -> dict[str, object]:
 
 @pytest.fixture
 def shared(lab: Lab) -> dict[str, int]:
-    return proc.namespaces(lab.host.host_pid)
+    return proc.namespaces(lab.host.machine_pid)
 
 
 BASE = ("mnt", "uts", "ipc", "net", "pid")
@@ -191,7 +191,7 @@ def test_a_whole_recipe_as_a_script_of_an_ordinary_user(lab: Lab, readable: Path
     theirs = subprocess.run(argv, capture_output=True, text=True, timeout=60, cwd="/", stdin=subprocess.DEVNULL)
     assert theirs.returncode == 0, theirs.stderr
     ours = lab.run(["sh", "-c", LOOK], recipe=recipe)
-    ours_seen = without_outside_ids(read(ours.stdout, proc.namespaces(lab.host.host_pid)))
+    ours_seen = without_outside_ids(read(ours.stdout, proc.namespaces(lab.host.machine_pid)))
     theirs_seen = without_outside_ids(read(theirs.stdout, proc.namespaces("self")))
     assert ours_seen == theirs_seen
 

@@ -65,13 +65,13 @@ class Ground:
         """End all that was made for it: containers and what runs below them, programs, control groups."""
         for box in self.boxes.values():
             if box.alive:
-                self._end_below(box.host_pid)
+                self._end_below(box.machine_pid)
                 box.kill()
         for program in self.programs.values():  # those of a container that was killed have outlived it
             if program.alive:
-                self._end_below(program.host_pid)
+                self._end_below(program.machine_pid)
                 program.kill()
-            self.lab.reaper.forget(program.host_pid)
+            self.lab.reaper.forget(program.machine_pid)
         for group in self.groups.values():
             group.remove()
 
@@ -86,7 +86,7 @@ class Ground:
 
     def view(self) -> KernelView:
         """The ground as the check will see it, now."""
-        return KernelView(self.exercise.id, self.values, self.pids(), self.lab.host.host_pid, self.facts)
+        return KernelView(self.exercise.id, self.values, self.pids(), self.lab.host.machine_pid, self.facts)
 
     def page(self) -> Page:
         """The exercise as the learner reads it."""
@@ -110,6 +110,6 @@ class Ground:
 def _number(process: Container | Program) -> int:
     """Its number on this machine; 0 for one that has ended."""
     try:
-        return process.host_pid
+        return process.machine_pid
     except Gone:
         return 0

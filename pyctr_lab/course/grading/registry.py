@@ -55,7 +55,7 @@ class Entry:
 
 def entry(ground: Ground) -> Entry:
     """A fresh entry for ground that has just been made."""
-    pids, host = ground.pids(), ground.lab.host.host_pid
+    pids, host = ground.pids(), ground.lab.host.machine_pid
     born = {name: proc.start_time(pid) for name, pid in {**pids, "host": host}.items()}
     return Entry(ground.exercise.id, ground.seed, ground.values, pids, host, born, ground.facts, started=time.time())
 

@@ -29,7 +29,7 @@ def folders_for(pid: int, trees: Iterable[Tree]) -> list[str]:
 
 def make_sandbox_groups(launcher: Carrier, folders: list[str]) -> None:
     """Make the folders, and move the launcher to them."""
-    where, pid = delegation(), launcher.find_host_pid()
+    where, pid = delegation(), launcher.find_machine_pid()
     with leftovers.alone(where) if where.places else nullcontext():
         for place in where.everywhere:
             for setting in missing_settings(place):
@@ -50,7 +50,7 @@ def start_reaper(launcher: Carrier, folders: list[str]) -> None:
     A list is carried out to its end even when we are killed meanwhile, so no folder is left without its reaper. The
     child is given our end of its channel too: it would end if it could not answer.
     """
-    pidfds = [os.pidfd_open(pid) for pid in (launcher.find_host_pid(), os.getpid())]
+    pidfds = [os.pidfd_open(pid) for pid in (launcher.find_machine_pid(), os.getpid())]
     _, child = launcher.fork()
     try:
         answers = child.ask(reaper(folders), {"launcher": pidfds[0], "holder": pidfds[1], "peer": child.ours.fileno()})

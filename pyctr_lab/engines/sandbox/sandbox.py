@@ -67,7 +67,7 @@ class Sandbox:
     def _enter(self, found: Iterable[Tree]) -> None:
         """Have the launcher leave the machine's world, and its PID 1 furnish the new one."""
         user, launcher = os.getuid() != 0, self.world.launcher
-        self.pid = launcher.find_host_pid()
+        self.pid = launcher.find_machine_pid()
         self.groups = folders_for(self.pid, found)
         if self.groups:
             make_sandbox_groups(launcher, self.groups)

@@ -113,17 +113,17 @@ class SpawnedProcess:
         if not pidfds:  # the launcher's pidfd could not be received: no free descriptor
             raise OSError(EMFILE, os.strerror(EMFILE))
         try:
-            self.carrier.pid_there, self.carrier.host_pid = clone.result, pid_of(pidfds[0])
+            self.carrier.pid_there, self.carrier.machine_pid = clone.result, pid_of(pidfds[0])
         finally:
             os.close(pidfds[0])
         if self.leads:
-            self.carrier.pids = (self.carrier.host_pid, clone.result, 1)
+            self.carrier.pids = (self.carrier.machine_pid, clone.result, 1)
         if self.made[-1].failed:
             raise self.made[-1].error(self.made[1:])
 
     def _require_exec(self) -> None:
         """Raise if its end of the pipe was not closed by exec. The kernel says which a moment later."""
-        pid = self.carrier.host_pid
+        pid = self.carrier.machine_pid
         while not has_called_exec(pid):
             if ended(pid, 0):
                 break
@@ -143,7 +143,7 @@ class SpawnedProcess:
         """Kill it, whatever it is doing, and reap it. Without a known pid it is reaped later."""
         with suppress(Gone, Busy):
             self.launcher.request("abandon", self.number)
-            if self.carrier.host_pid:
+            if self.carrier.machine_pid:
                 self.carrier.wait(self.launcher)
 
 

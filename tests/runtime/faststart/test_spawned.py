@@ -237,7 +237,7 @@ def test_thousands_of_starts_leave_nothing(repeats: int) -> None:
 
 def held(lab: Lab) -> tuple[object, ...]:
     """Descriptors of both, and the launcher's children and memory (kB)."""
-    pid = lab.launcher.host_pid
+    pid = lab.launcher.machine_pid
     ours, theirs = (len(os.listdir(f"/proc/{who}/fd")) for who in ("self", pid))
     return ours, theirs, proc.children(pid), int(proc.status(pid)["VmRSS"].split()[0])
 
@@ -297,7 +297,7 @@ def stuck(lab: Lab) -> Recipe:
 def in_its_list(lab: Lab) -> int:
     """The launcher's child, once it is there: by its number as we see it."""
     until = time.monotonic() + 10
-    while not (children := proc.children(lab.launcher.host_pid)) and time.monotonic() < until:
+    while not (children := proc.children(lab.launcher.machine_pid)) and time.monotonic() < until:
         time.sleep(0.001)
     time.sleep(0.05)
     return children[0]
@@ -309,7 +309,7 @@ def test_the_launcher_is_killed_while_a_child_shares_its_memory() -> None:
         with ThreadPoolExecutor() as pool:
             started = pool.submit(lab.run, ["true"], recipe=stuck(lab))
             child = in_its_list(lab)
-            os.kill(lab.launcher.host_pid, signal.SIGKILL)
+            os.kill(lab.launcher.machine_pid, signal.SIGKILL)
             assert ended(child, 10)
             with pytest.raises(Gone):
                 started.result(20)
@@ -331,7 +331,7 @@ def test_a_child_that_is_killed_in_its_list_is_told_and_buried(quick: Lab) -> No
         os.kill(in_its_list(quick), signal.SIGKILL)
         with pytest.raises(Gone, match="inside futex"):
             started.result(20)
-    assert not proc.children(quick.launcher.host_pid)
+    assert not proc.children(quick.launcher.machine_pid)
     assert quick.run(["echo", "well"]).stdout == "well\n"
 
 
@@ -356,9 +356,9 @@ def test_an_interrupted_start_leaves_nothing(after: float, quick: Lab) -> None:
         signal.signal(signal.SIGINT, old)
     assert quick.run(["echo", "well"]).stdout == "well\n"
     until = time.monotonic() + 10
-    while proc.children(quick.launcher.host_pid) and time.monotonic() < until:  # one of which nobody knew the number
+    while proc.children(quick.launcher.machine_pid) and time.monotonic() < until:  # one of which nobody knew the number
         quick.reaper.reap(quick.launcher)
-    assert not proc.children(quick.launcher.host_pid)
+    assert not proc.children(quick.launcher.machine_pid)
 
 
 # --- its story

@@ -61,10 +61,10 @@ def begin(ground: Ground, name: str, script: str, *words: object) -> Program:
     It allocates memory only once it is in the group: earlier pages stay charged to the group before.
     """
     program = ground.programs[name] = ground.box.start([*PYTHON, script, *map(str, words)])
-    await_word(program.host_pid, "ready")
+    await_word(program.machine_pid, "ready")
     ground.groups[name].add(program)
-    os.kill(program.host_pid, signal.SIGCONT)
-    await_word(program.host_pid, "waits 0")
+    os.kill(program.machine_pid, signal.SIGCONT)
+    await_word(program.machine_pid, "waits 0")
     return program
 
 

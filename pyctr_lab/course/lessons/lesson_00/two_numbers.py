@@ -36,7 +36,7 @@ class OneProcessTwoNumbers(Exercise):
             message="""That is its number on your machine. The host of this course is a world of its own between
             your machine and the container, and counts for itself: ask lab.host.""",
             sign=lambda view, answer: answer == view.numbers("sleeper")[0],
-            act=lambda ground: ground.programs["sleeper"].host_pid,
+            act=lambda ground: ground.programs["sleeper"].machine_pid,
         ),
         Misconception(
             believes="The container's number is that of everything in it.",

@@ -69,7 +69,7 @@ class WhoOwesAWait(Exercise):
             message="""That is its number on your machine. The host of this course is a world of its own between
             your machine and the container, and counts for itself: ask lab.host.""",
             sign=lambda view, answer: answer in {proc_parent(pid) for pid in zombies(view)},
-            act=lambda ground: ground.programs["parent"].host_pid,
+            act=lambda ground: ground.programs["parent"].machine_pid,
         ),
     )
     after = "The kernel keeps the exit status until the parent asks. End that parent, and PID 1 adopts and buries."
@@ -109,7 +109,7 @@ class WhoOwesAWait(Exercise):
 
 def programs(ground: Ground) -> list[int]:
     """The programs of the ground, by their numbers on this machine."""
-    return [program.host_pid for program in ground.programs.values()]
+    return [program.machine_pid for program in ground.programs.values()]
 
 
 def name_of(pid: int) -> str:

@@ -28,7 +28,7 @@ class WhoSharesMemory(Exercise):
         """The second column ends in `s` (shared) or `p` (private, a copy as soon as it is written). The fifth is
         the inode: which memory it is. The address, in the first, says where *this* process has it.""",
         """Two processes share memory if both lines say `s` and both have the same inode. For a container box:
-        open(f"/proc/{box.host_pid}/maps").read().""",
+        open(f"/proc/{box.machine_pid}/maps").read().""",
     )
     misconceptions = (
         Misconception(
@@ -87,7 +87,7 @@ class WhoSharesMemory(Exercise):
     def solution(self, ground: Ground) -> object:
         shared = {}
         for name, box in ground.boxes.items():
-            with open(f"/proc/{box.host_pid}/maps") as maps:
+            with open(f"/proc/{box.machine_pid}/maps") as maps:
                 lines = [line.split() for line in maps if ground.values["memory"] in line]
             shared[name] = [line[4] for line in lines if line[1].endswith("s")]
         return [name for name, inode in shared.items() if inode and list(shared.values()).count(inode) == 2]

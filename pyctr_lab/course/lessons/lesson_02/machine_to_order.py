@@ -127,7 +127,7 @@ def stopped_machine(ground: Ground) -> None:
     """A machine of the right size that never runs."""
     memory, cpus = ground.values["memory"], ground.values["cpus"]
     program = ground.box.start(qemu(memory, cpus=cpus))
-    until(lambda: int(proc.status(program.host_pid)["Threads"]) > cpus, BOOT_PATIENCE)
+    until(lambda: int(proc.status(program.machine_pid)["Threads"]) > cpus, BOOT_PATIENCE)
 
 
 def newcomers(view: KernelView) -> list[int]:

@@ -18,11 +18,11 @@ class WhoTakesMost(OfMachines):
     first instruction. Which of them takes the most memory from the host, right now?"""
     wants = Names("one name", "...", count=1)
     hints = (
-        """A machine is a process: ground.programs["{first}"].host_pid is its number on your machine. What a process
+        """A machine is a process: ground.programs["{first}"].machine_pid is its number on your machine. What a process
         takes, the kernel knows; what it was promised stands on its command line. These are two things.""",
         """/proc/PID/status has several sizes. VmSize counts addresses, taken or not. Look for one that counts memory
         that is really there: VmRSS, or Pss in /proc/PID/smaps_rollup.""",
-        """For each name: open(f"/proc/{ground.programs[name].host_pid}/smaps_rollup").read(), and compare the line
+        """For each name: open(f"/proc/{ground.programs[name].machine_pid}/smaps_rollup").read(), and compare the line
         that begins with Pss.""",
     )
     misconceptions = (
@@ -88,7 +88,7 @@ class WhoTakesMost(OfMachines):
     def solution(self, ground: Ground) -> object:
         taken: dict[str, int] = {}
         for name, program in ground.programs.items():
-            with open(f"/proc/{program.host_pid}/smaps_rollup") as file:
+            with open(f"/proc/{program.machine_pid}/smaps_rollup") as file:
                 taken[name] = next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
         return max(taken, key=lambda name: taken[name])
 

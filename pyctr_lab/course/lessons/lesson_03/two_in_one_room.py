@@ -20,7 +20,7 @@ class TwoInOneRoom(Exercise):
         """Ask each for its host name. That rules some out, but not enough: who tells you that equal texts are one
         text?""",
         """A namespace has an identity: the number in the brackets when you read the link /proc/PID/ns/uts. For a
-        container `box` of the ground, os.readlink(f"/proc/{box.host_pid}/ns/uts").""",
+        container `box` of the ground, os.readlink(f"/proc/{box.machine_pid}/ns/uts").""",
         """Collect the numbers, {name: box.view().namespaces["uts"] for name, box in ground.boxes.items()}, and look
         for one that comes twice.""",
     )

@@ -108,7 +108,7 @@ class WhoSeesIt(Exercise):
     def solution(self, ground: Ground) -> object:
         seen = {}
         for name, box in ground.boxes.items():
-            with open(f"/proc/{box.host_pid}/mountinfo") as mounts:
+            with open(f"/proc/{box.machine_pid}/mountinfo") as mounts:
                 lines = [line.split() for line in mounts]
             seen[name] = [line[2] for line in lines if line[4] == ground.values["folder"]]
         mine = seen.pop(ground.values["mounter"])

@@ -104,7 +104,7 @@ class ATreeThatWillNotEnd(OfGroups):
         begin(ground, neighbour, TREE, 0, neighbour)
         ground.held.update(ground.programs)  # not among what has to live: who kills them has not lost the ground
         ground.programs.clear()
-        found = {part: ground.held[ground.values[part]].host_pid for part in ("tree", "neighbour")}
+        found = {part: ground.held[ground.values[part]].machine_pid for part in ("tree", "neighbour")}
         ground.facts["born"] = {part: [pid, proc.start_time(pid)] for part, pid in found.items()}
         ground.facts["folders"] = list(ground.groups[ground.values["tree"]].folders)
         until(lambda: len(living(ground.view())) == 1 + 2 * PAIRS, ANSWER_PATIENCE)

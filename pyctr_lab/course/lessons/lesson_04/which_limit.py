@@ -158,7 +158,7 @@ def live_processes(ground: Ground, part: int) -> int:
         return box.run(["sh", "-c", EATS.format(size=3 * ground.values["memory"])]).returncode
     if part == REFUSED:
         status = box.run(["sh", "-c", FORKS]).returncode
-        end_others(group, box.host_pid)
+        end_others(group, box.machine_pid)
         return status
     if part == ROOMY:
         return box.run(["true"]).returncode

@@ -109,8 +109,8 @@ def measured_starts(ground: Ground, least: float) -> dict[str, list[float]]:
         for place, name in enumerate(names):
             timer = None
             if place == ground.values["luckless"] and number == RUNS // 2:
-                os.kill(lab.launcher.host_pid, signal.SIGSTOP)
-                timer = threading.Timer(4 * pause, resume, [lab.launcher.host_pid])
+                os.kill(lab.launcher.machine_pid, signal.SIGSTOP)
+                timer = threading.Timer(4 * pause, resume, [lab.launcher.machine_pid])
                 timer.start()
             command = ["sleep", f"{pause:.2f}"] if place in ground.values["slow"] else ["true"]
             found[name].append(round(lab.run(command).seconds * 1000, 2))

@@ -39,7 +39,7 @@ class Together(Exercise):
     its own. How many MiB of memory do all {all} take together? (A twentieth more or less will do.)"""
     wants = Number("a number, of MiB", "...", whole=False)
     hints = (
-        """ground.programs["crew"].host_pid is the parent's number on your machine, and /proc/PID/task/PID/children
+        """ground.programs["crew"].machine_pid is the parent's number on your machine, and /proc/PID/task/PID/children
         has its children's. Each has a file smaps_rollup.""",
         """A page that five share is in the Rss of all five. In Pss it counts a fifth in each: so the sum counts it
         once.""",
@@ -111,7 +111,7 @@ class Together(Exercise):
         ]
 
     def solution(self, ground: Ground) -> object:
-        parent = ground.programs["crew"].host_pid
+        parent = ground.programs["crew"].machine_pid
         with open(f"/proc/{parent}/task/{parent}/children") as file:
             pids = [parent, *map(int, file.read().split())]
         kilobytes = 0

@@ -79,7 +79,7 @@ class WhichFits(OfMachines):
         box, host = ground.add(ground.values["box"]), ground.lab.host.run(["cat", BOOT_ID]).stdout
         machine = hold(ground, memory="128M")
         start = min(ground.lab.run(["true"]).seconds for _ in range(5))
-        mine = {"mib": round(max(0.1, mebibytes(box.host_pid, "Pss")), 2), "ms": round(start * 1000, 1)}
+        mine = {"mib": round(max(0.1, mebibytes(box.machine_pid, "Pss")), 2), "ms": round(start * 1000, 1)}
         theirs = {"mib": round(machine.memory / MIB, 1), "ms": round(machine.boot_seconds * 1000)}
         for what, run in ((mine, box.run), (theirs, machine.run)):
             what["own_kernel"] = run(["cat", BOOT_ID]).stdout != host
