@@ -104,9 +104,15 @@ def recall_number(key: str) -> float:
     return max(0.0, value_of(found[0])) if found else 0.0
 
 
-def compare(key: str, actual: object, *, note: str = "") -> Page:
-    """Lay the kernel's answer beside the prediction. Neither right nor wrong is said: both can be read."""
+def compare(key: str, actual: object, *, note: str = "", busy: str = "") -> Page:
+    """Lay the kernel's answer beside the prediction. Neither right nor wrong is said: both can be read.
+
+    `busy` is the reason why these samples cannot tell (`spread 3 to 90 ms`): then no answer is shown or recorded.
+    """
     guess, answer = recall(key), str(actual)
+    if busy:
+        rows = [("you said", guess or "nothing yet"), ("measured", busy)]
+        return Page("This machine is too busy to tell: run the measuring cell again", kind="idle").rows(rows)
     if guess is not None:
         STORE.change(lambda data: _all(data)[key].update(compared=True, actual=answer))
     rows = [("you said", guess if guess is not None else "nothing yet: the next prediction is yours"),
