@@ -19,6 +19,13 @@ Call = tuple[int, tuple[object, ...], tuple[int, ...], str]
 """Its number, arguments, errnos that are fine, name of its result."""
 
 
+def search_path(variables: object) -> str:
+    """The value of PATH among `NAME=value` texts, as execvpe(3) searches it; this process's own without one."""
+    texts = variables if isinstance(variables, tuple) else ()
+    own = [text[5:] for text in texts if isinstance(text, str) and text.startswith("PATH=")]
+    return own[-1] if own else os.environ["PATH"]
+
+
 def word(value: object, known: dict[str, int], memory: list[Block]) -> int:
     """An argument as a machine word. What it points to lives as long as `memory` does."""
     if value is None:

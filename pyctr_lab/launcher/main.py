@@ -43,7 +43,7 @@ from _socket import (  # not `socket`: 8 ms and 1 MB more
 )
 
 sys.path.append(os.path.dirname(__file__))  # where these two are, and nothing of Python's own
-from layout import changed, word  # type: ignore[import-not-found]
+from layout import changed, search_path, word  # type: ignore[import-not-found]
 from spawner import Spawner  # type: ignore[import-not-found]
 
 MESSAGE = 1 << 18  # bytes; the sender keeps below it
@@ -160,6 +160,8 @@ class Request:
         for name, args, fine, result_name in calls:
             if name in ("execve", "execvpe"):  # which does not come back when all is well
                 self.send()
+            if name == "execvpe":  # which searches its caller's PATH
+                os.environ["PATH"] = search_path(args[2])
             result, errno = self.note(result_name, *made(name, args, self.known))
             if errno and errno not in fine:
                 close_all(opened)  # no later list knows their names

@@ -11,7 +11,7 @@ import marshal
 import os
 import time
 
-from layout import LOOKED_PAST, WORD, Block, Call, Laid, word  # type: ignore[import-not-found]
+from layout import LOOKED_PAST, WORD, Block, Call, Laid, search_path, word  # type: ignore[import-not-found]
 
 SHARING = 0x100 | 0x1000 | 0x20_0000 | 0x1_0000_0000  # CLONE_VM, _PIDFD, _CHILD_CLEARTID, _CLEAR_SIGHAND
 SIGCHLD, SIGKILL, ENOENT = 17, 9, 2
@@ -123,11 +123,11 @@ def executable(code: bytes) -> int:
 
 
 def looked_up(call: Call) -> list[Call]:
-    """execvpe(3) as libc does it: a bare name is tried in each folder of PATH."""
+    """execvpe(3) as libc does it: a bare name is tried in each folder of the program's PATH."""
     number, args, fine, result = call
     if "/" in args[0]:
         return [call]
-    paths = [f"{folder or '.'}/{args[0]}" for folder in os.environ["PATH"].split(":")]
+    paths = [f"{folder or '.'}/{args[0]}" for folder in search_path(args[2]).split(":")]
     return [
         (number, (path, *args[1:]), (*fine, *LOOKED_PAST) if path is not paths[-1] else fine, result) for path in paths
     ]

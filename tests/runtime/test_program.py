@@ -99,6 +99,16 @@ def test_a_missing_program_is_named(lab: Lab) -> None:
     assert lab.host.view().processes == before
 
 
+def test_a_program_is_searched_along_the_path_that_it_is_given(lab: Lab, box: Container) -> None:
+    many = ":".join(["/nonexistent"] * 99)
+    for where in (lab, box):
+        assert where.run(["true"], env={"PATH": f"{many}:/usr/bin:/bin"}).returncode == 0
+        assert where.run(["true"], env={"WORD": "without a PATH"}).returncode == 0
+        with pytest.raises(CallError, match="ENOENT"):
+            where.run(["true"], env={"PATH": many})
+        assert where.run(["true"]).returncode == 0
+
+
 def test_time_runs_out_and_nothing_is_left(lab: Lab, box: Container) -> None:
     before = lab.host.view().processes
     for who in (lab, box):
