@@ -1,13 +1,14 @@
 """Experiments that return data."""
 
 from . import density
+from .busy import too_busy
 from .neighbour import LIMITS, Act, Round, measure_neighbour
 from .samples import Results, Sample, joined
 from .timeline import phases
 
 __all__ = [
     "LIMITS", "Act", "Progress", "Results", "Round", "Sample", "density", "joined", "live", "measure",
-    "measure_neighbour", "phases", "survey",
+    "measure_neighbour", "phases", "survey", "too_busy",
 ]  # fmt: skip
 
 LATER = {"Progress": "rows", "live": "measuring", "measure": "measuring", "survey": ".engines.survey"}
