@@ -9,12 +9,14 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pyctr_lab import Cgroup, Container, Lab, Limits, Program, Recipe, kernel, steps
+from pyctr_lab import Cgroup, Container, Lab, Limits, Program, Recipe, kernel, measure, steps
 from pyctr_lab.errors import LabError
+from pyctr_lab.measure.options import MeasureOptions
 
 WRONG: list[Any] = [
     None, True, False, 0, -1, 7, 1 << 31, 1 << 64, -(1 << 70), 1.5, -0.5, float("nan"), float("inf"),
@@ -193,3 +195,43 @@ def test_methods_of_a_group(lab: Lab, delegated: None, other: Lab) -> None:
     assert count > 1500
     group.remove()
     box.kill()
+
+
+def begun(experiments: Any, engines: Any, repetitions: Any, budget: Any, count: Any, seed: Any, progress: Any) -> None:
+    """All that `measure` does before its first sample."""
+    options = MeasureOptions(repetitions, budget, count, seed)
+    measure.live(experiments, options, engines=engines, progress=progress).close()
+
+
+def test_measuring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    results = measure.Results()
+    face = {"measure": begun, "joined": measure.joined, "phases": measure.phases, "load": results.load,
+            "save": results.save, "values": results.values, "crowd": results.crowd}  # fmt: skip
+    right = {"experiments": "startup", "engines": ["ours"], "repetitions": None, "budget": 5, "count": None, "seed": 1,
+             "progress": None, "several": [results], "log": [], "seconds": 1.0, "experiment": "startup",
+             "engine": "ours", "path": tmp_path / "kept.csv"}  # fmt: skip
+    count, found = checked(face, right, WRONG)
+    of_files = ("load OSError", "load FileNotFoundError", "load IsADirectoryError", "save OSError", "save IsADirectoryError")
+    assert not set(found) - set(of_files), "\n".join(found.values())
+    assert count > 1500
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"limits": 5}, {"limits": "64M"}, {"seconds": "x"}, {"seconds": 0}, {"seconds": float("nan")}, {"seconds": 1e9},
+     {"rounds": 0}, {"rounds": 1.5}, {"rounds": None}, {"rounds": 101}, {"budget": None}, {"budget": float("nan")},
+     {"progress": "x"}, {"lab": None}, {"lab": object()}],
+    ids=repr,
+)  # fmt: skip
+def test_a_noisy_neighbour(wrong: dict[str, Any], lab: Lab) -> None:
+    said = tried(measure.measure_neighbour, {"lab": lab, **wrong}, str)
+    assert not said
+    with pytest.raises(LabError):
+        measure.measure_neighbour(**{"lab": lab, **wrong})
+
+
+@pytest.mark.parametrize("wrong", [{"names": 5}, {"names": [None]}, {"names": [[]]}, {"names": []}, {"progress": 5}])
+def test_a_survey(wrong: dict[str, Any]) -> None:
+    with pytest.raises(LabError):
+        measure.survey(**wrong)

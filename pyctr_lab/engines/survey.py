@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput, LabError
+from ..kernel.checks import check_function, check_list
 from ..machines import cache, guest_kernel
 from . import ALL, rootfs
 from .record import Record, record_of
@@ -75,6 +76,7 @@ def survey(names: Iterable[str] | None = None, *, progress: Callable[[str, int, 
     that is no engine's. An engine that fails is in `missing`, with its reason.
     """
     wanted = known_engines(names)
+    check_function(progress, "progress")
     with_kernel(wanted)
     found = Survey()
     with Sandbox(f"{__name__}:survey_rows", names=wanted) as sandbox:
@@ -90,9 +92,9 @@ def survey(names: Iterable[str] | None = None, *, progress: Callable[[str, int, 
 
 def known_engines(names: Iterable[str] | None) -> list[str]:
     """The names, or all. Raises BadInput for one that is no engine's."""
-    wanted = list(ALL) if names is None else list(names)
+    wanted = list(ALL) if names is None else check_list(names, "engines")
     for name in wanted:
-        if name not in ALL:
+        if not isinstance(name, str) or name not in ALL:
             raise BadInput(f"there is no engine {name!r:.40}", hint=f"there are {', '.join(ALL)}")
     if not wanted:
         raise BadInput("no engine was named", hint=f"there are {', '.join(ALL)}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
@@ -81,11 +82,33 @@ def check_id(value: object, what: str) -> int:
     return value
 
 
-def check_list(values: object, what: str) -> tuple[Any, ...]:
+def check_list(values: object, what: str, *, hint: str = "") -> tuple[Any, ...]:
     """The items of a list, tuple or other iterable; a text, bytes or a mapping is refused."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise BadInput(f"{what} is a list, not {type(values).__name__}: {short_repr(values)}")
+        raise BadInput(f"{what} is a list, not {type(values).__name__}: {short_repr(values)}", hint=hint)
     return tuple(values)
+
+
+def check_kind(value: Any, kind: type | tuple[type, ...], what: str, *, hint: str = "") -> Any:
+    """A value of one type, or of one of several."""
+    if not isinstance(value, kind):
+        names = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
+        raise BadInput(f"{what} is a {names}, not {short_repr(value)}", hint=hint)
+    return value
+
+
+def check_function(value: Any, what: str) -> Any:
+    """A function to be called later, or None."""
+    if value is not None and not callable(value):
+        raise BadInput(f"{what} is a function, not {type(value).__name__}: {short_repr(value)}")
+    return value
+
+
+def check_file(value: Any, what: str = "a file") -> Path:
+    """The path of a file of this machine, from text or a path object; whether it exists is another question."""
+    if not isinstance(value, str | os.PathLike):
+        raise BadInput(f"{what} is named by text or a path, not {type(value).__name__}: {short_repr(value)}")
+    return Path(check_path(os.fspath(value), what))
 
 
 def check_environment(env: object) -> dict[str, str]:

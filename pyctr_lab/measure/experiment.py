@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..engines import ALL, Engine
 from ..errors import BadInput
+from ..kernel.checks import check_list
 from .cost import cpu_turn, files_turn, syscalls_turn
 from .crowd import crowd_notes, crowd_turn
 from .memory import disk_notes, disk_turn, memory_notes, memory_turn
@@ -63,9 +64,9 @@ EXPERIMENTS = {
 
 def known_experiments(experiments: str | Iterable[str]) -> list[str]:
     """The experiments' names. Raises BadInput for one that is none."""
-    wanted = [experiments] if isinstance(experiments, str) else list(experiments)
+    wanted = [experiments] if isinstance(experiments, str) else check_list(experiments, "experiments")
     for name in wanted:
-        if name not in EXPERIMENTS:
+        if not isinstance(name, str) or name not in EXPERIMENTS:
             raise BadInput(f"there is no experiment {name!r:.40}", hint=f"there are {', '.join(EXPERIMENTS)}")
     if not wanted:
         raise BadInput("no experiment was named", hint=f"there are {', '.join(EXPERIMENTS)}")

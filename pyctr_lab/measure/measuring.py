@@ -16,6 +16,7 @@ from dataclasses import asdict
 from ..engines import Sandbox
 from ..engines.survey import known_engines, with_kernel
 from ..errors import LabError
+from ..kernel.checks import check_function
 from .computer import describe_machine
 from .engine_choices import engine_titles
 from .experiment import EXPERIMENTS, known_experiments
@@ -68,6 +69,7 @@ def live(
 ) -> Generator[Results, None, None]:
     """As `measure`, but gives the results so far after each sample: the same object, which grows."""
     wanted = known_experiments(experiments)
+    check_function(progress, "progress")
     checked = (options or MeasureOptions()).checked()
     names = known_engines(engines)
     chosen = {

@@ -23,6 +23,7 @@ from typing import IO, NoReturn
 from ..errors import BadInput, LabError, TimeExpired, Unsupported
 from ..kernel import proc
 from ..kernel.calls import mount, umount2
+from ..kernel.checks import check_count, check_function, check_kind, check_seconds
 from ..kernel.constants import MNT_DETACH, MS_NODEV, MS_NOSUID
 from ..runtime import Lab, Program
 from ..runtime.streams import Streams
@@ -132,9 +133,13 @@ def measure_neighbour(
     Where no control group can be had, the third act is missing, and says why. Raises LabError, with what it complained
     of, when a program does not start.
     """
-    if not 0.1 <= seconds <= 60 or not 1 <= rounds <= 100:
-        raise BadInput(f"{rounds} rounds of {seconds} s cannot be", hint="1 to 100 rounds of 0.1 to 60 s")
-    limits = LIMITS if limits is None else limits
+    check_kind(lab, Lab, "the lab")
+    check_seconds(budget, "the budget", most=86_400)
+    check_function(progress, "progress")
+    if check_seconds(seconds, "a round", most=60) < 0.1:
+        raise BadInput(f"a round of {seconds} s is too short", hint="0.1 to 60 s")
+    check_count(rounds, "rounds", most=100)
+    limits = LIMITS if limits is None else check_kind(limits, Limits, "limits", hint='Limits(memory="64M")')
     missing = why_not_limited(lab, limits)
     names = ACTS[:2] if missing else ACTS
     played: dict[str, list[Round]] = {name: [] for name in ACTS}

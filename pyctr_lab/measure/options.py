@@ -26,6 +26,7 @@ class MeasureOptions:
             if value is not None:
                 check_count(value, what, most=MOST)
         check_seconds(self.budget, "the budget", most=86_400)
+        check_count(self.seed, "the seed", least=0, most=1 << 63)
         return self
 
 

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from ..kernel.checks import check_file, check_kind, check_list
+
 UNITS = {
     "startup": "ms",  # from the call to the reaped program, /bin/true
     "first_output": "ms",  # from the call to the program's first line
@@ -118,7 +120,7 @@ class Results:
     # --- kept
     def save(self, path: Path | str) -> Path:
         """As CSV, one sample a line; all else stands above, in lines that begin with #."""
-        path = Path(path)
+        path = check_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
             for kind in ("machine", "missing", "titles", "paid_once"):
@@ -134,7 +136,7 @@ class Results:
     def load(cls, path: Path | str) -> Results:
         """Read what `save` has written."""
         found = cls()
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = check_file(path).read_text(encoding="utf-8").splitlines()
         for line in (each for each in lines if each.startswith("# ")):
             kind, _, rest = line.removeprefix("# ").partition(": ")
             key, _, value = rest.partition(": ")
@@ -166,7 +168,7 @@ def sample_from_words(row: dict[str, str]) -> Sample:
 
 def joined(several: Iterable[Results]) -> Results:
     """Several as one, with the first one's machine."""
-    all_ = list(several)
+    all_ = [check_kind(each, Results, "each of several") for each in check_list(several, "what is joined")]
     return Results(
         [each for results in all_ for each in results.samples],
         {name: why for results in all_ for name, why in results.missing.items()},

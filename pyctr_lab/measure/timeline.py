@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..kernel.checks import check_kind, check_list, check_seconds
 from ..machines import Message
 
 LANDMARKS = (
@@ -38,6 +39,9 @@ def phases(log: Sequence[Message], seconds: float) -> tuple[Phase, ...]:
     The guest's clock starts late: what lies before is what is left of `seconds`. Where that clock counts the guest's
     own steps instead of time (a guest within an emulated guest), it runs slow or fast, and is stretched to fit.
     """
+    for each in check_list(log, "a log"):
+        check_kind(each, Message, "each line of a log", hint="`machine.log` has them")
+    check_seconds(seconds, "the time of a boot")
     marks = [(name, at) for name, text in LANDMARKS for at in [_said(log, text)] if at is not None]
     if not marks:
         return (Phase(BEFORE, 0.0, seconds),)
