@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import shutil
 import signal
@@ -28,6 +29,8 @@ SECONDS = 86400  # of the sleep in an instance: no experiment lasts that long
 READY = "ready"
 SLEEP = ("/bin/sh", "-c", f"echo {READY}; exec sleep {SECONDS}")
 """The program of an instance: it prints that it runs, and then waits."""
+STAMPS = re.compile(r"(\d+\.\d+) (\d+\.\d+)\s", re.ASCII)
+"""Two times as a shell's $EPOCHREALTIME has them, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -158,9 +161,14 @@ class Engine:
         return LabError(f"{self.name} did not start: {output.strip()[:300] or 'it said nothing'}")
 
     def time_script(self, script: str, *, timeout: float = PATIENCE) -> float:
-        """Seconds that a shell script takes inside, by our clock, without its container's start."""
+        """Seconds that a shell script takes inside, without its container's start.
+
+        The shell inside reads the clock. Our own would begin when we are scheduled to read "ready": on a busy machine
+        the script may have ended by then, and a thousand files seem to take microseconds.
+        """
         before = processes()
-        spawned = self.spawn(("/bin/sh", "-c", f"echo {READY}; {{ {script}; }} >/dev/null; echo {READY}"))
+        timed = f"a=$EPOCHREALTIME; {{ {script}; }} >/dev/null; b=$EPOCHREALTIME"
+        spawned = self.spawn(("/bin/sh", "-c", f"echo {READY}; {timed}; echo {READY}; echo $a $b"))
         try:
             begun = read_ready_line(spawned.out, timeout)
             began = time.perf_counter()
@@ -168,13 +176,13 @@ class Engine:
             took = time.perf_counter() - began
             if (begun, said) != (READY, READY):
                 raise LabError(f"{self.name} did not run it to its end: {said.strip()[:300]}")
+            return seconds_between(read_ready_line(spawned.out, timeout)) or took
         except BaseException:
             kill_new_processes(before)
             raise
         finally:
             os.close(spawned.out)
             spawned.wait()
-        return took
 
     def add_to_crowd(self) -> None:
         """Start one more container of a crowd, without looking for its processes. `end_crowd` ends all of them."""
@@ -309,6 +317,12 @@ def is_running(pid: int) -> bool:
         return proc.state(pid) not in "Z-"
     except OSError:
         return False
+
+
+def seconds_between(stamps: str) -> float:
+    """The seconds between two times of a shell's $EPOCHREALTIME; 0 where the shell has none, or the clock was set."""
+    found = STAMPS.match(stamps)
+    return max(0.0, float(found[2]) - float(found[1])) if found else 0.0
 
 
 def read_ready_line(fd: int, timeout: float) -> str:
