@@ -104,7 +104,7 @@ def check_function(value: Any, what: str) -> Any:
     return value
 
 
-def check_file(value: Any, what: str = "a file") -> Path:
+def check_file_name(value: Any, what: str = "a file") -> Path:
     """The path of a file of this machine, from text or a path object; whether it exists is another question."""
     if not isinstance(value, str | os.PathLike):
         raise BadInput(f"{what} is named by text or a path, not {type(value).__name__}: {short_repr(value)}")

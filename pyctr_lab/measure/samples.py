@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from ..kernel.checks import check_file, check_kind, check_list
+from ..kernel.checks import check_file_name, check_kind, check_list
 
 UNITS = {
     "startup": "ms",  # from the call to the reaped program, /bin/true
@@ -120,7 +120,7 @@ class Results:
     # --- kept
     def save(self, path: Path | str) -> Path:
         """As CSV, one sample a line; all else stands above, in lines that begin with #."""
-        path = check_file(path)
+        path = check_file_name(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
             for kind in ("machine", "missing", "titles", "paid_once"):
@@ -136,7 +136,7 @@ class Results:
     def load(cls, path: Path | str) -> Results:
         """Read what `save` has written."""
         found = cls()
-        lines = check_file(path).read_text(encoding="utf-8").splitlines()
+        lines = check_file_name(path).read_text(encoding="utf-8").splitlines()
         for line in (each for each in lines if each.startswith("# ")):
             kind, _, rest = line.removeprefix("# ").partition(": ")
             key, _, value = rest.partition(": ")
