@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from shutil import which
 
@@ -18,6 +19,13 @@ ACCOUNTED = ("cpu", "cpuacct", "memory", "pids", "blkio", "freezer")  # of versi
 LIMITED = ("cpu", "memory", "pids", "io", "cpuset")
 PREFIX = "pyctr-lab-"  # of the names of labs' own groups
 GRANT_V2 = "systemd-run --user --scope -p 'Delegate=cpu cpuset io memory pids' ./lab"
+#: What systemd's unit user@.service delegates to a user's session. GRANT_V2 can pass on no more than that.
+SESSION = frozenset(("cpu", "memory", "pids"))
+DROP_IN = "/etc/systemd/system/user@.service.d"
+MORE_V2 = (
+    f"mkdir -p {DROP_IN} && printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' >{DROP_IN}/delegate.conf && "
+    "systemctl daemon-reload"
+)
 
 
 @dataclass(frozen=True)
@@ -79,10 +87,35 @@ class Delegation:
 
     @property
     def grant(self) -> str:
-        """The command that delegates what is missing."""
+        """The command that delegates what is missing, or the larger part of it: `root_grant` delegates the rest."""
         if self.style == "v2" and (has_user_manager() or not self.mounts):
-            return GRANT_V2
+            rest = set(self.beyond_session)
+            return self.root_grant if rest and rest == set(self.missing) & self.offered else GRANT_V2
         return as_root(self._granting(), os.getuid(), sudo=bool(which("sudo")))
+
+    @property
+    def beyond_session(self) -> tuple[str, ...]:
+        """The missing controllers that systemd does not delegate to this user's session, so that no scope gets them."""
+        if self.style != "v2" or not has_user_manager():
+            return ()
+        given = self._of_session()
+        return tuple(name for name in self.missing if name in self.offered - given)
+
+    @property
+    def root_grant(self) -> str:
+        """The command by which root lets systemd delegate all controllers to sessions; empty where that is so."""
+        if not self.beyond_session:
+            return ""
+        command = as_root(MORE_V2, os.getuid(), sudo=bool(which("sudo")))
+        return f"{command}   # log in again, and start the course by: {GRANT_V2}"
+
+    def _of_session(self) -> frozenset[str]:
+        uid = os.getuid()
+        for mount in self.mounts:
+            with suppress(OSError):
+                folder = f"{mount}/user.slice/user-{uid}.slice/user@{uid}.service"
+                return frozenset(read_file(folder, "cgroup.controllers").split())
+        return SESSION
 
     def _granting(self) -> str:
         """What root does where no systemd runs for the user. `$$` is the shell in which the course is started then."""

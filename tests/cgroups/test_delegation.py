@@ -83,7 +83,30 @@ def test_version_2_is_granted_by_systemd_where_it_runs_for_the_user(
     )
     (tmp_path / "systemd").mkdir()
     (tmp_path / "systemd/private").touch()
-    assert found.grant == GRANT_V2
+    assert found.grant == GRANT_V2 and found.root_grant == ""
+
+
+def test_io_and_cpuset_need_a_file_by_root_unless_the_session_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd's user@.service delegates pids, memory and cpu: a scope of the user's cannot pass on more."""
+    found = Delegation("v2", (), None, frozenset(LIMITED), (f"{tmp_path}/cg",))
+    monkeypatch.setattr("pyctr_lab.cgroups.places.has_user_manager", lambda: True)
+    monkeypatch.setattr("pyctr_lab.cgroups.places.which", lambda name: name)
+    monkeypatch.setattr("os.getuid", lambda: 1000)
+    assert found.beyond_session == ("io", "cpuset")
+    assert found.grant == GRANT_V2, "what the user can do alone comes first"
+    command, _, then = found.root_grant.partition("   # ")
+    assert command.startswith('sudo sh -c "mkdir -p /etc/systemd/system/user@.service.d && printf ')
+    assert then.endswith(GRANT_V2) and "\n" not in found.root_grant
+    script = command.removeprefix("sudo ").replace("/etc/systemd", f"{tmp_path}/etc").replace("systemctl", "true")
+    subprocess.run(script, shell=True, check=True)
+    written = (tmp_path / "etc/system/user@.service.d/delegate.conf").read_text()
+    assert written == "[Service]\nDelegate=cpu cpuset io memory pids\n"
+    session = tmp_path / "cg/user.slice/user-1000.slice/user@1000.service"
+    session.mkdir(parents=True)
+    (session / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
+    assert (found.beyond_session, found.root_grant, found.grant) == ((), "", GRANT_V2)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,9 @@ def unmapped(machine: ExaminedMachine, refused: str) -> tuple[str, str]:
     return f"tried, and refused ({' '.join(refused.split())[:120]})", ""
 
 
+SESSION_WORDS = (
+    "systemd gives a user's session pids, memory and cpu; io and cpuset need one file written by root"
+)
 VERSIONS = {"v2": "version 2", "v1": "version 1", "hybrid": "versions 1 and 2, side by side"}
 
 
@@ -69,7 +72,10 @@ def cgroups(machine: ExaminedMachine) -> list[Diagnosis]:
     absent = [name for name in found.missing if name not in found.offered]
     reasons = {"no cgroup with it is delegated to this user": ungiven, "this kernel does not offer it": absent}
     lacking = "; ".join(f"not {', '.join(names)} ({why})" for why, names in reasons.items() if names)
-    fix = found.grant if ungiven else ""
+    if found.beyond_session:
+        lacking += f"; {SESSION_WORDS}"
+    fixes = dict.fromkeys((found.grant, found.root_grant)) if ungiven else ()
+    fix = "\n".join(filter(None, fixes))
     return [Diagnosis("cgroups", "limited", f"{said}; {lacking}; {leaves_out}", (), fix)]
 
 

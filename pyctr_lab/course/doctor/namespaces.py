@@ -44,13 +44,13 @@ def newer_calls(machine: ExaminedMachine) -> list[Diagnosis]:
 
 
 def wsl(machine: ExaminedMachine) -> list[Diagnosis]:
-    """Windows' Linux: the first version imitates system calls and has no namespaces; the second is a real kernel."""
+    """Windows' Linux: the first version imitates system calls, with mount namespaces alone; the second is a kernel."""
     release = machine.read("/proc/sys/kernel/osrelease").lower()
     if "microsoft" not in release:
         return []
     if "wsl2" in release or "standard" in release:
         return fine("WSL", "version 2: a real Linux kernel in a virtual machine")
-    why = "version 1 imitates Linux and has no namespaces"
+    why = "version 1 imitates Linux, and of its namespaces the mount namespace alone"
     return [Diagnosis("WSL", "missing", why, NUMBERS, "wsl --set-version DISTRIBUTION 2   # in Windows")]
 
 
@@ -80,7 +80,10 @@ def culprits(machine: ExaminedMachine, said: str) -> Iterable[Diagnosis]:
         yield Diagnosis(name, "missing", "switched off: kernel.unprivileged_userns_clone is 0", NUMBERS,
                       machine.sudo("sysctl -w kernel.unprivileged_userns_clone=1"))  # fmt: skip
     if machine.number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1:
-        why = "AppArmor takes the capabilities away (kernel.apparmor_restrict_unprivileged_userns is 1)"
+        why = (
+            "AppArmor takes the capabilities away (kernel.apparmor_restrict_unprivileged_userns is 1), "
+            "as Ubuntu does by default since 24.04"
+        )
         yield Diagnosis(name, "missing", why, NUMBERS, apparmor_fix(machine))
     if said.startswith("mount proc"):
         yield Diagnosis(name, "missing", "they can be made, but no fresh /proc mounted in them (see /proc below)",

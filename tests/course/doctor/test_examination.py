@@ -251,11 +251,17 @@ def test_what_cannot_be_limited_is_named_with_its_reason_and_the_command(
 ) -> None:
     monkeypatch.setattr(places, "has_user_manager", lambda: True)
     some = groups(tmp_path, given("v2", ["memory", "pids"], ["memory", "pids", "cpu", "cpuset"]))
-    assert (some.state, some.fix) == ("limited", GRANT_V2)
+    assert some.state == "limited"
+    for_user, for_root = some.fix.split("\n")
+    assert for_user == GRANT_V2, "cpu comes with a scope of the user's own"
+    assert "user@.service.d/delegate.conf" in for_root and "log in again" in for_root, "cpuset does not"
+    assert "io and cpuset need one file written by root" in some.why
     assert "can be limited: memory, pids; not cpu, cpuset (no cgroup with it is delegated" in some.why
     assert "not io (this kernel does not offer it)" in some.why
     nothing = groups(tmp_path, given("hybrid", []))
     assert "can be limited: nothing" in nothing.why and nothing.fix == given("hybrid", []).grant
+    in_a_scope = groups(tmp_path, given("v2", ["cpu", "memory", "pids"], LIMITED))
+    assert "delegate.conf" in in_a_scope.fix and "\n" not in in_a_scope.fix, "the scope has given what it can"
     old = groups(tmp_path, given("v2", ["cpu", "memory", "pids"], ["cpu", "memory", "pids"]))
     assert old.fix == "", "no command makes a kernel offer more"
 
