@@ -16,7 +16,7 @@ from ...draw import theme
 WIDTH = 100
 
 #: The only numbers in a verdict that differ from run to run: what a sanitising file has to replace.
-VOLATILE = re.compile(r"(?<=/proc/)\d+|(?<=:\[)\d+(?=\])|(?<=/pyctr-lab-)\d+")
+VOLATILE = re.compile(r"(?<=/proc/)\d+|(?<=:\[)\d+(?=\])|(?<=/pyctr-lab-)\d+|(?<=NSpid )\d+(?: \d+)*")
 
 #: What stands between these marks is code, as in a notebook's own texts.
 CODE = re.compile("`([^`\\n]+)`")

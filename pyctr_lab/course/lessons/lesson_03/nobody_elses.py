@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from random import Random
 
 from .... import steps
@@ -34,8 +35,8 @@ class NobodyElses(Exercise):
         ),
         Misconception(
             believes="A bind mount makes a file system.",
-            message="""Something is mounted there, but it is the file system of /mnt itself, bound to a second
-            place: what is written there lands where both see it. A tmpfs is a file system of its own.""",
+            message="""Something is mounted there, but it is a file system that was there before, bound to a second
+            place: it holds the same files in both. A tmpfs is a new file system.""",
             sign=lambda view, answer: bound(view),
             act=lambda ground: bind_file_system(ground),
         ),
@@ -60,7 +61,9 @@ class NobodyElses(Exercise):
         common_place(box, ground.values["folder"])
         neighbour.apply(steps.JoinNamespace("mnt", box.pid))
         neighbour.apply(steps.NewNamespace("mnt"))
-        ground.facts["mounts"] = mounts_seen(ground.view(), neighbour.name)
+        view = ground.view()
+        ground.facts["mounts"] = mounts_seen(view, neighbour.name)
+        ground.facts["file systems"] = sorted({each.number for each in view.mounts(box.name)})
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         box, neighbour, folder = view.values["box"], view.values["neighbour"], view.values["folder"]
@@ -68,9 +71,8 @@ class NobodyElses(Exercise):
             Requirement(
                 name=f"{box} has a file system of its own on {folder}",
                 met=own_mount(view) is not None,
-                observed=f"{box}: /proc/{view.pid(box)}/mountinfo has "
-                + ("the file system of /mnt itself there" if bound(view) else "nothing mounted there"),
-                expected="a tmpfs with a major:minor of its own",
+                observed=f"{box}: {mount_on_folder(view)}",
+                expected="a new tmpfs with a major:minor of its own, and no other mount over it",
                 why="a file system that only one process sees is the beginning of every container's own tree",
                 look="steps.Tmpfs",
             ),
@@ -116,14 +118,41 @@ def device(view: KernelView, name: str, target: str) -> str | None:
 
 
 def own_mount(view: KernelView) -> str | None:
-    """The file system on the folder, if it is not that of /mnt again."""
-    found = device(view, view.values["box"], view.values["folder"])
-    return found if found != device(view, view.values["box"], PLACE) else None
+    """The tmpfs on the folder, if it was made since the start and is what a path leads to."""
+    found = view.mounted(view.values["box"], view.values["folder"])
+    if found is None or found.kind != "tmpfs" or found.number in view.facts["file systems"]:
+        return None
+    return found.number if found.number == visible_device(view) else None
+
+
+def visible_device(view: KernelView) -> str:
+    """The file system that the folder's path leads to in the container; empty where it leads nowhere.
+
+    A mount is covered where a later one lies over it, or over a folder above it.
+    """
+    try:
+        device = os.stat(f"/proc/{view.pid(view.values['box'])}/root{view.values['folder']}").st_dev
+    except OSError:
+        return ""
+    return f"{os.major(device)}:{os.minor(device)}"
+
+
+def mount_on_folder(view: KernelView) -> str:
+    """What the container has on the folder, in words."""
+    found = view.mounted(view.values["box"], view.values["folder"])
+    there = f"/proc/{view.pid(view.values['box'])}/mountinfo has"
+    if found is None:
+        return f"{there} nothing mounted there"
+    words = f"{there} a {found.kind} there, {found.number}"
+    if found.number in view.facts["file systems"]:
+        return f"{words}, which it had already at the start, in another place"
+    covered = found.number != visible_device(view)
+    return f"{words}; another mount lies over it: the path leads elsewhere" if covered else words
 
 
 def bound(view: KernelView) -> bool:
-    """Whether /mnt's own file system was bound to the folder."""
-    return device(view, view.values["box"], view.values["folder"]) is not None and own_mount(view) is None
+    """Whether a file system that was there at the start was bound to the folder."""
+    return device(view, view.values["box"], view.values["folder"]) in view.facts["file systems"]
 
 
 def mounts_seen(view: KernelView, name: str) -> list[str]:

@@ -25,9 +25,10 @@ class RenamedInside(Exercise):
     misconceptions = (
         Misconception(
             believes="A container's host name is its own from the start.",
-            message="""The host has been renamed: without a wall, both read one and the same text, and the process
-            wrote it. reset or start this exercise again, and the host gets its name back.""",
-            sign=lambda view, answer: view.hostname("host") == view.values["hostname"],
+            message="""The host has been renamed: a process without a UTS wall shares one name with the host, and
+            writes that one. The right steps do not give the host its name back; begin anew:
+            ground = exercises.start("3.2", lab).""",
+            sign=lambda view, answer: view.hostname("host") != view.facts["hostname"],
             act=lambda ground: ground.box.apply(steps.SetHostname(ground.values["hostname"]), shared="uts"),
         ),
         Misconception(
@@ -54,6 +55,7 @@ class RenamedInside(Exercise):
     def setup(self, ground: Ground) -> None:
         ground.add(ground.values["box"])
         ground.facts["hostname"] = ground.view().hostname("host")
+        ground.facts["uts"] = ground.view().namespace("host", "uts")
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         box, hostname, before = view.values["box"], view.values["hostname"], view.facts["hostname"]
@@ -61,8 +63,8 @@ class RenamedInside(Exercise):
         return [
             Requirement(
                 name="the process has a UTS namespace of its own",
-                met=view.walled(box, "uts"),
-                observed=f"{view.link(box, 'uts')}, the host's is the same",
+                met=walled(view),
+                observed=f"{view.link(box, 'uts')}; {host_then_and_now(view)}",
                 expected="another inode than the host's",
                 why="whoever shares a UTS namespace shares the one host name in it",
                 look="steps.NewNamespace",
@@ -70,19 +72,18 @@ class RenamedInside(Exercise):
             Requirement(
                 name=f"its host name is {hostname}",
                 met=inside == hostname,
-                observed="asked in its UTS namespace, uname says "
-                + ("what the host says" if inside == before else inside),
+                observed=f"asked in its UTS namespace, uname says {inside}",
                 expected=f"{hostname}",
                 why="this is the string that every program in there reads",
                 look="steps.SetHostname, or sethostname(2)",
             ),
             Requirement(
-                name="the host's name is what it was",
-                met=outside == before,
-                observed=f"asked in the host's UTS namespace, uname says {outside}",
-                expected=f"{before}, as when you started",
-                why="a container that renames its host has no wall",
-                look="the order of the two steps",
+                name="the host has its name and its UTS namespace, as before",
+                met=outside == before and view.namespace("host", "uts") == view.facts["uts"],
+                observed=f"asked in the host's UTS namespace, uname says {outside}; {host_then_and_now(view)}",
+                expected=f"{before}, in the UTS namespace that it had when you started",
+                why="the wall goes around the container: the host stays where it is",
+                look="the order of the two steps, and which of the two you applied them to",
                 given=True,
             ),
         ]
@@ -97,16 +98,30 @@ class RenamedInside(Exercise):
             ground.lab.host.apply(steps.SetHostname(ground.facts["hostname"]))
 
 
+def walled(view: KernelView) -> bool:
+    """Whether the container is in a UTS namespace that the host is not in, and was not in at the start."""
+    box = view.values["box"]
+    return view.walled(box, "uts") and view.namespace(box, "uts") != view.facts["uts"]
+
+
+def host_then_and_now(view: KernelView) -> str:
+    """The host's UTS namespace, and the one of the start where that was another."""
+    now = f"the host's is uts:[{view.namespace('host', 'uts')}]"
+    moved = view.namespace("host", "uts") != view.facts["uts"]
+    return f"{now}, and was uts:[{view.facts['uts']}] at the start" if moved else now
+
+
 def walled_only(view: KernelView) -> bool:
     """Whether the container has its own UTS namespace, and in it still the name of the old one."""
-    box = view.values["box"]
-    return view.walled(box, "uts") and view.hostname(box) == view.hostname("host")
+    return walled(view) and view.hostname(view.values["box"]) == view.facts["hostname"]
 
 
 def child_behind_wall(view: KernelView) -> bool:
     """Whether something that runs below the container has left its UTS namespace, and it has not."""
-    own = view.namespace(view.values["box"], "uts")
-    return any(proc.state(pid) != "Z" and proc.namespace(pid, "uts") != own for pid in view.below(view.values["box"]))
+    box = view.values["box"]
+    own = view.namespace(box, "uts")
+    elsewhere = (proc.state(pid) != "Z" and proc.namespace(pid, "uts") != own for pid in view.below(box))
+    return not walled(view) and any(elsewhere)
 
 
 def enclosed_child(ground: Ground) -> None:

@@ -17,8 +17,8 @@ class TwoInOneRoom(Exercise):
     question = """Five containers: {all}. Exactly two of them live in one and the same UTS namespace. Which two?"""
     wants = Names("two names", "(..., ...)", count=2)
     hints = (
-        """Ask each for its host name. That rules some out, but not enough: who tells you that equal texts are one
-        text?""",
+        """Ask each for its host name. That rules some out, but not enough: two namespaces can hold the same name,
+        each its own copy of it.""",
         """A namespace has an identity: the number in the brackets when you read the link /proc/PID/ns/uts. For a
         container `box` of the ground, os.readlink(f"/proc/{box.machine_pid}/ns/uts").""",
         """Collect the numbers, {name: box.view().namespaces["uts"] for name, box in ground.boxes.items()}, and look

@@ -89,7 +89,8 @@ class WhoSeesIt(Exercise):
             Requirement(
                 name="everyone you named sees it",
                 met=bool(names_in(answer)) and not wrong,
-                observed=what_is_there(view, first),
+                observed=what_is_there(view, first)
+                if first else "you named none of them; by /proc/PID/mountinfo there are some",
                 expected=f"the file system that {view.values['mounter']} has on {view.values['folder']},"
                 " by its major:minor",
                 why="two mounts on one path are as different as two files of one name in two folders",
@@ -98,12 +99,13 @@ class WhoSeesIt(Exercise):
             Requirement(
                 name="nobody is missing",
                 met=seeing <= names_in(answer),
-                observed=f"you named {len(names_in(answer) & seeing)} that see it; mountinfo shows that there are more",
+                observed=f"you named {len(names_in(answer) & seeing)} that see it; by /proc/PID/mountinfo there are"
+                f" {len(seeing)}",
                 expected="every container whose mountinfo has that file system on that path",
                 why="what leaks is exactly what one did not think of",
                 look="/proc/PID/mountinfo of those that you left out",
             ),
-        ]
+        ]  # fmt: skip
 
     def solution(self, ground: Ground) -> object:
         seen = {}
@@ -126,7 +128,7 @@ def what_is_there(view: KernelView, name: str) -> str:
     """The mount that a wrongly named container has on the folder, in words."""
     folder = view.values["folder"]
     if name not in view.values["names"][1:]:
-        return f"{name or 'nothing'} is none of the others"
+        return f"{name} is none of the others"
     if view.mounted(name, folder) is None:
         return f"{name}: /proc/{view.pid(name)}/mountinfo has nothing mounted on {folder}"
     return f"{name}: /proc/{view.pid(name)}/mountinfo has another file system on {folder}, with another major:minor"

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pyctr_lab import Lab, steps
+from pyctr_lab.course import exercises
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """A lab for one test: what is done to its host stays."""
+    with Lab() as made:
+        yield made
+
+
+def test_36_a_host_that_moves_away_does_not_give_the_two_a_network(lab: Lab) -> None:
+    ground = exercises.start("3.6", lab)
+    for kind in ("uts", "net", "ipc"):
+        lab.host.apply(steps.NewNamespace(kind))
+    ground.box.apply(steps.SetHostname(ground.values["hostname"]), shared="uts")
+    verdict = exercises.check("3.6")
+    assert not verdict.passed
+    assert all(not each.met for each in verdict.requirements if "not the host's" in each.name)
+
+
+def test_36_the_containers_of_a_pod_share_its_host_name(lab: Lab) -> None:
+    ground = exercises.start("3.6", lab)
+    ground.exercise.solution(ground)
+    assert exercises.check("3.6").passed
+    views = [box.view() for box in ground.boxes.values()]
+    assert [view.hostname for view in views] == [ground.values["hostname"]] * 2
+    shared = views[0].same(views[1])
+    assert {kind for kind in ("uts", "net", "ipc", "mnt") if shared[kind]} == {"uts", "net", "ipc"}
+
+
+def test_36_an_ipc_namespace_left_out_is_named(lab: Lab) -> None:
+    ground = exercises.start("3.6", lab)
+    first, second = ground.boxes.values()
+    for kind in ("uts", "net"):
+        first.apply(steps.NewNamespace(kind))
+        second.apply(steps.JoinNamespace(kind, first.pid))
+    second.apply(steps.SetHostname(ground.values["hostname"]))
+    second.apply(steps.LoopbackUp())
+    missed = [each.name for each in exercises.check("3.6").requirements if not each.met]
+    assert missed == ["they are in one IPC namespace, not the host's"]
