@@ -206,12 +206,22 @@ def signal_name(number: int) -> str:
         return f"SIGRTMIN+{number - signal.SIGRTMIN}"
 
 
+def as_words(text: str) -> list[str]:
+    """A command line as a list that means the same: its words, or one text for a shell where only a shell reads it."""
+    try:
+        words = shlex.split(text)
+        marks = list(shlex.shlex(text, posix=True, punctuation_chars=True))
+        plain = words == marks and not set(text) & set("*?~") and not any(set(word) <= set("&|;<>()") for word in words)
+    except ValueError:  # a quotation that does not end
+        return text.split()
+    return words if plain else ["sh", "-c", text]
+
+
 def check_command(argv: Iterable[str]) -> tuple[str, ...]:
     """A command as a list of words, refused if it is one text or empty."""
     if isinstance(argv, str):
-        raise BadInput(
-            f"a command is a list of words, not one text: {short_repr(argv)}", hint=f"write {short_repr(argv.split())}"
-        )
+        words = repr(as_words(argv))
+        raise BadInput(f"a command is a list of words, not one text: {short_repr(argv)}", hint=f"write {words:.400}")
     try:
         command = tuple(os.fspath(word) for word in argv)
     except TypeError as why:

@@ -48,6 +48,17 @@ def test_what_are_no_words_are_refused(argv: object, box: Container) -> None:
         box.run(argv)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("ls -l /", ["ls", "-l", "/"]), ("true & exec sleep 5", ["sh", "-c", "true & exec sleep 5"]),
+     ("sh -c 'true & exec sleep 5'", ["sh", "-c", "true & exec sleep 5"]), ("echo $HOME", ["sh", "-c", "echo $HOME"])],
+)  # fmt: skip
+def test_a_text_is_refused_with_a_list_that_means_the_same(text: str, words: list[str], box: Container) -> None:
+    with pytest.raises(BadInput) as refused:
+        box.run(text)
+    assert f"write {words!r}" in str(refused.value)
+
+
 def test_an_empty_environment_is_one(lab: Lab) -> None:
     assert lab.run(["/usr/bin/env"], env={}).stdout == ""
 
