@@ -27,6 +27,7 @@ from .meter import meter, usage_chart
 from .neighbour import neighbour
 from .picture import Picture
 from .story import story
+from .worlds import worlds
 
 if TYPE_CHECKING:
     from .builder.panel import Builder
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Builder", "Case", "Dashboard", "MemoryReading", "Meter", "Picture", "boot", "builder", "chart", "dashboard",
     "density", "draw_map", "fit", "growth", "hypervisors", "isolation_map", "memory", "meter", "neighbour", "overhead",
-    "startup", "story", "usage_chart", "waterfall",
+    "startup", "story", "usage_chart", "waterfall", "worlds",
 ]  # fmt: skip
 
 PANELS = ("Builder", "Dashboard", "Meter")

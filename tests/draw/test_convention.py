@@ -33,6 +33,7 @@ PICTURES: dict[str, tuple[str, list[Any], dict[str, Any]]] = {  # module -> func
     "meter": ("usage_chart", [{"web": meters.THROTTLED}], {}),
     "neighbour": ("neighbour", [races.acts()], GUESSED),
     "story": ("story", [machines.history()], {}),
+    "worlds": ("worlds", ["sleep 4242", (41234, 17, 2)], {}),
 }
 NO_PICTURES = {"__init__", "chart", "panels", "picture", "svg", "theme", "wording"}
 PANELS = {"builder", "dashboard"}  # their stills are pictures of other modules
