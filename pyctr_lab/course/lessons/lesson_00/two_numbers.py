@@ -1,4 +1,4 @@
-"""Exercise 0.1, the warm-up: one process, two numbers. Its first try is meant to fail."""
+"""Exercise 0.1, the warm-up: one process, three numbers. Its first try is meant to fail."""
 
 from __future__ import annotations
 
@@ -7,41 +7,40 @@ from random import Random
 from ...grading import Exercise, Ground, KernelView, Misconception, Number, Requirement, Submission, Values, command
 
 
-class OneProcessTwoNumbers(Exercise):
-    """A program in a container, to be found on the host."""
+class OneProcessThreeNumbers(Exercise):
+    """A program in a container, to be found on the lab's host."""
 
     id = "0.1"
-    title = "One process, two numbers"
-    question = """In the container {box} a program runs: `sleep {seconds}`. From inside, `ps ax` lists it under one
-    number; the host of the course lists the same process under another. Which number has it on the host?"""
-    wants = Number("its number on the host of the course", "...")
+    title = "One process, three numbers"
+    question = """In the container {box} a program runs: `sleep {seconds}`. The container, the lab's host and your
+    machine each count it with a number of their own. Which number does it have on the lab's host?"""
+    wants = Number("its number on the lab's host", "...")
     hints = (
         """Compare two lists: ground.box.run(["ps", "ax"]).stdout is what the container sees,
-        lab.host.run(["ps", "ax"]).stdout what the host sees. Which of the two does the question ask for?""",
-        """Many processes stand in the host's list. Yours is told by its command: `sleep` with the very number of
-        seconds that the question names.""",
-        """The first column of that line is the answer. If you like to see both numbers at once: the kernel keeps them
-        in one line, NSpid, of /proc/NUMBER/status.""",
+        lab.host.run(["ps", "ax"]).stdout what the lab's host sees. Which of the two does the question ask for?""",
+        """The list of the lab's host has several processes. Yours is the one whose command is `sleep {seconds}`.""",
+        """The first column of that line is the answer. To see all three numbers at once: on your machine the kernel
+        lists them in one line, NSpid, of /proc/NUMBER/status, your machine's first.""",
     )
     misconceptions = (
         Misconception(
             believes="A process has one number, the one that it sees itself.",
-            message="""That is the number it has inside. Inside and outside number the same process differently: the
-            wall is a new count that begins at 1. Ask the host.""",
+            message="""That is its number in the container. Behind its wall the container counts from 1 anew. Ask
+            the lab's host.""",
             sign=lambda view, answer: answer == view.numbers("sleeper")[-1],
             act=lambda ground: ground.view().numbers("sleeper")[-1],
         ),
         Misconception(
-            believes="The number that my own terminal shows is the host's.",
-            message="""That is its number on your machine. The host of this course is a world of its own between
-            your machine and the container, and counts for itself: ask lab.host.""",
+            believes="The number that my own terminal shows is the lab's host's.",
+            message="""That is its number on your machine (`machine_pid`). The lab's host stands between your
+            machine and the container, and counts for itself: ask lab.host.""",
             sign=lambda view, answer: answer == view.numbers("sleeper")[0],
             act=lambda ground: ground.programs["sleeper"].machine_pid,
         ),
         Misconception(
             believes="The container's number is that of everything in it.",
-            message="""That is the container's first process, which is number 1 inside. The program is its child, a
-            process of its own with a number of its own.""",
+            message="""That is the container's first process as the lab's host counts it. The program is its child,
+            a process of its own with a number of its own.""",
             sign=lambda view, answer: answer == view.inner_pid(view.pid(view.values["box"])),
             act=lambda ground: ground.box.pid,
         ),
@@ -53,14 +52,21 @@ class OneProcessTwoNumbers(Exercise):
             act=lambda ground: ground.values["seconds"],
         ),
         Misconception(
-            believes="The host counts what runs in a container from 1, too.",
-            message="""Number 1 of the host is the launcher, the process that has begun the lab. A container's first
-            process is number 1 in the container only; and the program is not even that one, but its child.""",
+            believes="The lab's host counts what runs in a container from 1, too.",
+            message="""Number 1 of the lab's host is the launcher, the process that has begun the lab. A container's
+            first process is number 1 in the container only, and the program is that one's child.""",
             sign=lambda view, answer: answer == 1,
             act=lambda ground: 1,
         ),
+        Misconception(
+            believes="The number of the container is the number of the program in it, and `machine_pid` is the lab's.",
+            message="""That is the container's first process, as your machine counts it. It is another process (the
+            program's parent) and another count (the question asks for that of the lab's host).""",
+            sign=lambda view, answer: answer == view.pid(view.values["box"]),
+            act=lambda ground: ground.box.machine_pid,
+        ),
     )
-    after = "One process, counted twice: the kernel keeps a number for each PID namespace that can see it (NSpid)."
+    after = "One process, three counts: the kernel keeps a number for each PID namespace that can see it (NSpid)."
     names = ("robin", "wren", "finch", "tern")
 
     def values(self, random: Random) -> Values:
@@ -77,12 +83,13 @@ class OneProcessTwoNumbers(Exercise):
         seen = f"`{command(there[answer])}`" if isinstance(answer, int) and answer in there else "no process"
         return [
             Requirement(
-                name="the number is the one that the host has for it",
+                name="the number is the one that the lab's host has for it",
                 met=answer == view.inner_pid(view.pid("sleeper")),
-                observed=f"on the host, number {answer} is {seen}; NSpid in /proc/{view.pid('sleeper')}/status has its"
-                " numbers, one for each world that sees it",
-                expected=f"the number of `sleep {view.values['seconds']}` in the host's count",
-                why="which number is right depends on who asks: kill(2) and /proc take the number of the asker's world",
+                observed=f"on the lab's host, number {answer} is {seen}; NSpid in /proc/{view.pid('sleeper')}/status has"
+                f" the numbers of `sleep {view.values['seconds']}`, one for each world that sees it",
+                expected=f"the number of `sleep {view.values['seconds']}` in the count of the lab's host",
+                why="a number means a process only in the count that it was taken from: a command on the lab's host"
+                " takes the numbers of the lab's host",
                 look='lab.host.run(["ps", "ax"]).stdout',
             )
         ]

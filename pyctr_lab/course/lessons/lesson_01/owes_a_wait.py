@@ -26,8 +26,8 @@ class WhoOwesAWait(Exercise):
     id = "1.2"
     title = "The one that owes a wait"
     question = """Among the children and grandchildren of {box} is a zombie: it was `{was}`, and it has ended. One
-    process is to blame that it still stands in the list. What number has that process on the host?"""
-    wants = Number("its number on the host of the course", "...")
+    process is to blame that it still stands in the list. Which number does that process have on the lab's host?"""
+    wants = Number("its number on the lab's host", "...")
     hints = (
         """A zombie is all that is left of a process: its exit status, kept for somebody who is to ask for it. Who
         may ask? Only one process may.""",
@@ -40,8 +40,8 @@ class WhoOwesAWait(Exercise):
             believes="The zombie itself is what must be ended.",
             message="""That is the zombie. It has ended already and cannot do anything, not even receive a signal:
             it waits for its parent to ask how it ended.""",
-            sign=lambda view, answer: answer in {view.inner_pid(pid) for pid in zombies(view)},
-            act=lambda ground: ground.view().inner_pid(zombies(ground.view())[0]),
+            sign=lambda view, answer: answer in {view.inner_pid(pid) for pid in the_zombie(view)},
+            act=lambda ground: ground.view().inner_pid(the_zombie(ground.view())[0]),
         ),
         Misconception(
             believes="PID 1 collects every zombie.",
@@ -54,22 +54,29 @@ class WhoOwesAWait(Exercise):
             believes="Whoever began it all has to clean up.",
             message="""That is the container's process, the grandparent. It cannot wait for a grandchild: wait(2)
             knows one's own children only.""",
-            sign=lambda view, answer: answer == view.inner_pid(view.pid(view.values["box"])),
+            sign=lambda view, answer: bool(the_zombie(view)) and answer == view.inner_pid(view.pid(view.values["box"])),
             act=lambda ground: ground.box.pid,
         ),
         Misconception(
             believes="Any process with children is to blame.",
             message="""That one has a child, but one that lives: there is nothing to wait for yet. Look for the
             parent of the one whose state is Z.""",
-            sign=lambda view, answer: answer == view.inner_pid(view.pid("living")),
+            sign=lambda view, answer: answer == view.inner_pid(view.pid("living")) and not later_zombies(view),
             act=lambda ground: ground.programs["living"].pid,
         ),
         Misconception(
-            believes="The number that my own terminal shows is the host's.",
-            message="""That is its number on your machine. The host of this course is a world of its own between
-            your machine and the container, and counts for itself: ask lab.host.""",
-            sign=lambda view, answer: answer in {proc_parent(pid) for pid in zombies(view)},
+            believes="The number that my own terminal shows is the lab's host's.",
+            message="""That is its number on your machine (`machine_pid`). The lab's host stands between your
+            machine and the container, and counts for itself: ask lab.host.""",
+            sign=lambda view, answer: answer in {proc_parent(pid) for pid in the_zombie(view)},
             act=lambda ground: ground.programs["parent"].machine_pid,
+        ),
+        Misconception(
+            believes="Any zombie in the list is the one that was asked for.",
+            message="""That process has a zombie too, but another one than the question's: it has not been there from
+            the beginning. Look for the zombie that the question names.""",
+            sign=lambda view, answer: answer in {view.inner_pid(proc_parent(pid)) for pid in later_zombies(view)},
+            act=lambda ground: with_another_zombie(ground),
         ),
     )
     after = "The kernel keeps the exit status until the parent asks. End that parent, and PID 1 adopts and buries."
@@ -85,17 +92,22 @@ class WhoOwesAWait(Exercise):
         ground.programs["living"] = box.start(["sh", "-c", f"sleep {one} & exec sleep {one}"])
         ground.programs["parent"] = box.start(["sh", "-c", f"{was} >/dev/null & exec sleep {two}"])
         until(lambda: zombies(ground.view()) and "sh" not in map(name_of, programs(ground)))
+        (zombie,) = zombies(ground.view())
+        stat = proc.stat(zombie)
+        ground.facts |= {"zombie": zombie, "zombie is": stat[:2] + stat[19:20]}  # state, parent, start time
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
-        dead, there = zombies(view), view.processes()
-        seen = f"/proc/{dead[0]}/status has State Z" if dead else "none of its descendants is in state Z any more"
+        dead, there = the_zombie(view), view.processes()
         named = f"`{command(there[answer])}`" if isinstance(answer, int) and answer in there else "no process"
+        seen = f"the zombie (/proc/{view.facts['zombie']}) is not its parent's any more: waited for, or an orphan"
+        if dead:
+            seen = f"/proc/{dead[0]}/status has State Z; its PPid is not number {answer} on the lab's host, {named}"
         return [
             Requirement(
                 name="the number is that of the zombie's parent",
                 met=bool(dead) and answer in {view.inner_pid(proc_parent(pid)) for pid in dead},
-                observed=f"{seen}; number {answer} on the host is {named}, and that is not its PPid",
-                expected="the process that the zombie's PPid names, in the host's count",
+                observed=seen,
+                expected="the process that the zombie's PPid names, in the count of the lab's host",
                 why="a zombie holds a number and a place in the table until its parent calls wait; nobody else can",
                 look='lab.host.run(["ps", "-e", "-o", "pid,ppid,stat,args"]).stdout',
             )
@@ -105,6 +117,28 @@ class WhoOwesAWait(Exercise):
         listed = ground.lab.host.run(["ps", "-e", "-o", "ppid=,stat=,comm="]).stdout
         rows = [line.split() for line in listed.splitlines()]
         return next(int(ppid) for ppid, state, name, *_ in rows if state[0] == "Z" and name == ground.values["was"])
+
+
+def the_zombie(view: KernelView) -> list[int]:
+    """The zombie that the exercise has made, by pid and start time; empty once it was reaped or has another parent."""
+    pid = view.facts["zombie"]
+    try:
+        fields = proc.stat(pid)
+    except ProcessLookupError:
+        return []
+    return [pid] if fields[:2] + fields[19:20] == view.facts["zombie is"] else []
+
+
+def later_zombies(view: KernelView) -> list[int]:
+    """Zombies below the container that the learner has made."""
+    return [pid for pid in zombies(view) if pid != view.facts["zombie"]]
+
+
+def with_another_zombie(ground: Ground) -> int | None:
+    """Start a program that leaves a zombie of its own; return its parent's number on the lab's host."""
+    program = ground.box.start(["sh", "-c", "true & exec sleep 900"])
+    until(lambda: later_zombies(ground.view()))
+    return program.pid
 
 
 def programs(ground: Ground) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from random import Random
 from typing import TYPE_CHECKING
@@ -27,29 +28,29 @@ class WhoSharesMemory(Exercise):
         lines with {memory}.""",
         """The second column ends in `s` (shared) or `p` (private, a copy as soon as it is written). The fifth is
         the inode: which memory it is. The address, in the first, says where *this* process has it.""",
-        """Two processes share memory if both lines say `s` and both have the same inode. For a container box:
-        open(f"/proc/{box.machine_pid}/maps").read().""",
+        """Two processes share memory if both lines say `s` and both have the same inode. All lines at once: for name
+        in ground: print(name, subprocess.getoutput(f"grep {memory} /proc/{ground[name].machine_pid}/maps"))""",
     )
     misconceptions = (
         Misconception(
             believes="Mapped from the same file is shared.",
             message="""One of those maps the very same memory, but privately (`p`): at its first write it gets a
             copy of its own, and the other never learns of it.""",
-            sign=lambda view, answer: role(view, 2) in names_in(answer),
+            sign=lambda view, answer: len(inodes(view, answer)) == 2 and len(set(inodes(view, answer))) == 1,
             act=lambda ground: (role(ground, 0), role(ground, 2)),
         ),
         Misconception(
             believes="Same name, same address, same memory.",
-            message="""Their lines look alike, name and all, but the inodes differ: two pieces of memory that happen
-            to be called the same. An address is a process's own affair.""",
-            sign=lambda view, answer: role(view, 3) in names_in(answer),
+            message="""Their lines bear one name, but the inodes differ: two pieces of memory that happen to be
+            called the same. An address is a process's own affair.""",
+            sign=lambda view, answer: len(set(inodes(view, answer))) == 2,
             act=lambda ground: (role(ground, 0), role(ground, 3)),
         ),
         Misconception(
             believes="Who has the file open has its memory.",
-            message="""One of those holds a descriptor of it (look in its /proc/PID/fd) and has mapped nothing: it
-            could have this memory, but it does not.""",
-            sign=lambda view, answer: role(view, 4) in names_in(answer),
+            message="""One of those holds a descriptor of such memory (look in its /proc/PID/fd) and has mapped
+            nothing: it could have this memory, but it does not.""",
+            sign=lambda view, answer: any(holds_only(view, name) for name in names_in(answer)),
             act=lambda ground: (role(ground, 1), role(ground, 4)),
         ),
     )
@@ -123,6 +124,19 @@ def mapping(view: KernelView, name: str) -> tuple[str, str] | None:
     pattern = rf"^\S+ \S\S\S(\S) \S+ \S+ (\d+) +/memfd:{view.values['memory']}\b"
     found = re.search(pattern, view.file(name, "maps"), re.MULTILINE)
     return (found[1], found[2]) if found else None
+
+
+def inodes(view: KernelView, answer: Submission) -> list[str]:
+    """The inodes of those of an answer's processes that have mapped the memory."""
+    return [found[1] for name in sorted(names_in(answer)) if (found := mapping(view, name))]
+
+
+def holds_only(view: KernelView, name: str) -> bool:
+    """Whether a process has a descriptor of such memory, and has not mapped it."""
+    if name not in view.boxes or mapping(view, name):
+        return False
+    folder = f"/proc/{view.pid(name)}/fd"
+    return any(f"/memfd:{view.values['memory']} " in os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder))
 
 
 def mapping_words(view: KernelView, name: str) -> str:

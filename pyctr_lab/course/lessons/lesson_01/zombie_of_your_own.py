@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 
@@ -17,6 +19,7 @@ from ...grading import (
     Submission,
     Values,
     age,
+    all_pids,
     command,
     descendants,
     until,
@@ -42,7 +45,7 @@ class AZombieOfYourOwn(Exercise):
         Misconception(
             believes="A child that has ended is a zombie.",
             message="""The process lives, and has no child: either none was started, or whoever started it waited
-            for it (a shell does, before it goes on), and so it was buried at once.""",
+            for it (a shell does, before it goes on), and so it was reaped at once.""",
             sign=lambda view, answer: childless(view) and not other_zombies(view) and not under_a_shell(view),
             act=lambda ground: start_scripts(ground, "true; exec sleep {seconds}"),
         ),
@@ -69,19 +72,34 @@ class AZombieOfYourOwn(Exercise):
         ),
         Misconception(
             believes="What stands in one script is one process.",
-            message="""The shell has started both, so they are brother and sister: the one that ended is the shell's
-            child, and a shell waits. It must *become* the other one: put exec before it.""",
+            message="""A shell has started it and lives on as its parent. Whatever else that script starts is the
+            shell's child too, and a shell waits for its children. It must *become* the sleep: put exec before it.""",
             sign=lambda view, answer: childless(view) and under_a_shell(view),
             act=lambda ground: start_scripts(ground, "true & sleep {seconds}; exit"),
         ),
         Misconception(
             believes="What runs in the background stays a child of its container.",
-            message="""It runs, but as an orphan: the shell that had started it in the background (&) has ended, and
-            number 1 of the host has adopted it. The shell must not end, it must become (exec) the program.""",
-            sign=lambda view, answer: not sleepers(view) and bool(strays(view)),
+            message="""It runs, but its parent is number 1 of the lab's host: a shell that has started it in the
+            background (&) and has ended has left it as an orphan. The shell must not end, it must become (exec) the
+            program. (Or was it started by lab.host? The question asks for the container.)""",
+            sign=lambda view, answer: not sleepers(view) and any(map(adopted(view), strays(view))),
             act=lambda ground: (
                 ground.box.run(["sh", "-c", f"sleep {ground.values['seconds']} >/dev/null 2>&1 &"]).signal
             ),
+        ),
+        Misconception(
+            believes="Every container of the lab will do.",
+            message="""It runs, but in another container of the lab. The question's is `ground.box`; `box` is the
+            lesson's.""",
+            sign=lambda view, answer: not sleepers(view) and bool(strays(view)),
+            act=lambda ground: start_elsewhere(ground),
+        ),
+        Misconception(
+            believes="What this notebook starts is in the lab.",
+            message="""It runs, but on your machine, outside of the lab: `subprocess` starts programs there. In the
+            container, `ground.box.start([...])` does.""",
+            sign=lambda view, answer: not sleepers(view) and not strays(view) and bool(outside(view)),
+            act=lambda ground: start_outside(ground),
         ),
     )
     after = "fork keeps children, exec keeps the process: that is how a program gets a child that it never asked for."
@@ -94,7 +112,8 @@ class AZombieOfYourOwn(Exercise):
         ground.add(ground.values["box"])
 
     def teardown(self, ground: Ground) -> None:
-        for pid in strays(ground.view()):
+        own = [pid for pid in outside(ground.view()) if proc_parent(pid) == os.getpid()]
+        for pid in [*strays(ground.view()), *own]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -154,6 +173,16 @@ def strays(view: KernelView) -> list[int]:
     return sorted(found - set(view.below(box) if view.pid(box) else ()))
 
 
+def adopted(view: KernelView) -> Callable[[int], bool]:
+    """A test of a process: whether its parent is number 1 of the lab's host."""
+    return lambda pid: proc_parent(pid) == view.host
+
+
+def outside(view: KernelView) -> list[int]:
+    """Such processes of this machine that are not in the lab."""
+    return [pid for pid in all_pids() if is_wanted(view, pid) and not view.contains(pid)]
+
+
 def command_lines(view: KernelView) -> str:
     """The command lines below the container."""
     return ", ".join(f"`{command(pid)}`" for pid in view.below(view.values["box"])) or "no process"
@@ -182,6 +211,19 @@ def buried_not(view: KernelView) -> list[int]:
 def other_zombies(view: KernelView) -> bool:
     """Whether there are zombies in the container that are another's."""
     return bool(set(zombies(view)) - set(buried_not(view)))
+
+
+def start_elsewhere(ground: Ground) -> None:
+    """Start the very program in another container of the lab."""
+    other = ground.boxes["elsewhere"] = ground.lab.container("elsewhere")
+    other.start(["sh", "-c", f"true & exec sleep {ground.values['seconds']}"])
+    until(lambda: strays(ground.view()))
+
+
+def start_outside(ground: Ground) -> None:
+    """Start the very program on this machine, outside of the lab."""
+    subprocess.Popen(["sleep", str(ground.values["seconds"])])
+    until(lambda: outside(ground.view()))
 
 
 def start_scripts(ground: Ground, script: str, *, besides: str = "", stopped: bool = False) -> None:
