@@ -85,8 +85,8 @@ class OneProcessThreeNumbers(Exercise):
             Requirement(
                 name="the number is the one that the lab's host has for it",
                 met=answer == view.inner_pid(view.pid("sleeper")),
-                observed=f"on the lab's host, number {answer} is {seen}; NSpid in /proc/{view.pid('sleeper')}/status has"
-                f" the numbers of `sleep {view.values['seconds']}`, one for each world that sees it",
+                observed=f"on the lab's host, number {answer} is {seen}; NSpid in /proc/{view.pid('sleeper')}/status"
+                f" has the numbers of `sleep {view.values['seconds']}`, one for each world that sees it",
                 expected=f"the number of `sleep {view.values['seconds']}` in the count of the lab's host",
                 why="a number means a process only in the count that it was taken from: a command on the lab's host"
                 " takes the numbers of the lab's host",
