@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -50,3 +51,11 @@ def test_in_ci_a_skip_is_a_failure(tmp_path: Path) -> None:
 def test_words_that_cannot_be_right_are_refused(tmp_path: Path, words: list[str]) -> None:
     done = tier(tmp_path, *words, id="1000")
     assert done.returncode == 2 and "--keep DIR" in done.stderr
+
+
+def test_each_room_with_tests_marked_for_the_machine_is_run_inside() -> None:
+    tests = Path(__file__).parents[1]
+    marked = {each.relative_to(tests).parts[0] for each in tests.glob("*/**/test_*.py")
+              if "pytest.mark.machine" in each.read_text() and each.name != Path(__file__).name}  # fmt: skip
+    named = re.search(r"^marked='([^']*)'", SCRIPT.read_text(), re.MULTILINE)
+    assert named and marked <= {Path(word).name for word in named[1].split()}
