@@ -58,8 +58,10 @@ class Starter:
         except BaseException as why:
             group = start.cgroup
             ended = isinstance(why, (CallError, Gone)) and self.world.alive
-            killed = ended and group is not None and group.events.oom_kill
-            give_back(start.held, start.cgroup)
+            try:
+                killed = ended and group is not None and group.events.oom_kill
+            finally:  # though its events cannot be read
+                give_back(start.held, start.cgroup)
             if killed:
                 said = f"{shlex.join(start.command)}: memory limit too small: the OOM killer ended it before exec"
                 raise Gone(said, hint="a start takes up to 1M") from why
