@@ -91,7 +91,7 @@ class WhoOwesAWait(Exercise):
         was = ground.values["was"]
         ground.programs["living"] = box.start(["sh", "-c", f"sleep {one} & exec sleep {one}"])
         ground.programs["parent"] = box.start(["sh", "-c", f"{was} >/dev/null & exec sleep {two}"])
-        until(lambda: zombies(ground.view()) and "sh" not in map(name_of, programs(ground)))
+        until(lambda: zombies(ground.view()) and "sh" not in map(name_of, program_pids(ground)))
         (zombie,) = zombies(ground.view())
         stat = proc.stat(zombie)
         ground.facts |= {"zombie": zombie, "zombie is": stat[:2] + stat[19:20]}  # state, parent, start time
@@ -141,7 +141,7 @@ def with_another_zombie(ground: Ground) -> int | None:
     return program.pid
 
 
-def programs(ground: Ground) -> list[int]:
+def program_pids(ground: Ground) -> list[int]:
     """The programs of the ground, by their numbers on this machine."""
     return [program.machine_pid for program in ground.programs.values()]
 

@@ -98,7 +98,7 @@ class AZombieOfYourOwn(Exercise):
             believes="What this notebook starts is in the lab.",
             message="""It runs, but on your machine, outside of the lab: `subprocess` starts programs there. In the
             container, `ground.box.start([...])` does.""",
-            sign=lambda view, answer: not sleepers(view) and not strays(view) and bool(outside(view)),
+            sign=lambda view, answer: not sleepers(view) and not strays(view) and bool(outside_the_lab(view)),
             act=lambda ground: start_outside(ground),
         ),
     )
@@ -112,7 +112,7 @@ class AZombieOfYourOwn(Exercise):
         ground.add(ground.values["box"])
 
     def teardown(self, ground: Ground) -> None:
-        own = [pid for pid in outside(ground.view()) if proc_parent(pid) == os.getpid()]
+        own = [pid for pid in outside_the_lab(ground.view()) if proc_parent(pid) == os.getpid()]
         for pid in [*strays(ground.view()), *own]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -178,7 +178,7 @@ def adopted(view: KernelView) -> Callable[[int], bool]:
     return lambda pid: proc_parent(pid) == view.host
 
 
-def outside(view: KernelView) -> list[int]:
+def outside_the_lab(view: KernelView) -> list[int]:
     """Such processes of this machine that are not in the lab."""
     return [pid for pid in all_pids() if is_wanted(view, pid) and not view.contains(pid)]
 
@@ -223,7 +223,7 @@ def start_elsewhere(ground: Ground) -> None:
 def start_outside(ground: Ground) -> None:
     """Start the very program on this machine, outside of the lab."""
     subprocess.Popen(["sleep", str(ground.values["seconds"])])
-    until(lambda: outside(ground.view()))
+    until(lambda: outside_the_lab(ground.view()))
 
 
 def start_scripts(ground: Ground, script: str, *, besides: str = "", stopped: bool = False) -> None:

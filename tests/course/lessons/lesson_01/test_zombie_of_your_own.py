@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyctr_lab import Lab
 from pyctr_lab.course import exercises
 from pyctr_lab.course.grading import until
-from pyctr_lab.course.lessons.lesson_01.zombie_of_your_own import outside, sleepers, strays
+from pyctr_lab.course.lessons.lesson_01.zombie_of_your_own import outside_the_lab, sleepers, strays
 
 
 def test_another_container_is_no_orphan(lab: Lab) -> None:
@@ -32,4 +32,4 @@ def test_what_the_notebook_starts_on_this_machine_is_seen_and_ends_with_the_grou
     start.act(ground)
     assert exercises.check("1.3").misconception == start.code
     exercises.reset("1.3")
-    until(lambda: not outside(ground.view()))
+    until(lambda: not outside_the_lab(ground.view()))
