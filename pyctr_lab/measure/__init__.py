@@ -3,12 +3,14 @@
 from . import density
 from .busy import too_busy
 from .neighbour import LIMITS, Act, Round, measure_neighbour
+from .race import Race, race
 from .samples import Results, Sample, joined
 from .timeline import phases
+from .tracing import traced_calls
 
 __all__ = [
-    "LIMITS", "Act", "Progress", "Results", "Round", "Sample", "density", "joined", "live", "measure",
-    "measure_neighbour", "phases", "survey", "too_busy",
+    "LIMITS", "Act", "Progress", "Race", "Results", "Round", "Sample", "density", "joined", "live", "measure",
+    "measure_neighbour", "phases", "race", "survey", "too_busy", "traced_calls",
 ]  # fmt: skip
 
 LATER = {"Progress": "rows", "live": "measuring", "measure": "measuring", "survey": ".engines.survey"}
