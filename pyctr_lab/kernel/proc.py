@@ -21,7 +21,10 @@ class IdRange:
 
 @dataclass(frozen=True)
 class Mount:
-    """One line of mountinfo: directory `root` of the file system `source`, of type `kind`, is mounted at `target`."""
+    """One line of mountinfo: directory `root` of the file system `source`, of type `kind`, is mounted at `target`.
+
+    `device` (major:minor) tells two file systems of one type apart: each PID namespace's proc has its own.
+    """
 
     id: int
     parent: int
@@ -32,6 +35,7 @@ class Mount:
     kind: str
     source: str
     super_options: tuple[str, ...]
+    device: str = ""
 
     @property
     def readonly(self) -> bool:
@@ -176,7 +180,7 @@ def mountinfo(pid: int | str) -> tuple[Mount, ...]:
 def parse_mount(line: str) -> Mount:
     """One line of mountinfo (proc(5)): optional fields end at a single `-`; blanks in names are octal escapes."""
     head, _, tail = line.partition(" - ")
-    number, parent, _device, root, target, options, *propagation = head.split(" ")
+    number, parent, device, root, target, options, *propagation = head.split(" ")
     kind, source, *super_options = tail.split(" ")
     return Mount(
         int(number),
@@ -188,6 +192,7 @@ def parse_mount(line: str) -> Mount:
         kind,
         _unescaped(source),
         tuple(",".join(super_options).split(",")),
+        device,
     )
 
 

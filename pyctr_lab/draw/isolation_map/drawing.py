@@ -60,6 +60,8 @@ def draw_map(
     left_open: Mapping[str, str] | None = None,
     spent: str = "",
     focus: str = "",
+    other: str = "",
+    finding: str = "",
     layout: Literal["wide", "panel"] = "wide",
 ) -> Picture:
     """The map as a pure function of two views (or of the reason why there is none: `"ended"`).
@@ -70,11 +72,11 @@ def draw_map(
     """
     if focus and focus not in NAMES:
         raise BadInput(f"{clean_text(focus, 40)!r} is no kind of namespace", hint=f"there are {', '.join(NAMES)}")
-    data = MapData(inside, outside, name, when, changed, left_open or {}, spent, focus)
+    data = MapData(inside, outside, name, when, changed, left_open or {}, spent, focus, other, finding)
     heading, words = title(data), alt_text(data)
 
     def laid_out(plan: MapLayout, top: int, head: list[str]) -> str:
-        parts = [*head, *_columns(plan, top, name), *_rows(plan, top + 10, data.rows, (outside, inside))]
+        parts = [*head, *_columns(plan, top, name, other), *_rows(plan, top + 10, data.rows, (outside, inside))]
         bottom = top + 10 + sum(plan.height(row) + plan.gap for row in data.rows)
         parts += _foot(plan, bottom + 21, data.rows, spent)
         return svg(plan.width, bottom + 21 + max(8, plan.margin), parts, title=heading, alt_text=words)
@@ -95,12 +97,13 @@ def _head(plan: MapLayout, heading: str, when: str) -> tuple[int, list[str]]:
     return below + 26, [*parts, label(left, below, when, style="d", width=room)]
 
 
-def _columns(plan: MapLayout, y: int, name: str) -> list[str]:
+def _columns(plan: MapLayout, y: int, name: str, other: str) -> list[str]:
     size = TEXT if plan is WIDE else NOTE
-    pad = _inset(plan)
-    who = quoted_name(name, 24 if plan is WIDE else 14)
+    pad, most = _inset(plan), 24 if plan is WIDE else 14
+    who = quoted_name(name, most)
+    beside = f"seen from {f'inside {quoted_name(other, most)}' if other else 'the host'}"
     return [
-        label(plan.host[0] + pad, y, "seen from the host", size=size, style="d"),
+        label(plan.host[0] + pad, y, beside, size=size, style="d", width=plan.host[1] - pad),
         label(plan.box[0] + pad, y, f"seen from inside {who}", size=size, style="d", width=plan.box[1] - pad),
     ]
 
@@ -190,7 +193,7 @@ def _foot(plan: MapLayout, y: float, table: Sequence[WallRow], spent: str) -> It
     size, cell = (TEXT, 20) if plan is WIDE else (VALUE, 18)
     count = f"{sum(bool(row.wall) for row in table)} of {len(table)} walls up"
     yield label(plan.label, y, count, size=size, style="h")
-    for n, row in enumerate(sorted(table, key=lambda row: (not row.wall, row.changed))):
+    for n, row in enumerate(table):  # each square stands in its row's place
         colour = "new" if row.changed or row.left_open else "wall"
         x = 154 if plan is WIDE else 136
         yield rect(x + n * (cell + 6), y - 12, cell, 15, fill=colour if row.wall else "none", stroke=colour, radius=3,

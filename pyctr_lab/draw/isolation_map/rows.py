@@ -10,6 +10,7 @@ from itertools import pairwise
 from ...kernel.proc import Mount
 from ...runtime.view import Interface, View
 from ..svg import clean_text
+from ..wording import quoted_name
 
 Sight = View | str
 """A view, or, where there is none, the reason in a few words ("ended")."""
@@ -29,6 +30,12 @@ NAMES = {
 COPIED = ("uts", "mnt", "time")
 """The kinds whose new namespace begins as a copy; the others begin empty."""
 
+ALIKE = {
+    "pid": "its own, looks alike", "net": "its own, looks alike", "ipc": "its own, looks alike",
+    "cgroup": "its own root",
+}  # fmt: skip
+"""What a wall does where both sides show the same, for the kinds that are no copy."""
+
 OVERFLOW_ID = 65534
 
 
@@ -44,6 +51,7 @@ class WallRow:
     changed: bool = False
     left_open: str = ""  # why the learner's own choice left it open
     copy: bool = False  # a wall with the same to be seen on both sides
+    alike: str = ""  # what such a wall does where it is no copy
 
     @property
     def name(self) -> str:
@@ -53,14 +61,16 @@ class WallRow:
     def tag(self) -> str:
         """The words at the end of the container's side; empty where there is nothing to say."""
         if self.changed:
-            return "changed now" + (": a copy" if self.copy else "")
-        return self.left_open or ("a copy so far" if self.copy else "")
+            return "changed now" + (": a copy" if self.copy else ": its own" if self.alike else "")
+        return self.left_open or ("a copy so far" if self.copy else self.alike)
 
 
 @dataclass(frozen=True)
 class MapData:
     """What a map shows: what the container sees and what its host sees, or the reason why there is no view (`"ended"`).
 
+    `other` is the name of the container on the left, where it is not the host; `finding` a title that says something
+    else than the walls do.
     `when` is the subtitle, `changed` the kinds that the last step changed, `left_open` says for a kind why the learner
     left it open, `spent` is the cost so far, and `focus` the kind that the title speaks of.
     """
@@ -73,29 +83,82 @@ class MapData:
     left_open: Mapping[str, str] = field(default_factory=dict)
     spent: str = ""
     focus: str = ""
+    other: str = ""
+    finding: str = ""
 
     @cached_property
     def rows(self) -> tuple[WallRow, ...]:
         """The eight rows."""
-        return wall_rows(self.inside, self.outside, changed=self.changed, left_open=self.left_open)
+        return wall_rows(
+            self.inside, self.outside, changed=self.changed, left_open=self.left_open, host=not self.other
+        )
+
+    @property
+    def beside(self) -> str:
+        """Who is on the left, in a sentence."""
+        return quoted_name(self.other) if self.other else "the host"
 
 
 def wall_rows(
-    inside: Sight, outside: Sight, *, changed: Collection[str] = (), left_open: Mapping[str, str] | None = None
+    inside: Sight,
+    outside: Sight,
+    *,
+    changed: Collection[str] = (),
+    left_open: Mapping[str, str] | None = None,
+    host: bool = True,
 ) -> tuple[WallRow, ...]:
-    """The eight rows of the map. `changed` are kinds of the last step; `left_open` says why a wall is missing."""
-    return tuple(_row(kind, inside, outside, changed, left_open or {}) for kind in NAMES)
+    """The eight rows of the map. `changed` are kinds of the last step; `left_open` says why a wall is missing.
+
+    `host`: the outside is the host, not another container.
+    """
+    return tuple(_row(kind, inside, outside, changed, left_open or {}, host) for kind in NAMES)
 
 
-def _row(kind: str, inside: Sight, outside: Sight, changed: Collection[str], left_open: Mapping[str, str]) -> WallRow:
+def _row(
+    kind: str, inside: Sight, outside: Sight, changed: Collection[str], left_open: Mapping[str, str], host: bool
+) -> WallRow:
     numbers = (_inode(outside, kind), _inode(inside, kind))
     if isinstance(inside, str) or isinstance(outside, str):
         return WallRow(kind, side_lines(kind, outside), side_lines(kind, inside), None, numbers)
     wall = numbers[0] != numbers[1]
     open_words = "" if wall else clean_text(left_open.get(kind, ""))
-    alike = wall and kind in COPIED and _content(kind, inside) == _content(kind, outside)
-    lines = side_lines(kind, outside), side_lines(kind, inside, outside)
-    return WallRow(kind, *lines, wall, numbers, kind in changed, open_words, alike)
+    same = wall and _content(kind, inside) == _content(kind, outside)
+    left, right = side_lines(kind, outside), side_lines(kind, inside, outside if host else None)
+    if wall and kind == "mnt":
+        right = own_first(right, left)
+    if kind == "pid" and shows_other_proc(inside, outside):
+        whose = f"the host's {len(outside.processes)}" if host else f"{len(outside.processes)} from outside"
+        right = (*right[:1], f"/proc still lists {whose}", *right[1:])
+    alike = ("its own, empty" if right == ("none",) else ALIKE.get(kind, "")) if same else ""
+    return WallRow(kind, left, right, wall, numbers, kind in changed, open_words, same and kind in COPIED, alike)
+
+
+def own_first(lines: tuple[str, ...], others: Sequence[str]) -> tuple[str, ...]:
+    """The line of `/`, then the mounts that the other side lacks, then all that both have."""
+    known = list(others)
+    own: list[str] = []
+    both: list[str] = []
+    for text in lines[1:]:
+        (both if text in known else own).append(text)
+        if text in known:
+            known.remove(text)
+    return (*lines[:1], *own, *both)
+
+
+def shows_other_proc(inside: View, outside: View) -> bool:
+    """Whether /proc inside lists the processes of the PID namespace outside: the wall is up, and /proc is the old one.
+
+    The proc of each PID namespace is a file system of its own, with a device number of its own.
+    """
+    ours, theirs = (top_mount(view, "/proc") for view in (inside, outside))
+    if inside.namespaces.get("pid") == outside.namespaces.get("pid") or ours is None or theirs is None:
+        return False
+    return bool(ours.device) and ours.device == theirs.device
+
+
+def top_mount(view: View, target: str) -> Mount | None:
+    """The uppermost mount on a target, which is the one that is seen."""
+    return next((mount for mount in reversed(view.mounts) if mount.target == target), None)
 
 
 def _inode(side: Sight, kind: str) -> int:
@@ -137,12 +200,18 @@ def user_lines(view: View, host: View | None) -> list[str]:
 
 
 def mount_lines(mounts: Sequence[Mount]) -> list[str]:
-    """`/` first, then the ways into the tree, the shortest first; a covered target is listed once."""
+    """All of them: `/` first, then the ways into the tree, the shortest first; covered ones last."""
     last = {mount.target: mount for mount in mounts}
-    order = sorted(last.values(), key=lambda mount: (mount.target.count("/"), len(mount.target) > 1, mount.target))
-    top = [mount for mount in order if mount.target == "/"]
-    rest = [mount for mount in order if mount.target != "/"]
-    return [f"{mount.target}  {mount.kind}{', read-only' if mount.readonly else ''}" for mount in top + rest]
+    top, covered = list(last.values()), [mount for mount in mounts if last[mount.target] is not mount]
+    covering = {mount.target for mount in covered}
+    top.sort(key=lambda mount: (mount.target != "/", mount.target.count("/"), mount.target))
+    lines = [mount_line(mount) + ", over another" * (mount.target in covering) for mount in top]
+    return lines + [f"{mount_line(mount)}, covered" for mount in covered]
+
+
+def mount_line(mount: Mount) -> str:
+    """`/proc  proc`, `/usr  ext4, read-only`."""
+    return f"{mount.target}  {mount.kind}{', read-only' if mount.readonly else ''}"
 
 
 def interface_line(interface: Interface) -> str:

@@ -58,7 +58,7 @@ def test_eight_rows_and_their_walls(view):
         ("named", "“demo” has a host name of its own"),
         ("open", "“demo” has a network of its own: one loopback, and even that is down"),
         ("through", "No wall here: what “demo” changed is the host's own host name"),
-        ("all", "All 8 walls are up: “demo” has a world of its own"),
+        ("all", "All 8 walls are up: “demo” shares none with the host"),
         ("nobody", "“demo” has users of its own, but no ids yet: it is uid 65534, nobody"),
         ("gone", "“demo” has ended: nothing is left to see"),
         ("unreadable", "“demo” is not seen: the process is still inside an earlier call"),
@@ -79,6 +79,26 @@ def test_alt_text_says_what_the_picture_shows(view):
     )
 
 
+def test_each_square_of_the_foot_stands_in_its_rows_place(view):
+    picture = draw_map(view(own="net time"), view(), name="demo", changed=("net",))
+    root = ElementTree.fromstring(picture.svg.encode())
+    squares = [each.get("fill") for each in root.iter() if each.tag.endswith("}rect") and each.get("height") == "15"]
+    assert squares == ["none"] * 3 + ["var(--new)"] + ["none"] * 3 + ["var(--wall)"]
+
+
+def test_another_container_may_stand_on_the_left(view):
+    picture = draw_map(view(own="net"), view(), name="two", other="one")
+    assert "seen from inside “one”" in picture.svg and "the host" not in picture.svg + picture.alt_text
+    assert "Shared with “one”: UTS" in picture.alt_text
+    shared = draw_map(view(), view(), name="two", other="one")
+    assert shared.title == "No wall is up: “two” and “one” share all 8 namespaces"
+    with Lab() as lab:
+        one, two = lab.container("one"), lab.container("two")
+        assert isolation_map(two, other=one).title == shared.title
+        with pytest.raises(BadInput, match="is a Container"):
+            isolation_map(two, other="one")
+
+
 def test_stubs_tell_two_namespaces_apart():
     assert inode_stubs(4026531832, 4026532400) == ("…1832", "…2400")
     assert inode_stubs(4026531832, 4126531832) == ("…026531832", "…126531832")
@@ -96,6 +116,6 @@ def test_a_live_container_step_by_step():
         box.apply(steps.SetHostname("ours"))
         picture = isolation_map(box)
         assert picture.title == "“demo” has a host name of its own"
-        assert "After step 4 · host name “ours” · sethostname(2)" in picture.alt_text
+        assert "After step 4 · host name “ours”. " in picture.alt_text, "no calls, no time: they are beside it"
         box.kill()
         assert isolation_map(box).title == "“demo” has ended: nothing is left to see"

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from pyctr_lab.draw.isolation_map import rows
+from pyctr_lab.draw.isolation_map import alt_text, rows, title
 from pyctr_lab.kernel.proc import IdRange
-from pyctr_lab.runtime.view import Interface
+from pyctr_lab.runtime.view import Interface, Ipc, Process
+
+from ..conftest import mount
 
 
 def table(inside, outside, **options):
@@ -24,6 +28,35 @@ def test_copy_only_where_a_namespace_begins_as_one(view):
     found = table(view(own="uts mnt net ipc"), view())
     assert [kind for kind, row in found.items() if row.copy] == ["uts", "mnt"]
     assert not table(view(own="uts", hostname="demo"), view())["uts"].copy
+
+
+def test_a_wall_between_two_that_look_alike_says_what_it_does(view):
+    found = table(view(own="net ipc cgroup", ipc=Ipc(), cgroup="/"), view(ipc=Ipc(), cgroup="/"), changed=("cgroup",))
+    assert found["net"].tag == "its own, looks alike" and found["ipc"].tag == "its own, empty"
+    assert found["cgroup"].tag == "changed now: its own"
+    assert table(view(), view())["net"].tag == "", "without a wall there is nothing to say"
+
+
+def test_every_mount_is_counted_on_both_sides_and_what_the_host_lacks_stands_first(view):
+    again = (*view().mounts, mount("/proc", "proc"), mount("/mnt", "tmpfs"))
+    row = table(view(own="mnt", mounts=again), view())["mnt"]
+    assert (len(row.outside), len(row.inside)) == (5, 7)
+    assert row.inside[:3] == ("/ ext4", "/mnt tmpfs", "/proc proc, over another")
+    assert "/proc proc, covered" in row.inside
+    wide = rows.cut_lines(row.inside, 4)
+    assert len(wide) - 1 + int(wide[-1].split()[1]) == 7
+
+
+def test_a_proc_of_the_outer_namespace_still_lists_its_processes(view):
+    def seen(device, **other):
+        return view(mounts=(mount("/"), replace(mount("/proc", "proc"), device=device)), **other)
+
+    own = seen("0:5", own="pid", processes=(Process(1, "demo"),))
+    assert table(own, seen("0:5"))["pid"].inside == ("1 demo", "/proc still lists the host's 4")
+    assert table(seen("0:9", own="pid", processes=own.processes), seen("0:5"))["pid"].inside == ("1 demo",)
+    data = rows.MapData(own, seen("0:5"), "demo", changed=("pid",))
+    assert title(data) == "“demo” counts 1 process, but its /proc still lists the host's 4"
+    assert "1 process, but /proc still lists those of the host" in alt_text(data)
 
 
 def test_tag_says_what_is_new_before_anything_else(view):
