@@ -114,6 +114,27 @@ def test_builder_by_keyboard(jupyterlab, screenshot):
     page.context.close()
 
 
+WHOLE = """() => {
+  const cut = [...document.querySelectorAll('.pcb, .pcb .map, .pcb .pcb-main, .pcb .pcb-list')]
+      .filter(each => each.scrollWidth > each.clientWidth + 1).map(each => each.className);
+  const edge = document.querySelector('.pcb').getBoundingClientRect().right;
+  const map = document.querySelector('.pcb .map svg').getBoundingClientRect();
+  return [cut, map.right <= edge, Math.round(map.width)];
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 1366, 1400])
+def test_the_builder_is_whole_beside_the_file_browser(jupyterlab, screenshot, width):
+    page = jupyterlab.open(jupyterlab.notebook("whole.ipynb", CELLS), width=width, height=1300)
+    jupyterlab.run_all(page)
+    page.locator(".pcb .map svg").wait_for()
+    assert page.locator(".jp-DirListing").is_visible(), "the file browser is open"
+    cut, inside, wide = page.evaluate(WHOLE)
+    assert (cut, inside) == ([], True) and wide >= 648
+    assert_legible(jupyterlab, page, ".pcb", screenshot, f"builder-{width}")
+    page.context.close()
+
+
 def test_a_narrow_cell_shows_the_map_laid_out_for_it(jupyterlab, screenshot):
     cells = ["from pyctr_lab import Lab, draw\nlab = Lab()\ndraw.isolation_map(lab.container())"]
     page = jupyterlab.open(jupyterlab.notebook("narrow.ipynb", cells), width=1100)

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 SHOWN_CALLS = 60
 STILL = "A still: no process stands behind it. For the live panel run the first cell of its lesson (or sitting)."
+PRESETS = {
+    "no steps": "switches every step off",
+    "my recipe": "your own switches, as you left them",
+    "all steps": "switches every step on",
+}
+"""The switches to start from, and what each does."""
 _panels: weakref.WeakKeyDictionary[Lab, dict[str, Builder]] = weakref.WeakKeyDictionary()
 
 
@@ -46,17 +52,23 @@ class Builder:
         if earlier is not None:
             earlier.close()
         self.walk = Walk(lab, steps, name=name)
+        self._asked = (list(steps), at)
         self._mine = list(self.walk.on)  # the learner's own switches, kept while a preset shows others
+        self._chosen = "my recipe"
         self._quiet = False
+        place = len(steps) if at is None else at
+        if earlier is not None and earlier._asked == self._asked:  # the cell ran again: the learner's choices stay
+            self._mine, self._chosen, place = earlier._mine, earlier._chosen, earlier.walk.at
+            self.walk.on = list(earlier.walk.on)
         self._make()
-        self.go(len(steps) if at is None else at)
+        self.go(place)
         self._listen()
         _panels[lab][name] = self
 
     # --- what it is made of
     def _make(self) -> None:
         count = len(self.walk.steps)
-        self._heading, self._marks, self._map, self._calls = (widgets.HTML() for _ in range(4))
+        self._heading, self._marks, self._said, self._map, self._calls = (widgets.HTML() for _ in range(5))
         self._map.add_class("map")
         self._slider = widgets.IntSlider(min=0, max=count, readout=False, layout=widgets.Layout(width="auto"))
         words = (
@@ -67,11 +79,11 @@ class Builder:
         )
         self._buttons = [widgets.Button(description=text, tooltip=tip) for text, tip in words]
         self._preset = widgets.ToggleButtons(
-            options=["no walls", "my recipe", "all walls"], value="my recipe", description="start from"
+            options=list(PRESETS), value=self._chosen, description="switches", tooltips=list(PRESETS.values())
         )
         self._switches = [
-            widgets.Checkbox(value=True, indent=False, description=f"{number}  {step.title}", tooltip=step.describe())
-            for number, step in enumerate(self.walk.steps, 1)
+            widgets.Checkbox(value=on, indent=False, description=f"{number}  {step.title}", tooltip=step.describe())
+            for number, (step, on) in enumerate(zip(self.walk.steps, self.walk.on, strict=True), 1)
         ]
         self._costs = [widgets.HTML() for _ in range(count)]
         self._lines = [box_of(widgets.HBox, pair, "pcb-step") for pair in zip(self._switches, self._costs, strict=True)]
@@ -85,6 +97,7 @@ class Builder:
             widgets.HTML(f"<style>{PICTURES}{STYLE}</style>"),
             self._heading,
             box_of(widgets.Box, bar, "pcb-bar"),
+            self._said,
             box_of(widgets.Box, [recipe, self._map], "pcb-main"),
             self._calls,
         ]
@@ -115,15 +128,23 @@ class Builder:
         if self._quiet:
             return
         self.walk.on[index] = on
-        self._mine = list(self.walk.on)
+        self._mine, self._chosen = list(self.walk.on), "my recipe"
         self.go(self.walk.at)
+        self._say(f"Step {index + 1} is switched {'on' if on else 'off'}")
 
     def _take_preset(self, name: str) -> None:
         if self._quiet:
             return
-        count = len(self.walk.steps)
-        self.walk.on = {"no walls": [False] * count, "all walls": [True] * count}.get(name, list(self._mine))
+        count, self._chosen = len(self.walk.steps), name
+        self.walk.on = {"no steps": [False] * count, "all steps": [True] * count}.get(name, list(self._mine))
         self.go(self.walk.at)
+        on = sum(self.walk.on)
+        self._say(f"{on} of {count} steps {'is' if on == 1 else 'are'} switched on")
+
+    def _say(self, done: str) -> None:
+        """What a click has done; what became of the process stands in the heading."""
+        place = f"behind step {self.walk.at}" if self.walk.at else "before step 1"
+        self._said.value = f'<p class="note" aria-live="polite">{escape(done)}; a process was taken {place}.</p>'
 
     def close(self) -> None:
         """Close the panel and end its process. Twice is fine."""
@@ -153,7 +174,7 @@ class Builder:
             self._slider.value = walk.at
             for switch, on in zip(self._switches, walk.on, strict=True):
                 switch.value = on
-            self._preset.value = "my recipe" if walk.on == self._mine else "all walls" if all(walk.on) else "no walls"
+            self._preset.value = self._chosen
         finally:
             self._quiet = False
         for index, disabled in enumerate((walk.at == 0,) * 2 + (walk.at == len(stops),) * 2):
@@ -237,7 +258,6 @@ def _call_lines(number: int, answers: Sequence[Answer], news: bool) -> Iterator[
 
 def _call_line(answer: Answer, count: int, seconds: float) -> str:
     more = f" and {count - 1} more" if count > 1 else ""
-    more += ", which is fine" if answer.errno and not answer.failed else ""
     return f"{'launcher: ' if answer.call.outside else ''}{clean_text(answer, 200)}{more} <{seconds * 1e6:.0f} µs>"
 
 

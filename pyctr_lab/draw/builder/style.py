@@ -37,9 +37,10 @@ _RULES = """
  overflow:visible;display:flex;align-items:center;height:24px;padding:0}
 .pcb .pcb-step input{accent-color:var(--wall);width:15px;height:15px;margin:0 6px 0 0;flex:none}
 .pcb .pcb-step .cost{display:flex;align-items:center;font-size:12px;color:var(--dim);font-variant-numeric:tabular-nums}
-.pcb .cost .bar{width:58px;height:8px} .pcb .cost .us{width:36px;text-align:right}
+.pcb .cost .bar{width:50px;height:8px} .pcb .cost .us{width:44px;text-align:right}
 .pcb .cost .bar i{display:block;height:8px;min-width:1px;background:var(--wall);border-radius:1px;box-sizing:border-box}
 .pcb .note{font-size:11px;color:var(--new);line-height:1.25} .pcb .note.why{padding:0 0 3px 21px}
+.pcb p.note{font-size:12px;color:var(--dim);margin:4px 0 0}
 .pcb .pcb-todo .widget-label-basic{color:var(--dim)} .pcb .pcb-todo .bar i{background:none;border:1px solid var(--wall)}
 .pcb .pcb-cur{border-left-color:var(--new);background:var(--box)} .pcb .pcb-cur .widget-label-basic{font-weight:600}
 .pcb .pcb-cur .us{color:var(--new);font-weight:600} .pcb .pcb-cur .bar i{background:var(--new)}
@@ -53,7 +54,9 @@ _RULES = """
  white-space:pre-wrap;overflow-wrap:break-word;padding:0 0 0 32px;text-indent:-22px;
  border-left:3px solid var(--rule);max-height:10lh;overflow-y:auto}
 .pcb .calls pre b{color:var(--ink);font-weight:600}
-@container (max-width:860px){.pcb .pcb-main{grid-template-columns:minmax(0,1fr)}
+@container (max-width:975px){.pcb .pcb-main{grid-template-columns:minmax(0,1fr) 648px;gap:12px}
+ .pcb .cost .bar{display:none} .pcb .pcb-step{padding-right:0}}
+@container (max-width:889px){.pcb .pcb-main{grid-template-columns:minmax(0,1fr);gap:20px} .pcb .cost .bar{display:block}
  .pcb .pcb-list{display:block;columns:2;column-gap:28px} .pcb .calls{grid-template-columns:minmax(0,1fr);gap:10px}}
 """
 

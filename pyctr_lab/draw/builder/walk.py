@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ...errors import LabError
+from ...kernel.calls import CallError
 from ...runtime.container import Container
 from ...runtime.step_result import StepResult
 from ...steps import NewNamespace, Refusal, Step, refusals
-from ..isolation_map import draw_map, progress_line, spent_line, view_or_reason
+from ..isolation_map import draw_map, spent_line, view_or_reason
+from ..isolation_map.rows import NAMES
 from ..picture import Picture
+from ..svg import clean_text
 
 if TYPE_CHECKING:
     from ...runtime import Lab
+    from ...runtime.view import View
 
 StopState = Literal["done", "current", "todo", "off", "refused", "failed"]
+TROUBLE = {"refused": "is not made", "failed": "failed"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class Walk:
             self._costs[index] = self.box.apply(self.steps[index]).seconds
             self._made.append(index)
         except LabError as why:
-            self._failed[index] = why.message
+            self._failed[index] = failure_words(why)
 
     def refused(self) -> dict[int, str]:
         """The steps that would not work with the switches as they are, and why."""
@@ -118,16 +124,29 @@ class Walk:
         """The map at this position."""
         box = self.box
         news = self._made[-1:] == [self.at - 1]
+        inside, outside = view_or_reason(box) if box else "ended", view_or_reason(self.lab.host)
         return draw_map(
-            view_or_reason(box) if box else "ended",
-            view_or_reason(self.lab.host),
+            inside,
+            outside,
             name=self.name,
             when=self.when,
             changed=self.steps[self.at - 1].touches if news else (),
             left_open=self.left_open,
             spent=spent_line(box.history) if box else "",
+            finding="" if isinstance(inside, str) or isinstance(outside, str) else self._trouble(inside, outside),
             layout=layout,
         )
+
+    def _trouble(self, inside: View, outside: View) -> str:
+        """What the title says where a step was not made: the walls that are up are no success then."""
+        walls = f"{sum(not same for same in inside.same(outside).values())} of {len(NAMES)} walls are up"
+        stops = self.stops[: self.at]
+        if stops and stops[-1].state in ("refused", "failed"):
+            return f"Step {self.at} {TROUBLE[stops[-1].state]}: {short_title(stops[-1].step)}; {walls}"
+        broken = [number for number, stop in enumerate(stops, 1) if stop.state == "failed"]
+        if broken and not any(inside.same(outside).values()):
+            return f"{walls}, but step {broken[0]} failed: {short_title(stops[broken[0] - 1].step)}"
+        return ""
 
     @property
     def when(self) -> str:
@@ -135,8 +154,8 @@ class Walk:
         if not self.at:
             return f"before step 1 of {len(self.steps)}"
         stop, place = self._stop(self.at - 1, self.refused()), f"after step {self.at} of {len(self.steps)}"
-        if stop.state == "current" and self.box:
-            return " · ".join([place, *progress_line(self.box.history).split(" · ")[1:]])
+        if stop.state == "current":
+            return f"{place} · {stop.step.title}"
         return f"{place} · {stop.step.title} · {stop.why if stop.state == 'off' else f'{stop.state}: {stop.why}'}"
 
     def end(self) -> None:
@@ -144,6 +163,18 @@ class Walk:
         if self.box is not None and not self.lab.closed and self.box.alive:
             self.box.kill()
         self.box = None
+
+
+def short_title(step: Step) -> str:
+    """A step's title, so short that it fits into a picture's."""
+    return clean_text(step.title, 32)
+
+
+def failure_words(why: LabError) -> str:
+    """Why the kernel did not do it: which call, and the reason in words; errno and arguments are in the exception."""
+    if not isinstance(why, CallError):
+        return why.message
+    return f"the kernel says no to {why.call.name}: {why.hint or os.strerror(why.errno or 0)}"
 
 
 def short_reason(refusal: Refusal, numbers: dict[str, int]) -> str:

@@ -36,12 +36,37 @@ def test_slider_and_buttons_move_a_real_process(lab):
 def test_presets_keep_the_learners_own_switches(lab):
     panel = builder(lab)
     panel._switches[3].value = False
-    panel._preset.value = "all walls"
+    assert "Step 4 is switched off; a process was taken behind step 20" in panel._said.value
+    panel._preset.value = "all steps"
     assert all(panel.walk.on) and panel._switches[3].value
-    panel._preset.value = "no walls"
+    panel._preset.value = "no steps"
     assert not any(panel.walk.on) and "No wall is up" in panel._heading.value
+    assert "0 of 20 steps are switched on" in panel._said.value
     panel._preset.value = "my recipe"
     assert panel.walk.on[3] is False and sum(panel.walk.on) == len(panel.walk.on) - 1
+
+
+def test_all_steps_stays_pressed_though_they_are_mine(lab):
+    panel = builder(lab, [steps.NewNamespace("user"), steps.IdMaps(count=1)])
+    panel._preset.value = "all steps"
+    assert panel._preset.value == "all steps" and "2 of 2 steps are switched on" in panel._said.value
+
+
+def test_a_step_that_was_not_made_is_the_title_and_no_success(lab):
+    panel = builder(lab, [steps.NewNamespace("user"), steps.NewNamespace("uts"), steps.SetHostname("ours")])
+    panel._switches[1].value = False
+    assert "Step 3 is not made: host name “ours”; 1 of 8 walls are up" in panel._heading.value
+
+
+def test_a_cell_that_runs_again_keeps_the_learners_choices(lab):
+    recipe = [steps.NewNamespace("user"), steps.NewNamespace("uts")]
+    first = builder(lab, recipe)
+    first._switches[1].value = False
+    first._buttons[1].click()
+    again = builder(lab, recipe)
+    assert again.walk.on == [True, False] and again.walk.at == 1 and not again._switches[1].value
+    other = builder(lab, [*recipe, steps.NewNamespace("ipc")])
+    assert all(other.walk.on) and other.walk.at == 3, "another recipe begins anew"
 
 
 def test_refused_step_says_why(lab):

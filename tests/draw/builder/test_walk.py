@@ -58,7 +58,9 @@ def test_what_the_kernel_refuses_is_told_and_the_walk_goes_on(lab):
     walk = Walk(lab, [steps.NewNamespace("user"), steps.IdMaps(count=1), stranger, RECIPE[4]])
     walk.go(4)
     assert [stop.state for stop in walk.stops] == ["done", "done", "failed", "current"]
-    assert "ENOENT" in walk.stops[2].why or "No such" in walk.stops[2].why
+    assert walk.stops[2].why.startswith("the kernel says no to openat: ") and "= -1" not in walk.stops[2].why
+    walk.go(3)
+    assert walk.picture().title.startswith("Step 3 failed: ")
 
 
 def test_a_closed_lab_is_said(lab):
