@@ -15,13 +15,14 @@ _dashboards: dict[str, Dashboard] = {}
 def dashboard(*, name: str = "dashboard", source: Source | None = None) -> Dashboard:
     """A panel that measures what is chosen in it. One of a name at a time: a cell that runs twice ends the first.
 
-    `dashboard.results` has all samples of the last run. `source` yields the results so far; it is called as
-    `measure.live` is, which is the default.
+    `board.samples` are those of the newest run, `board.results` the same as `measure` returns them, and `board.runs`
+    all runs; a dashboard made again under the same name takes them over. `source` yields the results so far; it is
+    called as `measure.live` is, which is the default.
     """
     from .panel import Dashboard  # brings ipywidgets and all engines with it
 
     earlier = _dashboards.pop(name, None)
     if earlier is not None:
         earlier.close()
-    _dashboards[name] = Dashboard(source)
+    _dashboards[name] = Dashboard(source, earlier.runs if earlier else ())
     return _dashboards[name]

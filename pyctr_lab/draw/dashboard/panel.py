@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import ipywidgets as widgets
+from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from ...errors import LabError
@@ -16,7 +17,7 @@ from ...measure.engine_choices import EngineChoice, engine_choices
 from ...measure.measuring import live
 from ...measure.options import MeasureOptions
 from ...measure.rows import Progress
-from ...measure.samples import Results
+from ...measure.samples import Results, Sample
 from ..comparison.fit import fit
 from ..comparison.memory import memory
 from ..comparison.overhead import overhead
@@ -25,6 +26,7 @@ from ..panels import box_of, still_html
 from ..picture import Picture
 from ..svg import escape
 from ..theme import STYLE as PICTURES
+from .runs import BoardRun, runs_html
 from .style import STYLE
 
 Source = Callable[..., Generator[Results, None, None]]
@@ -51,16 +53,21 @@ class _Stopped(Exception):
 class Dashboard:
     """The panel. `start` and `stop` are its buttons; `wait` waits for the end of what it measures."""
 
-    def __init__(self, source: Source | None = None) -> None:
-        self.results = Results()
+    def __init__(self, source: Source | None = None, runs: Sequence[BoardRun] = ()) -> None:
+        self.runs = list(runs)
+        self.results = self.runs[-1].results if self.runs else Results()
         self._source = source or live
         self._thread: threading.Thread | None = None
         self._over = threading.Event()
         self._drawn = -math.inf
         self._handle: Any = None
-        self._measured = "start"  # what the results are of; the choice may have moved on
+        # What the results are of; the choice may have moved on.
+        self._measured = self.runs[-1].what if self.runs else "start"
+        self._how = ""
         self._engines = {each.name: each for each in engine_choices()}
         self._make()
+        if self.runs:
+            self._show(at_once=True)
 
     # --- what it is made of
     def _make(self) -> None:
@@ -72,7 +79,7 @@ class Dashboard:
         self._begin = widgets.Button(description="▶ start", tooltip="measures what is chosen")
         self._end = widgets.Button(description="■ stop", tooltip="keeps what was measured", disabled=True)
         self._bar = widgets.IntProgress(value=0, max=1)
-        self._said, self._picture = widgets.HTML(), widgets.HTML()
+        self._said, self._picture, self._kept = widgets.HTML(), widgets.HTML(), widgets.HTML(runs_html(self.runs))
         self._picture.add_class("map")
         self._what.observe(lambda change: self._choose(change["new"]), "value")
         self._begin.on_click(lambda _: self.start())
@@ -102,6 +109,7 @@ class Dashboard:
             box_of(widgets.Box, [self._begin, self._end, self._bar], "pcd-row"),
             self._said,
             self._picture,
+            self._kept,
         ]
         widget: widgets.VBox = box_of(widgets.VBox, parts, "pc", "pcd")
         return widget
@@ -111,6 +119,11 @@ class Dashboard:
         self._count.value = COUNTS.get(what, self._count.value)
 
     # --- what can be done with it
+    @property
+    def samples(self) -> list[Sample]:
+        """All samples of the newest run."""
+        return self.results.samples
+
     @property
     def running(self) -> bool:
         """Whether it measures."""
@@ -131,6 +144,7 @@ class Dashboard:
             budget=float(self._budget.value),
             count=self._count.value if self._measured in COUNTS else None,
         )
+        self._how = f"{options.count} instances" if options.count else f"{options.repetitions} repetitions"
         self._thread = threading.Thread(target=self._measure, args=(engines, options), name="dashboard", daemon=True)
         self._thread.start()
 
@@ -167,18 +181,30 @@ class Dashboard:
                     self._go_on()
             finally:
                 moving.close()
-            self._say(f"Done: {len(self.results.samples)} samples, in `results`.")
+            self._say(f"Done: {len(self.results.samples)} samples. {self._where()}")
         except _Stopped:
-            self._say(STOPPED)
+            self._say(f"{STOPPED} {self._where()}" if self.results.samples else STOPPED)
         except (LabError, OSError) as why:
             self._say(str(why), wrong=True)
         except Exception as why:  # noqa: BLE001  an error in a thread would be lost
             self._say(f"{type(why).__name__}: {why}", wrong=True)
         finally:
+            if self.results.samples:
+                self.runs.append(BoardRun(len(self.runs) + 1, self._measured, self._how, self.results))
+                self._kept.value = runs_html(self.runs)
             self._show(at_once=True)
             self._begin.disabled, self._end.disabled = False, True
             if self._handle is not None:
                 self._handle.update(self._left(), raw=True)
+
+    def _where(self) -> str:
+        """How a cell gets at the samples: by the name that the notebook has for this dashboard, if it has one."""
+        shell = get_ipython()
+        known = dict(shell.user_ns) if shell else {}
+        name = next((name for name, value in known.items() if value is self and not name.startswith("_")), "")
+        if name:
+            return f"They are in {name}.samples, all runs in {name}.runs."
+        return "To have them in a cell: board = draw.dashboard(), then board.samples. No run is lost by that."
 
     def _go_on(self) -> None:
         if self._over.is_set():

@@ -9,7 +9,9 @@ _RULES = """
 .pcd .pcd-row{display:flex;flex-flow:row wrap;gap:4px 20px;align-items:center;overflow:visible;margin-top:6px}
 .pcd .widget-label{color:var(--ink);font-size:13px;width:auto;margin-right:8px;flex:none}
 .pcd .widget-dropdown{width:260px;margin:0}
-.pcd select{color:var(--ink);background-color:var(--host);border:1px solid var(--idle);font-size:13px}
+.pcd .widget-dropdown>select{color:var(--ink);border:1px solid var(--idle);font-size:13px;padding-right:22px;
+ background:linear-gradient(45deg,transparent 50%,var(--ink) 50%) calc(100% - 13px) 52%/5px 5px no-repeat,
+ linear-gradient(135deg,var(--ink) 50%,transparent 50%) calc(100% - 8px) 52%/5px 5px no-repeat,var(--host)}
 .pcd .pcd-engines{display:grid;grid-template-columns:repeat(auto-fill,minmax(206px,1fr));overflow:visible;
  margin-top:8px;padding:6px 8px;border:1px solid var(--rule);border-radius:6px}
 .pcd .widget-checkbox{width:auto;height:26px;margin:0}
@@ -33,6 +35,12 @@ _RULES = """
 .pcd .note{font-size:12px;color:var(--dim);margin:6px 0 0}
 .pcd .said{font-size:13px;margin:8px 0 0;min-height:1.4em}
 .pcd .why{color:var(--new);font-weight:600}
+.pcd .runs{overflow-x:auto;margin-top:12px;border-top:1px solid var(--rule);padding-top:8px}
+.pcd .runs table{border-collapse:collapse;font-size:13px;margin:0;border:none;font-variant-numeric:tabular-nums}
+.pcd .runs caption{text-align:left;font-size:13px;color:var(--dim);padding:0 0 4px;caption-side:top}
+.pcd .runs th,.pcd .runs td{padding:3px 18px 3px 0;text-align:left;color:var(--ink);background:none;border:none;
+ white-space:nowrap;font-size:13px}
+.pcd .runs thead th{border-bottom:1px solid var(--idle)} .pcd .runs tbody th{font-weight:400}
 .pcd .map{overflow-x:auto}
 .pcd .map svg{display:block;width:100%;min-width:882px;max-width:980px;height:auto;margin-top:8px}
 .pcd .map .small{display:none} .pcd .map .small svg{min-width:583px;max-width:648px}

@@ -69,7 +69,7 @@ def test_points_come_in_but_not_so_often_that_drawing_disturbs(monkeypatch: pyte
     def drawn_with(pause: float) -> int:
         monkeypatch.setattr(dashboard_panel, "PAUSE", pause)
         panel, seen = dashboard(name="test", source=source(samples=8)), []
-        panel._picture.observe(lambda change: seen.append(change["new"]), "value")
+        panel._picture.observe(lambda change: seen.append(change["new"]) if change["new"] else None, "value")
         panel.start()
         assert panel.wait(60) and "<svg" in seen[-1]
         return len(seen)
@@ -137,6 +137,23 @@ def test_one_of_a_name() -> None:
     gate.release(8)
     second = dashboard(name="test", source=source(samples=1))
     assert not first.running and second is not first
+
+
+def test_runs_are_kept_side_by_side_and_have_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    shell: Any = type("Shell", (), {"user_ns": {}})()
+    monkeypatch.setattr(dashboard_panel, "get_ipython", lambda: shell)
+    panel = dashboard(name="kept", source=source(samples=8))
+    panel.start()
+    assert panel.wait(60) and panel._kept.value == "" and "board = draw.dashboard()" in panel._said.value
+    shell.user_ns["board"] = again = dashboard(name="kept", source=source(samples=8))
+    assert again.runs == panel.runs and again.samples == panel.samples, "what was measured is not lost by a name"
+    again._turns.value = 5
+    again.start()
+    assert again.wait(60) and "They are in board.samples, all runs in board.runs." in again._said.value
+    assert again._kept.value.count("<th scope=\"col\">") == 2 and "run 2: 5 repetitions" in again._kept.value
+    assert "4.4 ms (3.5 to 7)" in again._kept.value
+    again._what.value = "memory"
+    assert len(again.runs) == 2 and repr(again.runs[1]) == "BoardRun(2, 'start', '5 repetitions', 8 samples)"
 
 
 def test_without_anything_chosen_one_line_says_so() -> None:
