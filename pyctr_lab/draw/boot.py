@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..errors import BadInput
+from ..kernel.checks import check_kind, check_list, check_seconds
 from ..measure.timeline import Phase
 from ..runtime.step_result import StepResult
 from .picture import Picture
+from .story import median_steps
 from .svg import label, line, rect, svg, text_width
 from .theme import NOTE, TEXT, TITLE, VALUE
 
@@ -31,10 +33,12 @@ def boot(phases: Sequence[Phase], parts: Sequence[Part], *, emulated: bool, note
 
     `note` stands below both. Raises BadInput where one of them is empty.
     """
+    hint = "measure.phases(vm.boot_log, vm.boot_seconds) gives a boot's"
+    for what, given, kind in (("a boot's phases", phases, Phase), ("a start's parts", parts, Part)):
+        for each in check_list(given, what, hint=hint):
+            check_kind(each, kind, f"each of {what}", hint=hint)
     if not phases or not parts:
-        raise BadInput(
-            "a boot and a start are needed, each with its parts", hint="measure.timeline.phases gives a boot's"
-        )
+        raise BadInput("a boot and a start are needed, each with its parts", hint=hint)
     share = _total(parts) / phases[-1].end
     middle = TOP + ROW * len(phases) + 32
     lower = middle + MAGNIFIER
@@ -52,23 +56,32 @@ def boot(phases: Sequence[Phase], parts: Sequence[Part], *, emulated: bool, note
 
 STAGES = {
     "NewNamespace": "namespaces", "JoinNamespace": "namespaces", "ClockOffset": "namespaces", "IdMaps": "namespaces",
-    "SetHostname": "namespaces", "LoopbackUp": "namespaces", "ResourceLimit": "limits", "DropCapabilities": "limits",
-    "NoNewPrivileges": "limits", "SetIds": "limits", "ControlGroup": "limits",
+    "SetHostname": "namespaces", "LoopbackUp": "namespaces", "ResourceLimit": "limits", "ControlGroup": "limits",
+    "DropCapabilities": "privileges given up", "NoNewPrivileges": "privileges given up",
+    "SetIds": "privileges given up",
 }  # fmt: skip
 """Which stage of a start a step belongs to; all others are about files."""
 
 
-def waterfall(history: Sequence[StepResult], seconds: float, phases: Sequence[Phase], *, emulated: bool) -> Picture:
+def waterfall(
+    history: Sequence[StepResult] | Sequence[Sequence[StepResult]],
+    seconds: float,
+    phases: Sequence[Phase],
+    *,
+    emulated: bool,
+) -> Picture:
     """A container's start, from the results of its steps, below a machine's boot.
 
+    `history` may be several histories of the same steps, as in `story`: then each step counts with its median.
     `seconds` is a whole start, to the end of its program: what the steps do not explain is what any program pays. The
-    network namespace stands alone: it is the dearest wall.
+    network namespace stands alone: it is the slowest wall.
     """
+    check_seconds(seconds, "the time of a start")
     spent: dict[str, float] = {}
-    for result in history:
+    for result in median_steps(history):
         kind = type(result.step).__name__
-        dearest = kind == "NewNamespace" and getattr(result.step, "kind", "") == "net"
-        stage = "the network namespace" if dearest else STAGES.get(kind, "files: mounts and pivot_root")
+        network = kind == "NewNamespace" and getattr(result.step, "kind", "") == "net"
+        stage = "the network namespace" if network else STAGES.get(kind, "files: mounts and pivot_root")
         spent[stage] = spent.get(stage, 0.0) + result.seconds
     rest, note = seconds - sum(spent.values()), ""
     parts = [Part(name, took, wall=True) for name, took in spent.items()]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MIB = 1 << 20
+ENOUGH = 4  # points that make a line: with fewer, any two points do
 
 
 def density(rows: Sequence[Filled], *, emulated: bool) -> Picture:
@@ -31,7 +32,7 @@ def density(rows: Sequence[Filled], *, emulated: bool) -> Picture:
     return chart(
         curve,
         title=title(rows, emulated=emulated),
-        subtitle="their processes' memory as the host sees it (Pss: what two share is halved); none of them works",
+        subtitle="their processes' memory as the host sees it (Pss: what two share is halved); all are idle",
         twin=alt_text(rows),
     )
 
@@ -40,6 +41,8 @@ def title(rows: Sequence[Filled], *, emulated: bool) -> str:
     """The finding, with what one takes and a projection that says that it is one."""
     last = rows[-1]
     count = counted_noun(last.count, f"{'emulated ' * emulated}{last.kind}")
+    if last.count < ENOUGH:
+        return f"{count}: {each(rows) / MIB:.0f} MiB each; by so few, a guess: {room(rows)} might fit"
     return f"{count}: {each(rows) / MIB:.0f} MiB each, so memory for about {room(rows)}"
 
 
@@ -49,4 +52,5 @@ def alt_text(rows: Sequence[Filled]) -> str:
         f"{counted_noun(row.count, row.kind)}: {row.memory / MIB:.0f} MiB, after {row.seconds:.1f} s"
         for row in rows[1:]
     )
-    return f"{figures}. By that measure the memory left would hold about {room(rows)} {rows[0].kind}s."
+    few = "Too few for a line. " * (rows[-1].count < ENOUGH)
+    return f"{figures}. {few}By that measure the memory left would hold about {room(rows)} {rows[0].kind}s."

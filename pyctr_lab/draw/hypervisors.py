@@ -112,8 +112,7 @@ def _hosted(x: float, case: Case) -> Iterator[str]:
     plays = "plays the devices" if case.accelerator == "kvm" else "plays processor and devices"
     yield from _box(x, FLOOR - 2 * LAYER, wide, LAYER - 4, "QEMU, a process", note=plays)
     yield from _guest(x, FLOOR - 2 * LAYER - 4, wide, "guest's kernel", case.guest_kernel)
-    for n, name in enumerate(("Jupyter", "sshd", "...")):
-        yield from _box(x + wide + 12, FLOOR - (2 + n) * LAYER, COLUMN - wide - 12, LAYER - 4, name)
+    yield from _box(x + wide + 12, FLOOR - 2 * LAYER, COLUMN - wide - 12, LAYER - 4, "programs", note="this notebook")
 
 
 def _containers(x: float, case: Case) -> Iterator[str]:

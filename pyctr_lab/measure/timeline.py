@@ -12,7 +12,7 @@ LANDMARKS = (
     ("the kernel finds memory and processor", "smp: Bringing up secondary CPUs"),
     ("it sets up its own tables", "Trying to unpack rootfs image"),
     ("it looks for devices, and wakes its drivers", "Run /init as init process"),
-    ("the first program has the hand", "lab: user space has begun"),
+    ("the first program, init, starts", "lab: user space has begun"),
     ("modules loaded, ports opened", "lab: ready"),
 )
 """What happens, and the beginning of the message that ends it. A landmark that a log lacks is passed over."""

@@ -74,7 +74,7 @@ def test_the_waterfall_of_a_start_tells_walls_from_what_any_program_pays():
     assert picture.title == "An emulated machine starts in 4.2 s, a container in 2.8 ms: 1,500 times faster"
     assert picture.alt_text.endswith(
         "Container: namespaces 0.30 ms; the network namespace 0.60 ms; files: mounts and pivot_root 0.20 ms;"
-        " limits 0.10 ms; the rest: fork, exec, exit, telling us 1.6 ms."
+        " privileges given up 0.10 ms; the rest: fork, exec, exit, telling us 1.6 ms."
     )
     assert [fill for *_, fill in bars(picture, "20")] == [*["var(--wall)"] * 4, "var(--dim)"]
     assert "2.8 ms, of which walls 1.2 ms" in picture.svg
