@@ -48,7 +48,7 @@ class NobodyElses(Exercise):
             act=lambda ground: cut_off(ground),
         ),
     )
-    after = "Private first, mount second: that is why every runtime makes its mounts private before anything else."
+    after = "Private first, mount second: what has been passed on already would stay there."
     names = ("fjord", "cove", "inlet", "lagoon")
 
     def values(self, random: Random) -> Values:

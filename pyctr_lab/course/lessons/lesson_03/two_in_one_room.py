@@ -20,15 +20,15 @@ class TwoInOneRoom(Exercise):
         """Ask each for its host name. That rules some out, but not enough: two namespaces can hold the same name,
         each its own copy of it.""",
         """A namespace has an identity: the number in the brackets when you read the link /proc/PID/ns/uts. For a
-        container `box` of the ground, os.readlink(f"/proc/{box.machine_pid}/ns/uts").""",
+        container `box` of the exercise, os.readlink(f"/proc/{box.machine_pid}/ns/uts").""",
         """Collect the numbers, {name: box.view().namespaces["uts"] for name, box in ground.boxes.items()}, and look
         for one that comes twice.""",
     )
     misconceptions = (
         Misconception(
             believes="Same host name, same namespace.",
-            message="""Their host names are equal, but they are two texts in two rooms: rename one, and the other
-            keeps its name. Only the inode number tells rooms apart.""",
+            message="""Their host names are equal, but they are two texts in two namespaces: rename one, and the
+            other keeps its name. Only the inode number tells namespaces apart.""",
             sign=lambda view, answer: (
                 role(view, 2) in names_in(answer) and bool({role(view, 0), role(view, 1)} & names_in(answer))
             ),
@@ -74,7 +74,7 @@ class TwoInOneRoom(Exercise):
             Requirement(
                 name="the two share one UTS namespace",
                 met=len(known) == 2 and view.same(known[0], known[1], "uts"),
-                observed="; ".join(view.link(name, "uts") if name in known else f"{name}: no container of this ground"
+                observed="; ".join(view.link(name, "uts") if name in known else f"{name}: no container of this exercise"
                           for name in names),
                 expected="two containers whose link names one inode",
                 why="the inode number is the identity of a namespace; a host name is only text that is kept in it",
