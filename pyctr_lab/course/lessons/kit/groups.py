@@ -7,11 +7,12 @@ a signal to try something; what becomes of it is in their names (/proc/PID/comm)
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from .... import Unsupported
@@ -19,7 +20,7 @@ from ....cgroups import trees
 from ....cgroups.files import MAX, PERIOD, parse_flat, parse_number, read_file
 from ....cgroups.places import delegation
 from ....kernel import proc
-from ...grading import Exercise, Ground, KernelView, Unreadable, again
+from ...grading import Exercise, Ground, KernelView, Requirement, Unreadable, again
 
 if TYPE_CHECKING:
     from ....runtime import Cgroup, Program
@@ -52,6 +53,7 @@ def nested(ground: Ground, parent: str, *names: str) -> tuple[Cgroup, ...]:
     outer.pass_on()
     for name in names:
         ground.groups[name] = outer.child(name)
+    ground.facts["groups"] = {name: list(ground.groups[name].folders) for name in (parent, *names)}
     return tuple(ground.groups[name] for name in names)
 
 
@@ -96,7 +98,23 @@ def without_swap(group: Cgroup) -> None:
 
 # --- read by a check
 def folder_of(view: KernelView, name: str, controller: str) -> str:
-    """Where the group of a program is, in the tree that has this controller."""
+    """Where the group of this name is, in the tree that has this controller: as made for the ground.
+
+    Its program may be elsewhere by now: `stays` says so.
+    """
+    now = current_folder(view, name, controller)
+    made = view.facts.get("groups", {}).get(name)
+    if made is None:
+        return now
+    mount = next(tree.mount for tree in trees(view.pid(name)) if now.startswith(tree.mount))
+    folder: str = next(each for each in made if each.startswith(f"{mount}/"))
+    if not os.path.isdir(folder):
+        raise Unreadable(f"the control group {name!r} of its ground has been removed", again(view.exercise))
+    return folder
+
+
+def current_folder(view: KernelView, name: str, controller: str) -> str:
+    """Where the program of this name is now, in the tree that has this controller."""
     own = PARTS.get(controller, controller)
     try:
         found = trees(view.pid(name))
@@ -106,6 +124,27 @@ def folder_of(view: KernelView, name: str, controller: str) -> str:
     if not having:
         raise Unreadable(f"no tree of control groups has {controller}", delegation().grant)
     return min(having, key=lambda tree: tree.version).folder
+
+
+def stays(view: KernelView, controller: str, *names: str) -> Requirement:
+    """The requirement that each program is still in the group of its name, or in one inside it."""
+    found = {name: (folder_of(view, name, controller), current_folder(view, name, controller)) for name in names}
+    moved = [name for name, (made, now) in found.items() if now != made and not now.startswith(f"{made}/")]
+    name = (moved or list(names))[0]
+    return Requirement(
+        name="each program is in the group of its name",
+        met=not moved,
+        observed=f"/proc/{view.pid(name)}/cgroup says that the program of {name} is in {found[name][1]}",
+        expected=f"the group {found[name][0]}, or one inside it",
+        why="another group with the right limit leaves the one that was named as it was",
+        look=f'which processes the group has, ground.groups["{name}"].pids',
+        given=True,
+    )
+
+
+def in_its_group_first(there: Requirement, others: list[Requirement]) -> list[Requirement]:
+    """The requirements in the order of a verdict: where a program has been moved, nothing else explains more."""
+    return [*others, there] if there.met else [there, *others]
 
 
 def above(folder: str) -> Iterator[str]:
@@ -192,6 +231,52 @@ def path_of(folder: str, *files: str) -> str:
 
 
 # --- asked to try something
+@contextmanager
+def one_check_at_a_time(view: KernelView, parent: str) -> Iterator[None]:
+    """Hold the lock of a ground: a signal that two checks send at once arrives as one. Raises Unreadable.
+
+    The lock is on the folder of the outer group, so that it is one for all notebooks and terminals: see flock(2).
+    """
+    end = time.monotonic() + 2 * ANSWER_PATIENCE
+    try:
+        fd = os.open(view.facts["groups"][parent][0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise Unreadable(f"the control group {parent!r} of its ground has been removed", again(view.exercise)) from None
+    try:
+        while not _locked(fd):
+            if time.monotonic() > end:
+                raise Unreadable("another check of it is under way", f'exercises.check("{view.exercise}")')
+            time.sleep(0.01)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def refuse_frozen(view: KernelView, name: str) -> None:
+    """Raise Unreadable for a program that cannot answer: its group is frozen, or it is stopped."""
+    if any(map(frozen, all_folders(view.pid(name)))):
+        way = f'ground.groups["{name}"].thaw(), or thaw the group in which it was frozen'
+        raise Unreadable(f"the group of {name} is frozen, so that its program cannot answer", way)
+    if proc.state(view.pid(name)) == "T":
+        raise Unreadable(f"the program of {name} is stopped", f"os.kill({view.pid(name)}, signal.SIGCONT)")
+
+
+def all_folders(pid: int) -> list[str]:
+    """The groups of a process, one in each tree; none for one that has ended."""
+    try:
+        return [tree.folder for tree in trees(pid)]
+    except (ProcessLookupError, FileNotFoundError):
+        return []
+
+
 def word(pid: int) -> str:
     """The word that a program of the ground says now; empty for one that has ended."""
     try:
@@ -202,6 +287,7 @@ def word(pid: int) -> str:
 
 def ask(view: KernelView, name: str, asked: signal.Signals) -> str:
     """Signal a program to try something, and return the word that it answers. Raises Unreadable without an answer."""
+    refuse_frozen(view, name)
     pid, before = view.pid(name), word(view.pid(name))
     try:
         os.kill(pid, asked)

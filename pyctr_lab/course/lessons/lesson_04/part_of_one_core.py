@@ -16,11 +16,14 @@ from ..kit.groups import (
     begin,
     cores_limit,
     folder_of,
+    in_its_group_first,
     limit,
     nested,
+    one_check_at_a_time,
     path_of,
     period,
     processor_time,
+    stays,
 )
 
 SPELL = 0.7  # seconds that the program computes when it is asked to
@@ -85,6 +88,13 @@ class APartOfOneCore(OfGroups):
             sign=lambda view, answer: near_quota(own_quota(view), view.values["share"] * cores_of_machine()),
             act=lambda ground: set_quota(ground, "program", cores_of_machine()),
         ),
+        Misconception(
+            believes="The number is percent.",
+            message="""That number is meant as percent, and it counts cores: 30 would be thirty whole cores. Write 0.3,
+            or "30%" with its sign.""",
+            sign=lambda view, answer: near_quota(own_quota(view), 100 * view.values["share"]),
+            act=lambda ground: set_quota(ground, "program", 100),
+        ),
     )
     after = "In each period it computed until its microseconds were used up, and then stood still until the next."
     names = ("drill", "grinder", "lathe", "saw", "workshop", "vice")
@@ -105,13 +115,15 @@ class APartOfOneCore(OfGroups):
         share, quota, outer, other = view.values["share"], own_quota(view), outer_quota(view), neighbour_quota(view)
         folder = folder_of(view, view.values["program"], "cpu")
         neighbours = folder_of(view, view.values["neighbour"], "cpu")
-        kept = near_quota(quota, share) and held_to(view, share)
-        return [
+        there = stays(view, "cpu", view.values["program"], view.values["neighbour"])
+        kept = there.met and near_quota(quota, share) and held_to(view, share)
+        return in_its_group_first(there, [
             Requirement(
                 name=f"the program of {view.values['program']} gets {share} of one core",
                 met=kept,
                 observed=f"{path_of(folder, *QUOTA)} says {quota_words(quota)}"
-                + (", and still it got more when it was asked to compute" if near_quota(quota, share) else ""),
+                + (", and still it got more when it was asked to compute" if near_quota(quota, share) and there.met
+                   else ""),
                 expected=f"{share} cores, and no more than that measured",
                 why="a quota holds on an idle machine, too: that makes a program's speed a thing to rely on",
                 look=f'ground.groups["{view.values["program"]}"].cpu_max, and its stat()',
@@ -126,7 +138,7 @@ class APartOfOneCore(OfGroups):
                 look="in which folder you have written",
                 given=True,
             ),
-        ]
+        ])  # fmt: skip
 
     def solution(self, ground: Ground) -> object:
         ground.groups[ground.values["program"]].cpu_max = ground.values["share"]
@@ -178,11 +190,12 @@ def held_to(view: KernelView, share: float) -> bool:
     want the cores too.
     """
     name = view.values["program"]
-    before, start = processor_time(view, name), time.monotonic()
-    ask(view, name, signal.SIGUSR1)
-    seconds = time.monotonic() - start
+    with one_check_at_a_time(view, view.values["parent"]):
+        before, start = processor_time(view, name), time.monotonic()
+        ask(view, name, signal.SIGUSR1)
+        seconds, used = time.monotonic() - start, processor_time(view, name) - before
     grace = 2 * period(folder_of(view, name, "cpu"))
-    return processor_time(view, name) - before <= share * (1 + EXACT) * (seconds + grace) + 0.02
+    return used <= share * (1 + EXACT) * (seconds + grace) + 0.02
 
 
 # --- what learners do

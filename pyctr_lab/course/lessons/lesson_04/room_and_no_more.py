@@ -14,11 +14,14 @@ from ..kit.groups import (
     ask,
     begin,
     folder_of,
+    in_its_group_first,
     limit,
     memory_limit,
     nested,
+    one_check_at_a_time,
     oom_kills,
     path_of,
+    stays,
     value,
     without_swap,
 )
@@ -67,7 +70,7 @@ class RoomAndNoMore(OfGroups):
             believes="The limit is what it uses now.",
             message="""There is no room for a job: it was killed as the bomb would be. A limit has to be above what
             the group needs at its highest, and memory.current (or the memory of stat()) only tells of this moment.""",
-            sign=lambda view, answer: (own_limit(view) or 1 << 62) < needed_bytes(view) and not outer_limit(view),
+            sign=lambda view, answer: (own_limit(view) or 1 << 62) < needed_bytes(view),
             act=lambda ground: limit_at_now(ground),
         ),
         Misconception(
@@ -105,7 +108,10 @@ class RoomAndNoMore(OfGroups):
             act=lambda ground: set_limit(ground, "neighbour", ground.values["most"]),
         ),
     )
-    after = "The kernel killed whoever went over the group's limit, in the group, and the program went on."
+    after = (
+        "The kernel killed the job, and the program went on: the job had the highest score, for it had written 1000 to "
+        "its oom_score_adj."
+    )
     names = ("forge", "kiln", "loom", "mill", "works", "bellows")
 
     def values(self, random: Random) -> Values:
@@ -126,9 +132,12 @@ class RoomAndNoMore(OfGroups):
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         values, hard = view.values, own_limit(view)
         folder, other = folder_of(view, values["program"], "memory"), folder_of(view, values["neighbour"], "memory")
-        done = hard is None or try_out(view, signal.SIGUSR1) == "done"
-        stopped = hard is not None and hard <= most_bytes(view) and try_out(view, signal.SIGUSR2) == "killed"
-        return [
+        there = stays(view, "memory", values["program"], values["neighbour"])
+        with one_check_at_a_time(view, values["parent"]):
+            done = hard is None or try_out(view, signal.SIGUSR1) == "done"
+            limited = there.met and hard is not None and hard <= most_bytes(view)
+            stopped = limited and try_out(view, signal.SIGUSR2) == "killed"
+        return in_its_group_first(there, [
             Requirement(
                 name="a job that takes without end is killed in time",
                 met=stopped,
@@ -158,7 +167,7 @@ class RoomAndNoMore(OfGroups):
                 look="in which folder you have written",
                 given=True,
             ),
-        ]  # fmt: skip
+        ])  # fmt: skip
 
     def solution(self, ground: Ground) -> object:
         ground.groups[ground.values["program"]].memory_max = f"{ground.values['most']}M"
@@ -182,8 +191,8 @@ def most_bytes(view: KernelView) -> int:
 
 
 def needed_bytes(view: KernelView) -> int:
-    """The least it needs: its memory and a job's, and a few MiB for two Pythons and the kernel's own pages."""
-    return (int(view.values["keep"]) + int(view.values["job"]) + 16) * MIB
+    """With less than this no job can be done: the program's memory and a job's."""
+    return (int(view.values["keep"]) + int(view.values["job"])) * MIB
 
 
 def limit_words(number: int | None) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from contextlib import suppress
 from random import Random
 
 from ....kernel import proc
 from ...grading import Ground, KernelView, Misconception, Requirement, Submission, Values, all_pids, until
-from ..kit.groups import ANSWER_PATIENCE, PREAMBLE, OfGroups, begin, frozen, members, nested
+from ..kit.groups import ANSWER_PATIENCE, PREAMBLE, OfGroups, all_folders, begin, frozen, members, nested
 
 PAIRS = 3
 
@@ -52,7 +54,8 @@ class ATreeThatWillNotEnd(OfGroups):
         """Whoever kills by numbers needs a list of them, and the list is out of date as soon as one is put back. Who
         is in a group, the kernel knows at every moment.""",
         """A control group can be killed as a whole: version 2 has a file for it, cgroup.kill. Where that is missing,
-        nobody may fork any more (pids.max 0), and then each is killed. Which of the three groups is to be killed?""",
+        a 0 is written to pids.max, so that none may fork any more, and then each is killed. Which of the three groups
+        is to be killed?""",
         """ground.groups["{tree}"].kill() does the one or the other, and waits until all have ended.""",
     )
     misconceptions = (
@@ -60,14 +63,16 @@ class ATreeThatWillNotEnd(OfGroups):
             believes="Who ends the parent ends its children.",
             message="""The parent has ended, and the others live: the kernel gives orphans another parent, and lets
             them go on. A signal is for one process (or a process group, which any program may leave).""",
-            sign=lambda view, answer: bool(living(view)) and not lives(view, "tree") and not stands_still(view),
+            sign=lambda view, answer: (
+                bool(first_living(view)) and not lives(view, "tree") and not stands_still(view) and bool(in_group(view))
+            ),
             act=lambda ground: kill_parent(ground),
         ),
         Misconception(
             believes="What is in one parent group belongs together.",
             message="""The tree has ended, and the neighbour with it: killing a group kills all the groups inside
             it, too. Kill the smallest group that has all of the tree.""",
-            sign=lambda view, answer: not lives(view, "neighbour"),
+            sign=lambda view, answer: not lives(view, "neighbour") and not living(view),
             act=lambda ground: ground.groups[ground.values["parent"]].kill(),
         ),
         Misconception(
@@ -84,6 +89,20 @@ class ATreeThatWillNotEnd(OfGroups):
             act=lambda ground: ground.groups[ground.values["neighbour"]].add(
                 *ground.groups[ground.values["tree"]].pids
             ),
+        ),
+        Misconception(
+            believes="Any of the groups will do.",
+            message="""The neighbour has ended, and the tree goes on: it is the wrong group that was killed. Look at the
+            names, and at the processes of each.""",
+            sign=lambda view, answer: not lives(view, "neighbour") and bool(living(view)) and lives(view, "tree"),
+            act=lambda ground: ground.groups[ground.values["neighbour"]].kill(),
+        ),
+        Misconception(
+            believes="Who kills everyone on a list has killed all.",
+            message="""None of those who were there at the start is left, and others have taken their places: while you
+            killed one, its other half put it back. A list is old as soon as it is read.""",
+            sign=lambda view, answer: bool(living(view)) and not first_living(view) and not stands_still(view),
+            act=lambda ground: kill_each(ground),
         ),
     )
     after = (
@@ -108,12 +127,14 @@ class ATreeThatWillNotEnd(OfGroups):
         ground.facts["born"] = {part: [pid, proc.start_time(pid)] for part, pid in found.items()}
         ground.facts["folders"] = list(ground.groups[ground.values["tree"]].folders)
         until(lambda: len(living(ground.view())) == 1 + 2 * PAIRS, ANSWER_PATIENCE)
+        first = living(ground.view())
+        ground.facts["first"] = [[pid, proc.start_time(pid)] for pid in first]
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         with suppress(TimeoutError):
             until(lambda: not living(view), 0.5)
         left, (pid, _) = living(view), view.facts["born"]["neighbour"]
-        where = f"{view.facts['folders'][0]}/cgroup.procs"
+        where, still = f"{view.facts['folders'][0]}/cgroup.procs", neighbour_stopped(view)
         return [
             Requirement(
                 name="all processes of the tree have ended",
@@ -127,11 +148,11 @@ class ATreeThatWillNotEnd(OfGroups):
             ),
             Requirement(
                 name=f"the program of {view.values['neighbour']} goes on",
-                met=lives(view, "neighbour"),
-                observed=f"/proc/{pid} is there no more",
-                expected="the same process as before",
-                why="who ends more than was asked for has done harm",
-                look="which groups are inside the one that you killed",
+                met=lives(view, "neighbour") and not still,
+                observed=still if lives(view, "neighbour") else f"/proc/{pid} is there no more",
+                expected="the same process as before, neither ended nor frozen nor moved",
+                why="who ends or stops more than was asked for has done harm",
+                look=f"the state of the neighbour, /proc/{pid}/status, and in which groups you wrote",
                 given=True,
             ),
         ]
@@ -146,6 +167,23 @@ def lives(view: KernelView, part: str) -> bool:
     """Whether the program that was started for a part still runs; its start time tells a pid that was used again."""
     pid, born = view.facts["born"][part]
     return proc.start_time(pid) == born and proc.state(pid) not in "-Z"
+
+
+def first_living(view: KernelView) -> list[int]:
+    """The processes of the tree that were there at the start and still are."""
+    return [pid for pid, born in view.facts["first"] if proc.start_time(pid) == born and proc.state(pid) not in "-Z"]
+
+
+def neighbour_stopped(view: KernelView) -> str:
+    """Why the neighbour's program does not go on although it lives, in words; empty where it does."""
+    pid, _ = view.facts["born"]["neighbour"]
+    found = all_folders(pid)
+    if still := next(filter(frozen, found), ""):
+        return f"{still} says frozen"
+    if proc.state(pid) == "T":
+        return f"/proc/{pid}/status says that it is stopped"
+    made = view.facts["groups"][view.values["neighbour"]][0]
+    return "" if made in found else f"/proc/{pid}/cgroup says that it is not in {made}"
 
 
 def in_group(view: KernelView) -> list[int]:
@@ -174,6 +212,15 @@ def stands_still(view: KernelView) -> bool:
 
 
 # --- what learners do
+def kill_each(ground: Ground) -> None:
+    """Kill the parent and then the others one by one, each when the one before has been put back."""
+    kill_parent(ground)
+    for pid, born in ground.facts["first"]:
+        if proc.start_time(pid) == born and proc.state(pid) not in "-Z":
+            os.kill(pid, signal.SIGKILL)
+            until(lambda: len(living(ground.view())) >= 2 * PAIRS, ANSWER_PATIENCE)
+
+
 def kill_parent(ground: Ground) -> None:
     """Kill the process that has started all others."""
     program = ground.held[ground.values["tree"]]

@@ -7,7 +7,20 @@ import signal
 from random import Random
 
 from ...grading import Ground, KernelView, Misconception, Requirement, Submission, Values
-from ..kit.groups import PREAMBLE, OfGroups, ask, begin, folder_of, members, nested, pids_limit
+from ..kit.groups import (
+    PREAMBLE,
+    OfGroups,
+    ask,
+    begin,
+    folder_of,
+    in_its_group_first,
+    members,
+    nested,
+    one_check_at_a_time,
+    pids_limit,
+    refuse_frozen,
+    stays,
+)
 
 #: Asked by SIGUSR1, it starts as many children as it is let, up to a number; by SIGUSR2, it ends them. They end by
 #: themselves after a minute without a signal: the check that sent the first one may have died meanwhile.
@@ -96,36 +109,43 @@ class TwoThatShareANumber(OfGroups):
             begin(ground, name, WORKER, ground.values["most"] + 3)
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
-        (one, both, two), most = try_all(view), view.values["most"]
-        places = " and ".join(f"{folder_of(view, view.values[name], 'pids')}/cgroup.procs" for name in ("one", "two"))
-        return [
+        one, two = view.values["one"], view.values["two"]
+        there, most = stays(view, "pids", one, two), view.values["most"]
+        with one_check_at_a_time(view, view.values["parent"]):
+            first, both, last = try_all(view)
+        places = " and ".join(f"{folder_of(view, name, 'pids')}/cgroup.procs" for name in (one, two))
+        return in_its_group_first(there, [
             Requirement(
                 name=f"together they have {most} at most",
-                met=both <= most,
-                observed=f"{places} listed {both} processes when both had started what they were let",
-                expected=f"{most} processes",
+                met=there.met and sum(both) <= most,
+                observed=f"{places} listed {both[0]} and {both[1]} processes when both had started what they were let",
+                expected=f"{most} processes in both",
                 why="what many groups may have together is limited in a group that they are all in",
                 look=f'pids.max of the parent, ground.groups["{view.values["parent"]}"].pids_max',
             ),
             Requirement(
                 name=f"each has {most} when the other has nothing to do",
-                met=one == two == most,
-                observed=f"{places} listed {one} processes when only {view.values['one']} had started "
-                f"some, and {two} when only {view.values['two']} had",
-                expected=f"{most} each time",
+                met=there.met and sum(first) == sum(last) == most,
+                observed=f"{places} listed {first[0]} and {first[1]} processes when only {one} had started "
+                f"some, {last[0]} and {last[1]} when only {two} had",
+                expected=f"{most} in both, each time",
                 why="what one does not need is of use to the other only if both draw on one number",
-                look=f'pids.max of each of the two, ground.groups["{view.values["one"]}"].pids_max',
+                look=f'pids.max of each of the two, ground.groups["{one}"].pids_max',
             ),
-        ]
+        ])  # fmt: skip
 
     def solution(self, ground: Ground) -> object:
         ground.groups[ground.values["parent"]].pids_max = ground.values["most"]
         return None
 
 
-def try_all(view: KernelView) -> tuple[int, int, int]:
-    """How many processes the two have when the first has started what it can, then both, then the second alone."""
+Counts = tuple[int, int]  # the processes of the one group, and of the other
+
+
+def try_all(view: KernelView) -> tuple[Counts, Counts, Counts]:
+    """How many processes each has when the first has started what it can, then both, then the second alone."""
     one, two = view.values["one"], view.values["two"]
+    refuse_frozen(view, two)
     try:
         ask(view, one, signal.SIGUSR1)
         first = count_members(view)
@@ -140,9 +160,10 @@ def try_all(view: KernelView) -> tuple[int, int, int]:
             ask(view, name, signal.SIGUSR2)
 
 
-def count_members(view: KernelView) -> int:
-    """The processes of both groups."""
-    return sum(len(members(folder_of(view, view.values[name], "pids"))) for name in ("one", "two"))
+def count_members(view: KernelView) -> Counts:
+    """The processes of the two groups."""
+    one, two = (len(members(folder_of(view, view.values[name], "pids"))) for name in ("one", "two"))
+    return one, two
 
 
 # --- what the kernel has

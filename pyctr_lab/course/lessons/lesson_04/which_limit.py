@@ -37,8 +37,8 @@ COUNTERS = {
 WHAT = {"memory": "a program was killed for memory", "pids": "a fork was refused", "cpu": "its time was cut"}
 WHY = {
     "memory": "the kernel kills in the group whose memory is at an end, and counts it there; signal 9 has many senders",
-    "pids": "a fork over the limit fails with EAGAIN; nobody is killed, and only this counter knows",
-    "cpu": "a quota makes processes wait for the next period; nobody is told, and only this counter knows",
+    "pids": "a fork over the limit fails with EAGAIN and nothing is killed; the counter tells how often",
+    "cpu": "a quota makes processes wait for the next period; they get no error, and the counter tells how often",
 }
 
 
