@@ -102,7 +102,7 @@ class ATreeThatWillNotEnd(OfGroups):
             message="""None of those who were there at the start is left, and others have taken their places: while you
             killed one, its other half put it back. A list is old as soon as it is read.""",
             sign=lambda view, answer: bool(living(view)) and not first_living(view) and not stands_still(view),
-            act=lambda ground: kill_each(ground),
+            act=lambda ground: kill_one_by_one(ground),
         ),
     )
     after = (
@@ -212,7 +212,7 @@ def stands_still(view: KernelView) -> bool:
 
 
 # --- what learners do
-def kill_each(ground: Ground) -> None:
+def kill_one_by_one(ground: Ground) -> None:
     """Kill the parent and then the others one by one, each when the one before has been put back."""
     kill_parent(ground)
     for pid, born in ground.facts["first"]:
