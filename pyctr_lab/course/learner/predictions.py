@@ -1,33 +1,40 @@
 """Predictions: the learner commits to an answer, and the kernel's is laid beside it. Kept, never graded.
 
     predict("3.uts-copy", "Does its host name change at once?", options=["yes", "no"])
-    compare("3.uts-copy", "no")
+    compare("3.uts-copy", "yes" if inside == named else "no")
 
 A guess is made with the buttons below the question (arrow keys and space do), or, where there are no widgets, by
 giving it: `guess="yes"`. Without a guess both calls work too, and say that none was made. The guess that stood when
 the kernel answered is the one that is kept: second thoughts do not replace it.
+
+The question is shown twice: as buttons, and as a still above them, which the notebook keeps. The still is renewed with
+every guess: after a restart, a reload, another day, when the buttons have no kernel, it says what was said.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from ...errors import BadInput
+from .amounts import Amount, amount, is_number, only_amount
 from .page import CODE, Page
 from .places import state_dir
 from .store import Data, Store
 
 STORE = Store(lambda: state_dir() / "predictions.json")
 
-#: As people write it: 0.5 and 0,5, 1,500 and 1500, 1.5e3, -3.
-NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+(\.\d+)?|\d+([.,]\d+)?)([eE][+-]?\d{1,3})?", re.ASCII)
-THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+", re.ASCII)
+ASKED: dict[str, tuple[str, ...]] = {}
+"""What there was to choose from, by key: of the questions that this process has asked."""
 
-#: While the buttons live, the page above them does not say the same once more.
-LIVE = "<style>.jp-OutputArea:has(.pct-live) .pct:not(.pct-live .pct) :is(ul,p){display:none}</style>"
+#: While the buttons live, the page above them does not say the same once more. Buttons without a kernel are hidden, and
+#: so is the line `Error displaying widget` that JupyterLab puts in their place when a notebook is opened again.
+LIVE = ".jp-OutputArea:has(.pct-live:not(.jupyter-widgets-disconnected))"
+RULES = f"""{LIVE} .pct:not(.pct-live .pct) :is(ul,p){{display:none}}
+.pct-live.jupyter-widgets-disconnected{{display:none}}
+.jp-OutputArea:has(.pct) .jp-OutputArea-output.jupyter-widgets:not(:has(*)){{display:none}}
+"""
 
 
 class Prediction:
@@ -47,24 +54,25 @@ class Prediction:
         """The question, what there is to choose from, and what was chosen."""
         page = Page(f"Predict: {self.question}", kind="idle")
         page.marks([("●" if option == self.guess else "○", option) for option in self.options])
-        if self.guess is None:
-            return page.line("You have not said yet.")
-        return page if self.options else page.line(f"You said: {self.guess}")
+        return page.line("You have not said yet." if self.guess is None else f"You said: {self.guess}")
 
     def __repr__(self) -> str:
         return self.page().text()
 
     def _repr_html_(self) -> str:
-        return self.page().html()
+        return self.page().html().replace("<style>", f"<style>{RULES}", 1)
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
         show: Any = display
-        show({"text/plain": repr(self), "text/html": self._repr_html_()}, raw=True)
+        still = show(self._bundle(), raw=True, display_id=True)
         if find_spec("ipywidgets") and _has_kernel():
-            live = buttons(self)._repr_mimebundle_()
-            show({**live, "text/plain": "(run this cell to answer)"}, raw=True)
+            panel = buttons(self, lambda: still.update(self._bundle(), raw=True))
+            show({**panel._repr_mimebundle_(), "text/plain": "(run this cell to answer)"}, raw=True)
+
+    def _bundle(self) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
 def predict(key: str, question: str, *, options: Sequence[str] = (), guess: str | float | None = None) -> Prediction:
@@ -72,8 +80,12 @@ def predict(key: str, question: str, *, options: Sequence[str] = (), guess: str 
 
     `guess` is the learner's answer, given in the call. Raises BadInput for a guess that is not among the options.
     """
-    choices = tuple(map(str, options))
+    _checked_text("the key of a prediction", key, 200)
+    _checked_text("the question of a prediction", question, 2000)
+    choices = ASKED[key] = _checked_options(options)
     if guess is not None:
+        if not isinstance(guess, str) and not is_number(guess):
+            raise BadInput(f"a guess is a text or a number, not {_named(guess)}")
         commit(key, str(guess), choices)
     return Prediction(key, question, choices)
 
@@ -83,76 +95,126 @@ def commit(key: str, guess: str, options: Sequence[str] = ()) -> str:
     guess = guess.strip()
     if options and guess not in options:
         raise BadInput(f"{guess[:40]!r} is not among the answers", hint=f"they are: {', '.join(options)}")
-    if not guess or len(guess) > 2000:
-        raise BadInput("a prediction is a text of 1 to 2,000 characters")
+    _checked_text("a prediction", guess, 2000)
     stands = recall(key)
-    if stands is not None and _all(STORE.read())[key].get("compared"):
+    if stands is not None and _kept(key).get("compared"):
         return f"You have seen the answer; what you said first is kept: {stands}"
-    STORE.change(lambda data: _all(data).setdefault(key, {}).update(guess=guess))
-    return f"Kept: {guess}"
+    STORE.change(lambda data: _all(data).setdefault(key, {}).update(guess=guess, options=list(options)))
+    taken = None if options else only_amount(guess)
+    return f"Kept: {guess}" + (f" (taken as {taken.value:g})" if taken and taken.read else "")
 
 
 def recall(key: str) -> str | None:
     """What the learner said, or None."""
-    kept = _all(STORE.read()).get(key, {}).get("guess")
+    _checked_text("the key of a prediction", key, 200)
+    kept = _kept(key).get("guess")
     return None if kept is None else str(kept)
 
 
 def recall_number(key: str) -> float:
-    """The number in what the learner said ("about 50 ms" is 50), for a picture; 0 where there is none."""
-    found = NUMBER.search(recall(key) or "")
-    return max(0.0, value_of(found[0])) if found else 0.0
+    """The number in what the learner said ("about 50 ms" is 50, "twenty" 20), for a picture; 0 where there is none."""
+    guess = recall(key)
+    found = amount(guess) if guess else None
+    if guess and not found:
+        print(f"There is no number in what you said ({guess[:60]}): the picture is drawn without it.")
+    return max(0.0, found.value) if found else 0.0
 
 
 def compare(key: str, actual: object, *, note: str = "", busy: str = "") -> Page:
     """Lay the kernel's answer beside the prediction. Neither right nor wrong is said: both can be read.
 
-    `busy` is the reason why these samples cannot tell (`spread 3 to 90 ms`): then no answer is shown or recorded.
+    `busy` is the reason why these samples cannot tell (see `pyctr_lab.measure.too_busy`): then no answer is shown or
+    recorded, and the guess can still be changed.
     """
-    guess, answer = recall(key), str(actual)
+    guess = recall(key)
+    for name, words in (("note", note), ("busy", busy)):
+        if not isinstance(words, str):
+            raise BadInput(f"{name} of a comparison is a text, not {_named(words)}")
     if busy:
-        rows = [("you said", guess or "nothing yet"), ("measured", busy)]
-        return Page("This machine is too busy to tell: run the measuring cell again", kind="idle").rows(rows)
+        title = "This machine is too busy to tell: run the cell that measures again"
+        return Page(title, kind="idle").rows([("you said", guess or "nothing yet"), ("measured", busy)])
+    if not isinstance(actual, str) and not is_number(actual):
+        raise BadInput(f"the kernel's answer is a text or a number, not {_named(actual)}")
+    answer = str(actual)
+    _checked_text("the kernel's answer", answer, 20_000)
+    finding = _finding(guess, answer, chosen=bool(ASKED.get(key) or _kept(key).get("options")))
     if guess is not None:
-        STORE.change(lambda data: _all(data)[key].update(compared=True, actual=answer))
+        STORE.change(lambda data: _all(data).setdefault(key, {}).update(compared=True, actual=answer))
     rows = [("you said", guess if guess is not None else "nothing yet: the next prediction is yours"),
             ("the kernel", answer)]  # fmt: skip
-    return Page(_finding(guess, answer), kind="wall" if guess == answer else "idle").rows(rows).line(note)
+    return Page(finding, kind="wall" if finding.startswith("As you") else "idle").rows(rows).line(note)
 
 
 def forget(key: str) -> None:
     """Take a prediction back, so that it can be made anew."""
+    _checked_text("the key of a prediction", key, 200)
     STORE.change(lambda data: _all(data).pop(key, None) and None)
 
 
-def _finding(guess: str | None, answer: str) -> str:
+def _finding(guess: str | None, answer: str, *, chosen: bool) -> str:
+    """The comparison's title. An answer that was chosen from several is the same or another, whatever it looks like."""
     if guess is None:
         return "The kernel's answer"
     if guess == answer:
         return "As you said"
-    said, measured = _number(guess), _number(answer)
-    if said and said == measured:
-        return "As you said"
-    if said and measured:
-        ratio = max(said, measured) / min(said, measured)
-        return f"You said {'more' if said > measured else 'less'}, by a factor of {ratio:.1f}"
-    return "Other than you said"
+    measured = None if chosen else only_amount(answer)
+    if measured is None or measured.value <= 0:
+        return "Other than you said"
+    said = amount(guess)
+    if said is None:
+        return "There is no number in what you said, and the kernel's answer is one"
+    return _ratio(said, measured)
 
 
-def _number(text: str) -> float | None:
-    number = value_of(text.strip()) if NUMBER.fullmatch(text.strip()) else 0.0
-    return number if 0 < number < float("inf") else None
-
-
-def value_of(text: str) -> float:
-    """The value of a text that NUMBER matches. A comma before three digits marks thousands, any other a fraction."""
-    whole = THOUSANDS.match(text)
-    return float(text.replace(",", "") if whole and not whole[0].startswith(("0", "-0")) else text.replace(",", "."))
+def _ratio(said: Amount, measured: Amount) -> str:
+    taken = f" (taken as {said.value:g})" if said.read else ""
+    if said.value == measured.value:
+        return f"As you said{taken}"
+    if said.value <= 0:
+        return f"Other than you said{taken}"
+    ratio = max(said.value, measured.value) / min(said.value, measured.value)
+    if ratio < 1.05:
+        return f"As you said{taken}, to a twentieth"
+    return f"You said {'more' if said.value > measured.value else 'less'}{taken}, by a factor of {ratio:.1f}"
 
 
 def _all(data: Data) -> dict[str, Any]:
-    found: dict[str, Any] = data.setdefault("predictions", {})
+    found = data.get("predictions")
+    if not isinstance(found, dict):
+        found = data["predictions"] = {}
     return found
+
+
+def _kept(key: str) -> dict[str, Any]:
+    kept = _all(STORE.read()).get(key)
+    return kept if isinstance(kept, dict) else {}
+
+
+def _checked_text(what: str, text: object, most: int) -> None:
+    if not isinstance(text, str):
+        raise BadInput(f"{what} is a text, not {_named(text)}")
+    if not text.strip() or len(text) > most:
+        raise BadInput(f"{what} is a text of 1 to {most:,} characters")
+    if "\0" in text or any("\ud800" <= each <= "\udfff" for each in text):
+        raise BadInput(f"{what} has a character that no file can keep")
+
+
+def _checked_options(options: object) -> tuple[str, ...]:
+    if not isinstance(options, (list, tuple)):
+        raise BadInput(f"options are a list of answers, not {_named(options)}", hint='options=["yes", "no"]')
+    for each in options:
+        if not isinstance(each, str) and not is_number(each):
+            raise BadInput(f"an option is a text or a number, not {_named(each)}")
+        _checked_text("an option", str(each), 200)
+    choices = tuple(map(str, options))
+    if len(choices) == 1 or len(set(choices)) < len(choices):
+        raise BadInput("options are at least two, and each another")
+    return choices
+
+
+def _named(value: object) -> str:
+    """The type of a wrong argument, for one line."""
+    return "None" if value is None else type(value).__name__
 
 
 def _has_kernel() -> bool:
@@ -162,18 +224,22 @@ def _has_kernel() -> bool:
     return getattr(get_ipython(), "kernel", None) is not None
 
 
-def buttons(prediction: Prediction) -> Any:
-    """The live part: radio buttons, or a text field. What is chosen is kept at once, and said below."""
+def buttons(prediction: Prediction, kept: Callable[[], object] = lambda: None) -> Any:
+    """The live part: radio buttons, or a text field. What is chosen is kept at once, said below, and `kept` called."""
     import ipywidgets as widgets
 
     said, field = widgets.HTML(), _field(prediction)
 
     def say(words: str) -> None:
-        said.value = LIVE + (Page(words).html() if words else "")
+        said.value = Page(words).html() if words else ""
 
     def keep(change: Any) -> None:
         if change["new"]:
-            say(commit(prediction.key, change["new"], prediction.options))
+            try:
+                say(commit(prediction.key, change["new"], prediction.options))
+            except BadInput as why:
+                say(str(why))
+            kept()
 
     say("" if prediction.guess is None else f"You said: {prediction.guess}")
     field.observe(keep, "value")

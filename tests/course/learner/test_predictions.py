@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import pytest
 
 from pyctr_lab import BadInput
 from pyctr_lab.course import compare, predict, recall, recall_number
-from pyctr_lab.course.learner.predictions import buttons, commit, forget
+from pyctr_lab.course.learner.predictions import ASKED, Prediction, buttons, commit, forget
 
+WRONG: list[Any] = [
+    None, True, False, float("nan"), float("inf"), "", " ", "\0", "a\0b", "\ud800", "x" * 30_000, b"", b"x", [], [None],
+    [""], ["\ud800"], ["x", 5], {}, {"a": None}, (), (1, 2), {1}, object(), len, range(3), ValueError("x"), 1j, -1, 1.5,
+]  # fmt: skip
 KEY, QUESTION, OPTIONS = "3.uts-copy", "Does its host name change at once?", ["yes", "no"]
 
 
@@ -115,3 +122,99 @@ def test_a_number_as_people_write_it(said: str, number: float, finding: str) -> 
     predict("ms", "How many ms?", guess=said)
     assert recall_number("ms") == number
     assert repr(compare("ms", "0.5")).splitlines()[0] == finding
+
+
+def test_a_choice_between_numbers_is_no_measurement() -> None:
+    predict("fork", "The parent reads:", options=["1", "2"], guess="2")
+    assert repr(compare("fork", "1")).splitlines()[0] == "Other than you said"
+    ASKED.clear()  # as after a restart
+    assert repr(compare("fork", 1)).splitlines()[0] == "Other than you said"
+    assert repr(compare("fork", 2)).splitlines()[0] == "As you said"
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [("twenty", 20), ("about twenty-five ms", 25), ("two hundred and fifty", 250), ("a dozen", 12), ("~ 20", 20),
+     ("three thousand", 3000), ("about 50 ms", 50), ("a hundred", 100), ("half", 0.5)],
+)  # fmt: skip
+def test_a_number_in_words_is_taken_and_said(said: str, number: float) -> None:
+    assert commit("words", said) == f"Kept: {said} (taken as {number:g})"
+    assert recall_number("words") == number
+    assert repr(compare("words", 2 * number)).splitlines()[0] == (
+        f"You said less (taken as {number:g}), by a factor of 2.0"
+    )
+    assert repr(compare("words", number)).startswith("As you said")
+
+
+def test_words_without_a_number_are_never_dropped_silently(capsys: pytest.CaptureFixture[str]) -> None:
+    predict("ms", "How many ms?", guess="a few")
+    assert repr(compare("ms", 12.5)).startswith("There is no number in what you said")
+    assert recall_number("ms") == 0
+    assert "There is no number in what you said (a few)" in capsys.readouterr().out
+    assert commit("own", "One process in a world of its own") == "Kept: One process in a world of its own"
+
+
+def test_nearly_the_same_is_no_factor() -> None:
+    predict("ms", "How many ms?", guess=20)
+    assert repr(compare("ms", "20.4")).splitlines()[0] == "As you said, to a twentieth"
+
+
+def test_a_busy_machine_says_so_and_certifies_nothing() -> None:
+    predict(KEY, QUESTION, options=OPTIONS, guess="yes")
+    page = compare(KEY, "yes", note="A note.", busy="spread 3 to 90 ms")
+    assert repr(page).splitlines() == [
+        "This machine is too busy to tell: run the cell that measures again",
+        "  you said  yes",
+        "  measured  spread 3 to 90 ms",
+    ]
+    assert commit(KEY, "no", tuple(OPTIONS)) == "Kept: no", "no answer was shown: one may think again"
+    assert "nothing yet" in repr(compare("unsaid", 1, busy="load 8"))
+
+
+def test_the_still_says_what_was_said() -> None:
+    asked = predict(KEY, QUESTION, options=OPTIONS, guess="yes")
+    assert repr(asked).splitlines()[-1] == "  You said: yes"
+    assert "You said: yes" in asked._repr_html_()
+
+
+def test_each_guess_renews_the_still() -> None:
+    pytest.importorskip("ipywidgets")
+    asked, stills = predict(KEY, QUESTION, options=OPTIONS), []
+    field = buttons(asked, lambda: stills.append(repr(asked))).children[0]
+    field.value = "yes"
+    field.value = "no"
+    assert [still.splitlines()[-1] for still in stills] == ["  You said: yes", "  You said: no"]
+
+
+def test_what_cannot_be_kept_is_said_under_the_field() -> None:
+    pytest.importorskip("ipywidgets")
+    field, said = buttons(predict("free", "In one sentence?")).children
+    field.value = "x" * 3000
+    assert "1 to 2,000 characters" in said.value
+
+
+def test_wrong_arguments_are_refused_in_one_line() -> None:
+    right: dict[Any, dict[str, Any]] = {
+        predict: {"key": KEY, "question": QUESTION, "options": OPTIONS, "guess": "yes"},
+        compare: {"key": KEY, "actual": "no", "note": "", "busy": ""},
+        recall: {"key": KEY},
+        recall_number: {"key": KEY},
+        forget: {"key": KEY},
+    }
+    for function, words in right.items():
+        for name, value in itertools.product(words, WRONG):
+            try:
+                function(**{**words, name: value})
+            except BadInput as why:
+                assert "\n" not in str(why) and len(str(why)) < 300
+            assert recall(KEY) in (None, "yes"), f"{name}={value!r:.40}"
+
+
+@pytest.mark.parametrize("options", ["yes", ["yes"], ["yes", "yes"], [""], [None, "a"], {"a": 1}, None, 5])
+def test_what_are_no_options_is_refused(options: Any) -> None:
+    with pytest.raises(BadInput):
+        predict(KEY, QUESTION, options=options)
+
+
+def test_a_question_has_its_answers() -> None:
+    assert isinstance(predict(KEY, QUESTION, options=[1, 2]), Prediction)  # type: ignore[list-item]
