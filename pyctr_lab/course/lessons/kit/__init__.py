@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .... import steps
 from ....kernel import MS_SHARED, mkdirat, mount, proc
-from ...grading import Ground, KernelView, Submission
+from ...grading import Ground, KernelView, Requirement, Submission, again
 
 if TYPE_CHECKING:
     from ....runtime import Container
@@ -26,6 +28,30 @@ def role(view: KernelView | Ground, place: int) -> str:
 def names_in(answer: Submission) -> set[str]:
     """The names of an answer."""
     return set(answer) if isinstance(answer, tuple) else set()
+
+
+def fingerprint(view: KernelView, kinds: Iterable[str], *, folder: str = "") -> str:
+    """One text for where the containers and the host are, and for what is mounted on a folder: it says nothing else.
+
+    Kept as a fact of the start, it shows that the ground was changed, and not what the answer is.
+    """
+    found = [f"{name} {kind} {view.namespace(name, kind)}" for name in ("host", *sorted(view.boxes)) for kind in kinds]
+    if folder:
+        found += [f"{name} {view.mounted(name, place)}" for name in sorted(view.boxes) for place in (PLACE, folder)]
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def as_it_was(view: KernelView, now: str, what: str) -> Requirement:
+    """The containers are asked about, not changed: else any answer could be made true. Compares fingerprints."""
+    return Requirement(
+        name="the containers are as you found them",
+        met=now == view.facts["start"],
+        observed=f"{what} of the containers are others by now",
+        expected="those of the start",
+        why="the question is about what the exercise has made, not about what you make of it",
+        look=again(view.exercise),
+        given=True,
+    )
 
 
 def mebibytes(pid: int, what: str) -> float:

@@ -8,6 +8,7 @@ from random import Random
 from .... import Unsupported, steps
 from ....kernel import KINDS
 from ...grading import Exercise, Ground, KernelView, Misconception, Requirement, Submission, Values, Word
+from ..kit import as_it_was, fingerprint
 
 
 class TheMissingWall(Exercise):
@@ -70,6 +71,7 @@ class TheMissingWall(Exercise):
         for kind in ("mnt", "uts", "ipc", "net", "cgroup", "time", "pid"):
             if kind != ground.values["missing"]:
                 box.apply(steps.NewNamespace(kind))
+        ground.facts["start"] = fingerprint(ground.view(), KINDS)
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         kind = str(answer)
@@ -81,7 +83,8 @@ class TheMissingWall(Exercise):
                 expected="one and the same inode on both sides",
                 why="a wall is up if the inodes differ, whatever the view looks like",
                 look="the eight links in /proc/PID/ns",
-            )
+            ),
+            as_it_was(view, fingerprint(view, KINDS), "namespaces, by /proc/PID/ns,"),
         ]
 
     def solution(self, ground: Ground) -> object:

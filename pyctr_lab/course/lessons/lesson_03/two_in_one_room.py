@@ -6,7 +6,7 @@ from random import Random
 
 from .... import steps
 from ...grading import Exercise, Ground, KernelView, Misconception, Names, Requirement, Submission, Values
-from ..kit import names_in, role
+from ..kit import as_it_was, fingerprint, names_in, role
 
 
 class TwoInOneRoom(Exercise):
@@ -66,6 +66,7 @@ class TwoInOneRoom(Exercise):
         second.apply(steps.JoinNamespace("uts", first.pid))
         lookalike.apply(steps.NewNamespace("net"))
         neighbour.apply(steps.JoinNamespace("net", lookalike.pid))
+        ground.facts["start"] = fingerprint(ground.view(), ("uts",))
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         names = sorted(names_in(answer))
@@ -79,7 +80,8 @@ class TwoInOneRoom(Exercise):
                 expected="two containers whose link names one inode",
                 why="the inode number is the identity of a namespace; a host name is only text that is kept in it",
                 look="/proc/PID/ns/uts of each, or box.view().namespaces",
-            )
+            ),
+            as_it_was(view, fingerprint(view, ("uts",)), "UTS namespaces, by /proc/PID/ns/uts,"),
         ]  # fmt: skip
 
     def solution(self, ground: Ground) -> object:

@@ -7,7 +7,7 @@ from random import Random
 from .... import steps
 from ....kernel import MS_PRIVATE, MS_SLAVE, mount
 from ...grading import Exercise, Ground, KernelView, Misconception, Names, Requirement, Submission, Values
-from ..kit import PLACE, common_place, names_in, role
+from ..kit import PLACE, as_it_was, common_place, fingerprint, names_in, role
 
 
 class WhoSeesIt(Exercise):
@@ -80,8 +80,10 @@ class WhoSeesIt(Exercise):
             box.call(mount(None, PLACE, None, MS_PRIVATE))
         for box in (decoy, mounter):
             box.apply(steps.Tmpfs(folder))
+        ground.facts["start"] = fingerprint(ground.view(), ("mnt",), folder=folder)
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
+        folder = view.values["folder"]
         seeing = {name for name in view.values["names"][1:] if sees(view, name)}
         wrong = sorted(names_in(answer) - seeing)
         first = wrong[0] if wrong else ""
@@ -91,7 +93,7 @@ class WhoSeesIt(Exercise):
                 met=bool(names_in(answer)) and not wrong,
                 observed=what_is_there(view, first)
                 if first else "you named none of them; by /proc/PID/mountinfo there are some",
-                expected=f"the file system that {view.values['mounter']} has on {view.values['folder']},"
+                expected=f"the file system that {view.values['mounter']} has on {folder},"
                 " by its major:minor",
                 why="two mounts on one path are as different as two files of one name in two folders",
                 look="the third column of /proc/PID/mountinfo",
@@ -105,6 +107,7 @@ class WhoSeesIt(Exercise):
                 why="what leaks is exactly what one did not think of",
                 look="/proc/PID/mountinfo of those that you left out",
             ),
+            as_it_was(view, fingerprint(view, ("mnt",), folder=folder), "mounts, by /proc/PID/mountinfo,"),
         ]  # fmt: skip
 
     def solution(self, ground: Ground) -> object:
