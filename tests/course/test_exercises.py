@@ -232,8 +232,8 @@ def test_passed_once_but_no_longer_is_said_and_kept(lab: Lab) -> None:
 def test_fresh_ground_does_not_undo_a_pass(lab: Lab) -> None:
     exercises.ALL["3.2"].solution(exercises.start("3.2", lab))
     exercises.check("3.2")
-    ground = exercises.another("3.2")
-    assert ground.seed == 2
+    exercises.another("3.2")
+    assert exercises.SESSION.grounds["3.2"].seed != 1
     assert exercises.check("3.2").state is State.NOT_YET
     assert records.record("3.2")["state"] == "passed"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..learner.states import State
 from .exercise import Exercise, Misconception
-from .ground import Ground
+from .ground import Ground, whole
 from .processes import age, all_pids, command, descendants, until
 from .question import Question, Values
 from .requirements import Requirement
@@ -18,5 +18,5 @@ from .view import KernelView, Unreadable, again
 __all__ = [
     "Choices", "Exercise", "Ground", "InOrder", "KernelView", "Misconception", "Names", "Number", "Question",
     "Requirement", "State", "Submission", "Unreadable", "Values", "Verdict", "Word", "again", "age", "all_pids",
-    "command", "descendants", "until",
+    "command", "descendants", "until", "whole",
 ]  # fmt: skip

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from .ground import Ground
+from .ground import Ground, whole
 from .question import Question
 from .requirements import Requirement
 from .submissions import Submission
@@ -20,15 +20,22 @@ class Misconception:
     """A wrong idea that learners are known to have.
 
     `believes` is the idea in one sentence; `act` does what follows from it on a ground, and returns the wrong answer;
-    `sign` recognises it from the kernel's truth and an answer; `message` is what the learner then reads.
+    `sign` recognises it from the kernel's truth and an answer; `message` is what the learner then reads. `explains`
+    counts the requirements (1 is the first) whose miss the message explains: it is never shown while they all hold.
     `code` ("M1") counts them in their order: a new one comes last, for records keep the codes.
     """
 
     believes: str
     message: str
+    explains: tuple[int, ...] = ()
     sign: Callable[[KernelView, Submission], bool]
     act: Callable[[Ground], object]
     code: str = ""
+
+
+def on_whole(act: Callable[[Ground], object]) -> Callable[[Ground], object]:
+    """The same deed, where only a learner's part of the ground is at hand."""
+    return lambda ground: act(whole(ground))
 
 
 class Exercise(Question):
@@ -37,7 +44,8 @@ class Exercise(Question):
     misconceptions: ClassVar[tuple[Misconception, ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        cls.misconceptions = tuple(replace(each, code=f"M{n}") for n, each in enumerate(cls.misconceptions, 1))
+        numbered = enumerate(cls.misconceptions, 1)
+        cls.misconceptions = tuple(replace(each, code=f"M{n}", act=on_whole(each.act)) for n, each in numbered)
 
     def setup(self, ground: Ground) -> None:
         """Make the ground: live containers, in the state in which the learner finds them."""
@@ -58,9 +66,13 @@ class Exercise(Question):
         """Why this machine cannot have the exercise, with the way out; empty where it can."""
         return ""
 
-    def recognise(self, view: KernelView, answer: Submission) -> Misconception | None:
-        """The first known wrong idea whose sign shows."""
-        return next((each for each in self.misconceptions if each.sign(view, answer)), None)
+    def recognise(
+        self, view: KernelView, answer: Submission, requirements: Sequence[Requirement]
+    ) -> Misconception | None:
+        """The first known wrong idea whose sign shows and which explains a requirement that does not hold."""
+        missed = {number for number, each in enumerate(requirements, 1) if not each.met}
+        apt = (each for each in self.misconceptions if missed.intersection(each.explains))
+        return next((each for each in apt if each.sign(view, answer)), None)
 
     def source(self) -> str:
         """The solution as lines for a notebook cell."""

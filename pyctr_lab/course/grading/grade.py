@@ -47,7 +47,7 @@ def _verdict(exercise: Exercise, live: Entry, answer: Submission) -> Verdict:
         _all_there(exercise, live)
         requirements = tuple(exercise.check(view, answer))
         state = judge(requirements)
-        known = None if state is State.PASSED else exercise.recognise(view, answer)
+        known = None if state is State.PASSED else exercise.recognise(view, answer, requirements)
     except Unreadable as why:
         return _plain(exercise, State.CANNOT, f"{why.reason[:1].upper()}{why.reason[1:]}.", why.way_out)
     if state is State.PASSED:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from ...errors import BadInput, Gone
 from ..learner.page import Page
@@ -16,13 +18,15 @@ if TYPE_CHECKING:
     from ...runtime import Cgroup, Container, Lab, Program
 
 
-@dataclass
+@dataclass(eq=False)
 class Ground:
     """All that an exercise makes for the learner: live containers by name, and the values of this variant.
 
     `ground["amber"]` is a container of it; `ground.box` the only one, or the first; `ground.groups` are its control
     groups, and end with it. `values` and `facts` are plain data: of the variant, and as found on the machine when the
     ground was made. `held` keeps alive what the ground needs: virtual machines, open files.
+
+    An exercise makes the whole ground; a learner gets what `shown()` returns, without the answer.
     """
 
     exercise: Question
@@ -56,10 +60,9 @@ class Ground:
         self.boxes[name].again = f'ground = exercises.start("{self.exercise.id}", lab)'
         return self.boxes[name]
 
-    def become(self, fresh: Ground) -> Ground:
-        """Take over the state of `fresh`, so that a variable which holds this ground sees the new one."""
-        vars(self).update(vars(fresh))
-        return self
+    def shown(self) -> Shown:
+        """The ground as its learner gets it."""
+        return Shown(self)
 
     def end(self) -> None:
         """End all that was made for it: containers and what runs below them, programs, control groups."""
@@ -105,6 +108,45 @@ class Ground:
 
     def _repr_html_(self) -> str:
         return self.page().html()
+
+
+class Shown(Ground):
+    """What a learner holds of a ground: its containers, and the values that the question names.
+
+    Names and figures are copies: what is done to them changes nothing for the check.
+    """
+
+    def __init__(self, ground: Ground) -> None:
+        self.become(ground)
+
+    def become(self, ground: Ground) -> Shown:
+        """Show this ground from now on, so that a variable which holds an earlier one sees the new one."""
+        exercise = ground.exercise
+        self.exercise, self.lab, self.held = exercise, ground.lab, ground.held
+        self.values = deepcopy(exercise.shown(ground.values))
+        self.facts = {name: _by_name(fact, exercise.names) for name, fact in deepcopy(ground.facts).items()}
+        self.boxes, self.groups = dict(ground.boxes), dict(ground.groups)
+        self.programs = {name: each for name, each in ground.programs.items() if name not in exercise.hides}
+        _WHOLE[self] = ground
+        return self
+
+    def view(self) -> KernelView:
+        """Only a check has this view. Raises BadInput."""
+        raise BadInput("only the check sees the ground like this", hint="ground.box.view() shows a container")
+
+
+#: The ground behind each that a learner holds.
+_WHOLE: WeakKeyDictionary[Shown, Ground] = WeakKeyDictionary()
+
+
+def _by_name(fact: object, names: tuple[str, ...]) -> object:
+    """What was found for each name, in the order of the names: another order could be that of the parts they play."""
+    return dict(sorted(fact.items())) if isinstance(fact, dict) and fact.keys() <= {*names} else fact
+
+
+def whole(ground: Ground) -> Ground:
+    """All of the ground of which a learner holds a part."""
+    return _WHOLE[ground] if isinstance(ground, Shown) else ground
 
 
 def _number(process: Container | Program) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from string import Formatter
 from typing import Any, ClassVar
 
 from .submissions import Wants
@@ -13,7 +14,9 @@ Values = dict[str, Any]
 class Question:
     """The words of an exercise. `question` and `hints` may name values: "Give it the name {hostname}."
 
-    `hints` go from a nudge to nearly the answer; `after` is said when it is passed.
+    `hints` go from a nudge to nearly the answer; `after` is said when it is passed. A learner's ground has the values
+    that the question or `shows` names; all others are the check's own. `hides` names programs of the ground whose
+    numbers would be the answer.
     """
 
     id: ClassVar[str]
@@ -23,6 +26,8 @@ class Question:
     hints: ClassVar[tuple[str, ...]]
     after: ClassVar[str]
     names: ClassVar[tuple[str, ...]] = ()
+    shows: ClassVar[tuple[str, ...]] = ()
+    hides: ClassVar[tuple[str, ...]] = ()
 
     @property
     def lesson(self) -> str:
@@ -36,6 +41,22 @@ class Question:
     def variant(self, seed: int) -> Values:
         """The values that belong to a seed: the same on every machine."""
         return self.values(Random(f"{self.id}/{seed}"))
+
+    def next_seed(self, seed: int) -> int:
+        """Of the next variants the first in which most of what is shown, and then of the rest, is another."""
+        now = self.variant(seed)
+
+        def changed(other: int) -> tuple[int, int]:
+            then = self.variant(other)
+            other_values = {name for name, value in now.items() if then.get(name) != value}
+            return len(other_values & self.shown(now).keys()), len(other_values)
+
+        return max(range(seed + 1, seed + 21), key=changed)
+
+    def shown(self, values: Values) -> Values:
+        """Those of a variant's values that its learner may know: what the question names is no secret."""
+        told = {name for _, name, _, _ in Formatter().parse(self.question) if name}
+        return {name: value for name, value in values.items() if name in told or name in self.shows}
 
     def ask(self, values: Values) -> str:
         """The question, with the values of a variant."""

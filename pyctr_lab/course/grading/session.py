@@ -17,7 +17,7 @@ from ..learner import records
 from ..learner.page import Page
 from .exercise import Exercise
 from .grade import BEFORE, grade, without_ground
-from .ground import Ground
+from .ground import Ground, Shown
 from .question import Values
 from .registry import Entry, entry, find, keep, moved
 from .verdicts import Verdict
@@ -35,6 +35,7 @@ class Session:
     def __init__(self, exercises: Mapping[str, Exercise]) -> None:
         self.exercises = exercises
         self.grounds: dict[str, Ground] = {}
+        self.shown: dict[str, Shown] = {}  # what the learner holds of them
         self.entries: dict[str, Entry] = {}  # what a terminal reads of them
         self.tiers: dict[str, int] = {}  # the hint last read
         self.watched: object = None  # the notebook's shell, once it reports the end of each cell
@@ -50,27 +51,27 @@ class Session:
     def start(self, exercise: str, lab: Lab | None = None, *, seed: int | None = None) -> Ground:
         """Make the ground of an exercise in a lab (the newest open one, if none is named). The earlier ground ends.
 
-        The first variant is the same for every learner; `seed` or `another` give more. A variable that holds the
-        earlier ground holds the new one from now on. Raises Unsupported where this machine lacks what the exercise
+        Each learner has variants of their own; `seed` or `another` give more. A variable that holds the earlier
+        ground holds the new one from now on. Raises Unsupported where this machine lacks what the exercise
         needs.
         """
         found = self.named(exercise)
         if missing_here := found.unavailable_reason():
             raise Unsupported(missing_here)
         lab = current_lab() if lab is None else _a_lab(lab)
-        earlier = self.grounds.get(found.id)
+        earlier = self.shown.get(found.id)
         self.end(found.id)
         seed = records.seed(found.id) if seed is None else seed
         ground = Ground(found, lab, seed, found.variant(seed))
         found.setup(ground)
-        ground = earlier.become(ground) if earlier else ground
         self.grounds[found.id] = ground
+        shown = self.shown[found.id] = earlier.become(ground) if earlier else ground.shown()
         self.entries[found.id] = entry(ground)
         self.tiers[found.id] = 0
         records.started(found.id, seed)
         self._watch_cells()
         keep(self.entries)
-        return ground
+        return shown
 
     def check(self, exercise: str, answer: object = BEFORE) -> Verdict:
         """Ask the kernel how an exercise stands. An answer is needed only where the question asks for one.
@@ -118,7 +119,7 @@ class Session:
         found = self.named(exercise)
         if lab is None and found.id in self.grounds and not self.grounds[found.id].lab.closed:
             lab = self.grounds[found.id].lab
-        return self.start(found.id, lab, seed=records.seed(found.id) + 1)
+        return self.start(found.id, lab, seed=found.next_seed(records.seed(found.id)))
 
     def reset(self, exercise: str) -> Page:
         """Take one exercise back to "not started", its ground away with it. What was recorded is kept aside."""

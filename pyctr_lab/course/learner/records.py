@@ -6,6 +6,9 @@ often each misconception was met.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,6 +21,9 @@ from .store import Data, Store
 Record = dict[str, Any]
 
 STORE = Store(lambda: state_dir() / "progress.json")
+
+#: The word of a learner whose progress cannot be kept, for as long as this process lives.
+_NEWCOMERS: dict[Path, str] = {}
 
 UNTRIED = {State.NOT_STARTED.value, State.CANNOT.value}
 OPEN = {True: UNTRIED | {State.NOT_YET.value, State.ALMOST.value}, False: UNTRIED}
@@ -35,8 +41,25 @@ def records() -> dict[str, Record]:
 
 
 def seed(exercise: str) -> int:
-    """The variant that the learner is at; the first is 1."""
-    return int(record(exercise).get("seed", 1))
+    """The variant that the learner is at. The first follows from who the learner is."""
+    return int(record(exercise).get("seed") or first_seed(exercise))
+
+
+def first_seed(exercise: str) -> int:
+    """The variant with which this learner begins. $PYCTR_LAB_VARIANT names one for all: outputs can be compared."""
+    given = os.environ.get("PYCTR_LAB_VARIANT", "")
+    if given.isascii() and given.isdigit():
+        return int(given)
+    return int(hashlib.sha256(f"{learner()}/{exercise}".encode()).hexdigest()[:6], 16)
+
+
+def learner() -> str:
+    """A word by which this learner differs from others: by chance, kept with the progress."""
+    found = STORE.read().get("learner")
+    if not isinstance(found, str):
+        own = _NEWCOMERS.setdefault(STORE.path, secrets.token_hex(8))
+        found = STORE.change(lambda data: data.update(learner=data.get("learner", own)))["learner"]
+    return str(found)
 
 
 def started(exercise: str, number: int) -> None:

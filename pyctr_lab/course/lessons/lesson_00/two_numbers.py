@@ -25,6 +25,7 @@ class OneProcessThreeNumbers(Exercise):
     misconceptions = (
         Misconception(
             believes="A process has one number, the one that it sees itself.",
+            explains=(1,),
             message="""That is its number in the container. Behind its wall the container counts from 1 anew. Ask
             the lab's host.""",
             sign=lambda view, answer: answer == view.numbers("sleeper")[-1],
@@ -32,6 +33,7 @@ class OneProcessThreeNumbers(Exercise):
         ),
         Misconception(
             believes="The number that my own terminal shows is the lab's host's.",
+            explains=(1,),
             message="""That is its number on your machine (`machine_pid`). The lab's host stands between your
             machine and the container, and counts for itself: ask lab.host.""",
             sign=lambda view, answer: answer == view.numbers("sleeper")[0],
@@ -39,6 +41,7 @@ class OneProcessThreeNumbers(Exercise):
         ),
         Misconception(
             believes="The container's number is that of everything in it.",
+            explains=(1,),
             message="""That is the container's first process as the lab's host counts it. The program is its child,
             a process of its own with a number of its own.""",
             sign=lambda view, answer: answer == view.inner_pid(view.pid(view.values["box"])),
@@ -46,6 +49,7 @@ class OneProcessThreeNumbers(Exercise):
         ),
         Misconception(
             believes="The number in the command is the number of the process.",
+            explains=(1,),
             message="""That is the argument: how many seconds it sleeps. The number of the process stands in the
             first column of `ps ax`.""",
             sign=lambda view, answer: answer == view.values["seconds"],
@@ -53,6 +57,7 @@ class OneProcessThreeNumbers(Exercise):
         ),
         Misconception(
             believes="The lab's host counts what runs in a container from 1, too.",
+            explains=(1,),
             message="""Number 1 of the lab's host is the launcher, the process that has begun the lab. A container's
             first process is number 1 in the container only, and the program is that one's child.""",
             sign=lambda view, answer: answer == 1,
@@ -60,6 +65,7 @@ class OneProcessThreeNumbers(Exercise):
         ),
         Misconception(
             believes="The number of the container is the number of the program in it, and `machine_pid` is the lab's.",
+            explains=(1,),
             message="""That is the container's first process, as your machine counts it. It is another process (the
             program's parent) and another count (the question asks for that of the lab's host).""",
             sign=lambda view, answer: answer == view.pid(view.values["box"]),
@@ -67,6 +73,7 @@ class OneProcessThreeNumbers(Exercise):
         ),
     )
     after = "One process, three counts: the kernel keeps a number for each PID namespace that can see it (NSpid)."
+    hides = ("sleeper",)
     names = ("robin", "wren", "finch", "tern")
 
     def values(self, random: Random) -> Values:

@@ -38,6 +38,7 @@ class WhoOwesAWait(Exercise):
     misconceptions = (
         Misconception(
             believes="The zombie itself is what must be ended.",
+            explains=(1,),
             message="""That is the zombie. It has ended already and cannot do anything, not even receive a signal:
             it waits for its parent to ask how it ended.""",
             sign=lambda view, answer: answer in {view.inner_pid(pid) for pid in the_zombie(view)},
@@ -45,6 +46,7 @@ class WhoOwesAWait(Exercise):
         ),
         Misconception(
             believes="PID 1 collects every zombie.",
+            explains=(1,),
             message="""PID 1 waits for the orphans that it adopts. This zombie is no orphan: its parent lives, and
             as long as it does, the duty is the parent's alone.""",
             sign=lambda view, answer: answer == 1,
@@ -52,6 +54,7 @@ class WhoOwesAWait(Exercise):
         ),
         Misconception(
             believes="Whoever began it all has to clean up.",
+            explains=(1,),
             message="""That is the container's process, the grandparent. It cannot wait for a grandchild: wait(2)
             knows one's own children only.""",
             sign=lambda view, answer: bool(the_zombie(view)) and answer == view.inner_pid(view.pid(view.values["box"])),
@@ -59,6 +62,7 @@ class WhoOwesAWait(Exercise):
         ),
         Misconception(
             believes="Any process with children is to blame.",
+            explains=(1,),
             message="""That one has a child, but one that lives: there is nothing to wait for yet. Look for the
             parent of the one whose state is Z.""",
             sign=lambda view, answer: answer == view.inner_pid(view.pid("living")) and not later_zombies(view),
@@ -66,6 +70,7 @@ class WhoOwesAWait(Exercise):
         ),
         Misconception(
             believes="The number that my own terminal shows is the lab's host's.",
+            explains=(1,),
             message="""That is its number on your machine (`machine_pid`). The lab's host stands between your
             machine and the container, and counts for itself: ask lab.host.""",
             sign=lambda view, answer: answer in {proc_parent(pid) for pid in the_zombie(view)},
@@ -73,6 +78,7 @@ class WhoOwesAWait(Exercise):
         ),
         Misconception(
             believes="Any zombie in the list is the one that was asked for.",
+            explains=(1,),
             message="""That process has a zombie too, but another one than the question's: it has not been there from
             the beginning. Look for the zombie that the question names.""",
             sign=lambda view, answer: answer in {view.inner_pid(proc_parent(pid)) for pid in later_zombies(view)},
@@ -80,6 +86,7 @@ class WhoOwesAWait(Exercise):
         ),
     )
     after = "The kernel keeps the exit status until the parent asks. End that parent, and PID 1 adopts and buries."
+    hides = ("living", "parent")
     names = ("badger", "ferret", "marten", "otter")
 
     def values(self, random: Random) -> Values:

@@ -34,6 +34,7 @@ class WhoSharesMemory(Exercise):
     misconceptions = (
         Misconception(
             believes="Mapped from the same file is shared.",
+            explains=(1,),
             message="""One of those maps the very same memory, but privately (`p`): at its first write it gets a
             copy of its own, and the other never learns of it.""",
             sign=lambda view, answer: len(inodes(view, answer)) == 2 and len(set(inodes(view, answer))) == 1,
@@ -41,6 +42,7 @@ class WhoSharesMemory(Exercise):
         ),
         Misconception(
             believes="Same name, same address, same memory.",
+            explains=(1,),
             message="""Their lines bear one name, but the inodes differ: two pieces of memory that happen to be
             called the same. An address is a process's own affair.""",
             sign=lambda view, answer: len(set(inodes(view, answer))) == 2,
@@ -48,6 +50,7 @@ class WhoSharesMemory(Exercise):
         ),
         Misconception(
             believes="Who has the file open has its memory.",
+            explains=(1,),
             message="""One of those holds a descriptor of such memory (look in its /proc/PID/fd) and has mapped
             nothing: it could have this memory, but it does not.""",
             sign=lambda view, answer: any(holds_only(view, name) for name in names_in(answer)),

@@ -44,6 +44,7 @@ class AZombieOfYourOwn(Exercise):
     misconceptions = (
         Misconception(
             believes="A child that has ended is a zombie.",
+            explains=(2,),
             message="""The process lives, and has no child: either none was started, or whoever started it waited
             for it (a shell does, before it goes on), and so it was reaped at once.""",
             sign=lambda view, answer: childless(view) and not other_zombies(view) and not under_a_shell(view),
@@ -51,6 +52,7 @@ class AZombieOfYourOwn(Exercise):
         ),
         Misconception(
             believes="A stopped process is a zombie.",
+            explains=(2,),
             message="""Its child is stopped (state T): it has memory, and goes on when SIGCONT comes. A zombie has
             ended; nothing is left of it but its status.""",
             sign=lambda view, answer: any(proc.state(pid) == "T" for pid in offspring(view)),
@@ -58,6 +60,7 @@ class AZombieOfYourOwn(Exercise):
         ),
         Misconception(
             believes="A child that nobody looks after is a zombie.",
+            explains=(2,),
             message="""Its child lives and sleeps. That nobody waits for it matters only from the moment when it has
             ended.""",
             sign=lambda view, answer: bool(offspring(view)) and not buried_not(view),
@@ -65,6 +68,7 @@ class AZombieOfYourOwn(Exercise):
         ),
         Misconception(
             believes="Any zombie will do.",
+            explains=(2,),
             message="""There is a zombie, but it has another parent than the one that was asked for: it is a zombie of
             *that* one. Who has not waited is part of what a zombie is.""",
             sign=lambda view, answer: bool(sleepers(view)) and other_zombies(view) and not under_a_shell(view),
@@ -72,6 +76,7 @@ class AZombieOfYourOwn(Exercise):
         ),
         Misconception(
             believes="What stands in one script is one process.",
+            explains=(2,),
             message="""A shell has started it and lives on as its parent. Whatever else that script starts is the
             shell's child too, and a shell waits for its children. It must *become* the sleep: put exec before it.""",
             sign=lambda view, answer: childless(view) and under_a_shell(view),
@@ -79,6 +84,7 @@ class AZombieOfYourOwn(Exercise):
         ),
         Misconception(
             believes="What runs in the background stays a child of its container.",
+            explains=(1,),
             message="""It runs, but its parent is number 1 of the lab's host: a shell that has started it in the
             background (&) and has ended has left it as an orphan. The shell must not end, it must become (exec) the
             program. (Or was it started by lab.host? The question asks for the container.)""",
@@ -89,6 +95,7 @@ class AZombieOfYourOwn(Exercise):
         ),
         Misconception(
             believes="Every container of the lab will do.",
+            explains=(1,),
             message="""It runs, but in another container of the lab. The question's is `ground.box`; `box` is the
             lesson's.""",
             sign=lambda view, answer: not sleepers(view) and bool(strays(view)),
@@ -96,6 +103,7 @@ class AZombieOfYourOwn(Exercise):
         ),
         Misconception(
             believes="What this notebook starts is in the lab.",
+            explains=(1,),
             message="""It runs, but on your machine, outside of the lab: `subprocess` starts programs there. In the
             container, `ground.box.start([...])` does.""",
             sign=lambda view, answer: not sleepers(view) and not strays(view) and bool(outside_the_lab(view)),

@@ -32,6 +32,7 @@ class MachineToOrder(OfMachines):
     misconceptions = (
         Misconception(
             believes="A container with that much memory is a machine of that size.",
+            explains=(1,),
             message="""There is a process in {box} with that limit. It has a limit now, and no hardware, no
             processor and no kernel of its own: no machine has been started.""",
             sign=lambda view, answer: (
@@ -41,6 +42,7 @@ class MachineToOrder(OfMachines):
         ),
         Misconception(
             believes="A machine has as much memory as its kernel reports as MemTotal.",
+            explains=(1,),
             message="""That machine has more than was ordered: perhaps so that `free` in the guest shows the figure?
             Its kernel keeps some for itself before it counts; the order is about the machine.""",
             sign=lambda view, answer: any(
@@ -50,6 +52,7 @@ class MachineToOrder(OfMachines):
         ),
         Misconception(
             believes="Each thread of QEMU's is a processor of the guest.",
+            explains=(2,),
             message="""It has too few processors. Where nothing is said of `cpus`, it is 1. And the threads of QEMU
             do not count them: it has two or more for itself, besides one for each processor. Ask the guest: nproc.""",
             sign=lambda view, answer: any(
@@ -60,6 +63,7 @@ class MachineToOrder(OfMachines):
         ),
         Misconception(
             believes="A machine that was put together has booted.",
+            explains=(3,),
             message="""That machine has the right size, and its processors have not done anything: it was stopped
             before its first instruction, or is still on its way. No kernel has run in it.""",
             sign=lambda view, answer: any(fits_order(view, pid) and not has_run(pid) for pid in newcomers(view)),

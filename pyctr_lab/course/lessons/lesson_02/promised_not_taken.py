@@ -28,6 +28,7 @@ class WhoTakesMost(OfMachines):
     misconceptions = (
         Misconception(
             believes="A machine takes what it was promised.",
+            explains=(1,),
             message="""That one was promised the most (-m on its command line). A promise is only a range of
             addresses: a page is taken when it is touched for the first time, and this guest has touched none.""",
             sign=lambda view, answer: role(view, 1) in names_in(answer),
@@ -35,6 +36,7 @@ class WhoTakesMost(OfMachines):
         ),
         Misconception(
             believes="The size of a process (VmSize, VSZ) is the memory that it takes.",
+            explains=(1,),
             message="""That one has the most addresses (VmSize): it has set aside room for translated code. Nobody has
             written there yet, so there is no memory behind them.""",
             sign=lambda view, answer: role(view, 2) in names_in(answer),
@@ -42,6 +44,7 @@ class WhoTakesMost(OfMachines):
         ),
         Misconception(
             believes="The machine with the most processors takes the most.",
+            explains=(1,),
             message="""That one has the most virtual CPUs. Each is a thread, and a thread costs the host little more
             than its stack.""",
             sign=lambda view, answer: role(view, 3) in names_in(answer),

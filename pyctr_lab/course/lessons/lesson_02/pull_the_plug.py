@@ -39,6 +39,7 @@ class PullThePlug(OfMachines):
     misconceptions = (
         Misconception(
             believes="What a program of the host writes into the file is a write of the guest.",
+            explains=(2,),
             message="""The word is in the file, but nobody has made a file system around it: it was written from
             outside, past the guest. The question is what a guest's kernel does with it.""",
             sign=lambda view, answer: on_disk(view, "kept") and not has_files(view),
@@ -48,6 +49,7 @@ class PullThePlug(OfMachines):
         ),
         Misconception(
             believes="What the guest can read is on its disk.",
+            explains=(1,),
             message="""There is a file system, and neither word is in it: both were in the guest's memory when the
             plug was pulled. `echo` had handed them to the kernel, and nobody had asked the kernel to write them
             out.""",
@@ -56,6 +58,7 @@ class PullThePlug(OfMachines):
         ),
         Misconception(
             believes="Switching off is pulling the plug.",
+            explains=(4,),
             message="""Both words are on the disk. A guest that is asked to switch itself off (or to sync once more)
             writes out what it has: that is the difference between an orderly end and a pulled plug. A new file
             system does not wipe the old bytes off this disk: ground = exercises.start("2.2", lab) gives you an
@@ -65,6 +68,7 @@ class PullThePlug(OfMachines):
         ),
         Misconception(
             believes="What is not synced is lost already.",
+            explains=(3,),
             message="""The machine still runs, with the second word in its memory, and its kernel will write it out
             in its own time. Nothing is lost before the power is.""",
             sign=lambda view, answer: plugged_in(view) and on_disk(view, "kept") and not on_disk(view, "lost"),

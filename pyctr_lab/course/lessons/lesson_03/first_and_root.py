@@ -28,6 +28,7 @@ class FirstAndRoot(Exercise):
     misconceptions = (
         Misconception(
             believes="unshare(CLONE_NEWPID) gives the caller a new number.",
+            explains=(1,),
             message="""The call was made, but it changes nothing for the caller: only its next child is number 1 of
             the new namespace. The step NewNamespace("pid") makes both, the call and the fork.""",
             sign=lambda view, answer: not own(view, "pid") and awaits_child(view),
@@ -35,6 +36,7 @@ class FirstAndRoot(Exercise):
         ),
         Misconception(
             believes="Who has a user namespace of its own is root in it.",
+            explains=(3,),
             message="""The namespace is there and its map is empty: every user outside is nobody (65534) inside. Who
             is who must be written into /proc/PID/uid_map, once.""",
             sign=lambda view, answer: own(view, "user") and not view.uid_map(box_name(view)),
@@ -42,6 +44,7 @@ class FirstAndRoot(Exercise):
         ),
         Misconception(
             believes="It is number 1 and `id` says root, so it is there.",
+            explains=(2,),
             message="""Number 1 it is. But the uid 0 that `id` shows is that of the lab's host: the process shares
             its user namespace. One wall is up, the other has never been asked for.""",
             sign=lambda view, answer: first(view) and view.same(box_name(view), "host", "user"),
@@ -49,6 +52,7 @@ class FirstAndRoot(Exercise):
         ),
         Misconception(
             believes="Any map that is written makes root.",
+            explains=(3,),
             message="""A map is written, and by it the process is not 0 inside, but another user. The left number is
             who it is inside; the right one is who that is on the lab's host, and must be the process's own uid
             there. A map is written once: for another one, ground = exercises.start("3.3", lab).""",

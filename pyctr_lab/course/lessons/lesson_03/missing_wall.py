@@ -28,6 +28,7 @@ class TheMissingWall(Exercise):
     misconceptions = (
         Misconception(
             believes="It has the host's name, so UTS is open.",
+            explains=(1,),
             message="""The UTS wall stands. A new UTS namespace begins as a copy of the old one, name included:
             nobody has renamed it yet.""",
             sign=lambda view, answer: answer == "uts",
@@ -35,6 +36,7 @@ class TheMissingWall(Exercise):
         ),
         Misconception(
             believes="ps shows the host's processes, so PID is open.",
+            explains=(1,),
             message="""The PID wall stands: the process is number 1 behind it. ps reads /proc, and the /proc that it
             sees was mounted before the wall; it shows the namespace it was mounted in.""",
             sign=lambda view, answer: answer == "pid",
@@ -42,6 +44,7 @@ class TheMissingWall(Exercise):
         ),
         Misconception(
             believes="It sees the host's files, so mnt is open.",
+            explains=(1,),
             message="""The mount wall stands. A new mount namespace begins with a copy of all mounts: the same files
             are seen, and what is mounted from now on is its own.""",
             sign=lambda view, answer: answer == "mnt",
@@ -49,6 +52,7 @@ class TheMissingWall(Exercise):
         ),
         Misconception(
             believes="It is root, as on the host, so user is open.",
+            explains=(1,),
             message="""The user wall stands: its map makes it root inside, and says who that is outside. Being 0 on
             both sides is what the map was written for.""",
             sign=lambda view, answer: answer == "user",

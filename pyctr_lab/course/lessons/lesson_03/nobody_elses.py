@@ -27,6 +27,7 @@ class NobodyElses(Exercise):
     misconceptions = (
         Misconception(
             believes="A mount namespace of one's own keeps mounts in.",
+            explains=(2,),
             message="""The neighbour sees your file system. /mnt is `shared` in both: what is mounted below it in one
             appears in the other. Unmount it first (that passes over, too), then end the sharing, then mount again; or
             start afresh.""",
@@ -35,6 +36,7 @@ class NobodyElses(Exercise):
         ),
         Misconception(
             believes="A bind mount makes a file system.",
+            explains=(1,),
             message="""Something is mounted there, but it is a file system that was there before, bound to a second
             place: it holds the same files in both. A tmpfs is a new file system.""",
             sign=lambda view, answer: bound(view),
@@ -42,6 +44,7 @@ class NobodyElses(Exercise):
         ),
         Misconception(
             believes="Who must not see it has to be cut off.",
+            explains=(3,),
             message="""You changed the neighbour's side: its /mnt takes part in nothing any more, not even in what
             others mount. The one who keeps something to itself has to be the private one.""",
             sign=lambda view, answer: not own_side(view),

@@ -28,6 +28,7 @@ class Pod(Exercise):
     misconceptions = (
         Misconception(
             believes="Two new networks of the same kind are the same network.",
+            explains=(3,),
             message="""Each of them made a network, and these are two: every unshare makes a namespace of its own. The
             second must enter the first one's.""",
             sign=lambda view, answer: all(outside(view, name, "net") for name in pair(view)) and not one(view, "net"),
@@ -35,6 +36,7 @@ class Pod(Exercise):
         ),
         Misconception(
             believes="If one of them has the network, both are in it.",
+            explains=(3,),
             message="""One has a network of its own now; the other is still in the host's. A namespace belongs to a
             process, not to a group of containers: each has to be taken there.""",
             sign=lambda view, answer: sum(view.walled(name, "net") for name in pair(view)) == 1,
@@ -42,6 +44,7 @@ class Pod(Exercise):
         ),
         Misconception(
             believes="To share is to share everything.",
+            explains=(6,),
             message="""They share their mounts as well: one of them has entered the other's mount namespace. A pod
             shares the walls that it means to share, and keeps the others: each container has its own files. There is
             no way back into the old one: ground = exercises.start("3.6", lab).""",
@@ -50,6 +53,7 @@ class Pod(Exercise):
         ),
         Misconception(
             believes="A loopback is always there.",
+            explains=(4,),
             message="""They share a network that is as new as the day: `lo` is there and down, and 127.0.0.1 answers
             nobody. It takes a step to switch it on.""",
             sign=lambda view, answer: one(view, "net") and not loopback_is_up(view),
@@ -57,6 +61,7 @@ class Pod(Exercise):
         ),
         Misconception(
             believes="Each container of a pod has a host name of its own.",
+            explains=(1,),
             message="""They are in one network, and each has a UTS namespace of its own. A pod has one host name, its
             own: all of its containers are in one UTS namespace.""",
             sign=lambda view, answer: (

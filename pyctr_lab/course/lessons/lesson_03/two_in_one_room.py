@@ -27,6 +27,7 @@ class TwoInOneRoom(Exercise):
     misconceptions = (
         Misconception(
             believes="Same host name, same namespace.",
+            explains=(1,),
             message="""Their host names are equal, but they are two texts in two namespaces: rename one, and the
             other keeps its name. Only the inode number tells namespaces apart.""",
             sign=lambda view, answer: (
@@ -36,6 +37,7 @@ class TwoInOneRoom(Exercise):
         ),
         Misconception(
             believes="If they share one namespace, they share this one.",
+            explains=(1,),
             message="""Those two do share a namespace, of another kind: the network. Each kind is a wall of its own,
             and may stand where another does not.""",
             sign=lambda view, answer: names_in(answer) == {role(view, 2), role(view, 3)},
@@ -43,6 +45,7 @@ class TwoInOneRoom(Exercise):
         ),
         Misconception(
             believes="A container without a wall of its own shares with the others.",
+            explains=(1,),
             message="""One of the two has no UTS namespace of its own: it shares the one of the host, and none of
             the other four lives there.""",
             sign=lambda view, answer: role(view, 4) in names_in(answer),

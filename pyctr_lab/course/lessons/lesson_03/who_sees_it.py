@@ -29,6 +29,7 @@ class WhoSeesIt(Exercise):
     misconceptions = (
         Misconception(
             believes="Something is mounted on that path, so it sees it.",
+            explains=(1,),
             message="""One of those has a tmpfs there, but another one: major:minor in its mountinfo differs. A path
             is only a name; ask which file system stands behind it.""",
             sign=lambda view, answer: role(view, 4) in names_in(answer),
@@ -36,6 +37,7 @@ class WhoSeesIt(Exercise):
         ),
         Misconception(
             believes="Who began as a copy of the mounter goes on to see its mounts.",
+            explains=(1,),
             message="""One of those made its mounts private: since then nothing comes over to it any more, although
             its namespace began as a copy like the others.""",
             sign=lambda view, answer: role(view, 5) in names_in(answer),
@@ -43,6 +45,7 @@ class WhoSeesIt(Exercise):
         ),
         Misconception(
             believes="Only who shares the mount namespace sees its mounts.",
+            explains=(2,),
             message="""That one shares the mounter's namespace, true. But others see it as well, from namespaces of
             their own: a mount that is `shared` passes on what is mounted below it.""",
             sign=lambda view, answer: names_in(answer) == {role(view, 1)},
@@ -50,6 +53,7 @@ class WhoSeesIt(Exercise):
         ),
         Misconception(
             believes="A slave is cut off.",
+            explains=(2,),
             message="""One is missing, a slave (`master:N` in its mountinfo). A slave sends nothing back, but it
             does receive: that is what the word means here.""",
             sign=lambda view, answer: names_in(answer) == {role(view, 1), role(view, 2)},

@@ -63,6 +63,7 @@ class APartOfOneCore(OfGroups):
     misconceptions = (
         Misconception(
             believes="A weight is a limit.",
+            explains=(1,),
             message="""A weight is set, and no quota. A weight counts only while others want the same core: as long
             as they do not, the group gets all of it.""",
             sign=lambda view, answer: own_quota(view) is None and weighted(view),
@@ -70,6 +71,7 @@ class APartOfOneCore(OfGroups):
         ),
         Misconception(
             believes="A quota on the parent is one for its child.",
+            explains=(2,),
             message="""The quota is on the parent. It holds for all groups inside it, for all of them together: the
             neighbour is limited as well, and each has what the other leaves.""",
             sign=lambda view, answer: outer_quota(view) is not None,
@@ -77,12 +79,14 @@ class APartOfOneCore(OfGroups):
         ),
         Misconception(
             believes="A quota somewhere slows down all.",
+            explains=(1, 2),
             message="""It is the neighbour that is limited. A quota holds for its own group and for those inside it.""",
             sign=lambda view, answer: neighbour_quota(view) is not None and own_quota(view) is None,
             act=lambda ground: set_quota(ground, "neighbour"),
         ),
         Misconception(
             believes="A quota is a share of the machine.",
+            explains=(1,),
             message="""That is the part of all cores together. A quota counts time of one core, however many there
             are: 0.5 is half of one, 2 would be two whole ones.""",
             sign=lambda view, answer: near_quota(own_quota(view), view.values["share"] * cores_of_machine()),
@@ -90,6 +94,7 @@ class APartOfOneCore(OfGroups):
         ),
         Misconception(
             believes="The number is percent.",
+            explains=(1,),
             message="""That number is meant as percent, and it counts cores: 30 would be thirty whole cores. Write 0.3,
             or "30%" with its sign.""",
             sign=lambda view, answer: near_quota(own_quota(view), 100 * view.values["share"]),

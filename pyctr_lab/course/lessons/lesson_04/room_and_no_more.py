@@ -68,6 +68,7 @@ class RoomAndNoMore(OfGroups):
     misconceptions = (
         Misconception(
             believes="The limit is what it uses now.",
+            explains=(2,),
             message="""There is no room for a job: it was killed as the bomb would be. A limit has to be above what
             the group needs at its highest, and memory.current (or the memory of stat()) only tells of this moment.""",
             sign=lambda view, answer: (own_limit(view) or 1 << 62) < needed_bytes(view),
@@ -75,6 +76,7 @@ class RoomAndNoMore(OfGroups):
         ),
         Misconception(
             believes="memory.high is the limit.",
+            explains=(1,),
             message="""A soft limit is set, and no hard one. Over memory.high a group is slowed down and its memory
             taken back where that can be done; nobody is ever killed for it. (Version 1's soft limit does even
             less.)""",
@@ -85,6 +87,7 @@ class RoomAndNoMore(OfGroups):
         ),
         Misconception(
             believes="Any limit will stop it.",
+            explains=(1,),
             message="""There is a limit, and it is higher than what the group may have: the bomb is killed too late
             for the others on this machine.""",
             sign=lambda view, answer: (own_limit(view) or 0) > most_bytes(view),
@@ -92,6 +95,7 @@ class RoomAndNoMore(OfGroups):
         ),
         Misconception(
             believes="A limit on the parent is a limit on one of its children.",
+            explains=(3,),
             message="""The limit is on the parent: it counts both groups together, so that each can use up the
             other's room, and the kernel chooses whom it kills among the processes of both.""",
             sign=lambda view, answer: outer_limit(view) is not None and own_limit(view) is None,
@@ -99,6 +103,7 @@ class RoomAndNoMore(OfGroups):
         ),
         Misconception(
             believes="A limit somewhere is a limit for all.",
+            explains=(1, 3),
             message="""It is the neighbour that is limited. A limit holds for its own group and for those inside it,
             not for those beside it.""",
             sign=lambda view, answer: (

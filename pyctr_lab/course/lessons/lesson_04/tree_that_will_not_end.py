@@ -61,6 +61,7 @@ class ATreeThatWillNotEnd(OfGroups):
     misconceptions = (
         Misconception(
             believes="Who ends the parent ends its children.",
+            explains=(1,),
             message="""The parent has ended, and the others live: the kernel gives orphans another parent, and lets
             them go on. A signal is for one process (or a process group, which any program may leave).""",
             sign=lambda view, answer: (
@@ -70,6 +71,7 @@ class ATreeThatWillNotEnd(OfGroups):
         ),
         Misconception(
             believes="What is in one parent group belongs together.",
+            explains=(2,),
             message="""The tree has ended, and the neighbour with it: killing a group kills all the groups inside
             it, too. Kill the smallest group that has all of the tree.""",
             sign=lambda view, answer: not lives(view, "neighbour") and not living(view),
@@ -77,6 +79,7 @@ class ATreeThatWillNotEnd(OfGroups):
         ),
         Misconception(
             believes="Who does not run any more has ended.",
+            explains=(1,),
             message="""They stand still: the group is frozen. They keep their numbers, memory and open files, and go
             on where they were as soon as somebody thaws them.""",
             sign=lambda view, answer: bool(living(view)) and stands_still(view),
@@ -84,6 +87,7 @@ class ATreeThatWillNotEnd(OfGroups):
         ),
         Misconception(
             believes="An empty group means that its processes have ended.",
+            explains=(1,),
             message="""The group is empty because its processes were moved to another group. They live on there.""",
             sign=lambda view, answer: bool(living(view)) and not in_group(view),
             act=lambda ground: ground.groups[ground.values["neighbour"]].add(
@@ -92,6 +96,7 @@ class ATreeThatWillNotEnd(OfGroups):
         ),
         Misconception(
             believes="Any of the groups will do.",
+            explains=(1, 2),
             message="""The neighbour has ended, and the tree goes on: it is the wrong group that was killed. Look at the
             names, and at the processes of each.""",
             sign=lambda view, answer: not lives(view, "neighbour") and bool(living(view)) and lives(view, "tree"),
@@ -99,6 +104,7 @@ class ATreeThatWillNotEnd(OfGroups):
         ),
         Misconception(
             believes="Who kills everyone on a list has killed all.",
+            explains=(1,),
             message="""None of those who were there at the start is left, and others have taken their places: while you
             killed one, its other half put it back. A list is old as soon as it is read.""",
             sign=lambda view, answer: bool(living(view)) and not first_living(view) and not stands_still(view),

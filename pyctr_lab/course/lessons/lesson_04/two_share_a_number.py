@@ -72,6 +72,7 @@ class TwoThatShareANumber(OfGroups):
     misconceptions = (
         Misconception(
             believes="Half for each is the whole for both.",
+            explains=(2,),
             message="""Each has a limit of its own. Together they cannot have too many, but while one has nothing to
             do the other cannot have what is left over. A limit for both belongs where both are counted.""",
             sign=lambda view, answer: (
@@ -81,6 +82,7 @@ class TwoThatShareANumber(OfGroups):
         ),
         Misconception(
             believes="A limit on one holds for the other as well.",
+            explains=(1,),
             message="""Only one of the two is limited, the other is not. They are beside each other: neither is in
             the other's count.""",
             sign=lambda view, answer: own_limits(view).count(None) == 1 and parent_limit(view) is None,
@@ -88,6 +90,7 @@ class TwoThatShareANumber(OfGroups):
         ),
         Misconception(
             believes="The same limit on both is one limit for both.",
+            explains=(1,),
             message="""Each may have the whole number: together they may have twice as many. Groups that stand
             beside each other do not count together, whatever their limits are.""",
             sign=lambda view, answer: own_limits(view) == [view.values["most"]] * 2 and parent_limit(view) is None,

@@ -63,6 +63,7 @@ class WhoMetWhichLimit(OfGroups):
     misconceptions = (
         Misconception(
             believes="Whose program died of SIGKILL, met the memory limit.",
+            explains=(1,),
             message="""A program of that group was ended by SIGKILL, and its status is 137 like the other's. But
             somebody sent that signal: the group's oom_kill is 0.""",
             sign=lambda view, answer: name_at(answer, 0) == role(view, BY_HAND),
@@ -70,6 +71,7 @@ class WhoMetWhichLimit(OfGroups):
         ),
         Misconception(
             believes="Who used the most processor time was throttled.",
+            explains=(3,),
             message="""That group used the most, and nobody stopped it: it has no quota. Throttled is who had work
             and had to wait, and may have used little.""",
             sign=lambda view, answer: name_at(answer, 2) == role(view, BUSY),
@@ -77,6 +79,7 @@ class WhoMetWhichLimit(OfGroups):
         ),
         Misconception(
             believes="Where a limit is set, it has acted.",
+            explains=(1, 2, 3),
             message="""That group has limits, and never came near them: its counters are all 0. A limit costs nobody
             anything until it is reached.""",
             sign=lambda view, answer: role(view, ROOMY) in named_in_order(answer),
@@ -84,6 +87,7 @@ class WhoMetWhichLimit(OfGroups):
         ),
         Misconception(
             believes="Who may not fork is killed.",
+            explains=(1, 2),
             message="""The first two are the other way round. Where pids.max is reached, fork fails with EAGAIN and
             the program lives. Killed is who touches memory that the group may not have.""",
             sign=lambda view, answer: (

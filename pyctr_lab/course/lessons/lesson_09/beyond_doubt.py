@@ -37,6 +37,7 @@ class BeyondDoubt(Exercise):
     misconceptions = (
         Misconception(
             believes="The larger mean is the slower one.",
+            explains=(1,),
             message="""One start of that series met a hiccup of the machine, and it alone lifts the mean. Its other
             starts are like everybody's.""",
             sign=lambda view, answer: names_in(answer) == by_mean(view),
@@ -44,12 +45,14 @@ class BeyondDoubt(Exercise):
         ),
         Misconception(
             believes="Whoever has the greatest value is the slowest.",
+            explains=(1,),
             message="""The greatest value of all tells who had bad luck, once. It says little about who is slow.""",
             sign=lambda view, answer: names_in(answer) == {with_greatest(view)},
             act=lambda ground: with_greatest(ground.view()),
         ),
         Misconception(
             believes="No two series are alike, so all are slower or faster.",
+            explains=(1,),
             message="""One of them is the very same start as {base}: it differs as any two runs do. A difference
             that is smaller than the spread is none.""".replace("{base}", "the base"),
             sign=lambda view, answer: names_in(answer) == set(view.values["names"][1:]),

@@ -44,6 +44,7 @@ class OneKernel(OfMachines):
     misconceptions = (
         Misconception(
             believes="What the container shares with the host is enough.",
+            explains=(1,),
             message="""Some of these read alike in the machine as well: there are two kernels with one and the same
             setting. So that cannot tell one kernel from two.""",
             sign=lambda view, answer: bool(names_in(answer)) and names_in(answer) == alike(view),
@@ -51,6 +52,7 @@ class OneKernel(OfMachines):
         ),
         Misconception(
             believes="What the machine reads otherwise is enough.",
+            explains=(1,),
             message="""Some of these read otherwise in the container as well: a namespace, a fresh number or
             something that covers the file does that, with one kernel behind both.""",
             sign=lambda view, answer: bool(names_in(answer)) and names_in(answer) == otherwise(view),
@@ -58,6 +60,7 @@ class OneKernel(OfMachines):
         ),
         Misconception(
             believes="The walls hide the kernel.",
+            explains=(1,),
             message="""You named what differs between host and container. Those are the walls' doing. The question
             is what they have not hidden.""",
             sign=lambda view, answer: (
@@ -67,6 +70,7 @@ class OneKernel(OfMachines):
         ),
         Misconception(
             believes="The settings of a kernel belong to each container.",
+            explains=(1,),
             message="""You left out settings. They have no namespace: what the host has set, holds in all of its
             containers. The machine has been given values of its own.""",
             sign=lambda view, answer: bool(names_in(answer)) and names_in(answer) == telling(view) - set(SETTINGS),
@@ -74,6 +78,7 @@ class OneKernel(OfMachines):
         ),
     )
     after = "A container reads its host's kernel, but for what is walled off or covered. The machine booted its own."
+    shows = ("paths",)
     names = ("cell", "cabin", "hut")
 
     def values(self, random: Random) -> Values:

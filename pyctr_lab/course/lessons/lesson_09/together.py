@@ -49,6 +49,7 @@ class Together(Exercise):
     misconceptions = (
         Misconception(
             believes="What each has resident can be added up.",
+            explains=(1,),
             message="""That is the sum of Rss. A page that they share was counted once for each of them: there is
             less memory than that in use.""",
             sign=lambda view, answer: near_enough(answer, total_mebibytes(view, "Rss")),
@@ -56,6 +57,7 @@ class Together(Exercise):
         ),
         Misconception(
             believes="What one of them takes, times their number.",
+            explains=(1,),
             message="""They are not alike: each child has another amount of its own. What one takes says nothing
             about the others, neither divided nor multiplied.""",
             sign=lambda view, answer: any(
@@ -65,6 +67,7 @@ class Together(Exercise):
         ),
         Misconception(
             believes="The parent has the memory, so its own figure is the answer.",
+            explains=(1,),
             message="""That is the parent alone. Its children have taken memory of their own since they were born.""",
             sign=lambda view, answer: (
                 near_enough(answer, mebibytes(crew(view)[0], "Rss"))
@@ -74,6 +77,7 @@ class Together(Exercise):
         ),
         Misconception(
             believes="Memory is what was promised: the size of a process (VSZ, VmSize).",
+            explains=(1,),
             message="""That is the sum of the addresses that they may use (VmSize in /proc/PID/status). Behind many
             of them there is no memory yet, and behind many others the same.""",
             sign=lambda view, answer: near_enough(answer, addresses(view)),

@@ -33,6 +33,7 @@ class WhichFits(OfMachines):
     misconceptions = (
         Misconception(
             believes="Containers for everything: they are lighter.",
+            explains=(1,),
             message="""Some of the jobs need a kernel of their own: that is the one thing that no container has,
             however light it is. And one of the jobs may ask for too much of both.""",
             sign=lambda view, answer: chosen_for(answer) == dict.fromkeys(view.values["names"], "container"),
@@ -40,6 +41,7 @@ class WhichFits(OfMachines):
         ),
         Misconception(
             believes="Machines for everything: they are safer.",
+            explains=(1,),
             message="""Whether safer or not, look at what they take here: some jobs do not have that memory, or that
             time.""",
             sign=lambda view, answer: chosen_for(answer) == dict.fromkeys(view.values["names"], "machine"),
@@ -47,6 +49,7 @@ class WhichFits(OfMachines):
         ),
         Misconception(
             believes="Only the time to start counts.",
+            explains=(1,),
             message="""What starts in time may still not fit into the memory. You have looked at one demand out of
             two.""",
             sign=lambda view, answer: chosen_for(answer) == fitting(view, memory=False),
@@ -54,12 +57,14 @@ class WhichFits(OfMachines):
         ),
         Misconception(
             believes="One instance may use what the job has.",
+            explains=(1,),
             message="""The memory is for all instances of a job together. You have compared it with what one takes.""",
             sign=lambda view, answer: chosen_for(answer) == fitting(view, together=False),
             act=lambda ground: fitting(ground.view(), together=False),
         ),
         Misconception(
             believes="A container does everything that a machine does, with less.",
+            explains=(1,),
             message="""You have gone by memory and time alone. Where a job needs a kernel of its own, a container
             does not do, even where it would fit: then it is a machine, or nothing.""",
             sign=lambda view, answer: chosen_for(answer) == fitting(view, kernel=False),

@@ -11,7 +11,7 @@ import pytest
 from pyctr_lab import Lab, Unsupported
 from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.course import exercises
-from pyctr_lab.course.grading import State, Unreadable
+from pyctr_lab.course.grading import State, Unreadable, whole
 from pyctr_lab.course.lessons.kit import groups
 
 OF_GROUPS = [name for name, each in exercises.ALL.items() if isinstance(each, groups.OfGroups)]
@@ -129,7 +129,7 @@ def test_both_versions_say_that_a_group_is_frozen(file: str, text: str, tmp_path
 def test_a_program_that_has_ended_cannot_be_asked(lab: Lab) -> None:
     ground = exercises.start("4.5", lab)
     ground.exercise.solution(ground)
-    view = ground.view()
+    view = whole(ground).view()
     ground.programs[ground.values["one"]].kill()
     ground.programs[ground.values["one"]].wait()
     with pytest.raises(Unreadable, match=r"has ended|does not answer"):

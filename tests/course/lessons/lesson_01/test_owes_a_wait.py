@@ -7,7 +7,7 @@ import signal
 
 from pyctr_lab import Lab
 from pyctr_lab.course import exercises
-from pyctr_lab.course.grading import until
+from pyctr_lab.course.grading import until, whole
 from pyctr_lab.course.lessons.lesson_01.owes_a_wait import the_zombie
 from pyctr_lab.kernel import proc
 
@@ -23,15 +23,15 @@ def test_a_zombie_that_the_learner_has_made_does_not_count(lab: Lab) -> None:
 def test_a_zombie_that_has_lost_its_parent_has_nobody_to_blame(lab: Lab) -> None:
     ground = exercises.start("1.2", lab)
     answer = exercises.named("1.2").solution(ground)
-    os.kill(ground.programs["parent"].machine_pid, signal.SIGKILL)
-    until(lambda: not the_zombie(ground.view()))
+    os.kill(whole(ground).programs["parent"].machine_pid, signal.SIGKILL)
+    until(lambda: not the_zombie(whole(ground).view()))
     for given in (answer, 1):
         assert not exercises.check("1.2", given).passed
 
 
 def test_a_parent_whose_child_was_killed_is_not_said_to_have_a_living_one(lab: Lab) -> None:
     ground = exercises.start("1.2", lab)
-    living = ground.programs["living"]
+    living = whole(ground).programs["living"]
     (child,) = proc.children(living.machine_pid)
     os.kill(child, signal.SIGKILL)
     until(lambda: proc.state(child) == "Z")

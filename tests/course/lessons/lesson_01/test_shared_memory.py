@@ -6,6 +6,7 @@ from itertools import combinations
 
 from pyctr_lab import Lab
 from pyctr_lab.course import exercises
+from pyctr_lab.course.grading import whole
 
 PLACES = range(5)
 OWNER, PARTNER, PRIVATE, NAMESAKE, HOLDER = PLACES
@@ -19,7 +20,7 @@ def expected(pair: tuple[int, int]) -> str:
 
 def test_each_wrong_pair_gets_the_word_that_is_true_of_it(lab: Lab) -> None:
     ground = exercises.start("1.1", lab)
-    names = ground.values["names"]
+    names = whole(ground).values["names"]
     for pair in combinations(PLACES, 2):
         verdict = exercises.check("1.1", tuple(names[place] for place in pair))
         if pair == (OWNER, PARTNER):
@@ -30,6 +31,6 @@ def test_each_wrong_pair_gets_the_word_that_is_true_of_it(lab: Lab) -> None:
 
 def test_privately_is_only_said_of_one_and_the_same_memory(lab: Lab) -> None:
     ground = exercises.start("1.1", lab)
-    names = ground.values["names"]
+    names = whole(ground).values["names"]
     verdict = exercises.check("1.1", (names[PRIVATE], names[NAMESAKE]))
     assert "privately" not in verdict.message and "the inodes differ" in " ".join(verdict.message.split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyctr_lab import Lab
 from pyctr_lab.course import exercises
-from pyctr_lab.course.grading import State
+from pyctr_lab.course.grading import State, whole
 from pyctr_lab.course.lessons.lesson_09.one_kernel import SETTINGS, OneKernel
 
 
@@ -21,7 +21,7 @@ def test_the_same_files_do_not_always_give_the_same_answer() -> None:
 
 def test_what_is_covered_does_not_count_although_it_is_the_kernels_own(lab: Lab) -> None:
     ground = exercises.start("9.3", lab, seed=1)
-    covered = ground.values["covered"]
+    covered = whole(ground).values["covered"]
     assert (ground.box.run(["cat", covered]).stdout, ground.lab.host.run(["cat", covered]).stdout != "") == ("", True)
     right = exercises.named("9.3").solution(ground)
     assert right and covered not in right
