@@ -15,7 +15,7 @@ import pytest
 
 from pyctr_lab import BadInput, Gone, Lab, Unsupported, steps
 from pyctr_lab.course import exercises
-from pyctr_lab.course.grading import Exercise, Ground, Misconception, State, Verdict, session
+from pyctr_lab.course.grading import Exercise, Ground, Misconception, Names, State, Verdict, session
 from pyctr_lab.course.learner import records, state_dir
 from pyctr_lab.course.learner.page import VOLATILE
 from pyctr_lab.course.syllabus import NUMBERS
@@ -103,7 +103,8 @@ def test_nothing_done_does_not_pass_and_reads_alike_on_every_run(
     expected = State.NOT_STARTED if exercise.wants.example else State.NOT_YET
     assert (verdict.state, verdict.misconception) == (expected, "")
     assert exercises.check(exercise.id, (..., ...)).state is expected
-    assert exercises.check(exercise.id, ()).state is expected
+    none = exercises.check(exercise.id, ()).state
+    assert none.failed if isinstance(exercise.wants, Names) and not exercise.wants.count else none is expected
 
 
 @pytest.mark.parametrize("exercise", EACH)
@@ -285,7 +286,22 @@ def test_no_answer_is_not_the_answer_given_before(lab: Lab) -> None:
     ground = exercises.start("1.1", lab)
     assert exercises.check("1.1", exercises.ALL["1.1"].solution(ground)).passed
     assert exercises.check("1.1").passed, "without any, the one before counts"
-    assert exercises.check("1.1", None).state is State.NOT_STARTED
+    verdict = exercises.check("1.1", None)
+    assert verdict.state is State.CANNOT and "recorded as passed" in verdict.headline
+
+
+def test_an_answer_that_is_no_text_is_told_and_spoils_nothing(lab: Lab) -> None:
+    exercises.start("3.1", lab)
+    verdict = exercises.check("3.1", ("\udce4", "x"))
+    assert verdict.state.failed and "cannot be read" in verdict.headline
+    str(verdict).encode()
+    exercises.start("1.1", lab)
+
+
+def test_programs_are_named_by_themselves(lab: Lab) -> None:
+    ground = exercises.start("4.2", lab)
+    (name, program), *_ = ground.programs.items()
+    assert Names().read([program]) == (name,)
 
 
 def test_what_is_no_lab_is_said_before_anything_ends(lab: Lab) -> None:

@@ -20,6 +20,7 @@ from .grade import BEFORE, grade, without_ground
 from .ground import Ground, Shown
 from .question import Values
 from .registry import Entry, entry, find, keep, moved
+from .submissions import PROGRAM_NAMES
 from .verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Session:
         seed = records.seed(found.id) if seed is None else seed
         ground = Ground(found, lab, seed, found.variant(seed))
         found.setup(ground)
+        PROGRAM_NAMES.update({program: name for name, program in ground.programs.items()})
         self.grounds[found.id] = ground
         shown = self.shown[found.id] = earlier.become(ground) if earlier else ground.shown()
         self.entries[found.id] = entry(ground)

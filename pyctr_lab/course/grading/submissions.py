@@ -1,19 +1,31 @@
 """What a learner hands in, read strictly: a submission is plain data before any check sees it.
 
-Names may be given as text or as the containers themselves. All else (an object that claims to be equal to everything,
-a whole sentence) is refused here, with the reason.
+Names may be given as text (one, or several with commas), as containers or programs, in any collection; numbers as any
+kind of number, or as text. All else (an object that claims to be equal to everything) is refused here, with its value
+and the reason.
 """
 
 from __future__ import annotations
 
 import math
+import numbers
+import operator
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
+from os import PathLike
+from weakref import WeakKeyDictionary
 
 Submission = tuple[str, ...] | int | str | None
 
-DECIMAL = re.compile(r"[0-9]{1,11}\.[0-9]{1,20}")
+DECIMAL = re.compile(r"([0-9]{1,11}(?:[.,][0-9]{1,20})?)\s*([A-Za-z]*)")
+SEPARATORS = re.compile(r"[\s,;]+")
+UNITS = {"B": 1 / 1024**2, "KiB": 1 / 1024, "kB": 1 / 1024, "MiB": 1, "GiB": 1024}  # in MiB; /proc calls a KiB kB
+MOST_PARTS = 1000  # of an answer that never ends
+
+#: The names that an exercise has given to programs of its ground.
+PROGRAM_NAMES: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 
 
 class UnreadableSubmission(ValueError):
@@ -34,20 +46,19 @@ class Wants:
 
 @dataclass(frozen=True)
 class Names(Wants):
-    """Names out of a known set: exactly `count` different ones, or any number where count is 0."""
+    """Names out of a known set: exactly `count` different ones, or any number, none included, where count is 0."""
 
     count: int = 0
 
     def read(self, given: object) -> Submission:
         """The names, sorted and each once."""
-        if missing(given):
+        found = parts(given)
+        if missing(found) or (self.count and not found):
             return None
-        found = sorted({plain_name(part) for part in parts(given)})
-        if self.count and len(found) != self.count:
-            raise UnreadableSubmission(
-                f"you named {len(found)} ({', '.join(found) or 'none'}); wanted are {self.count}"
-            )
-        return tuple(found)
+        names = sorted({plain_name(part) for part in found})
+        if self.count and len(names) != self.count:
+            raise UnreadableSubmission(f"you named {len(names)}: {', '.join(names)[:60]}; wanted are {self.count}")
+        return tuple(names)
 
 
 @dataclass(frozen=True)
@@ -58,35 +69,56 @@ class InOrder(Wants):
 
     def read(self, given: object) -> Submission:
         """The names as they were given."""
-        if missing(given):
+        found = parts(given)
+        if missing(found) or not found:
             return None
-        found = tuple(plain_name(part) for part in parts(given))
-        if isinstance(given, set | frozenset) or len(found) != self.count:
-            raise UnreadableSubmission(f"you named {len(found)}, wanted are {self.count}, in order: (..., ...)")
-        return found
+        names = tuple(plain_name(part) for part in found)
+        if isinstance(given, set | frozenset):
+            raise UnreadableSubmission(f"{shown(given)} is a set, which has no order; wanted are {self.count} in order")
+        if len(names) != self.count:
+            raise UnreadableSubmission(
+                f"you named {len(names)}: {', '.join(names)[:60]}; wanted are {self.count}, in order: (..., ...)"
+            )
+        return names
 
 
 @dataclass(frozen=True)
 class Number(Wants):
-    """A process id, or another whole number; one that need not be `whole` is rounded."""
+    """A process id, or another whole number; one that need not be `whole` is rounded. `unit` may stand behind it."""
 
     whole: bool = True
+    unit: str = ""
 
     def read(self, given: object) -> Submission:
-        """The number; text of digits will do."""
-        if missing(given):
+        """The number: of any kind, or as text."""
+        found = [given] if isinstance(given, str) else parts(given)
+        if missing(found) or not found:
             return None
-        if isinstance(given, list | tuple) and len(given) == 1:
-            given = given[0]
-        if isinstance(given, str) and given.strip().isascii() and given.strip().isdigit() and len(given) < 12:
-            return int(str.strip(given))
-        if not self.whole and isinstance(given, str) and DECIMAL.fullmatch(given.strip()):
-            given = float(str.strip(given))
-        if not self.whole and type(given) is float and math.isfinite(given):
-            return round(given)
-        if type(given) is not int:
-            raise UnreadableSubmission(f"you handed in {kind_of(given)}; wanted is a number")
-        return given
+        if len(found) != 1:
+            raise UnreadableSubmission(f"{shown(given)} has {len(found)} parts; wanted is one number")
+        (only,) = found
+        number = self._of_text(only) if isinstance(only, str) else plain_number(only)
+        if number is None or not math.isfinite(number):
+            raise UnreadableSubmission(f"{shown(only)} is {kind_of(only)}; wanted is a number")
+        if self.whole and number != int(number):
+            raise UnreadableSubmission(f"{shown(only)} is no whole number; wanted is a whole one")
+        return int(number) if self.whole else round(number)
+
+    def _of_text(self, text: str) -> float | None:
+        """The number that a text is: digits, a point or a comma, a unit. None for another text."""
+        text = "".join(list(text)).strip()
+        match = DECIMAL.fullmatch(text) if text.isascii() else None
+        if match is None:
+            return None
+        digits, unit = match.groups()
+        if unit and (not self.unit or unit not in UNITS):
+            wanted = f"in {self.unit}" if self.unit else "a number without a unit"
+            raise UnreadableSubmission(f"{shown(text)} has the unit {unit!r}; wanted is {wanted}")
+        if re.fullmatch(r"[0-9]+,[0-9]{3}", digits):
+            raise UnreadableSubmission(f"{shown(text)} is thousands or a fraction; wanted is no comma")
+        if digits.isdigit() and not unit:
+            return int(digits)
+        return float(digits.replace(",", ".")) * (UNITS[unit] / UNITS[self.unit] if unit else 1)
 
 
 @dataclass(frozen=True)
@@ -97,12 +129,13 @@ class Word(Wants):
 
     def read(self, given: object) -> Submission:
         """The word, if it is one of the choices."""
-        if missing(given):
+        there = parts(given)
+        if missing(there) or not there:
             return None
-        found = [plain_name(part) for part in parts(given)]
+        found = [plain_name(part) for part in there]
         if len(found) != 1 or found[0] not in self.choices:
             raise UnreadableSubmission(
-                f"you handed in {', '.join(found)[:60]!r}; wanted is one of {', '.join(self.choices)}"
+                f"you handed in {shown(', '.join(found))}; wanted is one of {', '.join(self.choices)}"
             )
         return found[0]
 
@@ -116,10 +149,11 @@ class Choices(Wants):
     def read(self, given: object) -> Submission:
         """The pairs as sorted texts "name=choice"; what they are about, only the exercise knows."""
         pairs = dict(given) if isinstance(given, dict) else None
-        if missing(given if pairs is None else list(pairs.values())):
+        there = parts(given) if pairs is None else list(pairs.values())
+        if missing(there) or not there:
             return None
         if pairs is None:
-            texts = [plain_name(part) for part in parts(given)]
+            texts = [plain_name(part) for part in there]
             if not all("=" in text for text in texts):
                 raise UnreadableSubmission("wanted is a dict, with one choice for each name: {name: choice, ...}")
             split = [text.partition("=")[::2] for text in texts]
@@ -137,28 +171,62 @@ class Choices(Wants):
         return tuple(sorted(f"{name}={choice}" for name, choice in found.items()))
 
 
-def missing(given: object) -> bool:
+def missing(found: Iterable[object]) -> bool:
     """Whether the dots of an unsolved cell still stand."""
-    if given is None or given is ...:
-        return True
-    return isinstance(given, list | tuple | set | frozenset) and (not given or any(part is ... for part in given))
+    return any(part is None or part is ... for part in found)
 
 
-def parts(given: object) -> Iterable[object]:
-    """The members of a collection; a single name counts as one."""
-    return given if isinstance(given, list | tuple | set | frozenset) else (given,)
+def parts(given: object) -> list[object]:
+    """The members of a collection, whatever its kind (of a dict its keys); names in one text with commas between."""
+    if isinstance(given, str):
+        return [part for part in SEPARATORS.split(str.strip(given)) if part] if "," in given else [given]
+    if hasattr(given, "tolist") and not isinstance(given, type):  # numpy's arrays and numbers
+        given = given.tolist()
+    if isinstance(given, bytes | PathLike) or not isinstance(given, Iterable):
+        return [given]
+    return list(islice(given, MOST_PARTS))
+
+
+def plain_number(part: object) -> float | None:
+    """A number of any kind as an exact int or float; None for what is none, True and False included."""
+    if isinstance(part, bool) or not isinstance(part, numbers.Real):
+        return None
+    if isinstance(part, numbers.Integral):
+        return int.__pos__(operator.index(part))
+    return float.__pos__(float(part))
 
 
 def plain_name(part: object) -> str:
-    """A name as an exact str, from text, or from a container or a control group."""
-    from ...runtime import Cgroup, Container
+    """A name as an exact str, from text, a path, or from a container, a control group or a program of the ground."""
+    from ...runtime import Cgroup, Container, Program
 
-    name = part.name if isinstance(part, Container | Cgroup) else part
+    name: object = part
+    if isinstance(part, Container | Cgroup):
+        name = part.name
+    elif isinstance(part, Program):
+        name = PROGRAM_NAMES.get(part)
+    elif isinstance(part, PathLike):
+        name = part.__fspath__()
     if not isinstance(name, str):
-        raise UnreadableSubmission(f"you handed in {kind_of(part)}; wanted are names, as text")
-    return "".join(list(name)).strip()
+        raise UnreadableSubmission(f"{shown(part)} is {kind_of(part)}; wanted are names, as text")
+    name = "".join(list(name)).strip()
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise UnreadableSubmission(f"{shown(name)} has a character that no text has; wanted are names") from None
+    return name
+
+
+def shown(given: object) -> str:
+    """A value as it was handed in, short and readable everywhere; its kind where the value has no short text."""
+    plain = (str, bytes, int, float, list, tuple, set, frozenset, dict, type(None))
+    if type(given) not in plain and not isinstance(given, numbers.Number | PathLike):
+        return f"what you handed in ({type(given).__name__})"
+    text = ascii(given)
+    return "what you handed in" if " at 0x" in text else text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def kind_of(given: object) -> str:
-    """The type of what was handed in, in words that are the same on every run."""
-    return f"an object of the kind {type(given).__name__}"
+    """The kind of what was handed in, in words that are the same on every run."""
+    words = {str: "a text", float: "a fraction", bool: "true or false", bytes: "bytes", int: "a number"}
+    return words.get(type(given), f"an object of the kind {type(given).__name__}")

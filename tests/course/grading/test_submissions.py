@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+from pathlib import Path
+
 import pytest
 
 from pyctr_lab import Lab
@@ -16,8 +19,15 @@ class Sly(str):
 
 @pytest.mark.parametrize("given", [None, ..., (..., ...), ("amber", ...), (), [], set()])
 def test_dots_and_emptiness_are_no_answer_yet(given: object) -> None:
-    for wants in (Names("two", "x", count=2), Names("any", "x"), Number(), Word(choices=("uts",))):
+    for wants in (Names("two", "x", count=2), Number(), Word(choices=("uts",))):
         assert wants.read(given) is None
+
+
+def test_none_of_them_is_an_answer_where_any_number_may_be_named() -> None:
+    for given in ([], (), set(), {}):
+        assert Names("any", "[...]").read(given) == ()
+    for given in (None, ..., [...], (..., ...)):
+        assert Names("any", "[...]").read(given) is None
 
 
 def test_names_come_as_text_or_as_containers(lab: Lab) -> None:
@@ -37,6 +47,8 @@ def test_an_answer_is_plain_data_whatever_it_claims() -> None:
     ("wants", "given"),
     [(Names(count=2), ("a", "b", "c")), (Names(count=2), ("a", "a")), (Names(), [3]), (Names(), [object()]),
      (Number(), "two"), (Number(), 2.5), (Number(whole=False), float("nan")), (Number(whole=False), "1e9"),
+     (Number(unit="MiB"), "1 parsec"), (Number(), "15 MiB"), (Number(whole=False), "1,024"), (Names(), "\udce4"),
+     (Number(), [True]), (Number(), float("inf")), (Number(), object()), (Word(choices=("uts",)), "\udce4"),
      (Number(), True), (Number(), "9" * 40), (Number(), (1, 2)),
      (Word(choices=("uts", "pid")), "hostname"), (Word(choices=("uts", "pid")), ("uts", "pid"))],
 )  # fmt: skip
@@ -49,6 +61,41 @@ def test_numbers_may_come_from_a_terminal() -> None:
     assert Number().read(["47"]) == 47
     assert Number(whole=False).read(154.4) == Number(whole=False).read("154.4") == 154
     assert Number().read(" 47\n") == 47
+
+
+def test_numbers_are_read_as_people_give_them() -> None:
+    numpy = pytest.importorskip("numpy")
+    of_numpy = (numpy.int64(15), numpy.float64(15.0), numpy.array([15]))
+    for given in (15, 15.0, {15}, [15], " 15 ", "15.0", "15,0", *of_numpy):
+        read = Number().read(given)
+        assert (read, type(read)) == (15, int), given
+    size = Number(whole=False, unit="MiB")
+    for given in ("152 MiB", "152MiB", "152,4", 152.4, numpy.float32(152.4), "155648 kB", "155648 KiB"):
+        assert size.read(given) == 152, given
+
+
+def test_names_are_read_as_people_give_them() -> None:
+    numpy = pytest.importorskip("numpy")
+    two = {"b": 1, "a": 2}
+    for given in ("b, a", "b,a", two, two.keys(), (name for name in two), iter(["a", "b"]), numpy.array(["a", "b"]),
+                  [Path("a"), "b"]):  # fmt: skip
+        assert Names(count=2).read(given) == ("a", "b"), given
+    assert InOrder(count=2).read("b, a") == ("b", "a")
+    assert Names().read([Path("/proc/version")]) == ("/proc/version",)
+    assert Names().read(itertools.repeat("a")) == ("a",), "one that never ends"
+
+
+@pytest.mark.parametrize(
+    ("wants", "given", "words"),
+    [(Number(), 2.5, "2.5 is no whole number"), (Number(), "two", "'two' is a text"), (Names(), [3], "3 is a number"),
+     (Number(unit="MiB"), "3 parsec", "has the unit 'parsec'; wanted is in MiB"), (Number(), (1, 2), r"\(1, 2\) has 2"),
+     (Names(count=2), ["a"], "you named 1: a; wanted are 2"), (Names(), "\udce4", r"'\\udce4' has a character"),
+     (Names(), object(), "an object of the kind object")],
+)  # fmt: skip
+def test_what_cannot_be_read_is_shown_with_its_value_and_why(wants: Wants, given: object, words: str) -> None:
+    with pytest.raises(UnreadableSubmission, match=words) as said:
+        wants.read(given)
+    str(said.value).encode()
 
 
 def test_names_in_order_keep_their_order_and_are_all_there() -> None:

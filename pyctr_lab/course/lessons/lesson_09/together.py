@@ -37,7 +37,7 @@ class Together(Exercise):
     title = "What do they take together?"
     question = """In {box} runs a program with {count} children. They share most of their memory, and each has some of
     its own. How many MiB of memory do all {all} take together? (A twentieth more or less will do.)"""
-    wants = Number("a number, of MiB", "...", whole=False)
+    wants = Number("a number, of MiB", "...", whole=False, unit="MiB")
     hints = (
         """ground.programs["crew"].machine_pid is the parent's number on your machine, and /proc/PID/task/PID/children
         has its children's. Each has a file smaps_rollup.""",
