@@ -16,16 +16,13 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadInput, LabError
+from ..errors import BadInput
 from . import needs
 from .grading.session import current_lab
+from .tracebacks import show_error
 
 if TYPE_CHECKING:
     from ..runtime import Container, Run
-
-#: Names that a lesson's first cell makes, and that are gone after a restart of the notebook's kernel.
-LESSON_NAMES = ("lab", "Lab", "steps", "exercises", "draw")
-
 
 def load(shell: Any) -> None:
     """Register the magics with an IPython shell. Twice is fine."""
@@ -33,7 +30,7 @@ def load(shell: Any) -> None:
     shell.register_magic_function(inside, "cell", "inside")
     for name in ("host", "inside"):  # behind another line IPython looks for a line magic of the name "%host"
         shell.register_magic_function(partial(not_first, name), "line", f"%{name}")
-    shell.set_custom_exc((LabError, NameError), show_error)
+    shell.set_custom_exc((Exception, KeyboardInterrupt), show_error)
     needs.watch_cells(shell)
 
 
@@ -72,26 +69,6 @@ def container(name: str) -> Container:
         asked = f"no container {name[:40]!r}" if name else "no container named after %%inside"
         raise BadInput(f"there is {asked} in the lab", hint=f'there are: {there}; lab.container("NAME") makes one')
     return found
-
-
-def show_error(shell: Any, kind: type[BaseException], error: BaseException, trace: Any, tb_offset: Any = None) -> Any:
-    """Show an error of the lab, or a name that a restart took away, as one line instead of a traceback."""
-    if isinstance(error, LabError):
-        lines = [f"{kind.__name__}: {error}"]
-    elif getattr(error, "name", None) in LESSON_NAMES:
-        lines = [f"{kind.__name__}: {error}. After a restart of the kernel, run the lesson's first cells again"]
-    else:
-        lines = [*shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset), *_way_out(error)]
-    shell._showtraceback(kind, error, lines)
-    return lines
-
-
-def _way_out(error: BaseException) -> list[str]:
-    """Advice about a name that is not defined: it may be a slip, or come from a cell that was passed over."""
-    if type(error) is not NameError:
-        return []
-    way = "run the lesson's first cell, then this section from its heading"
-    return [f"If an earlier cell makes {error.name!r}: {way}."]
 
 
 def _refuse_words(line: str, hint: str) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,11 +57,11 @@ def test_no_lab_is_one_line(shell: Any, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_a_name_that_a_restart_took_away_says_what_to_do(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
     said = run(shell, "lab.host", capsys)
-    assert "After a restart of the kernel, run the lesson's first cells again" in said
+    assert "After a restart of the kernel, run the lesson's first cell" in said
     assert "Traceback" not in said
     own = run(shell, "something_else", capsys)
     assert "Traceback" in own, "the learner's own mistakes keep their traceback"
-    assert own.rstrip().endswith("run the lesson's first cell, then this section from its heading.")
+    assert own.rstrip().endswith(", then this section from its heading.")
     assert "an earlier cell" not in run(shell, "def f():\n    x += 1\nf()", capsys), "an unbound local is a slip"
 
 
@@ -67,3 +69,78 @@ def test_an_error_of_the_lab_is_one_line(shell: Any, lab: Lab, capsys: pytest.Ca
     said = run(shell, "from pyctr_lab import Lab; Lab.current().container('a b')", capsys)
     assert said.strip().startswith("BadInput: 'a b' is no name for a container")
     assert len(said.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def sittings(shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A saved notebook of two sittings, and a way to say which of its cells runs."""
+    sources = ["# Sitting 1 · The name", "import os", "# Sitting 2 · Files", "import os", "copper = 5"]
+    cells = [{"id": f"c{at}", "cell_type": "markdown" if source.startswith("#") else "code", "source": [source]}
+             for at, source in enumerate(sources)]  # fmt: skip
+    book = tmp_path / "03_x.ipynb"
+    book.write_text(json.dumps({"cells": cells}))
+    monkeypatch.setenv("JPY_SESSION_NAME", str(book))
+
+    def runs(cell: str) -> None:
+        monkeypatch.setattr(shell, "get_parent", lambda: {"metadata": {"cellId": cell}}, raising=False)
+
+    return runs
+
+
+def test_the_help_names_the_first_cell_of_the_sitting(
+    shell: Any, sittings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for cell, name in (("c1", "Sitting 1"), ("c4", "Sitting 2")):
+        sittings(cell)
+        assert f"run the first cell of {name} again" in run(shell, "lab.host", capsys)
+    sittings("unknown")
+    assert "run the first cell of your sitting again" in run(shell, "lab.host", capsys)
+
+
+def test_forgotten_quotes_are_told_from_a_missing_cell(
+    shell: Any, sittings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(cell: str) -> str:
+        shell.run_cell(cell, store_history=True)
+        return capsys.readouterr().out
+
+    assert "Names are text: write it in quotes, 'tin'." in said("answer = (tin, zinc)")
+    assert "write it in quotes, 'tin'" in said("e = type('E', (), {'check': print}); e.check('1', tin)")
+    assert "If an earlier cell makes 'copper'" in said("answer = copper"), "a cell of this notebook makes it"
+    assert "If an earlier cell makes 'found'" in said("answer = [each for each in found]")
+
+
+def test_frames_of_libraries_are_left_out_and_tb_shows_them(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    code = "from pathlib import Path\ndef mine():\n    return Path('/none').read_text()\nmine()"
+    said = run(shell, code, capsys)
+    assert "mine" in said and "FileNotFoundError" in said
+    assert "pathlib.py" not in said and "%tb shows all of them" in said
+    assert "pathlib.py" in run(shell, "%tb", capsys)
+    assert "%tb" not in run(shell, "1 / 0", capsys), "nothing was left out"
+
+
+def test_frames_of_the_course_are_left_out(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(shell, "from pyctr_lab.course.learner.store import Store\nStore(lambda: 1 / 0).path", capsys)
+    assert "ZeroDivisionError" in said and "store.py" not in said
+
+
+def test_an_interrupt_ends_in_one_line(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(shell, "raise KeyboardInterrupt", capsys).strip() == "KeyboardInterrupt: interrupted; run the cell again"
+    assert "pytest" not in run(shell, "import signal\nsignal.raise_signal(signal.SIGINT)", capsys)
+
+
+def test_a_process_that_is_gone_says_where_to_begin_again(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(shell, "open('/proc/0/comm')", capsys).rstrip().endswith("run this section again, from its heading.")
+    assert "from its heading" in run(shell, "import os\nos.kill(2**22 + 1, 0)", capsys)
+
+
+def test_slips_of_syntax_and_unknown_magics_are_ipythons(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "SyntaxError" in run(shell, "answer = (", capsys)
+    assert "Cell magic `%%nowhere` not found" in run(shell, "%%nowhere\nx", capsys)
+    assert "failed" not in run(shell, "raise SystemError('mine')", capsys)
+
+
+def test_words_after_a_magic_are_refused(shell: Any, lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    for magic in ("%%host demo", "%%inside a b", "%%inside \ud800", "%%inside " + "x" * 3000, "%%inside ../.."):
+        said = run(shell, f"{magic}\ntrue", capsys)
+        assert said.startswith("BadInput: ") and len(said.splitlines()) == 1 and len(said) < 400, said

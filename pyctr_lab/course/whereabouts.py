@@ -1,0 +1,58 @@
+"""Which notebook the running cell stands in, and which cell makes what it needs: the first one of its sitting.
+
+Jupyter's server names the notebook in JPY_SESSION_NAME, and its client the cell in each request. In a terminal, or in
+an older client, both are missing: then the words say less.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from itertools import pairwise
+from typing import Any
+
+SITTING = re.compile(r"^# (Sitting \d+)", re.MULTILINE)
+LESSON, UNKNOWN = "the lesson's first cell", "the lesson's first cell (or your sitting's, where it has sittings)"
+
+
+def first_cell(shell: Any) -> str:
+    """The cell to run first, in words: `the lesson's first cell`, `the first cell of Sitting 2`."""
+    cells = notebook()
+    if not cells:
+        return UNKNOWN
+    names = [kind == "markdown" and SITTING.search(source) for _, kind, source in cells]
+    begins = [at for at, found in enumerate(names) if found]
+    if not begins:
+        return LESSON
+    here = _position(shell, cells)
+    if here is None:
+        return "the first cell of your sitting"
+    for begin, after in pairwise([0, *begins[1:], len(cells)]):
+        if begin <= here < after:
+            name = next(found[1] for found in names[begin:after] if found)
+            return f"the first cell of {name}"
+    return "the first cell of your sitting"
+
+
+def is_made_here(name: str) -> bool:
+    """Whether a code cell of the notebook assigns, defines or imports this name. False where it cannot be read."""
+    made = re.compile(rf"\b(?:def|class|as|for|import) {re.escape(name)}\b|(?<!\.)\b{re.escape(name)}\b[\w, ]*=(?!=)")
+    return any(kind == "code" and made.search(source) for _, kind, source in notebook())
+
+
+def notebook() -> list[tuple[str, str, str]]:
+    """The notebook's cells as it was saved last: id, type, source. Empty where it cannot be read."""
+    try:
+        with open(os.environ.get("JPY_SESSION_NAME", ""), encoding="utf-8") as file:
+            cells = json.load(file)["cells"]
+        return [(str(each.get("id")), each["cell_type"], "".join(each["source"])) for each in cells]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def _position(shell: Any, cells: list[tuple[str, str, str]]) -> int | None:
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else None
+    metadata = parent.get("metadata", {}) if isinstance(parent, dict) else {}
+    asked = metadata.get("cellId")
+    return next((at for at, (name, _, _) in enumerate(cells) if name == asked), None)
