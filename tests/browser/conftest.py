@@ -232,6 +232,7 @@ def environment(home: Path, config: pytest.Config) -> dict[str, str]:
         "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "run"),
+        "JUPYTER_PATH": str(ROOT / "jupyter"),  # the kernels that ./lab starts
         "IPYTHONDIR": str(home / "ipython"),
         "PYTHONPATH": str(ROOT),
     }

@@ -49,3 +49,21 @@ def test_what_was_said_stands_after_a_restart_a_reload_and_another_day(jupyterla
     page.locator(".pct-live", has_text="You said: no").wait_for()
     assert page.get_by_role("radio", name="no").is_checked()
     page.context.close()
+
+
+def test_before_the_first_cell_each_cell_says_what_to_run(jupyterlab):
+    """The kernels of `./lab` load the course's extension: no cell has to do it first."""
+    cells = ["%%host\nhostname", "lab.host", "import time\ntime.sleep(1000)"]
+    page = jupyterlab.open(jupyterlab.notebook("too-early.ipynb", cells))
+    for number, said in enumerate(["there is no open lab", "After a restart of the kernel, run the lesson's first"]):
+        page.evaluate("at => { jupyterapp.shell.currentWidget.content.activeCellIndex = at }", number)
+        page.evaluate("jupyterapp.commands.execute('notebook:run-cell')")
+        page.get_by_text(said).wait_for()
+        assert "not found" not in page.locator(".jp-OutputArea").nth(number).inner_text()
+    page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex = 2")
+    page.evaluate("void jupyterapp.commands.execute('notebook:run-cell')")
+    page.locator(".jp-InputPrompt", has_text="[*]").wait_for()
+    page.get_by_title("Interrupt the kernel").click()
+    page.get_by_text("interrupted; run the cell again").wait_for()
+    assert "Traceback" not in page.locator(".jp-Notebook").inner_text()
+    page.context.close()
