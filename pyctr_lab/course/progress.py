@@ -21,7 +21,7 @@ def show() -> ProgressMap:
     for lesson in LESSONS:
         own = {name: state[name] for name, exercise in ALL.items() if exercise.lesson == lesson.number}
         rows.append(Row(lesson.number, lesson.title, lesson.minutes, own))
-    return ProgressMap(rows)
+    return ProgressMap(rows, records.STORE.problem)
 
 
 def reset(what: str = "all") -> Page:

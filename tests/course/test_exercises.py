@@ -372,7 +372,11 @@ def test_a_terminal_without_a_notebook_says_so() -> None:
     assert 'exercises.start("3.3", lab), in a cell of lesson 03 (./lab opens' in said.stdout
     records.hinted("3.3", 1)
     said = subprocess.run([*TERMINAL, "3.3"], capture_output=True, text=True)
+    assert (said.returncode, said.stderr) == (3, ""), "who has read a hint has not begun"
+    records.started("3.3", 1, "1-0")
+    said = subprocess.run([*TERMINAL, "3.3"], capture_output=True, text=True)
     assert (said.returncode, said.stderr) == (4, "")
+    assert "A restart of its notebook" in said.stdout
     assert "cannot be checked here" in said.stdout
 
 
@@ -437,3 +441,25 @@ def test_a_folder_of_somebody_else_is_not_used(lab: Lab, monkeypatch: pytest.Mon
     ground = exercises.start("3.1", lab)
     assert exercises.check("3.1", exercises.ALL["3.1"].solution(ground)).passed
     assert list((state_dir() / "live").rglob("*.json"))
+
+
+def test_a_reset_names_the_next_step_and_speaks_of_no_restart(lab: Lab) -> None:
+    exercises.start("3.2", lab)
+    assert 'next      ground = exercises.start("3.2", lab)' in str(exercises.reset("3.2"))
+    verdict = exercises.check("3.2")
+    assert verdict.state is State.NOT_STARTED and "restart" not in str(verdict)
+
+
+def test_after_a_killed_launcher_all_goes_on_in_another_lab() -> None:
+    lab = Lab()
+    for name in ("3.2", "3.7"):
+        exercises.start(name, lab)
+    os.kill(lab.launcher.machine_pid, signal.SIGKILL)
+    assert ended(lab.launcher.machine_pid, 10)
+    verdict = exercises.check("3.2")
+    assert (verdict.state, verdict.next) == (State.CANNOT, 'lab = Lab(); ground = exercises.start("3.2", lab)')
+    exercises.reset("3.7")
+    with Lab() as other:
+        ground = exercises.start("3.2", other)
+        exercises.named("3.2").solution(ground)
+        assert exercises.check("3.2").passed

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..learner import records
 from ..learner.states import State
 from .exercise import Exercise
-from .registry import Entry
+from .registry import Entry, own_name, runs
 from .requirements import Requirement, judge
 from .submissions import Submission, UnreadableSubmission
 from .verdicts import Verdict
@@ -32,8 +32,12 @@ def without_ground(exercise: Exercise, *, closed: bool = False) -> Verdict:
     if missing_here := exercise.unavailable_reason():
         return _plain(exercise, State.CANNOT, f"Something is missing here: {missing_here}.", _start(exercise))
     touched = records.record(exercise.id)
-    why = "Its lab has been closed" if closed else "No ground of it is live: a restart of the notebook ends its lab"
-    if not touched:
+    by = str(touched.get("by", ""))
+    why = "Its lab is closed" if closed else "What it had made has ended"
+    if by and by != own_name() and not closed:
+        open_still = "Another notebook has what the exercise has made: check it there"
+        why = open_still if runs(by) else "A restart of its notebook, or closing it, has ended its lab"
+    if "seed" not in touched:  # a hint, at most, was read
         return _plain(exercise, State.NOT_STARTED, "Nothing has been made for it yet.", _start(exercise))
     way = f"lab = Lab(); {_start(exercise)}" if closed else _start(exercise)
     return _plain(exercise, State.CANNOT, f"{why}. Recorded so far: {touched['state']}.", way)
@@ -63,9 +67,13 @@ def _verdict(exercise: Exercise, live: Entry, answer: Submission) -> Verdict:
 def _all_there(exercise: Exercise, live: Entry) -> None:
     """A container that has ended cannot be looked at; where the host is gone, nothing can."""
     if not live.alive:
-        raise Unreadable("its lab has ended (a restart of the notebook's kernel ends it)", again(exercise.id))
+        raise Unreadable("its lab has ended: its launcher does not run any more", f"lab = Lab(); {_start(exercise)}")
+    if not live.intact:
+        why = "the set-up has changed: the file of live exercises is not as its notebook wrote it"
+        raise Unreadable(why, f'exercises.reset("{exercise.id}"), and start it again')
     for name in live.lost():
-        raise Unreadable(f"the container {name!r} of its ground has ended", again(exercise.id))
+        what = "program" if name in live.programs else "container"
+        raise Unreadable(f"the {what} {name!r} of its ground has ended", again(exercise.id))
 
 
 def _headline(requirements: tuple[Requirement, ...]) -> str:

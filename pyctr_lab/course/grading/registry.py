@@ -7,11 +7,14 @@ file whose notebook has ended is removed by the next reader.
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
+import secrets
 import sys
 import time
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from ...kernel import proc
 from ..learner.places import live_dir, trouble
 from ..learner.store import write_atomically
 from .ground import Ground
+from .question import Question
 from .submissions import Submission
 from .view import KernelView
 
@@ -37,11 +41,14 @@ class Entry:
     facts: dict[str, Any] = field(default_factory=dict)
     answer: Submission = None
     started: float = 0.0
+    programs: tuple[str, ...] = ()
+    intact: bool = True
 
     @property
     def alive(self) -> bool:
         """Whether the course's host of this ground still runs. The start time tells a pid that was used again."""
-        return bool(self.born["host"]) and proc.start_time(self.host) == self.born["host"]
+        there = bool(self.born["host"]) and proc.start_time(self.host) == self.born["host"]
+        return there and proc.state(self.host) != "Z"
 
     def lost(self) -> list[str]:
         """The containers that have ended, zombies included."""
@@ -57,7 +64,8 @@ def entry(ground: Ground) -> Entry:
     """A fresh entry for ground that has just been made."""
     pids, host = ground.pids(), ground.lab.host.machine_pid
     born = {name: proc.start_time(pid) for name, pid in {**pids, "host": host}.items()}
-    return Entry(ground.exercise.id, ground.seed, ground.values, pids, host, born, ground.facts, started=time.time())
+    return Entry(ground.exercise.id, ground.seed, ground.values, pids, host, born, ground.facts,
+                 started=time.time(), programs=tuple(ground.programs))  # fmt: skip
 
 
 def moved(old: Entry, pids: dict[str, int]) -> Entry:
@@ -70,22 +78,24 @@ def moved(old: Entry, pids: dict[str, int]) -> Entry:
 
 def keep(entries: dict[str, Entry]) -> None:
     """Write this notebook's live ground to its file; remove the file when there is none."""
-    own = live_dir() / _own_name()
+    own = live_dir() / f"{own_name()}.json"
     try:
         if not entries:
             own.unlink(missing_ok=True)
             return
         own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_atomically(own, {name: asdict(each) for name, each in entries.items()})
+        kept = {name: _as_data(each) for name, each in entries.items()}
+        write_atomically(own, {"entries": kept, "seal": _seal(kept)})
     except OSError as why:  # a full disk, say: the notebook itself does without
         said = trouble(why, own)
         print(f"{own.name} could not be written, so no terminal can check this: {said}", file=sys.stderr)
 
 
-def find(exercise: str) -> Entry | None:
+def find(exercise: Question) -> Entry | None:
     """The newest live ground of an exercise, whichever notebook has it. Raises Unsupported where none can be read."""
     try:
-        found = [entries[exercise] for entries in map(_load, _living()) if exercise in entries]
+        loaded = (_load(path, exercise) for path in _living())
+        found = [each for each in loaded if each]
     except OSError as why:  # root ran a notebook with this home, say
         raise Unsupported(f"no live exercise can be found: {trouble(why, live_dir())}") from None
     return max((each for each in found if each.alive), key=lambda each: each.started, default=None)
@@ -95,26 +105,52 @@ def _living() -> list[Path]:
     """The files of notebooks that run; those of the others are removed."""
     living = []
     for path in live_dir().glob("*.json") if live_dir().is_dir() else ():
-        pid, _, born = path.stem.partition("-")
-        if pid.isdigit() and proc.start_time(int(pid)) == born:
+        if runs(path.stem):
             living.append(path)
         else:
             path.unlink(missing_ok=True)
     return living
 
 
-def _load(path: Path) -> dict[str, Entry]:
+def _load(path: Path, exercise: Question) -> Entry | None:
+    """The entry of an exercise in a file; None where it has none that this version of the course can read."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return {name: _entry(fields) for name, fields in data.items()}
+        there = data["entries"][exercise.id]
+        known = {name: there[name] for name in _KEPT if name in there}
+        answer = known.pop("answer")
+        known.update(answer=tuple(answer) if isinstance(answer, list) else answer, programs=tuple(known["programs"]))
+        intact = hmac.compare_digest(str(data["seal"]), _seal(data["entries"]))
+        return Entry(**known, values=exercise.variant(known["seed"]), intact=intact)
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None
 
 
-def _entry(fields: dict[str, Any]) -> Entry:
-    answer = fields.pop("answer")
-    return Entry(**fields, answer=tuple(answer) if isinstance(answer, list) else answer)
+#: What a file has of an entry. The values follow from the seed: the answer is not in the file.
+_KEPT = tuple(each.name for each in fields(Entry) if each.name not in ("values", "intact"))
 
 
-def _own_name() -> str:
-    return f"{os.getpid()}-{proc.start_time(os.getpid())}.json"
+def _as_data(each: Entry) -> dict[str, Any]:
+    kept = {name: value for name, value in asdict(each).items() if name in _KEPT}
+    as_read: dict[str, Any] = json.loads(json.dumps(kept))
+    return as_read
+
+
+def _seal(kept: object) -> str:
+    """A digest that only the course's own processes of this user make: an edited file has another."""
+    place = live_dir() / "key"
+    with suppress(FileExistsError), open(place, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(secrets.token_bytes(32))
+    text = json.dumps(kept, sort_keys=True)
+    return hmac.new(place.read_bytes(), text.encode(), "sha256").hexdigest()
+
+
+def own_name() -> str:
+    """This process: its number, and when it began."""
+    return f"{os.getpid()}-{proc.start_time(os.getpid())}"
+
+
+def runs(name: str) -> bool:
+    """Whether a process with such a name runs still."""
+    pid, _, born = name.partition("-")
+    return pid.isdigit() and proc.start_time(int(pid)) == born

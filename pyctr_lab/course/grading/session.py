@@ -9,19 +9,20 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ...errors import BadInput, Unsupported
+from ...errors import BadInput, Gone, Unsupported
 from ..learner import records
 from ..learner.page import Page
 from .exercise import Exercise
 from .grade import BEFORE, grade, without_ground
 from .ground import Ground, Shown
 from .question import Values
-from .registry import Entry, entry, find, keep, moved
+from .registry import Entry, entry, find, keep, moved, own_name
 from .submissions import PROGRAM_NAMES
 from .verdicts import Verdict
+from .view import Unreadable
 
 if TYPE_CHECKING:
     from ...runtime import Lab
@@ -70,7 +71,7 @@ class Session:
         shown = self.shown[found.id] = earlier.become(ground) if earlier else ground.shown()
         self.entries[found.id] = entry(ground)
         self.tiers[found.id] = 0
-        records.started(found.id, seed)
+        records.started(found.id, seed, own_name())
         self._watch_cells()
         keep(self.entries)
         return shown
@@ -83,7 +84,7 @@ class Session:
         found = self.named(exercise)
         with _patience(found.id):
             self._follow(found.id)
-            live = self.entries.get(found.id) or (find(found.id) if notebook_shell() is None else None)
+            live = self.entries.get(found.id) or (find(found) if notebook_shell() is None else None)
             if live is None:
                 return without_ground(found)
             if found.id in self.grounds and self.grounds[found.id].lab.closed:
@@ -130,15 +131,17 @@ class Session:
         keep(self.entries)
         kept = records.forget([found.id])
         where = f"What was recorded before is kept as {kept.name}." if kept else "Nothing had been recorded."
-        return Page(f"Exercise {found.id} is as if never touched").line(where)
+        page = Page(f"Exercise {found.id} is as if never touched").line(where)
+        return page.rows([("next", f'ground = exercises.start("{found.id}", lab)')])
 
     def end(self, exercise: str) -> None:
         """End the ground that an exercise has in this notebook, if any."""
         ground = self.grounds.pop(exercise, None)
         self.entries.pop(exercise, None)
         if ground and not ground.lab.closed:
-            self.exercises[exercise].teardown(ground)
-            ground.end()
+            for end in (self.exercises[exercise].teardown, Ground.end):
+                with suppress(Unreadable, Gone):  # its lab was killed: nothing is left to be ended
+                    end(ground)
 
     def _values(self, exercise: Exercise) -> Values:
         """Those of the ground that is open, else of the variant that the learner is at."""

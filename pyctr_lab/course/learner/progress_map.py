@@ -41,14 +41,17 @@ class Row:
 class ProgressMap:
     """Shown as a picture in a notebook, as text anywhere."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], problem: str = "") -> None:
         self.rows = tuple(rows)
+        self.problem = problem  # why nothing is known of what was done
 
     @property
     def title(self) -> str:
         """The finding."""
         total = sum(len(row.exercises) for row in self.rows)
         passed = sum(row.passed for row in self.rows)
+        if self.problem:
+            return f"What you have done is not known: {self.problem}"
         if not passed:
             return f"{total} exercises wait for you; any order works"
         return "Every exercise passed" if passed == total else f"{passed} of {total} exercises passed"

@@ -14,13 +14,30 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from .places import state_dir
+from ...errors import Unsupported
+from .places import state_dir, trouble
 from .states import State
 from .store import Data, Store
 
 Record = dict[str, Any]
 
-STORE = Store(lambda: state_dir() / "progress.json")
+
+def sound(data: Data) -> Data:
+    """What can be used of the progress: records whose parts have the shape that this version gives them."""
+    kept = data.get("exercises", {})
+    records = kept if isinstance(kept, dict) else {}
+    good = {name: each for name, each in records.items() if isinstance(each, dict) and _is_sound(each)}
+    return {**data, "exercises": good} if "exercises" in data else data
+
+
+def _is_sound(each: Record) -> bool:
+    counts = [each.get(name, 0) for name in ("seed", "tries", "hints")]
+    met = each.get("misconceptions", {})
+    whole = all(type(count) is int for count in counts)
+    return whole and each.get("state") in {state.value for state in State} and isinstance(met, dict)
+
+
+STORE = Store(lambda: state_dir() / "progress.json", sound)
 
 #: The word of a learner whose progress cannot be kept, for as long as this process lives.
 _NEWCOMERS: dict[Path, str] = {}
@@ -62,9 +79,9 @@ def learner() -> str:
     return str(found)
 
 
-def started(exercise: str, number: int) -> None:
-    """Keep the variant. The state is left as it was: fresh ground does not undo a pass."""
-    _change(exercise, lambda kept: kept.update(seed=number))
+def started(exercise: str, number: int, by: str = "") -> None:
+    """Keep the variant, and in which process it was. The state stays: fresh ground does not undo a pass."""
+    _change(exercise, lambda kept: kept.update(seed=number, by=by))
 
 
 def checked(exercise: str, state: State, misconception: str = "", *, ground: float) -> None:
@@ -99,11 +116,19 @@ def revealed(exercise: str) -> None:
 
 
 def forget(exercises: Iterable[str]) -> Path | None:
-    """Take exercises back to "not started". The whole file as it was is kept aside; None if there was none."""
-    names = list(exercises)
-    if not any(name in records() for name in names):
+    """Take exercises back to "not started". The whole file as it was is kept aside; None if there was none.
+
+    Raises Unsupported where it cannot be read, or not be kept aside: then nothing is taken back.
+    """
+    names, recorded = list(exercises), records()
+    if STORE.problem:
+        raise Unsupported(f"nothing can be taken back: {STORE.problem}")
+    if not any(name in recorded for name in names):
         return None
-    kept = STORE.aside()
+    try:
+        kept = STORE.aside()
+    except OSError as why:
+        raise Unsupported(f"nothing is taken back: no copy can be kept: {trouble(why, STORE.path)}") from None
 
     def drop(data: Data) -> None:
         for name in names:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from errno import EACCES, ENOSPC, EROFS
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ Data = dict[str, Any]
 class Store:
     """One JSON object in one file. `path` may be a function, for a place that the environment decides."""
 
-    def __init__(self, path: Callable[[], Path]) -> None:
+    def __init__(self, path: Callable[[], Path], sound: Callable[[Data], Data] = dict) -> None:
         self._path = path
+        self._sound = sound  # what can be used of an object whose parts may have a wrong shape
+        self.problem = ""  # why the file could not be read when it was last tried
         self._said: set[str] = set()
 
     @property
@@ -35,12 +38,24 @@ class Store:
 
     def read(self) -> Data:
         """What is kept; empty if nothing is, or, with a line, if it cannot be read. A useless file is set aside."""
+        self.problem = ""
         try:
             with self._locked():
                 return self._load()
         except OSError as why:
-            self._say(f"{self.path.name} cannot be read: {trouble(why, self.path)}")
+            if why.errno in (EROFS, EACCES, ENOSPC) and (data := self._as_it_is()) is not None:
+                return data
+            self.problem = f"{self.path.name} cannot be read: {trouble(why, self.path)}"
+            self._say(self.problem)
         return {}
+
+    def _as_it_is(self) -> Data | None:
+        """What the file says, where nothing can be written: no lock, and nothing set aside. None if it is no use."""
+        try:
+            data = json.loads(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return self._sound(data) if isinstance(data, dict) else None
 
     def change(self, change: Callable[[Data], None]) -> Data:
         """Apply `change` to the object in the file, and return it. Where it cannot be written, a line says so."""
@@ -74,7 +89,14 @@ class Store:
             return self._useless("damaged", "cannot be read")
         if not isinstance(data, dict) or not isinstance(version := data.pop("version", None), int):
             return self._useless("damaged", "cannot be read")
-        return data if version <= VERSION else self._useless("newer", "was written by a newer version of the course")
+        if version > VERSION:
+            return self._useless("newer", "was written by a newer version of the course")
+        sound = self._sound(data)
+        if sound != data:
+            kept = self._copy_aside("damaged")
+            print(f"parts of {self.path.name} cannot be read: it is kept as {kept}, the rest is used", file=sys.stderr)
+            write_atomically(self.path, {"version": VERSION, **sound})
+        return sound
 
     def _useless(self, mark: str, why: str) -> Data:
         kept = self._copy_aside(mark)
@@ -102,7 +124,7 @@ def write_atomically(path: Path, data: object) -> None:
     """Put a JSON file in place whole or not at all."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(fresh, "w", encoding="utf-8") as file:
+        with open(fresh, "w", encoding="utf-8", errors="backslashreplace") as file:  # a lone surrogate as JSON has it
             json.dump(data, file, indent=1, ensure_ascii=False, sort_keys=True)
             file.write("\n")
             file.flush()

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pyctr_lab import BadInput
+from pyctr_lab import BadInput, Unsupported
 from pyctr_lab.course import cli_progress, cli_reset, progress
 from pyctr_lab.course.exercises import ALL
 from pyctr_lab.course.learner import State, records
@@ -134,3 +134,45 @@ def test_the_command_line_shows_and_resets(capsys: pytest.CaptureFixture[str], o
     assert "03  Namespaces" in capsys.readouterr().out
     assert cli_reset("3.1") == 0
     assert str(own_state) in "".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"3.2": None}, {"3.2": {"state": "unheard of"}}, {"3.2": {"state": "passed", "seed": "x"}}, None, [1]]
+)
+def test_valid_json_of_a_wrong_shape_is_set_aside_and_the_rest_is_used(
+    wrong: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records.started("3.1", 4)
+    data = json.loads(records.STORE.path.read_text())
+    data["exercises"] = {**data["exercises"], **wrong} if isinstance(wrong, dict) else wrong
+    records.STORE.path.write_text(json.dumps(data))
+    assert records.record("3.2") == {}
+    assert (records.record("3.1").get("seed") == 4) is isinstance(wrong, dict)
+    assert capsys.readouterr().err.count("cannot be read") == 1
+    assert json.loads(records.STORE.path.with_name("progress.json.damaged-1").read_text()) == data
+
+
+def test_a_reset_on_a_full_disk_takes_nothing_back_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    records.started("3.1", 4)
+
+    def full(mark: str = "old") -> None:
+        raise OSError(28, "No space left on device", str(records.STORE.path))
+
+    monkeypatch.setattr(records.STORE, "aside", full)
+    with pytest.raises(Unsupported, match=r"nothing is taken back.*No space left"):
+        records.forget(["3.1"])
+    assert records.seed("3.1") == 4
+
+
+def test_what_cannot_be_read_is_said_aloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    records.started("3.1", 4)
+    records.STORE.path.unlink()
+    records.STORE.path.mkdir()
+    assert "progress.json cannot be read" in str(progress.show())
+    with pytest.raises(Unsupported, match="cannot be read"):
+        progress.reset("3.1")
+
+
+def test_a_lone_surrogate_spoils_no_file() -> None:
+    records.checked("3.1", State.NOT_YET, "\udce4", ground=1.0)
+    assert records.record("3.1")["misconceptions"] == {"\udce4": 1}
