@@ -21,7 +21,7 @@ Predictions are kept, never graded. A guess is made with the buttons below the q
     from pyctr_lab.course import compare, predict
 
     predict("3.uts-copy", "Does its host name change at once?", options=["yes", "no"])
-    compare("3.uts-copy", "no")              # lays both side by side
+    compare("3.uts-copy", "yes" if inside == named else "no")   # asks the kernel; lays both side by side
     predict("what-is-a-container", "In one sentence: what is a container?")     # free text: no options
     recall("what-is-a-container")            # the learner's own words, for the capstone
 
