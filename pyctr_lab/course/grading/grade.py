@@ -71,6 +71,9 @@ def _all_there(exercise: Exercise, live: Entry) -> None:
     if not live.intact:
         why = "the set-up has changed: the file of live exercises is not as its notebook wrote it"
         raise Unreadable(why, f'exercises.reset("{exercise.id}"), and start it again')
+    if kind := live.changed():
+        why = f"the set-up has changed: the lab's host is in another {kind} namespace than at the start"
+        raise Unreadable(why, f'exercises.reset("{exercise.id}"), and start it again in a new lab')
     for name in live.lost():
         what = "program" if name in live.programs else "container"
         raise Unreadable(f"the {what} {name!r} of its ground has ended", again(exercise.id))

@@ -42,6 +42,7 @@ class Entry:
     answer: Submission = None
     started: float = 0.0
     programs: tuple[str, ...] = ()
+    walls: dict[str, int] = field(default_factory=dict)
     intact: bool = True
 
     @property
@@ -49,6 +50,10 @@ class Entry:
         """Whether the course's host of this ground still runs. The start time tells a pid that was used again."""
         there = bool(self.born["host"]) and proc.start_time(self.host) == self.born["host"]
         return there and proc.state(self.host) != "Z"
+
+    def changed(self) -> str:
+        """The kind of namespace in which the lab's host is no longer where it was at the start; empty for none."""
+        return next((kind for kind, inode in walls_of(self.host).items() if self.walls.get(kind, inode) != inode), "")
 
     def lost(self) -> list[str]:
         """The containers that have ended, zombies included."""
@@ -65,7 +70,15 @@ def entry(ground: Ground) -> Entry:
     pids, host = ground.pids(), ground.lab.host.machine_pid
     born = {name: proc.start_time(pid) for name, pid in {**pids, "host": host}.items()}
     return Entry(ground.exercise.id, ground.seed, ground.values, pids, host, born, ground.facts,
-                 started=time.time(), programs=tuple(ground.programs))  # fmt: skip
+                 started=time.time(), programs=tuple(ground.programs), walls=walls_of(host))  # fmt: skip
+
+
+def walls_of(host: int) -> dict[str, int]:
+    """The host's namespaces. Not cgroup: the lab's first control group gives the host another one."""
+    try:
+        return {kind: inode for kind, inode in proc.namespaces(host).items() if kind != "cgroup"}
+    except (ProcessLookupError, PermissionError):
+        return {}
 
 
 def moved(old: Entry, pids: dict[str, int]) -> Entry:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pyctr_lab import Lab
+from pyctr_lab import Lab, steps
 from pyctr_lab.course import exercises
-from pyctr_lab.course.grading import Exercise, Ground, Misconception, Requirement, whole
+from pyctr_lab.course.grading import Exercise, Ground, Misconception, Requirement, State, whole
 from pyctr_lab.course.learner import records
 
 EACH = [pytest.param(each, id=name) for name, each in exercises.ALL.items()]
@@ -107,3 +107,13 @@ def test_the_deed_of_a_misconception_has_the_whole_ground(lab: Lab) -> None:
     assert "names" not in ground.values
     first = exercises.ALL["1.1"].misconceptions[0]
     assert exercises.check("1.1", first.act(ground)).misconception == "M1"
+
+
+@pytest.mark.parametrize("kind", ["net", "uts", "ipc"])
+def test_a_host_that_has_moved_is_a_set_up_that_has_changed(kind: str) -> None:
+    with Lab() as own:
+        exercises.start("3.7", own)
+        own.host.apply(steps.NewNamespace(kind))
+        verdict = exercises.check("3.7", "net")
+        assert verdict.state is State.CANNOT
+        assert "set-up has changed" in verdict.headline and 'exercises.reset("3.7")' in verdict.next
