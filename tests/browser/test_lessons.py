@@ -74,6 +74,7 @@ def sittings(page):
     return [range(first, after) for first, after in itertools.pairwise(bounds)]
 
 
+@pytest.mark.timeout(1200)  # a busy machine is no failure: each cell has a time of its own
 @pytest.mark.parametrize(("lesson", "theme"), EACH)
 def test_a_lesson_runs_and_an_exercise_is_solved(course, screenshot, lesson, theme):
     """In the learner's copy, each sitting in a kernel of its own."""

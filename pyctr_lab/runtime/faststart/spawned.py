@@ -100,7 +100,7 @@ class SpawnedProcess:
     @cached_property
     def trace(self) -> SpawnTrace:
         """What became of its calls, once it makes no more of them."""
-        result, _, _, *buffers = self.launcher.request("results", self.number)[0].split(" ")
+        result, _, _, *buffers = answer_of(self.launcher, "results", self.number)
         if result == "-1":
             raise Gone("the trace of this start is no longer kept: too many others have begun since")
         return SpawnTrace(*map(bytes.fromhex, buffers))
@@ -209,11 +209,19 @@ def has_called_exec(pid: int | str) -> bool:
     return False
 
 
+def answer_of(launcher: Carrier, kind: str, *words: object) -> list[str]:
+    """The words of an answer of one line. Raises Gone where the launcher ended before it."""
+    lines = launcher.request(kind, *words)
+    if not lines:
+        raise Gone("the launcher has ended with its lab", hint=NEW_LAB)
+    return lines[0].split(" ")
+
+
 def load_loop(launcher: Carrier) -> None:
     """Give the launcher the loop. Raises Refused where there can be none."""
     code = loop.code_here()
     if not code:
         raise Refused("the loop is not written for this kind of processor yet", here=True)
-    _, errno, *_ = launcher.request("load", code, loop.clock())[0].split(" ")
+    _, errno, *_ = answer_of(launcher, "load", code, loop.clock())
     if errno != "0":
         raise Refused(f"memory may not be executable: {os.strerror(int(errno))}", here=True)

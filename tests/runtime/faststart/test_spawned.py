@@ -15,7 +15,7 @@ from contextlib import suppress
 from errno import EACCES, EINVAL, ENOENT, ENOSYS, EPERM
 from pathlib import Path
 from threading import Thread, main_thread
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -301,6 +301,23 @@ def in_its_list(lab: Lab) -> int:
         time.sleep(0.001)
     time.sleep(0.05)
     return children[0]
+
+
+@pytest.mark.parametrize("kind", ["load", "results"])
+def test_a_launcher_that_ends_instead_of_answering(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Lab() as lab:
+        program = lab.start(["true"]) if kind == "results" else None
+        request = lab.launcher.request
+
+        def killed(asked: str, *words: object, **more: Any) -> list[str]:
+            if asked == kind:
+                os.kill(lab.launcher.machine_pid, signal.SIGKILL)
+                ended(lab.launcher.machine_pid)
+            return request(asked, *words, **more) if asked != kind else []
+
+        monkeypatch.setattr(lab.launcher, "request", killed)
+        with pytest.raises(Gone, match="the launcher has ended"):
+            program.story if program else lab.start(["true"])
 
 
 def test_the_launcher_is_killed_while_a_child_shares_its_memory() -> None:
