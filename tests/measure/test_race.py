@@ -32,6 +32,16 @@ def test_both_run_on_one_core_are_preempted_and_end_with_the_race():
     assert (os.sched_getaffinity(0), children(os.getpid())) == before
 
 
+def test_nice_counts_from_where_this_process_is_and_ends_at_19(monkeypatch):
+    asked = []
+    monkeypatch.setattr("os.setpriority", lambda kind, pid, nice: asked.append(nice))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    for now in (0, 19):
+        monkeypatch.setattr("os.nice", lambda step, now=now: now)
+        race(nice=10)
+    assert asked == [0, 10, 9, 19]
+
+
 def test_calls_are_lines_from_the_first_to_the_last():
     calls = traced_calls("true")
     assert not calls or (calls[0].startswith("execve(") and calls[-1].startswith("exit_group("))

@@ -29,6 +29,7 @@ SECTIONED = [each for each in PLAIN if each.number != "09"]  # whose sections dr
 QUICK = [each for each in SECTIONED if not each.needs]
 USER = ["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"]
 SECTION = "## "
+SITTING = "\n# Sitting "
 
 
 def whole(lessons: Iterable[Lesson]) -> list[Any]:
@@ -61,9 +62,11 @@ def run(cells: list[NotebookNode]) -> None:
     NotebookClient(book, timeout=120, kernel_name="python3").execute()
 
 
-def first(cells: list[NotebookNode]) -> NotebookNode:
-    """The first code cell."""
-    return next(cell for cell in cells if cell.cell_type == "code")
+def first(cells: list[NotebookNode], section: list[NotebookNode]) -> NotebookNode:
+    """The first code cell of the sitting that a section belongs to."""
+    before = cells[: cells.index(section[0])]
+    begins = [at for at, cell in enumerate(before) if cell.cell_type == "markdown" and SITTING in f"\n{cell.source}"]
+    return next(cell for cell in cells[max(begins, default=0) :] if cell.cell_type == "code")
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ ALL = [
 @pytest.mark.parametrize(("cells", "section"), ALL)
 @pytest.mark.usefixtures("own_state")
 def test_a_section_runs_after_the_first_cell_alone(cells: list[NotebookNode], section: list[NotebookNode]) -> None:
-    run([first(cells), *section])
+    run([first(cells, section), *section])
 
 
 # Without control groups. 02 boots ten machines: an ordinary user runs it in the course's machine.
