@@ -35,8 +35,8 @@ class Lesson:
 
 
 LESSONS = (
-    Lesson("00", "start_here", "Start here", 10, programs=("ps",)),
-    Lesson("01", "kernel_and_processes", "The kernel and its processes", 40, programs=("ps", "strace")),
+    Lesson("00", "start_here", "Start here", 30, programs=("ps",)),
+    Lesson("01", "kernel_and_processes", "The kernel and its processes", 75, programs=("ps", "strace")),
     Lesson("02", "virtual_machines", "Virtual machines", 40, programs=("ps", QEMU, "busybox"), needs=("kvm",)),
     Lesson("03", "namespaces", "Namespaces", 160,
            programs=("ps", "ip", "hostname", "mount", "unshare"), needs=("Linux 5.8",)),
