@@ -40,7 +40,7 @@ LESSONS = (
     Lesson("02", "virtual_machines", "Virtual machines", 40, programs=("ps", QEMU, "busybox"), needs=("kvm",)),
     Lesson("03", "namespaces", "Namespaces", 160,
            programs=("ps", "ip", "hostname", "mount", "unshare"), needs=("Linux 5.8",)),
-    Lesson("04", "control_groups", "Control groups", 90, programs=("ps",), needs=("control groups",)),
+    Lesson("04", "control_groups", "Control groups", 120, programs=("ps",), needs=("control groups",)),
     Lesson("05", "network", "Network", 60, planned=True),
     Lesson("06", "images_and_layers", "Images and layers", 60, planned=True),
     Lesson("07", "whole_container", "A whole container", 60, planned=True),
