@@ -98,6 +98,9 @@ def _strip(meters: Meters, key: str, name: str, unit: tuple[str, ...]) -> Strip:
 def _curve(group: str, samples: Sequence[UsageSample], key: str, style: tuple[str, str, str], one: bool) -> Curve:
     known = [(each, value * SCALES[key]) for each in samples if (value := getattr(each, key)) is not None]
     begin, last = known[0][0].t - known[0][0].seconds, known[-1][1]
+    if key == "cpu":  # one reading is of two periods of the quota only: a second of them is what it uses
+        recent = [value for each, value in known if each.t > known[-1][0].t - 1]
+        last = sum(recent) / len(recent)
     shown = {"cpu": f"{last:.0f} %", "memory": mib_words(int(last * MIB)), "pids": f"{last:.0f}"}[key]
     above = [(each.t, value + 100 * each.throttled) for each, value in known] if key == "cpu" else []
     if not any(each.throttled for each, _ in known):

@@ -185,6 +185,7 @@ class Meter:
         if self.sampler.why:
             for each in (*self._sliders.values(), self._button):
                 each.disabled = True
+            self._said.value = '<p class="note">Stopped: the sliders move no limit any more.</p>'
             if self._handle is not None:
                 self._handle.update(self._left(), raw=True)
         self._show()
@@ -215,7 +216,7 @@ class Meter:
 def live_span(meters: Meters, seconds: float) -> float:
     """The length of the live time axis: the whole of it, or as far as a long run has come, in round numbers."""
     now = max((samples[-1].t for samples in meters.values() if samples), default=0.0)
-    return next((each for each in (10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0) if now <= each < seconds), seconds)
+    return next((each for each in (5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0) if now <= each < seconds), seconds)
 
 
 def limit_slider(path: str, kind: str, group: Cgroup) -> widgets.SelectionSlider:

@@ -62,8 +62,9 @@ def strips_svg(meters: Meters, layout: StripLayout, seconds: float | None, *, wo
     made = list(enumerate(strips_of(meters)))
     body = [part for number, strip in made for part in plot.strip(number, strip)]
     marks = [part for number, strip in made for part in plot.marks(number, strip)]
-    parts = [plot.hatch, *_placed(head, layout), *body, *plot.lines(meters), *marks, *plot.axis()]
-    return svg(layout.width, plot.bottom + 54, parts, title=heading or "Meter", alt_text=words)
+    legend = plot.legend([strip for _, strip in made])
+    parts = [plot.hatch, *_placed(head, layout), *body, *plot.lines(meters), *marks, *plot.axis(), *legend]
+    return svg(layout.width, plot.bottom + 72, parts, title=heading or "Meter", alt_text=words)
 
 
 def _head(meters: Meters, layout: StripLayout, heading: str) -> Iterator[tuple[str, int, str]]:
@@ -178,15 +179,19 @@ class _Plot:
         curve = next((curve for curve in strip.curves if curve.above), None)
         if curve is None:
             return
-        rows = [(t, used, all_) for (t, used), (_, all_) in zip(curve.points, curve.above, strict=True)]
-        waited = [row for row in rows if (row[2] - row[1]) * scale >= 18]
+        limits = [value for *_, value in strip.limits if value <= strip.top]
+        rows = [(self.x(t), used, all_) for (t, used), (_, all_) in zip(curve.points, curve.above, strict=True)]
         for shown in (words, "throttled"):
             width = text_width(shown, NOTE, bold=True) + 12
-            begin, end = (self.x(waited[0][0]), self.x(waited[-1][0])) if waited else (0.0, 0.0)
-            if end - begin >= width:
-                x = (begin + end) / 2
-                _, used, all_ = min(waited, key=lambda row: abs(self.x(row[0]) - x))
-                y = low - (used + all_) / 2 * scale
+            places = []  # (height of the free part, its middle, x): from the curve and the limits to the hatch's edge
+            for x, *_ in rows:
+                below = [row for row in rows if x <= row[0] <= x + width]
+                if x + width <= rows[-1][0] and below:
+                    least, most = max(used for _, used, _ in below), min(all_ for *_, all_ in below)
+                    least = max([least, *(value for value in limits if value < most)])
+                    places.append(((most - least) * scale, low - (least + most) / 2 * scale, x + width / 2))
+            room, y, x = max(places, default=(0.0, 0.0, 0.0))
+            if room >= 20:
                 yield rect(x - width / 2, y - 9, width, 17, fill="newt", radius=3)
                 yield label(x, y + 4, shown, size=NOTE, style="n h c")
                 return
@@ -217,8 +222,9 @@ class _Plot:
             width = text_width(words, NOTE, bold=True) + 8
             x = self.x(t) + 4 if self.x(t) + 4 + width <= self.layout.right else self.x(t) - 4 - width
             if x >= taken:
-                yield rect(x, low - self.layout.height / 2 - 9, width, 17, fill="newt", radius=3)
-                yield label(x + 4, low - self.layout.height / 2 + 4, words, size=NOTE, style="n h")
+                top = low - self.layout.height - 21  # between the strips: it covers no curve
+                yield rect(x, top, width, 17, fill="newt", radius=3)
+                yield label(x + 4, top + 13, words, size=NOTE, style="n h")
                 taken = x + width
 
     def lines(self, meters: Meters) -> Iterator[str]:
@@ -238,6 +244,22 @@ class _Plot:
             side = self.x(kill.t) + room <= self.layout.right or self.x(since) - room < self.layout.left
             x = self.x(kill.t) + 8 if side else self.x(since) - 8
             yield label(x, y + 4, words, size=NOTE, style="n h" if side else "n h e")
+
+    def legend(self, strips: Sequence[Strip]) -> Iterator[str]:
+        """What lines and hatching mean, of those that are there."""
+        x, y = float(self.layout.left), self.bottom + 58
+        limited = any(value <= strip.top for strip in strips for *_, value in strip.limits)
+        throttled = any(curve.above for strip in strips for curve in strip.curves)
+        for words, there in (("used", True), ("limit", limited), ("throttled", throttled)):
+            if not there:
+                continue
+            if words == "throttled":
+                yield f'<rect x="{x:g}" y="{y - 10:g}" width="22" height="12" fill="url(#{self._hatch})"/>'
+            else:
+                dash, colour, width = ("6 3", "ink", 1.2) if words == "limit" else ("", "wall", 2.0)
+                yield line(x, y - 4, x + 22, y - 4, stroke=colour, line=width, dash=dash)
+            yield label(x + 28, y, words, size=NOTE, style="d")
+            x += 28 + text_width(words, NOTE) + 22
 
     def axis(self) -> Iterator[str]:
         """Seconds, at the bottom."""

@@ -20,6 +20,9 @@ _RULES = """
  overflow:visible;font-variant-numeric:tabular-nums;border:none}
 .pcm .pcm-side .slider-container{flex:1 1 60px;min-width:60px;margin:0 8px}
 .pcm .noUi-connect,.pcm .noUi-handle{background:var(--wall)}
+.pcm [disabled] .noUi-connect{background:var(--idle)} .pcm [disabled] .noUi-handle{visibility:hidden}
+.pcm .widget-hslider:has([disabled]) .widget-label,.pcm .widget-hslider:has([disabled]) .widget-readout
+ {color:var(--dim)}
 .pcm .jupyter-button{font-size:13px;color:var(--ink);background:var(--host);border:1px solid var(--idle);
  border-radius:3px;height:28px;line-height:26px;padding:0 12px;width:auto;margin:6px 0 0;box-shadow:none;
  align-self:flex-start}

@@ -132,7 +132,9 @@ def title(meters: Meters) -> str:
 
 def _finding(samples: Sequence[UsageSample]) -> tuple[int, str]:
     """How grave it is, and what it is."""
-    happened = moments({"": samples})
+    happened, change = moments({"": samples}), last_change(samples)
+    if change and change[0] > max((each.t for each in happened), default=0.0):
+        return 5 if happened else 3, _changed(samples, *change)
     kills = [each for each in happened if each.kind == "oom_kill"]
     if kills:
         return 5, _killed(samples, kills)
@@ -157,8 +159,6 @@ def _slowed(samples: Sequence[UsageSample]) -> tuple[int, str]:
     seconds = sum(each.seconds for each in samples)
     limits = [each for each in limit_periods(samples, "cpus") if each[2] is not None]
     if limits and throttled_seconds(samples) / seconds >= HELD:
-        if len(limits) > 1:
-            return 3, _answered(samples, limits)
         held = f"cpu.max held it at {core_percent(limits[0][2] or 0)} of a core"
         return 3, f"{held}: throttled for {throttled_seconds(samples):.1f} s"
     full = next((each for each in samples if each.events.memory_max and each.limits.memory is not None), None)
@@ -169,14 +169,29 @@ def _slowed(samples: Sequence[UsageSample]) -> tuple[int, str]:
     return 1, f"{'No limit' if free else 'Within its limits'}: at most {_most(samples)}"
 
 
-def _answered(samples: Sequence[UsageSample], limits: Sequence[tuple[float, float, float | None]]) -> str:
-    """The limit was changed while it ran, and the use followed."""
-    parts = []
-    for begin, end, limit in (limits[0], limits[-1]):
+def last_change(samples: Sequence[UsageSample]) -> tuple[float, str] | None:
+    """When a limit was changed last, and which one; of several changed at once the first of cpus, memory and pids."""
+    found = [(periods[-1][0], kind) for kind in LIMIT_FILES if len(periods := limit_periods(samples, kind)) > 1]
+    return max(found, key=lambda each: each[0], default=None)
+
+
+def _changed(samples: Sequence[UsageSample], at: float, kind: str) -> str:
+    """The limit was changed while it ran: from the value before to the one that holds, and what was used with each."""
+    limits, used = [], []
+    for begin, end, limit in limit_periods(samples, kind)[-2:]:
         part = [each for each in samples if begin < each.t <= end]
-        parts.append((core_percent(limit or 0), core_percent(mean_cores(part))))
-    (before, took), (after, then) = parts
-    return f"cpu.max from {before} to {after} of a core at {limits[-1][0]:.1f} s: used {took}, then {then}"
+        limits.append("no limit" if limit is None else limit_value(kind, limit))
+        used.append(_use(part, kind))
+    core = " of a core" * (kind == "cpus" and limits[1] != "no limit")
+    return f"{LIMIT_FILES[kind]} from {limits[0]} to {limits[1]}{core} at {at:.1f} s: used {used[0]}, then {used[1]}"
+
+
+def _use(samples: Sequence[UsageSample], kind: str) -> str:
+    """What a part of the samples used: cores on average, of memory and processes the last value."""
+    if kind == "cpus":
+        return core_percent(mean_cores(samples))
+    values = [value for each in samples if (value := getattr(each, kind)) is not None]
+    return "an unknown part" if not values else mib_words(values[-1]) if kind == "memory" else str(values[-1])
 
 
 def _most(samples: Sequence[UsageSample]) -> str:

@@ -166,7 +166,7 @@ def test_a_slider_has_the_present_value_among_its_choices():
 
 
 def test_the_time_axis_grows_in_round_numbers():
-    assert [live_span({"": row(count)}, 60.0) for count in (1, 60, 200)] == [10.0, 20.0, 60.0]
+    assert [live_span({"": row(count)}, 60.0) for count in (1, 30, 60, 200)] == [5.0, 10.0, 20.0, 60.0]
     assert live_span({}, 5.0) == 5.0
 
 

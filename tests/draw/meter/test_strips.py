@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -31,6 +32,7 @@ def test_the_same_data_give_the_same_picture():
 
 def test_limits_and_what_is_used_stand_beside_the_strips():
     said = texts(usage_chart(QUIET, name="web").svg)
+    assert {"used", "limit"} <= set(said) and "throttled" not in said, "a legend of what is there"
     assert {"cpu.max 50 %", "memory.max 64M", "pids.max 16", "10 % used", "8.0 MiB used", "3 now"} <= set(said)
 
 
@@ -38,6 +40,12 @@ def test_throttled_time_is_hatched_and_named():
     picture = usage_chart(THROTTLED, name="web")
     assert "throttled: wanted to run, had to wait" in texts(picture.svg)
     assert "url(#thr" in picture.svg and "url(#thr" not in usage_chart(QUIET, name="web").svg
+
+
+def test_words_on_the_hatching_lie_on_no_curve_and_no_limit():
+    wavy = [replace(each, cpu=0.3 + 0.1 * (n % 2), throttled=0.1) for n, each in enumerate(THROTTLED)]
+    assert "throttled: wanted to run, had to wait" not in texts(usage_chart(wavy, name="web").svg)
+    assert "throttled" in texts(usage_chart(wavy, name="web").svg), "the legend says it all the same"
 
 
 def test_a_kill_is_one_line_through_all_strips():

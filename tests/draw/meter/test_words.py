@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pyctr_lab.draw.meter.words import alt_text, limit_periods, moment_words, moments, title
+from pyctr_lab.steps import Limits
 
 from ..meters import BARE, BOMB, CHANGED, KILLED, MIB, QUIET, THROTTLED, happens, row
 
@@ -24,6 +25,22 @@ from ..meters import BARE, BOMB, CHANGED, KILLED, MIB, QUIET, THROTTLED, happens
 )
 def test_the_title_is_the_gravest_finding(samples, finding):
     assert title({"web": samples}) == finding
+
+
+def test_the_headline_knows_the_value_before_and_every_kind_of_limit():
+    def held(**kinds):
+        return {"limits": Limits(**kinds)}
+
+    moved = row(5, **held(cpus=0.25)) + row(5, start=5, **held(cpus=0.05)) + row(5, start=10, cpu=0.3, **held(cpus=0.3))
+    assert title({"web": moved}) == "cpu.max from 5 % to 30 % of a core at 2.0 s: used 10 %, then 30 %"
+    freed = moved + row(5, start=15, cpu=1.0, **held())
+    assert title({"web": freed}) == "cpu.max from 30 % to no limit at 3.0 s: used 30 %, then 100 %"
+    less = row(5, **held(memory="64M")) + row(5, start=5, **held(memory="32M", pids=8))
+    assert title({"web": less}) == "memory.max from 64M to 32M at 1.0 s: used 8.0 MiB, then 8.0 MiB"
+    fewer = less + row(5, start=10, pids=4, **held(memory="32M", pids=4))
+    assert title({"web": fewer}) == "pids.max from 8 to 4 at 2.0 s: used 3, then 4"
+    assert title({"web": happens(fewer, 14, oom_kill=1)}).startswith("At 3.0 s the memory limit"), "that is newer"
+    assert title({"web": happens(fewer, 2, oom_kill=1)}).startswith("pids.max from"), "that is older"
 
 
 def test_of_several_groups_the_one_to_which_it_happened_is_named():
