@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 CrowdCurve = Sequence[tuple[float, int]]
 """Seconds since the first was begun, and how many were alive then."""
-BESIDE: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 9}
+LINE = 0.085  # of the axis: the height of a line of words
+BESIDE: dict[str, Any] = {
+    "textcoords": "offset points", "va": "center", "fontsize": 9,
+    "bbox": {"facecolor": LIGHT["paper"], "edgecolor": "none", "pad": 1.5},  # nothing runs through words
+}  # fmt: skip
 
 
 def fit(results: Results, *, predicted: Mapping[str, float | None] | None = None) -> Picture:
@@ -32,14 +37,22 @@ def fit(results: Results, *, predicted: Mapping[str, float | None] | None = None
         axes.set(xscale="log", yscale="log", xlabel="seconds since the first was begun (log scale)", ylabel="alive")
         axes.xaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:,.0f}")
+        for name, points in curves.items():
+            _curve(axes, name, points)
+        ends: list[tuple[float, str, str]] = [(points[-1][1], name, "") for name, points in curves.items()]
+        ends += [(guess, name, "guess") for name, guess in guesses.items() if name in curves]
+        counts = [count for points in curves.values() for _, count in points] + [each[0] for each in ends]
+        decades = max(0.5, math.log10(max(counts) / min(counts)))
+        last = max(points[-1][0] for points in curves.values())
         height = 0.0
-        for name in sorted(curves, key=lambda name: curves[name][-1][1]):
-            height = max(curves[name][-1][1], height * 1.7)  # a word never lies on the one below
-            _engine(axes, results, name, curves[name], height)
-            if name in guesses:
-                _guess(axes, results.name_of(name), curves[name][-1][0], guesses[name])
+        for count, name, kind in sorted(ends):
+            height = max(count, height * 10 ** (decades * LINE))  # a word never lies on the one below
+            if kind:
+                _guess(axes, results.name_of(name), last * 1.35, height, count)
+            else:
+                _end(axes, results, name, curves[name], last * 1.35, height)
         axes.margins(x=0.02, y=0.12)
-        axes.set_xlim(right=max(points[-1][0] for points in curves.values()) * 12)
+        axes.set_xlim(right=last * 20)
 
     return chart(
         plot,
@@ -49,21 +62,29 @@ def fit(results: Results, *, predicted: Mapping[str, float | None] | None = None
     )
 
 
-def _engine(axes: Axes, results: Results, name: str, points: CrowdCurve, height: float) -> None:
-    """One engine's curve, with its words at `height`, behind the end."""
-    colour = LIGHT["new" if name == "qemu" else "wall" if name.startswith("ours") else "ink"]
+def _colour(name: str) -> str:
+    return LIGHT["new" if name == "qemu" else "wall" if name.startswith("ours") else "ink"]
+
+
+def _curve(axes: Axes, name: str, points: CrowdCurve) -> None:
+    """One engine's curve, its end marked."""
     (seconds, count), (xs, ys) = points[-1], zip(*points, strict=True)
-    axes.plot(xs, ys, color=colour, marker="" if count > 12 else "o", linestyle="-")
-    axes.plot([seconds], [count], "o", color=colour)
+    axes.plot(xs, ys, color=_colour(name), marker="" if count > 12 else "o", linestyle="-")
+    axes.plot([seconds], [count], "o", color=_colour(name))
+
+
+def _end(axes: Axes, results: Results, name: str, points: CrowdCurve, edge: float, height: float) -> None:
+    """An engine's words, in the column behind all curves, and a thin line from the curve's end to them."""
+    seconds, count = points[-1]
     words = f"{results.name_of(name)} {count:,}{memory_each(results, name)}{', emulated' * results.emulated(name)}"
-    axes.annotate(words, (seconds, height), xytext=(9, 0), color=colour, **BESIDE)
+    axes.plot([seconds, edge], [count, height], color=LIGHT["idle"], linewidth=0.7, linestyle=":", marker="")
+    axes.annotate(words, (edge, height), xytext=(6, 0), color=_colour(name), **BESIDE)
 
 
-def _guess(axes: Axes, name: str, seconds: float, guess: float) -> None:
-    axes.plot([seconds], [guess], "D", color=LIGHT["paper"], markeredgecolor=LIGHT["dim"])
-    axes.annotate(f"you said {guess:,.0f}, {name}", (seconds, guess), xytext=(-9, 0), ha="right", zorder=4,
-                  bbox={"facecolor": LIGHT["paper"], "edgecolor": "none", "pad": 2}, color=LIGHT["dim"],
-                  **BESIDE)  # fmt: skip
+def _guess(axes: Axes, name: str, edge: float, height: float, guess: float) -> None:
+    """A guess, in the same column: its mark at the guessed number, its words beside it."""
+    axes.plot([edge], [guess], "D", color=LIGHT["paper"], markeredgecolor=LIGHT["dim"])
+    axes.annotate(f"you said {guess:,.0f}, {name}", (edge, height), xytext=(9, 0), color=LIGHT["dim"], **BESIDE)
 
 
 def crowd_curves(results: Results) -> dict[str, CrowdCurve]:

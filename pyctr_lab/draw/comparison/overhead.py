@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...errors import BadInput
-from ...measure.samples import Results
+from ...measure.samples import Results, least_median_greatest
 from ..picture import Picture
+from ..theme import TITLE_LIMIT
 from ..wording import times_words
-from .ranking import Group, Mark, engine_mark, ranking
+from .cost_panels import cost_panels
+from .ranking import Group, Mark, engine_mark
 from .words import begin_sentence, guess_words, missing_words, usable_guesses, with_article
 
 KINDS = {"cpu": "a computation", "syscalls": "a system call", "files": "reading small files"}
 SHORT = {"cpu": "computing", "syscalls": "system calls", "files": "files"}
+IMPOSSIBLE = 0.1  # times the cost outside: what took less has measured nothing
 
 
 def overhead(results: Results, *, predicted: Mapping[str, float | None] | None = None) -> Picture:
@@ -26,14 +29,12 @@ def overhead(results: Results, *, predicted: Mapping[str, float | None] | None =
             "nothing was measured to compare with a bare process",
             hint='measure(["cpu", "syscalls", "files"], engines=["exec", "ours"]) does',
         )
-    return ranking(
+    return cost_panels(
         cost_groups(results, usable_guesses(predicted)),
         title=title(results),
         subtitle="times the cost of the same outside (the dashed line) · medians, least to greatest · log scale",
         alt_text=alt_text(results, predicted=predicted),
-        unit="times",
-        notes=[missing_words(results).strip()],
-        one=1.0,
+        notes=[left_out_words(results).strip(), missing_words(results).strip()],
     )
 
 
@@ -64,12 +65,34 @@ def cost_marks(results: Results, kind: str, guesses: Mapping[str, float]) -> lis
 
 
 def multiples(results: Results, kind: str, name: str) -> tuple[float, float, float]:
-    """Multiples of the bare process's median: of seconds, or of the time that a call takes."""
-    base = results.median(kind, "exec")
-    least, median, greatest = results.spread(kind, name)
-    if kind == "syscalls":  # calls a second: the fewer, the dearer
-        return base / greatest, base / median, base / least
-    return least / base, median / base, greatest / base
+    """Multiples of the bare process's median: of seconds, or of the time of a call; impossible ones are left out."""
+    all_ = all_multiples(results, kind, name)
+    return least_median_greatest([each for each in all_ if each >= IMPOSSIBLE] or all_)
+
+
+def all_multiples(results: Results, kind: str, name: str) -> list[float]:
+    """Each sample as a multiple of the bare process's median."""
+    base, values = results.median(kind, "exec"), results.values(kind, name)
+    return [base / each if kind == "syscalls" else each / base for each in values]  # calls a second: fewer cost more
+
+
+def left_out_words(results: Results) -> str:
+    """Which samples are not drawn: no program does the work in a tenth of the time that it takes outside."""
+    words = [
+        f"{results.name_of(name)}, {SHORT[kind]}, {each:.2g} times"
+        for kind in comparable_kinds(results)
+        for name in results.engines(kind)
+        for each in all_multiples(results, kind, name)
+        if each < IMPOSSIBLE
+    ]
+    return f" Left out, for nothing can have been measured: {'; '.join(words)}." if words else ""
+
+
+def within_noise(results: Results, kind: str, name: str) -> bool:
+    """Whether an engine's samples and those of the bare process overlap, so that no difference is known."""
+    low, _, high = multiples(results, kind, name)
+    least, _, greatest = multiples(results, kind, "exec")
+    return len(results.values(kind, name)) > 1 and low <= greatest and least <= high
 
 
 def title(results: Results) -> str:
@@ -83,12 +106,20 @@ def title(results: Results) -> str:
     fair = {key: cost for key, cost in costs.items() if not results.emulated(key[0])} or costs
     worst = max(fair, key=lambda key: fair[key])
     dear = f"{times_words(fair[worst])} times ({SHORT[worst[1]]})"
-    ours = [cost for (name, _), cost in costs.items() if name == "ours"]
+    ours = {kind: cost for (name, kind), cost in costs.items() if name == "ours"}
     if not ours:
         return f"{begin_sentence(with_article(results, worst[0]))} pays up to {dear} the cost outside"
-    low, high = times_words(min(ours)), times_words(max(ours))
-    words = f"Our container pays {low if low == high else f'{low} to {high}'} times the cost outside"
-    return words if worst[0].startswith("ours") else f"{words}, {results.name_of(worst[0])} {dear}"
+    paid = [cost for kind, cost in ours.items() if not within_noise(results, kind, "ours")]
+    if paid:
+        low, high = times_words(min(paid)), times_words(max(paid))
+        words = f"Our container pays {low if low == high else f'{low} to {high}'} times the cost outside"
+    else:
+        words = "Our container: no cost above the noise"
+    if worst[0].startswith("ours"):
+        return words
+    longer = f"{words}, {results.name_of(worst[0])} {dear}"
+    short = f"{words}; {results.name_of(worst[0])} {times_words(fair[worst])} times"
+    return longer if len(longer) <= TITLE_LIMIT else short
 
 
 def alt_text(results: Results, *, predicted: Mapping[str, float | None] | None = None) -> str:
@@ -99,4 +130,5 @@ def alt_text(results: Results, *, predicted: Mapping[str, float | None] | None =
     )
     names = {kind: KINDS[kind] for kind in comparable_kinds(results) if "ours" in results.engines(kind)}
     guessed = guess_words(predicted, names, "times")
-    return f"Ranking: {title(results)}. {figures}.{guessed}{missing_words(results)}"
+    rest = f"{guessed}{left_out_words(results)}{missing_words(results)}"
+    return f"Ranking: {title(results)}. {figures}.{rest}"

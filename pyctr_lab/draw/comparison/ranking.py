@@ -37,7 +37,7 @@ class RankingLayout:
         return self.width - 16
 
 
-WIDE, NARROW = RankingLayout(980, 250, 800), RankingLayout(648, 190, 520)
+WIDE, NARROW = RankingLayout(980, 250, 800), RankingLayout(648, 190, 500)
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,13 @@ def grouped_marks(marks: dict[str, Mark]) -> list[Group]:
 
 def ranking(
     groups: Sequence[Group], *, title: str, subtitle: str, alt_text: str, unit: str, notes: Sequence[str] = (),
-    one: float = 0.0, base: float = 0.0, base_name: str = "",
+    one: float = 0.0, base: float = 0.0, base_name: str = "", column: str = "",
 ) -> Picture:  # fmt: skip
     """The groups as a picture. `unit` stands at the axis; each of `notes` below it, on lines of its own.
 
     `one` is a value with a dashed line through it. `base` is the value of `base_name`: then a second axis, above,
-    counts in its multiples, for ratios travel between machines and milliseconds do not.
+    counts in its multiples, for ratios travel between machines and milliseconds do not. With a `column` the rows' words
+    stand below each other at the right, under that heading: beside a whisker's end a median reads as the greatest.
     """
     marks = [mark for group in groups for mark in group.marks]
     values = [value for mark in marks for value in (*mark.spread, mark.guess, mark.other) if value > 0]
@@ -125,7 +126,9 @@ def ranking(
             body += axis.multiples(top - 12, base, base_name)
         if one:
             body.append(line(axis.place(one), top - 12, axis.place(one), bottom, stroke="wall", line=1.2, dash="6 3"))
-        body += group_rows(groups, axis, top)
+        if column:
+            body.append(label(layout.right + GAP + 6, top - 20, column, size=NOTE, style="d"))
+        body += group_rows(groups, axis, top, column=bool(column))
         body += [label(24, bottom + 48 + 18 * n, each, size=NOTE, style="d") for n, each in enumerate(below)]
         height = bottom + 40 + (18 * len(below) + 8 if below else 0)
         return svg(layout.width, height, [*head, *body], title=title, alt_text=alt_text)
@@ -133,17 +136,17 @@ def ranking(
     return Picture(laid_out(WIDE), alt_text, title, laid_out(NARROW))
 
 
-def group_rows(groups: Sequence[Group], axis: Axis, y: float) -> Iterator[str]:
+def group_rows(groups: Sequence[Group], axis: Axis, y: float, *, column: bool = False) -> Iterator[str]:
     """The groups below each other, from `y` on."""
     for group in groups:
         yield label(24, y + 6, group.heading, size=NOTE, style="d")
         y += HEADING
         for mark in group.marks:
-            yield from mark_row(mark, axis, y)
+            yield from mark_row(mark, axis, y, column=column)
             y += ROW
 
 
-def mark_row(mark: Mark, axis: Axis, y: float) -> Iterator[str]:
+def mark_row(mark: Mark, axis: Axis, y: float, *, column: bool = False) -> Iterator[str]:
     """One engine."""
     least, median, greatest = (axis.place(value) for value in mark.spread)
     colour, left = "new" if mark.news else "wall" if mark.ours else "ink", axis.layout.left
@@ -164,14 +167,14 @@ def mark_row(mark: Mark, axis: Axis, y: float) -> Iterator[str]:
         yield line(median - 3, y + 3, median + 3, y - 3, stroke=colour)
     else:
         yield circle(median, y, 5, fill=colour)
-    yield from mark_words(mark, axis, y, begin, end)
+    yield from mark_words(mark, axis, y, begin, end, column=column)
 
 
-def mark_words(mark: Mark, axis: Axis, y: float, begin: float, end: float) -> Iterator[str]:
+def mark_words(mark: Mark, axis: Axis, y: float, begin: float, end: float, *, column: bool = False) -> Iterator[str]:
     """A row's value, and the guess with its own words; `begin` and `end` are where the marks do, in px.
 
     Each stands beside its mark where there is room: the value behind, else before it; the guess likewise. Else both
-    stand behind the last mark, that mark's words first.
+    stand behind the last mark, that mark's words first. In a `column` the value stands at the right in any case.
     """
     style = "n h" if mark.news else "w h" if mark.ours else "h"
     wide, layout = text_width(mark.words, VALUE, bold=True), axis.layout
@@ -181,12 +184,27 @@ def mark_words(mark: Mark, axis: Axis, y: float, begin: float, end: float) -> It
         yield diamond(guess, y, fill="none", stroke="dim", dash="3 2")
         number = short_number(mark.guess)
         for said in (f"you said {number}", f"you {number}"):  # the short one where it is narrow
-            found = word_places(layout, (begin, end), wide, guess, text_width(said, VALUE))
+            width = text_width(said, VALUE)
+            if column:
+                place = guess_place(layout, (begin, end), guess, width)
+                found = None if place is None else (value, place)
+            else:
+                found = word_places(layout, (begin, end), wide, guess, width)
             if found:
                 value, beside = found
                 yield label(beside, y + 5, said, size=VALUE, style="d")
                 break
-    yield label(value, y + 5, mark.words, size=VALUE, style=style)
+    yield label(layout.right + GAP + 6 if column else value, y + 5, mark.words, size=VALUE, style=style)
+
+
+def guess_place(layout: RankingLayout, marks: tuple[float, float], guess: float, wide: float) -> float | None:
+    """Where a guess's words begin, left of the column: beside its mark, else beside all marks. None without room."""
+    (begin, end), edge = marks, layout.right + GAP
+    taken = (begin - GAP + 2, end + GAP - 2), (guess - GAP + 2, guess + GAP - 2)
+    low, high = min(begin, guess), max(end, guess)
+    tried = (guess + GAP, guess - GAP - wide, high + GAP, low - GAP - wide)
+    free = (x for x in tried if x + wide <= edge and is_free(layout, (x, x + wide), taken))
+    return next(free, None)
 
 
 def word_places(
@@ -250,10 +268,11 @@ class Axis:
         return self.layout.left + min(1.0, max(0.0, share)) * (self.layout.right - self.layout.left)
 
     def ticks(self) -> Iterator[float]:
-        """Round values: powers of ten; with few of them, twos and fives too."""
-        wide = self.greatest - self.least > 1.6
+        """Round values: powers of ten; with few of them, twos and fives, and what lies between."""
+        decades = self.greatest - self.least
+        factors = (1,) if decades > 2.2 else (1, 2, 5) if decades > 0.8 else (1, 1.5, 2, 3, 4, 5, 7)
         for power in range(math.floor(self.least), math.ceil(self.greatest) + 1):
-            for factor in (1,) if wide else (1, 2, 5):
+            for factor in factors:
                 value = factor * 10.0**power
                 if self.least <= math.log10(value) <= self.greatest:
                     yield value
@@ -271,8 +290,9 @@ class Axis:
         """The second axis, above: powers of ten times `base`."""
         yield rect(self.layout.left, top, self.layout.right - self.layout.left, 1, fill="idle", radius=0)
         yield label(self.layout.left - 26, top - 8, f"times {name}", size=NOTE, style="d e")
-        for power in range(-9, 10):
-            x = self.place(base * 10.0**power)
-            if self.layout.left < x < self.layout.right:
+        factors = (1,) if self.greatest - self.least > 2.2 else (1, 2, 5)
+        for times in (factor * 10.0**power for power in range(-9, 10) for factor in factors):
+            x = self.place(base * times)
+            if self.layout.left < x < self.layout.right - 12:
                 yield line(x, top - 5, x, top, stroke="idle")
-                yield label(x, top - 8, f"×{short_number(10.0**power)}", size=NOTE, style="d c")
+                yield label(x, top - 8, f"×{short_number(times)}", size=NOTE, style="d c")

@@ -48,6 +48,7 @@ def startup(
         notes=[missing_words(results).strip()],
         base=results.median(experiment, "exec") if "exec" in names and len(names) > 1 else 0.0,
         base_name=with_article(results, "exec"),
+        column="median, ms",
     )
 
 

@@ -246,7 +246,7 @@ class _Plot:
             yield label(x, y + 4, words, size=NOTE, style="n h" if side else "n h e")
 
     def legend(self, strips: Sequence[Strip]) -> Iterator[str]:
-        """What lines and hatching mean, of those that are there."""
+        """What lines and hatching mean, as far as the picture has them."""
         x, y = float(self.layout.left), self.bottom + 58
         limited = any(value <= strip.top for strip in strips for *_, value in strip.limits)
         throttled = any(curve.above for strip in strips for curve in strip.curves)

@@ -9,6 +9,7 @@ import pytest
 from draw import races
 from pyctr_lab import draw
 from pyctr_lab.draw.comparison.memory import ordinal
+from pyctr_lab.draw.comparison.overhead import multiples
 from pyctr_lab.draw.comparison.ranking import NARROW, WIDE, Axis, Mark, RankingLayout, mark_words
 from pyctr_lab.draw.svg import text_width
 from pyctr_lab.draw.theme import TITLE_LIMIT
@@ -69,13 +70,16 @@ def test_guesses_are_told_in_words_and_what_cannot_be_drawn_is_no_guess() -> Non
     assert "You said: this course 20 MiB." in draw.memory(races.memories(), predicted={"ours": 20.0}).alt_text
 
 
+@pytest.mark.parametrize("column", [False, True])
 @pytest.mark.parametrize("layout", [WIDE, NARROW])
 @pytest.mark.parametrize("guess", [1e-6, 0.9, 4.0, 4.4, 6.0, 9.0, 14.0, 40.0, 3000.0, 1e9])
-def test_a_value_and_a_guess_lie_on_nothing_and_stay_on_the_paper(guess: float, layout: RankingLayout) -> None:
+def test_a_value_and_a_guess_lie_on_nothing_and_stay_on_the_paper(
+    guess: float, layout: RankingLayout, column: bool
+) -> None:
     axis = Axis.around([0.8, 2440.0, guess], layout)
     mark = Mark("this course", (3.5, 4.4, 7.0), "4.4 emulated", guess=guess)
     ends, at = (axis.place(3.5), axis.place(7.0)), axis.place(guess)
-    drawn = "".join(mark_words(mark, axis, 0, *ends))
+    drawn = "".join(mark_words(mark, axis, 0, *ends, column=column))
     words = re.findall(r'<text x="([\d.]+)"[^>]*>([^<]+)<', drawn)
     spans = sorted((float(x), float(x) + text_width(text, 13, bold=text[0] == "4")) for x, text in words)
     assert len(spans) == 2 and spans[0][1] < spans[1][0]
@@ -131,8 +135,36 @@ def test_a_note_and_who_is_missing_both_stand_in_the_picture() -> None:
 
 def test_running_cost_is_a_multiple_and_calls_a_second_are_turned_round() -> None:
     picture = draw.overhead(races.costs())
-    assert picture.title == "Our container pays 1.0 times the cost outside, gVisor 200 times (system calls)"
+    assert picture.title == "Our container: no cost above the noise, gVisor 200 times (system calls)"
     assert "gVisor 177" in picture.alt_text and "virtual machine 17 emulated" in picture.alt_text
+
+
+def test_running_cost_fits_a_screen_and_a_sample_of_nothing_is_left_out_and_said() -> None:
+    every = {"exec": 1.0, **{name: 1.0 + n / 10 for n, name in enumerate(races.STARTS)}}
+    made = [
+        races.sample(kind, name, 5e6 / value if kind == "syscalls" else value, n)
+        for kind in ("cpu", "syscalls", "files")
+        for name, value in every.items()
+        for n in range(3)
+    ]
+    results = races.results_of([*made, races.sample("files", "runc", 0.003, 4)])
+    picture = draw.overhead(results)
+    for svg in (picture.svg, picture.small):
+        assert float(re.findall(r'<svg [^>]*height="([\d.]+)"', svg)[0]) <= 700
+    assert "Left out, for nothing can have been measured: runc, files, 0.003 times." in picture.alt_text
+    assert "0.003 times" in picture.svg and min(multiples(results, "files", "runc")) > 1
+
+
+def test_a_median_stands_in_a_column_away_from_the_whisker() -> None:
+    svg = draw.startup(races.starts()).svg
+    assert "median, ms" in svg
+    values = re.findall(r'<text x="([\d.]+)"[^>]*class="[nwh ]*h"[^>]*>([\d,.]+(?: emulated)?)<', svg)
+    assert len(values) == len(races.STARTS) and {x for x, _ in values} == {"819"}
+
+
+def test_several_ticks_on_every_axis() -> None:
+    for values in ([2.4, 64.0], [3.0, 200.0], [3.0, 5.0], [0.8, 2440.0]):
+        assert len(list(Axis.around(values).ticks())) >= 2 + (values[1] > 10)
 
 
 def test_running_cost_that_says_something_else() -> None:
