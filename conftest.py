@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
+import re
 import signal
 import tempfile
 from collections.abc import Generator
@@ -63,6 +64,8 @@ def pytest_report_header(config: pytest.Config) -> str:
 @pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long scopes first, so that no worker is left with one at the end; deselect what only the complete form runs."""
+    if named := [item.nodeid for item in items if re.search(r" at 0x\w{2}", item.nodeid)]:
+        raise pytest.UsageError(f"a test's name must be the same in every worker: {named[0]}")
     items.sort(key=lambda item: FIRST.index(first) if (first := item.path.parent.name) in FIRST else len(FIRST))
     for item in items:
         if item.path.suffix == ".ipynb":  # a lesson shows the machine that it runs on

@@ -223,7 +223,7 @@ def test_measuring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [{"limits": 5}, {"limits": "64M"}, {"seconds": "x"}, {"seconds": 0}, {"seconds": float("nan")}, {"seconds": 1e9},
      {"rounds": 0}, {"rounds": 1.5}, {"rounds": None}, {"rounds": 101}, {"budget": None}, {"budget": float("nan")},
      {"progress": "x"}, {"lab": None}, {"lab": object()}],
-    ids=repr,
+    ids=lambda wrong: f"{wrong!r:.24}",
 )  # fmt: skip
 def test_a_noisy_neighbour(wrong: dict[str, Any], lab: Lab) -> None:
     said = tried(measure.measure_neighbour, {"lab": lab, **wrong}, str)

@@ -51,7 +51,7 @@ def test_the_load_is_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("samples", [None, 5, "1, 2, 3", b"123", ["1"], [None], [1, None], [True], [float("nan")], [-1],
                                      [float("inf")], [1j], [[1]], object()],
-                         ids=lambda value: f"{value!r:.30}")  # fmt: skip
+                         ids=lambda value: f"{value!r:.15}")  # fmt: skip
 def test_what_is_no_samples_is_refused(samples: Any) -> None:
     with pytest.raises(BadInput) as refused:
         too_busy(samples)
