@@ -109,4 +109,4 @@ class GroupFolders:
         for path, _, _ in os.walk(self.folders[0]):
             with suppress(OSError):  # gone meanwhile: ENOENT, or ENODEV while it is read
                 found += read_file(path, "cgroup.procs").split()
-        return [pid for pid in map(int, found) if proc.state(pid) not in "-Z"]
+        return [pid for pid in map(int, found) if not proc.has_ended(pid)]

@@ -235,7 +235,7 @@ class Cgroup(GroupFolders):
             try:
                 self._write(folder, Setting("cgroup.procs", str(pid)))
             except GroupError as why:
-                if isinstance(why.__cause__, ProcessLookupError) or proc.state(pid) in "-Z":
+                if isinstance(why.__cause__, ProcessLookupError) or proc.has_ended(pid):
                     raise Gone(f"process {pid} has ended, and cannot be moved to {self.path}") from None
                 raise
 

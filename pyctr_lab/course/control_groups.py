@@ -15,7 +15,7 @@ from pathlib import Path
 from ..cgroups import V1_NAMES, delegation, trees
 from ..cgroups.files import MAX, parse_number, read_file
 from ..errors import Unsupported
-from ..kernel import proc
+from ..kernel.proc import has_ended as has_ended
 from ..measure.neighbour import Act, percentile
 from ..runtime import Lab
 
@@ -49,11 +49,6 @@ def said_of_limits() -> str:
     if not missing:
         return f"delegated here: {', '.join(CONTROLLERS[:-1])} and {CONTROLLERS[-1]}"
     return f"missing here: {', '.join(missing)}\nthis delegates them: {where.grant}"
-
-
-def has_ended(pid: int) -> bool:
-    """Whether a process is gone, or a zombie: dead, and not yet reaped."""
-    return proc.state(pid) in "-Z"
 
 
 # --- this machine's control groups

@@ -314,7 +314,7 @@ def wait_until_gone(pids: Iterable[int], patience: float = 10.0) -> None:
 def is_running(pid: int) -> bool:
     """Whether a process has not ended. A zombie has."""
     try:
-        return proc.state(pid) not in "Z-"
+        return not proc.has_ended(pid)
     except OSError:
         return False
 

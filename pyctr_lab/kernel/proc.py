@@ -129,6 +129,18 @@ def state(pid: int | str) -> str:
         return "-"
 
 
+def has_ended(pid: int | str) -> bool:
+    """Whether a process has ended: it is gone, or a zombie without threads.
+
+    The first thread alone is a zombie, too, for the moment in which another one calls execve(2): programs in Go do.
+    """
+    try:
+        fields = stat(pid)
+    except ProcessLookupError:
+        return True
+    return fields[0] in "ZX" and int(fields[17]) < 2
+
+
 def stat(pid: int | str) -> list[str]:
     """The fields of /proc/PID/stat behind the name: the first is the third of proc(5), the state."""
     return text_of(pid, "stat").rpartition(")")[2].split()

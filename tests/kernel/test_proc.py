@@ -7,6 +7,7 @@ import re
 import resource
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -151,6 +152,23 @@ def test_children_and_their_state() -> None:
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert proc.state(child.pid) == "Z" and child.pid in proc.children(os.getpid())
     child.communicate()
+
+
+def test_a_process_lives_on_whose_first_thread_alone_is_a_zombie(gone: int) -> None:
+    script = """
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(1000,)).start()
+ctypes.CDLL(None).pthread_exit(None)  # of this thread only
+"""
+    child = subprocess.Popen([sys.executable, "-c", script])
+    while proc.state(child.pid) != "Z":
+        time.sleep(0.001)
+    assert not proc.has_ended(child.pid) and len(proc.threads(child.pid)) == 2
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert proc.has_ended(child.pid), "a zombie without threads"
+    child.communicate()
+    assert proc.has_ended(gone)
 
 
 def test_a_name_with_brackets_does_not_confuse_the_state(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def members(folder: str) -> list[int]:
     found: list[str] = []
     for path, _, _ in os.walk(folder):
         found += value(path, "cgroup.procs").split()
-    return [pid for pid in map(int, found) if proc.state(pid) not in "-Z"]
+    return [pid for pid in map(int, found) if not proc.has_ended(pid)]
 
 
 def frozen(folder: str) -> bool:

@@ -172,12 +172,12 @@ class ATreeThatWillNotEnd(OfGroups):
 def lives(view: KernelView, part: str) -> bool:
     """Whether the program that was started for a part still runs; its start time tells a pid that was used again."""
     pid, born = view.facts["born"][part]
-    return proc.start_time(pid) == born and proc.state(pid) not in "-Z"
+    return proc.start_time(pid) == born and not proc.has_ended(pid)
 
 
 def first_living(view: KernelView) -> list[int]:
     """The processes of the tree that were there at the start and still are."""
-    return [pid for pid, born in view.facts["first"] if proc.start_time(pid) == born and proc.state(pid) not in "-Z"]
+    return [pid for pid, born in view.facts["first"] if proc.start_time(pid) == born and not proc.has_ended(pid)]
 
 
 def neighbour_stopped(view: KernelView) -> str:
@@ -222,7 +222,7 @@ def kill_one_by_one(ground: Ground) -> None:
     """Kill the parent and then the others one by one, each when the one before has been put back."""
     kill_parent(ground)
     for pid, born in ground.facts["first"]:
-        if proc.start_time(pid) == born and proc.state(pid) not in "-Z":
+        if proc.start_time(pid) == born and not proc.has_ended(pid):
             os.kill(pid, signal.SIGKILL)
             until(lambda: len(living(ground.view())) >= 2 * PAIRS, ANSWER_PATIENCE)
 
