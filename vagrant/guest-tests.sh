@@ -1,12 +1,13 @@
 #!/bin/sh
-# Run the course's tests in the machine, as student, under pure cgroup v2: root starts this there, with pytest's WORDS.
+# Run the course's tests in the machine, as student (--root: as root), under pure cgroup v2: root starts this there, with
+# pytest's WORDS.
 #
 # A login is not handed a control group with controllers, and the tests want one, as the service of JupyterLab has it.
 set -eu
 
 course=/opt/pyctr_lab
 
-inside() { # WORD... : now as student, in a group of its own
+inside() { # WORD... : now as that user, in a group of its own
     own=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
     mkdir "$own/tests"
     echo $$ >"$own/tests/cgroup.procs"
@@ -23,12 +24,14 @@ inside() { # WORD... : now as student, in a group of its own
         --nbval-sanitize-with tests/nbval-sanitize.cfg "$@"
 }
 
+user=student
+case ${1-} in --root) user=root && shift ;; esac
 case ${1-} in
     --inside) shift && inside "$@" ;;
     *)
         "$course/.venv/bin/python" -c 'import pytest' 2>/dev/null ||
             { echo "guest-tests: what the tests need is not here; provision with PYCTR_SETUP=test" >&2 && exit 1; }
-        exec systemd-run --quiet --uid=student --property='Delegate=cpu memory pids io' --wait --pipe --collect \
+        exec systemd-run --quiet --uid=$user --property='Delegate=cpu memory pids io' --wait --pipe --collect \
             "$course/vagrant/guest-tests.sh" --inside "$@"
         ;;
 esac

@@ -296,6 +296,8 @@ inside() {
         short) some_inside ;;
         all) all_inside ;;
     esac
+    [ "$form" = bare ] ||
+        step "inside, as root under cgroup v2: limits hold" guest_tests --root tests/cgroups/test_limits_hold.py
     step "destroy" destroy
     step "nothing is left behind: machines, volumes, boxes, processes, cards, networks, control groups" nothing_left
     need_all
