@@ -1,0 +1,1 @@
+"""Images: OCI layouts, layers, safe unpacking, a store, a builder and a registry client."""

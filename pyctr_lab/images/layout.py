@@ -1,0 +1,209 @@
+"""An OCI image layout: a folder with blobs, each named by its digest, and an index. See image-layout.md of OCI.
+
+A blob is visible only when it is whole: it is written beside, verified, synced and renamed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from .descriptors import INDEX, MOST_JSON, BadImage, Descriptor, check_digest, encode, parse
+
+NAME = "org.opencontainers.image.ref.name"  # the annotation with an image's name
+VERSION = {"imageLayoutVersion": "1.0.0"}
+CHUNK = 1 << 20
+
+
+class Layout:
+    """A layout on disk. Raises BadImage for a folder that is none; with `create` an empty or missing one becomes one."""
+
+    def __init__(self, folder: Path, *, create: bool = False) -> None:
+        self.folder = folder
+        self.blobs = folder / "blobs" / "sha256"
+        marker = folder / "oci-layout"
+        if create and not marker.exists():
+            self.blobs.mkdir(parents=True, exist_ok=True)
+            write_whole(marker, encode(VERSION))
+        try:
+            version = parse(marker.read_bytes(), "oci-layout").get("imageLayoutVersion")
+        except (FileNotFoundError, NotADirectoryError):
+            raise BadImage(f"{folder} is no OCI image layout", hint="it would have a file oci-layout") from None
+        if version != VERSION["imageLayoutVersion"]:
+            raise BadImage(f"{folder} is a layout of version {version!r}", hint="this course reads 1.0.0")
+
+    # --- blobs
+    def path(self, digest: str) -> Path:
+        """Where a blob is, or would be."""
+        return self.blobs / check_digest(digest).removeprefix("sha256:")
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Whether a blob is there, with its size; its content was verified when it came."""
+        with suppress(FileNotFoundError):
+            return self.path(descriptor.digest).stat().st_size == descriptor.size
+        return False
+
+    def open(self, descriptor: Descriptor) -> IO[bytes]:
+        """Open a blob for reading. Raises BadImage where it is not there, or has another size."""
+        try:
+            file = self.path(descriptor.digest).open("rb")
+        except FileNotFoundError:
+            raise BadImage(f"the blob {descriptor.digest} is not there") from None
+        size = os.fstat(file.fileno()).st_size
+        if size != descriptor.size:
+            file.close()
+            raise BadImage(f"the blob {descriptor.digest} has {size} bytes, not {descriptor.size}")
+        return file
+
+    def read(self, descriptor: Descriptor) -> bytes:
+        """A blob of JSON, verified. Raises BadImage for a wrong digest, and for more than 4 MiB."""
+        if descriptor.size > MOST_JSON:
+            raise BadImage(f"{descriptor.digest} would be {descriptor.size} bytes of JSON: too much")
+        with self.open(descriptor) as file:
+            raw = file.read(MOST_JSON + 1)
+        if digest_of(raw) != descriptor.digest:
+            raise BadImage(f"the blob {descriptor.digest} is damaged: its content has another digest")
+        return raw
+
+    def write(self, raw: bytes, media_type: str) -> Descriptor:
+        """Keep a small blob."""
+        with self.incoming() as blob:
+            blob.write(raw)
+        return Descriptor(media_type, blob.digest, blob.size)
+
+    @contextmanager
+    def incoming(self, expected: Descriptor | None = None) -> Iterator[Incoming]:
+        """A blob that comes in pieces. At the block's end it is verified, and visible; after an error nothing is left.
+
+        Raises BadImage where it is not what was `expected`.
+        """
+        self.blobs.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self.blobs, prefix=".new-", delete=False) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # `sweep` takes away what has no owner
+            blob = Incoming(file)
+            try:
+                yield blob
+                blob.verify(expected)
+                file.flush()
+                os.fsync(file.fileno())
+                os.fchmod(file.fileno(), 0o644)
+                os.rename(file.name, self.path(blob.digest))
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    os.unlink(file.name)
+                raise
+        sync_folder(self.blobs)
+
+    def sweep(self) -> int:
+        """Remove what writers that died have left; return how many files."""
+        return sum(remove_abandoned(path) for path in self.blobs.glob(".new-*"))
+
+    # --- the index
+    @property
+    def manifests(self) -> tuple[Descriptor, ...]:
+        """What the index lists."""
+        try:
+            raw = (self.folder / "index.json").read_bytes()
+        except FileNotFoundError:
+            return ()
+        found = parse(raw, "index.json").get("manifests")
+        if not isinstance(found, list):
+            raise BadImage(f"{self.folder}/index.json has no list of manifests")
+        return tuple(map(Descriptor.read, found))
+
+    @contextmanager
+    def changing(self) -> Iterator[list[Descriptor]]:
+        """The index as a list to change, under a lock; it is written, whole, at the end of the block."""
+        with locked(self.folder / ".lock"):
+            listed = list(self.manifests)
+            before = list(listed)
+            yield listed
+            if listed != before or not (self.folder / "index.json").exists():
+                content = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [each.as_json() for each in listed]}
+                write_whole(self.folder / "index.json", json.dumps(content, indent=1).encode())
+
+
+class Incoming:
+    """A blob that is being written: `digest` and `size` are those of what came so far."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    @property
+    def digest(self) -> str:
+        """The digest of what came so far."""
+        return f"sha256:{self._hash.hexdigest()}"
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._hash.update(data)
+        self._file.write(data)
+        self.size += len(data)
+
+    def verify(self, expected: Descriptor | None) -> None:
+        """Raise BadImage unless this is what was expected."""
+        if expected is None:
+            return
+        if self.size != expected.size:
+            raise BadImage(f"the blob {expected.digest} came with {self.size} bytes, not {expected.size}")
+        if self.digest != expected.digest:
+            raise BadImage(f"the blob {expected.digest} came with the content of {self.digest}")
+
+
+def digest_of(raw: bytes) -> str:
+    """The sha256 of these bytes, as a digest."""
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
+def write_whole(path: Path, raw: bytes) -> None:
+    """Write a file so that it is there whole, or as it was before, whatever dies. See fsync(2), rename(2)."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+        try:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), 0o644)
+            os.rename(file.name, path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(file.name)
+            raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder survive a power cut."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def remove_abandoned(path: Path) -> bool:
+    """Remove a file that no live process holds locked."""
+    with suppress(OSError), path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+        return True
+    return False
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock on a file: a second holder, of another process too, waits."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
