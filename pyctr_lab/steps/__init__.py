@@ -5,6 +5,7 @@ from .control_group import ControlGroup, LimitedGroup
 from .mounts import ROOT, Bind, PrivatePropagation, Proc, Sysfs, Tmpfs
 from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, LoopbackUp, NewNamespace, SetHostname
 from .order import ORDER, Refusal, Rule, refusals
+from .overlay import Overlay
 from .privileges import (
     ENVIRONMENT,
     DropCapabilities,
@@ -23,7 +24,7 @@ from .volume import Volume
 __all__ = [
     "ENVIRONMENT", "NAMES", "ORDER", "ROOT", "AtBirth", "Bind", "Birth", "Chroot", "ClockOffset", "ControlGroup",
     "DropCapabilities", "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace", "LimitedGroup", "Limits",
-    "LoopbackUp", "MinimalDev", "NewNamespace", "NoNewPrivileges", "PivotRoot", "PrivatePropagation", "Proc",
+    "LoopbackUp", "MinimalDev", "NewNamespace", "NoNewPrivileges", "Overlay", "PivotRoot", "PrivatePropagation", "Proc",
     "ReadOnlyRoot", "Recipe", "Refusal", "Resource", "ResourceLimit", "Rule", "SetHostname", "SetIds", "Step",
     "Sysfs", "Tmpfs", "Volume", "WorkingDirectory", "born_with", "default", "refusals",
 ]  # fmt: skip

@@ -1,0 +1,94 @@
+"""Layers unpacked: a tree each, once for each id map, shown to the containers of a lab."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..runtime import Lab
+from .layout import locked, write_whole
+from .store import Image, Store
+from .tree_jobs import INIT
+from .world import make_folder_of, map_name, work
+
+JOBS = "pyctr_lab.images.tree_jobs"
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """An unpacked layer. `name` is its folder's; `owners` are ids that a lab with one id could not give to files."""
+
+    name: str
+    entries: int
+    size: int
+    owners: dict[str, list[int]]
+
+
+class Trees:
+    """The unpacked layers of a store, for the id maps of one lab."""
+
+    def __init__(self, lab: Lab, store: Store) -> None:
+        self.lab = lab
+        self.store = store
+        self.folder = store.folder / "unpacked" / map_name(lab)
+        self.records = store.folder / "chains" / map_name(lab)
+        self._shown = False
+
+    def show(self) -> None:
+        """Mount the folder where containers of the lab find it, once."""
+        if not self._shown:
+            make_folder_of(self.lab, self.folder)
+            self.records.mkdir(parents=True, exist_ok=True)
+            self.run("bind")
+            self._shown = True
+
+    def run(self, job: str, given: tuple[int, ...] = (), **words: Any) -> list[Any]:
+        """Have a job done by the lab's root in the folder; what it yields."""
+        return list(work(self.lab, self.folder, f"{JOBS}:{job}", given, **words))
+
+    def stack(self, image: Image) -> tuple[str, ...]:
+        """The folders of an image's layers, the topmost first, unpacked if need be; above them what is mounted on."""
+        self.show()
+        return (INIT, *(tree.name for tree in reversed(list(self._trees(image)))))
+
+    def _trees(self, image: Image) -> Iterator[Tree]:
+        below: list[str] = []
+        for chain_id, diff_id, layer in zip(image.chain_ids, image.config.diff_ids, image.manifest.layers, strict=True):
+            tree = self.find(chain_id)
+            if tree is None:
+                with locked(self.records / ".lock"):
+                    tree = self.find(chain_id) or self._unpack(chain_id, diff_id, layer, below)
+            below.append(tree.name)
+            yield tree
+
+    def find(self, chain_id: str) -> Tree | None:
+        """The tree of a layer above others, if it is unpacked."""
+        try:
+            return Tree(**json.loads(self._record(chain_id).read_bytes()))
+        except FileNotFoundError:
+            return None
+
+    def _record(self, chain_id: str) -> Path:
+        return self.records / chain_id.removeprefix("sha256:")
+
+    def _unpack(self, chain_id: str, diff_id: str, layer: Any, below: list[str]) -> Tree:
+        name = self._free_name()
+        with self.store.layout.open(layer) as blob:
+            words = {"blob": blob.fileno(), "digest": layer.digest, "diff_id": diff_id, "below": below, "name": name}
+            (done,) = self.run("unpack", (blob.fileno(),), **words)
+        tree = Tree(name, **done)
+        write_whole(self._record(chain_id), json.dumps(asdict(tree)).encode())
+        return tree
+
+    def _free_name(self) -> str:
+        taken = {json.loads(path.read_bytes())["name"] for path in self.records.iterdir() if path.name[0] != "."}
+        return next(name for name in short_names() if name not in taken and not (self.folder / name).exists())
+
+
+def short_names() -> Iterator[str]:
+    """000, 001, ... zzz."""
+    return (a + b + c for a in DIGITS for b in DIGITS for c in DIGITS)

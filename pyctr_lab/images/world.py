@@ -1,0 +1,76 @@
+"""Work on layers in a lab's world, where each file can belong to whom it should."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import errors
+from ..errors import Gone, LabError
+from ..kernel import proc
+from ..runtime import Lab
+from .descriptors import BadImage
+
+WORKER = [sys.executable, "-P", "-m", "pyctr_lab.images.worker"]
+
+
+def work(lab: Lab, folder: Path, target: str, given: Sequence[int] = (), **words: Any) -> Iterator[Any]:
+    """Run the generator `target` ("module:function") as root of the lab, in this folder; yield its rows.
+
+    It inherits the descriptors `given`. Raises its LabError, and Gone where it ends before the generator does.
+    Closing it early ends the process.
+    """
+    lab.world.require_open()
+    command = [*WORKER, str(lab.launcher.machine_pid), str(folder), target, json.dumps(words)]
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, pass_fds=given, cwd="/"
+        ) as process,
+    ):
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                kind, content = json.loads(line)
+                if kind == "row":
+                    yield content
+                elif kind == "error":
+                    raise failure(*content)
+                else:
+                    return
+        finally:
+            process.kill()
+        said.seek(0)
+        raise Gone(f"the work on a layer ended before it was done: {said.read()[-2000:].decode(errors='replace')}")
+
+
+def failure(name: str, message: str, hint: str) -> LabError:
+    """An error of the worker's, here."""
+    kind = {"BadImage": BadImage}.get(name) or getattr(errors, name, LabError)
+    return kind(message, hint=hint) if issubclass(kind, LabError) else LabError(message, hint=hint)
+
+
+def map_name(lab: Lab) -> str:
+    """A name for the lab's id maps: files of one map belong to strangers in another. `0-1000-1_1-100000-65535`."""
+    lines = proc.uid_map(lab.launcher.machine_pid)
+    return "_".join(f"{line.inside}-{line.outside}-{line.count}" for line in lines)
+
+
+def owner_of_root(lab: Lab) -> tuple[int, int]:
+    """The ids, outside, of the lab's root."""
+    uids, gids = proc.uid_map(lab.launcher.machine_pid), proc.gid_map(lab.launcher.machine_pid)
+    return uids[0].outside, gids[0].outside
+
+
+def make_folder_of(lab: Lab, folder: Path) -> None:
+    """Make a folder that belongs to the lab's root."""
+    folder.mkdir(parents=True, exist_ok=True)
+    uid, gid = owner_of_root(lab)
+    if os.stat(folder).st_uid != uid:
+        os.chown(folder, uid, gid)
