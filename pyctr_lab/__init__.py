@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from . import errors, kernel, steps
 from .errors import BadInput, Gone, Harm, LabError, OrderError, TimeExpired, Unsupported
 from .kernel.calls import CallError
-from .runtime import Cgroup, Container, Lab, Program, Run, StepResult, View
+from .lab import Lab
+from .runtime import Cgroup, Container, Program, Run, StepResult, View
 from .steps import Limits, Recipe, Step
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from errno import EACCES
 from posixpath import isabs, normpath
 
 from ..errors import BadInput
+from ..images.users import User, find_user
 from ..kernel.calls import Call
 from ..kernel.checks import short_repr
 from ..kernel.constants import AT_FDCWD, CAP_NAMES, CAPABILITIES
@@ -23,12 +24,11 @@ from ..steps import (
     ReadOnlyRoot,
     Recipe,
     ResourceLimit,
-    SetIds,
     Step,
     Volume,
     WorkingDirectory,
 )
-from ..steps.privileges import KEPT
+from ..steps.privileges import KEPT, with_ids
 from ..steps.roots import ETC
 
 OURS = ("/", "/proc", "/dev")  # mounts of the container itself: no volume may replace them
@@ -67,7 +67,7 @@ def chosen_limits(words: argparse.Namespace) -> Limits | None:
 # --- environment
 def program_environment(words: argparse.Namespace) -> dict[str, str]:
     """The program's environment: the default, then files, then -e."""
-    _, _, home = find_user(words.user or "0")
+    home = own_user(words.user or "0").home
     lines = [line for file in words.env_file for line in lines_of(file)]
     return {**ENVIRONMENT, "HOME": home, **dict(parse_variables([*lines, *words.env]))}
 
@@ -90,30 +90,15 @@ def lines_of(file: str) -> list[str]:
 
 
 # --- user
-def find_user(text: str) -> tuple[int, int, str]:
-    """User id, group id and home of USER[:GROUP] in the container's /etc/passwd and /etc/group."""
-    name, _, group = text.partition(":")
-    people = {fields[0]: fields for fields in fields_of("passwd")}
-    found = people.get(name) or next((fields for fields in people.values() if fields[2] == name), None)
-    uid = found[2] if found else name or "0"
-    gid = {fields[0]: fields[2] for fields in fields_of("group")}.get(group, group) or (found[3] if found else "0")
-    for word in (uid, gid):
-        if not (word.isascii() and word.isdigit() and len(word) <= 10):
-            raise BadInput(
-                f"-u {short_repr(text)} is no user of the container", hint=f"numbers, or {', '.join(people)}"
-            )
-    return int(uid), int(gid), found[5] if found else "/"
-
-
-def fields_of(name: str) -> list[list[str]]:
-    """The lines of the container's /etc/passwd or /etc/group, split into fields."""
-    return [line.split(":") for line in ETC[name].splitlines()]
+def own_user(text: str) -> User:
+    """The user of USER[:GROUP] in a container without an image."""
+    return find_user(text, ETC["passwd"], ETC["group"])
 
 
 # --- recipe
 def chosen_recipe(lab: Lab, words: argparse.Namespace) -> Recipe:
     """The default recipe, changed by the options. Raises BadInput for a wrong option."""
-    uid, gid, _ = find_user(words.user or "0")
+    uid, gid, _ = own_user(words.user or "0")
     if max(uid, gid) >= lab.ids:
         has = "one id, 0" if lab.ids == 1 else f"the ids 0 to {lab.ids - 1}"
         raise BadInput(f"-u {words.user}: this lab has {has}", hint="pyctr-lab doctor says how a user gets more")
@@ -137,15 +122,6 @@ def change_step(step: Step, words: argparse.Namespace, shown: Sequence[Volume], 
         case DropCapabilities():
             return with_ids(kept_capabilities(words.cap_drop, words.cap_add), uid, gid)
     return [step]
-
-
-def with_ids(keep: tuple[str, ...], uid: int, gid: int) -> list[Step]:
-    """Steps for capabilities and ids. Leaving uid 0 needs SETUID and SETGID, and drops all capabilities."""
-    if (uid, gid) == (0, 0):
-        return [DropCapabilities(keep)]
-    if uid == 0:
-        return [SetIds(uid, gid), DropCapabilities(keep)]
-    return [DropCapabilities(tuple(dict.fromkeys([*keep, "SETUID", "SETGID"]))), SetIds(uid, gid)]
 
 
 def kept_capabilities(drop: Sequence[str], add: Sequence[str]) -> tuple[str, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..runtime import Lab
-from ..steps import DropCapabilities, HostTree, Overlay, Recipe, ReadOnlyRoot, Step
+from ..steps import Overlay, Recipe
 from . import bases
+from .process import ImageWords, command_of, recipe_of, user_of
 from .store import Image, Store
 from .trees import Trees
 
@@ -22,17 +25,13 @@ class Images:
         assert source == "busybox"
         return self.store.tag(name, bases.busybox(self.store.layout))
 
-    def recipe(self, name: str, hostname: str = "demo") -> Recipe:
-        """The default recipe, with the layers of an image where else the host's programs are."""
-        overlay = Overlay(self.trees.stack(self.store.image(name)))
-        return Recipe(step for part in self.lab.recipe(hostname) for step in changed(part, overlay))
+    def command(self, name: str, argv: Iterable[str] | None, words: ImageWords) -> tuple[str, ...]:
+        """What a container of an image runs."""
+        return command_of(self.store.image(name), argv, words.entrypoint)
 
-
-def changed(step: Step, overlay: Overlay) -> list[Step]:
-    """What stands in the place of a step of the default recipe."""
-    match step:
-        case HostTree():
-            return [overlay]
-        case ReadOnlyRoot():
-            return []
-    return [step]
+    def recipe(self, name: str, base: Recipe, words: ImageWords) -> Recipe:
+        """A recipe with the layers of an image where else the host's programs are."""
+        image = self.store.image(name)
+        overlay = Overlay(self.trees.stack(image))
+        user = user_of(image, words.user, lambda path: self.trees.read(image, path))
+        return recipe_of(base, image, overlay, user, words)

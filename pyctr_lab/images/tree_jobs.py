@@ -16,11 +16,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from ..kernel.constants import MS_BIND
-from ..steps import ROOT
-from ..steps.overlay import SCRATCH
-from .worker import check, libc
 
-INIT = "init"
+ROOT, SCRATCH, INIT = "/mnt", "scratch", "init"
+libc = ctypes.CDLL(None, use_errno=True)
 FOLDERS = ("dev", "proc", "sys", "etc")
 FILES = {"etc/hosts": "127.0.0.1 localhost\n::1 localhost\n", "etc/hostname": "", "etc/resolv.conf": ""}
 
@@ -37,7 +35,8 @@ def bind() -> Iterator[None]:
         with suppress(FileExistsError), open(f"{INIT}/{name}", "x") as file:
             os.fchmod(file.fileno(), 0o644)
             file.write(content)
-    check(libc.mount(b".", ROOT.encode(), None, ctypes.c_ulong(MS_BIND), None))
+    if libc.mount(b".", ROOT.encode(), None, ctypes.c_ulong(MS_BIND), None):
+        raise OSError(errno := ctypes.get_errno(), os.strerror(errno), ROOT)
     yield None
 
 

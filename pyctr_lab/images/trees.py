@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..runtime import Lab
 from .layout import locked, write_whole
+from .openat2 import open_in_root
 from .store import Image, Store
 from .tree_jobs import INIT
 from .world import make_folder_of, map_name, work
 
-JOBS = "pyctr_lab.images.tree_jobs"
+JOBS = "tree_jobs"
+MOST_TEXT = 1 << 20  # bytes of a passwd file
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -65,6 +70,19 @@ class Trees:
             below.append(tree.name)
             yield tree
 
+    def read(self, image: Image, path: str) -> str:
+        """A small file as a container of the image sees it, looked up layer by layer; empty where there is none."""
+        for name in self.stack(image)[1:]:
+            try:
+                file = open_below(self.folder / name, path)
+            except FileNotFoundError:
+                continue
+            except OSError:  # a whiteout, a link out of its layer, or closed to us
+                return ""
+            with file:
+                return file.read(MOST_TEXT).decode("utf-8", "surrogateescape")
+        return ""
+
     def find(self, chain_id: str) -> Tree | None:
         """The tree of a layer above others, if it is unpacked."""
         try:
@@ -87,6 +105,19 @@ class Trees:
     def _free_name(self) -> str:
         taken = {json.loads(path.read_bytes())["name"] for path in self.records.iterdir() if path.name[0] != "."}
         return next(name for name in short_names() if name not in taken and not (self.folder / name).exists())
+
+
+def open_below(folder: Path, path: str) -> IO[bytes]:
+    """Open a regular file below a folder, whatever links lie on the way. See openat2(2), RESOLVE_IN_ROOT."""
+    top = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fd = open_in_root(top, os.fsencode(path), os.O_RDONLY | os.O_NONBLOCK)
+    finally:
+        os.close(top)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), path)
+    return open(fd, "rb")
 
 
 def short_names() -> Iterator[str]:

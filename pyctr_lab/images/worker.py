@@ -1,4 +1,4 @@
-"""A process that works on layers as root of a lab: `python -m pyctr_lab.images.worker PID FOLDER MODULE:FUNCTION WORDS`.
+"""A process that works on layers as root of a lab: `python -I -S worker.py PID FOLDER MODULE:FUNCTION WORDS PATHS`.
 
 It enters the user, mount and PID namespaces of the lab's PID 1, with the folder of the unpacked layers as its working
 directory: looked up before it lets go of its user's own rights, for a folder of root's may be closed to a lab.
@@ -14,70 +14,83 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from ..errors import LabError
-from ..kernel.constants import CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, PR_SET_PDEATHSIG
-
 libc = ctypes.CDLL(None, use_errno=True)
-KINDS = {"user": CLONE_NEWUSER, "mnt": CLONE_NEWNS, "pid": CLONE_NEWPID}
+KINDS = {"user": 0x10000000, "mnt": 0x00020000, "pid": 0x20000000}  # CLONE_NEWUSER and others, for setns
+PR_SET_PDEATHSIG = 1
+BARE = ("pyctr_lab", "pyctr_lab.kernel", "pyctr_lab.images")
+
+
+def find_job(target: str, paths: list[str]) -> Callable[..., Iterator[Any]]:
+    """The generator, without what its packages import in their __init__: the lab, the notebook, a tenth of a second."""
+    sys.path[:] = [*sys.path, *paths]
+    home = Path(__file__).parents[2]
+    for name in BARE:
+        sys.modules[name] = package = ModuleType(name)
+        package.__path__ = [str(home.joinpath(*name.split(".")))]
+    module, _, function = target.partition(":")
+    found: Callable[..., Iterator[Any]] = getattr(importlib.import_module(module), function)
+    return found
 
 
 def enter(pid: int, folder: str) -> None:
     """Enter a lab's namespaces, and the folder. Children are in its PID namespace, and end with the lab."""
     opened = [(os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC), flag) for kind, flag in KINDS.items()]
     for fd, flag in opened:
-        check(libc.setns(fd, flag))
+        require(libc.setns(fd, flag))
         os.close(fd)
     os.chdir(folder)
 
 
 def become_root() -> None:
     """Take the ids of the lab's root. Without a range of ids there are no groups to let go of (EPERM)."""
-    check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
     with suppress(PermissionError):
         os.setgroups([])
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
-    check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))  # a change of ids clears it
+    require(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))  # after the ids: a change of them clears it
     os.umask(0)
 
 
-def check(result: int) -> None:
+def require(result: int) -> None:
     """Raise OSError where a call of libc has failed."""
     if result < 0:
         errno = ctypes.get_errno()
         raise OSError(errno, os.strerror(errno))
 
 
-def work(target: str, words: dict[str, Any]) -> None:
+def work(job: Callable[..., Iterator[Any]], words: dict[str, Any]) -> None:
     """Send all rows of the generator, and an error with its hint."""
-    module, _, name = target.partition(":")
-    function = getattr(importlib.import_module(module), name)
+    from pyctr_lab.errors import LabError, in_one_line
 
     def send(kind: str, content: Any) -> None:
         print(json.dumps([kind, content]), flush=True)
 
     try:
-        for row in function(**words):
+        for row in job(**words):
             send("row", row)
         send("end", None)
     except LabError as why:
         send("error", [type(why).__name__, why.message, why.hint])
     except OSError as why:
-        send("error", ["OSError", f"{why.filename or 'the store'}: {why.strerror}", ""])
+        send("error", ["LabError", in_one_line(why), ""])
 
 
-def main(pid: int, folder: str, target: str, words: dict[str, Any]) -> None:
+def main(pid: int, folder: str, target: str, words: dict[str, Any], paths: list[str]) -> int:
     """Enter, fork, and have the child work as the lab's root."""
-    importlib.import_module(target.partition(":")[0])  # the lab may be closed to where modules lie
+    job = find_job(target, paths)  # before: modules may lie where the lab may not read
     enter(pid, folder)
     if child := os.fork():
-        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     become_root()
-    work(target, words)
+    work(job, words)
+    return 0
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3], json.loads(sys.argv[4]))
+    sys.exit(main(int(sys.argv[1]), *sys.argv[2:4], *map(json.loads, sys.argv[4:])))

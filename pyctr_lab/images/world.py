@@ -17,7 +17,7 @@ from ..kernel import proc
 from ..runtime import Lab
 from .descriptors import BadImage
 
-WORKER = [sys.executable, "-P", "-m", "pyctr_lab.images.worker"]
+WORKER = [sys.executable, "-I", "-S", str(Path(__file__).with_name("worker.py"))]
 
 
 def work(lab: Lab, folder: Path, target: str, given: Sequence[int] = (), **words: Any) -> Iterator[Any]:
@@ -27,7 +27,8 @@ def work(lab: Lab, folder: Path, target: str, given: Sequence[int] = (), **words
     Closing it early ends the process.
     """
     lab.world.require_open()
-    command = [*WORKER, str(lab.launcher.machine_pid), str(folder), target, json.dumps(words)]
+    what = [str(folder), f"pyctr_lab.images.{target}", json.dumps(words), json.dumps(list(filter(None, sys.path)))]
+    command = [*WORKER, str(lab.launcher.machine_pid), *what]
     with (
         tempfile.TemporaryFile() as said,
         subprocess.Popen(

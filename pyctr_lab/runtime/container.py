@@ -17,7 +17,7 @@ from ..kernel.calls import Answer, Call, CallError, pidfd_open, setns
 from ..kernel.checks import check_environment, check_timeout
 from ..kernel.constants import KIND_FLAGS
 from ..kernel.descriptors import enough_descriptors
-from ..steps import ENVIRONMENT, NAMES, Environment, Step, refusals
+from ..steps import ENVIRONMENT, NAMES, Environment, Recipe, Step, refusals
 from ..steps.step import refuse_no_step
 from .carrier import Carrier
 from .outer_world import OuterWorld
@@ -43,6 +43,7 @@ class Container(CarriedProcess):
         self.environment: dict[str, str] = dict(ENVIRONMENT)
         self.cgroup: Cgroup | None = None  # a control group of its own, if it was given one
         self.held: list[Held] = []  # resources that its steps have made
+        self.recipe: Recipe | None = None  # the steps that it is meant to take, if that was said
         self.on_end: Callable[[Container], None] | None = None  # called when it has been killed
 
     def _gone(self) -> Gone:

@@ -256,6 +256,15 @@ class Exec(Step):
         return f"exec {self.argv[0].rpartition('/')[2]}"
 
 
+def with_ids(keep: tuple[str, ...], uid: int, gid: int) -> list[Step]:
+    """Steps for capabilities and ids. Leaving uid 0 needs SETUID and SETGID, and drops all capabilities."""
+    if (uid, gid) == (0, 0):
+        return [DropCapabilities(keep)]
+    if uid == 0:
+        return [SetIds(uid, gid), DropCapabilities(keep)]
+    return [DropCapabilities(tuple(dict.fromkeys([*keep, "SETUID", "SETGID"]))), SetIds(uid, gid)]
+
+
 __all__ = [
     "ENVIRONMENT",
     "DropCapabilities",
@@ -265,4 +274,5 @@ __all__ = [
     "ResourceLimit",
     "SetIds",
     "WorkingDirectory",
+    "with_ids",
 ]

@@ -1,0 +1,100 @@
+"""The lab as the course uses it: the runtime's, with images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from . import runtime
+from .errors import BadInput
+from .images import Images, ImageWords
+from .runtime import Container, Program, Run
+from .runtime.streams import Input
+from .steps import Limits, Recipe
+
+
+class Lab(runtime.Lab):
+    """A lab whose containers can have the files of an image: `lab.run(["sh"], image="busybox")`.
+
+    All else is as in runtime.Lab.
+    """
+
+    @cached_property
+    def images(self) -> Images:
+        """The images of this user."""
+        return Images(self)
+
+    def recipe(
+        self, hostname: str = "demo", *, image: str | None = None, words: ImageWords = ImageWords()  # noqa: B008
+    ) -> Recipe:
+        """The default recipe; with an `image`, its layers stand where else the host's programs do."""
+        base = super().recipe(hostname)
+        return base if image is None else self.images.recipe(image, base, words)
+
+    def container(self, name: str = "demo", *, image: str | None = None) -> Container:
+        """A live process with no walls yet. `lab.recipe(image=...)` has the steps that give it the files of an image.
+
+        With an `image`, programs find the image's environment, and `box.recipe` are the steps to be taken.
+        """
+        recipe = None if image is None else self.recipe(name, image=image)
+        box = super().container(name)
+        if recipe is not None:
+            box.recipe, box.environment = recipe, recipe.environment
+        return box
+
+    def run(
+        self,
+        argv: Iterable[str] | None = None,
+        *,
+        recipe: Recipe | None = None,
+        limits: Limits | None = None,
+        stdin: Input = None,
+        timeout: float | None = None,
+        env: Mapping[str, str] | None = None,
+        image: str | None = None,
+        user: str | None = None,
+        workdir: str | None = None,
+        entrypoint: Iterable[str] | None = None,
+    ) -> Run:
+        """Run a program in a container of its own, and wait for its end.
+
+        With an `image`, in its files: without `argv` its own program; `env` adds to its environment, and `user`,
+        `workdir` and `entrypoint` take the place of what it says. With `limits`, in a control group of its own.
+        """
+        argv, recipe, env = self._chosen(argv, recipe, env, image, ImageWords(user, workdir, entrypoint, env))
+        return super().run(argv, recipe=recipe, limits=limits, stdin=stdin, timeout=timeout, env=env)
+
+    def start(
+        self,
+        argv: Iterable[str] | None = None,
+        *,
+        recipe: Recipe | None = None,
+        limits: Limits | None = None,
+        stdin: Input = None,
+        env: Mapping[str, str] | None = None,
+        image: str | None = None,
+        user: str | None = None,
+        workdir: str | None = None,
+        entrypoint: Iterable[str] | None = None,
+    ) -> Program:
+        """As `run`, but does not wait. Its control group, if it has limits, is `Program.cgroup` until `wait`."""
+        argv, recipe, env = self._chosen(argv, recipe, env, image, ImageWords(user, workdir, entrypoint, env))
+        return super().start(argv, recipe=recipe, limits=limits, stdin=stdin, env=env)
+
+    def _chosen(
+        self,
+        argv: Iterable[str] | None,
+        recipe: Recipe | None,
+        env: Mapping[str, str] | None,
+        image: str | None,
+        words: ImageWords,
+    ) -> tuple[Iterable[str], Recipe | None, Mapping[str, str] | None]:
+        """Command, recipe and environment of a start; those of an image have its environment already."""
+        if image is not None:
+            base = super().recipe() if recipe is None else recipe
+            return self.images.command(image, argv, words), self.images.recipe(image, base, words), None
+        if words.of_image:
+            raise BadInput(f"{words.of_image} changes what an image says, and none was named", hint='image="busybox"')
+        if argv is None:
+            raise BadInput("no program to run: the command is empty", hint='a list of words: ["hostname"]')
+        return argv, recipe, env
