@@ -23,7 +23,7 @@ CHUNK = 1 << 20
 
 
 class Layout:
-    """A layout on disk. Raises BadImage for a folder that is none; with `create` an empty or missing one becomes one."""
+    """A layout on disk. Raises BadImage for a folder that is none; with `create` it is made there."""
 
     def __init__(self, folder: Path, *, create: bool = False) -> None:
         self.folder = folder

@@ -104,5 +104,5 @@ def default_folder() -> Path:
     try:
         return (Path(data) if data.startswith("/") else Path.home() / ".local/share") / "pyctr-lab" / "images"
     except RuntimeError:
-        hint = f"set HOME, or {PLACE}, to a folder of yours"
-        raise Unsupported("no place for images: HOME is not set, and this user has no passwd entry", hint=hint) from None
+        why = "no place for images: HOME is not set, and this user has no passwd entry"
+        raise Unsupported(why, hint=f"set HOME, or {PLACE}, to a folder of yours") from None

@@ -93,4 +93,5 @@ def main(pid: int, folder: str, target: str, words: dict[str, Any], paths: list[
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), *sys.argv[2:4], *map(json.loads, sys.argv[4:])))
+    pid, folder, target, words, paths = sys.argv[1:]
+    sys.exit(main(int(pid), folder, target, json.loads(words), json.loads(paths)))

@@ -53,8 +53,8 @@ def work(lab: Lab, folder: Path, target: str, given: Sequence[int] = (), **words
 
 def failure(name: str, message: str, hint: str) -> LabError:
     """An error of the worker's, here."""
-    kind = {"BadImage": BadImage}.get(name) or getattr(errors, name, LabError)
-    return kind(message, hint=hint) if issubclass(kind, LabError) else LabError(message, hint=hint)
+    kind: type[LabError] = BadImage if name == "BadImage" else getattr(errors, name, LabError)
+    return kind(message, hint=hint)
 
 
 def map_name(lab: Lab) -> str:
