@@ -9,11 +9,12 @@ from errno import EACCES
 from posixpath import isabs, normpath
 
 from ..errors import BadInput
-from ..images.users import User, find_user
+from ..images import ImageWords
+from ..images.users import User, check_ids, find_user
 from ..kernel.calls import Call
 from ..kernel.checks import short_repr
 from ..kernel.constants import AT_FDCWD, CAP_NAMES, CAPABILITIES
-from ..runtime import Lab
+from ..lab import Lab
 from ..runtime.lab import NAME
 from ..steps import (
     ENVIRONMENT,
@@ -40,9 +41,9 @@ NO_ACCESS = (
 
 
 def program_argv(words: argparse.Namespace) -> list[str]:
-    """The program and its arguments. Raises BadInput if there is none."""
+    """The program and its arguments. Raises BadInput if there is none, and no image that may name one."""
     argv = [*([words.entrypoint] if words.entrypoint else []), *words.argv]
-    if not argv:
+    if not argv and not words.image:
         raise BadInput("no program to run: the command is empty", hint="name one: pyctr-lab run -- hostname")
     return argv
 
@@ -67,7 +68,7 @@ def chosen_limits(words: argparse.Namespace) -> Limits | None:
 # --- environment
 def program_environment(words: argparse.Namespace) -> dict[str, str]:
     """The program's environment: the default, then files, then -e."""
-    home = own_user(words.user or "0").home
+    home = own_user("0" if words.image else words.user or "0").home
     lines = [line for file in words.env_file for line in lines_of(file)]
     return {**ENVIRONMENT, "HOME": home, **dict(parse_variables([*lines, *words.env]))}
 
@@ -97,30 +98,39 @@ def own_user(text: str) -> User:
 
 # --- recipe
 def chosen_recipe(lab: Lab, words: argparse.Namespace) -> Recipe:
-    """The default recipe, changed by the options. Raises BadInput for a wrong option."""
-    uid, gid, _ = own_user(words.user or "0")
-    if max(uid, gid) >= lab.ids:
-        has = "one id, 0" if lab.ids == 1 else f"the ids 0 to {lab.ids - 1}"
-        raise BadInput(f"-u {words.user}: this lab has {has}", hint="pyctr-lab doctor says how a user gets more")
+    """The default recipe, changed by the options, or an image's. Raises BadInput for a wrong option."""
+    user = own_user("0" if words.image else words.user or "0")
+    check_ids(user, lab.ids)
     if words.network not in (None, "none"):
         why = "a container has no network yet but its own loopback"
         raise BadInput(f"--network {short_repr(words.network)} is not here yet: {why}", hint="--network none")
     shown = [Volume(source, f"{ROOT}{place}", readonly) for source, place, readonly in volumes(words.volume)]
-    return Recipe(step for part in lab.recipe(words.hostname) for step in change_step(part, words, shown, uid, gid))
+    changed = Recipe(step for part in lab.recipe(words.hostname) for step in change_step(part, words, shown, user))
+    return lab.images.recipe(words.image, changed, image_words(words)) if words.image else changed
 
 
-def change_step(step: Step, words: argparse.Namespace, shown: Sequence[Volume], uid: int, gid: int) -> list[Step]:
+def image_words(words: argparse.Namespace) -> ImageWords:
+    """What the options change of what an image says."""
+    env = dict(parse_variables([*(line for file in words.env_file for line in lines_of(file)), *words.env]))
+    folder = container_folder(words.workdir, "-w") if words.workdir else None
+    entrypoint = [words.entrypoint] if words.entrypoint else None
+    return ImageWords(words.user, folder, entrypoint, env, words.read_only)
+
+
+def change_step(step: Step, words: argparse.Namespace, shown: Sequence[Volume], user: User) -> list[Step]:
     """The steps that replace a step of the default recipe."""
     match step:
         case ReadOnlyRoot():
-            return [*([ReadOnlyRoot(f"{ROOT}/tmp")] if words.read_only else []), *shown, step]
+            below = [ReadOnlyRoot(f"{ROOT}/tmp")] if words.read_only and not words.image else []
+            return [*below, *shown, step]
         case PivotRoot():
-            return [step, *([WorkingDirectory(container_folder(words.workdir, "-w"))] if words.workdir else [])]
+            folder = words.workdir if not words.image else None
+            return [step, *([WorkingDirectory(container_folder(folder, "-w"))] if folder else [])]
         case ResourceLimit(name=name):
             asked = {made.name: made for made in map(ulimit, words.ulimit)}
             return list({name: step, **asked}.values())
         case DropCapabilities():
-            return with_ids(kept_capabilities(words.cap_drop, words.cap_add), uid, gid)
+            return with_ids(kept_capabilities(words.cap_drop, words.cap_add), user.uid, user.gid)
     return [step]
 
 

@@ -33,8 +33,8 @@ NOT_YET: dict[tuple[str, ...], str] = {
     ("--privileged",): f"{NO_DEVICES}; --cap-add ALL is power over the container's own world",
     ("--mount",): "say -v FOLDER:PLACE or -v FOLDER:PLACE:ro",
     ("--tmpfs",): "/tmp and /dev/shm are in memory already",
-    ("--pull",): "there are no images yet: the program is one of this machine's /usr",
-    ("--platform",): "there are no images yet: the program is one of this machine's /usr",
+    ("--pull",): "`pyctr-lab image pull NAME` fetches one before",
+    ("--platform",): "an image is of this machine's platform",
     ("--security-opt",): "no_new_privs is always on; there is no seccomp filter yet",
     ("--memory-swap",): IN_PYTHON.format("memory_swap=..."),
     ("-c", "--cpu-shares"): IN_PYTHON.format("cpu_weight=..."),
@@ -143,6 +143,7 @@ def identity_options(made: argparse.ArgumentParser) -> None:
 
 def file_options(made: argparse.ArgumentParser) -> None:
     """Options for files and networks."""
+    made.add_argument("--image", metavar="NAME", help="the files of an image, and what it says of itself")
     made.add_argument(
         "-v", "--volume", action="append", default=[], metavar="FOLDER:PLACE[:ro]", help="show a folder of this machine"
     )

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from ..errors import Gone
 from ..kernel.proc import status
-from ..runtime import Container, Lab, Program, Run
+from ..lab import Lab
+from ..runtime import Container, Program, Run
 from ..runtime.streams import Streams
 from ..runtime.terminal import relay
 from ..steps import ControlGroup, Limits, MinimalDev, Recipe
@@ -27,9 +28,13 @@ PAUSE = 0.25  # seconds between two looks for zombies to reap
 def run(words: argparse.Namespace) -> int:
     """`pyctr-lab run`. As with Docker, 125 is an error of the lab, 126 and 127 of exec, 128+n a signal."""
     name, limits = options.container_name(words), options.chosen_limits(words)
-    request = RunRequest(words, name, options.program_argv(words), options.program_environment(words), limits)
+    argv, env = options.program_argv(words), options.program_environment(words)
     with Signals() as signals, Lab() as lab:
         recipe = options.chosen_recipe(lab, words)
+        if words.image:
+            argv = [*lab.images.command(words.image, words.argv or None, options.image_words(words))]
+            env = recipe.environment
+        request = RunRequest(words, name, argv, env, limits)
         for source in options.unwritable(lab, words):
             print(f"pyctr-lab: -v {source}: only for reading: {options.NO_ACCESS}", file=sys.stderr)
         if words.tty:

@@ -10,6 +10,7 @@ from . import bases
 from .process import ImageWords, command_of, recipe_of, user_of
 from .store import Image, Store
 from .trees import Trees
+from .users import check_ids
 
 
 class Images:
@@ -33,5 +34,5 @@ class Images:
         """A recipe with the layers of an image where else the host's programs are."""
         image = self.store.image(name)
         overlay = Overlay(self.trees.stack(image))
-        user = user_of(image, words.user, lambda path: self.trees.read(image, path))
+        user = check_ids(user_of(image, words.user, lambda path: self.trees.read(image, path)), self.lab.ids)
         return recipe_of(base, image, overlay, user, words)

@@ -98,7 +98,7 @@ def recipe_of(base: Recipe, image: Image, overlay: Overlay, user: User, words: I
         match step:
             case HostTree():
                 return [overlay]
-            case ReadOnlyRoot():
+            case ReadOnlyRoot(target=target) if target == overlay.target:
                 return [step] if words.read_only else []
             case PivotRoot():
                 return [step, *go]

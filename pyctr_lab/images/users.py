@@ -34,3 +34,12 @@ def fields_of(content: str, least: int) -> list[list[str]]:
     """The lines of such a file, split into fields; lines with fewer than `least` are passed over."""
     lines = (line.split(":") for line in content.splitlines())
     return [fields for fields in lines if len(fields) >= least]
+
+
+def check_ids(user: User, ids: int) -> User:
+    """The user, refused with BadInput where a lab with so many ids does not have its numbers."""
+    if max(user.uid, user.gid) >= ids:
+        has = "one id, 0" if ids == 1 else f"the ids 0 to {ids - 1}"
+        why = f"user {user.uid}, group {user.gid}: this lab has {has}"
+        raise BadInput(why, hint="pyctr-lab doctor says how a user gets more")
+    return user
