@@ -8,7 +8,7 @@ import resource
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from ..cgroups import Cgroup, LabGroups, Limits
 from ..cgroups.limits import check_group_name, merge_limits
@@ -241,7 +241,7 @@ class Lab:
         self.world.close()
         self._finalizer.detach()
 
-    def __enter__(self) -> Lab:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
