@@ -1,0 +1,375 @@
+"""Unpack a layer into a folder of its own, in overlayfs's form: whiteouts are devices 0:0, opaque is an attribute.
+
+To be called by a process that is root of its user namespace. Each parent is opened by openat2(2) as if the layer's
+folder were the root, the last part with O_EXCL and O_NOFOLLOW: no entry leads out. What an entry leaves open, or names
+without containing it, is taken from the layers below; an unpacked layer therefore fits on these only.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from .archive import Entry, Kind, shown
+from .descriptors import BadImage
+from .openat2 import FOLDER, open_in_root, opened
+from .overlayfs import (
+    META,
+    OPAQUE,
+    OPAQUE_NAME,
+    WHITEOUT,
+    is_kept,
+    is_whiteout,
+    pieces_of,
+    prefixes,
+    split,
+    status,
+    visible,
+    xattrs_of,
+)
+
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+ODD = {errno.EEXIST, errno.EFBIG, errno.EISDIR, errno.ELOOP, errno.EMLINK, errno.ENAMETOOLONG, errno.ENOENT,
+       errno.ENOTDIR, errno.ENOTEMPTY, errno.EXDEV}  # fmt: skip # the archive's fault
+MOST_SKIPPED = 10_000  # lines of a report
+Made = TypeVar("Made")
+
+
+@dataclass
+class Unpacked:
+    """What became of a layer's entries."""
+
+    entries: int = 0
+    bytes: int = 0
+    skipped: dict[str, str] = field(default_factory=dict)  # path, and for an attribute its name: reason
+    owners: dict[str, list[int]] = field(default_factory=dict)  # path: uid and gid that this id map has not
+    opaque: bool = False  # the whole layer: leave out those below, for overlayfs ignores the mark at a root
+
+
+@dataclass
+class Open:
+    """A folder that entries are put into; its time, and what its own entry says, are set when they have left it."""
+
+    path: bytes
+    mtime: int
+    entry: Entry | None = None
+
+
+def extract(entries: Iterable[Entry], layer: int, below: Sequence[int] = ()) -> Unpacked:
+    """Unpack entries into the folder `layer`; `below` are the folders of the layers below it, the highest first.
+
+    Both are open folders. Raises BadImage for an archive that cannot be what it says; the folder is then of no use.
+    """
+    extraction = Extraction(layer, list(below))
+    umask = os.umask(0)
+    try:
+        for entry in entries:
+            try:
+                extraction.take(entry)
+            except OSError as why:
+                if why.errno not in ODD:
+                    raise
+                raise BadImage(f"{shown(entry.name)} cannot be unpacked: {why.strerror}") from None
+        extraction.leave(None)
+    finally:
+        os.umask(umask)
+    return extraction.report
+
+
+class Extraction:
+    """The state of unpacking one layer."""
+
+    def __init__(self, layer: int, below: list[int]) -> None:
+        self.layer, self.below = layer, below
+        self.report = Unpacked()
+        self._open: list[Open] = []  # each inside the one before it
+        self._make: dict[Kind, Callable[[Entry, int, bytes], None]] = {
+            Kind.FILE: self.file, Kind.FOLDER: self.folder, Kind.SYMLINK: self.symlink, Kind.LINK: self.link,
+            Kind.FIFO: self.fifo}  # fmt: skip
+
+    def take(self, entry: Entry) -> None:
+        """Unpack one entry."""
+        folder, name = split(entry.name)
+        self.report.entries += 1
+        if any(part.startswith(META) for part in entry.name.split(b"/")) and name != OPAQUE_NAME:
+            return  # aufs's own
+        if folder.startswith(WHITEOUT) or b"/" + WHITEOUT in folder:
+            raise BadImage(f"an entry in a folder that is a whiteout: {shown(entry.name)}")
+        if not entry.name:
+            self.root(entry)
+        elif entry.kind in (Kind.CHAR, Kind.BLOCK) and not name.startswith(WHITEOUT):
+            self.skip(entry.name, f"{entry.kind.value} {entry.device[0]}:{entry.device[1]}")
+        else:
+            parent = self.enter(folder)
+            try:
+                if name == OPAQUE_NAME:
+                    self.hide_all(folder, parent)
+                elif name.startswith(WHITEOUT):
+                    self.hide(folder, parent, name.removeprefix(WHITEOUT))
+                else:
+                    self._make[entry.kind](entry, parent, name)
+            finally:
+                os.close(parent)
+
+    # --- folders
+    def enter(self, path: bytes) -> int:
+        """Open the folder of an entry, made if it has no entry of its own; those around the last entry are left."""
+        self.leave(path)
+        try:
+            fd = open_in_root(self.layer, path, FOLDER)
+        except (FileNotFoundError, NotADirectoryError):
+            self.implied(path)
+            fd = open_in_root(self.layer, path, FOLDER)
+        if not self._open or self._open[-1].path != path:
+            self._open.append(Open(path, os.fstat(fd).st_mtime_ns))
+        return fd
+
+    def leave(self, path: bytes | None) -> None:
+        """Set what folders are to have at the end, but for those around `path`."""
+        while self._open and not (path is not None and is_around(self._open[-1].path, path)):
+            last = self._open.pop()
+            try:
+                fd = open_in_root(self.layer, last.path, FOLDER)
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # another entry, through a link, has replaced it
+            try:
+                if last.entry:
+                    self.set_metadata(last.entry, fd)
+                os.utime(fd, ns=(last.mtime, last.mtime))
+            finally:
+                os.close(fd)
+
+    def implied(self, path: bytes) -> None:
+        """Make the folders of a path that have no entry: as in the layers below, or root's, with mode 755."""
+        for prefix in prefixes(path):
+            try:
+                os.close(open_in_root(self.layer, prefix, FOLDER))
+                continue
+            except (FileNotFoundError, NotADirectoryError):
+                folder, name = split(prefix)
+            parent = self.enter(folder)
+            try:
+                found = status(name, parent)
+                if found and not is_whiteout(found):
+                    raise BadImage(f"{shown(prefix)} is no folder, and an entry lies in it: {shown(path)}")
+                self.new_folder(parent, name, found)
+                with opened(parent, name) as fd:
+                    self.as_below(prefix, fd)
+            finally:
+                os.close(parent)
+
+    def as_below(self, path: bytes, fd: int) -> None:
+        """Give a folder the mode, owner, time and attributes that it has in the layers below."""
+        found = visible(self.below, path)
+        if found is None or not stat.S_ISDIR(found[1].st_mode):
+            self.set_owner(path, 0, 0, fd)
+            os.fchmod(fd, 0o755)
+            return
+        layer, status = found
+        self.set_owner(path, status.st_uid, status.st_gid, fd)
+        with opened(layer, path) as lower:
+            self.set_xattrs(path, xattrs_of(lower), fd)
+        os.fchmod(fd, stat.S_IMODE(status.st_mode))
+        self._open.append(Open(path, status.st_mtime_ns))
+
+    def new_folder(self, parent: int, name: bytes, found: os.stat_result | None) -> None:
+        """Make a folder instead of what was `found`. Where that hides a name below, the folder hides it, too."""
+        if found:
+            os.unlink(name, dir_fd=parent)
+        os.mkdir(name, 0o700, dir_fd=parent)
+        if found and is_whiteout(found):
+            make_opaque(parent, name)
+
+    def root(self, entry: Entry) -> None:
+        """What the archive says of the layer's folder itself."""
+        if entry.kind is not Kind.FOLDER:
+            raise BadImage(f"the root as a {entry.kind.value}")
+        self.leave(b"")
+        self._open[:] = [Open(b"", entry.mtime, entry)]
+
+    # --- whiteouts
+    def hide_all(self, path: bytes, parent: int) -> None:
+        """Hide all that the layers below have in a folder."""
+        self.report.opaque |= not path
+        os.setxattr(parent, OPAQUE, b"y")
+
+    def hide(self, folder: bytes, parent: int, name: bytes) -> None:
+        """Hide a name of the layers below; what this layer has under that name stays."""
+        if name in (b"", b".", b".."):
+            raise BadImage(f"a whiteout of {shown(name)} in {shown(folder)}")
+        found = status(name, parent)
+        if visible(self.below, folder + b"/" + name if folder else name) is None:
+            return
+        if found is None:
+            os.mknod(name, stat.S_IFCHR, 0, dir_fd=parent)
+        elif stat.S_ISDIR(found.st_mode):
+            make_opaque(parent, name)
+
+    # --- one for each kind
+    def folder(self, entry: Entry, parent: int, name: bytes) -> None:
+        """A folder; one that is there keeps its content."""
+        found = status(name, parent)
+        if found is None or not stat.S_ISDIR(found.st_mode):
+            self.new_folder(parent, name, found)
+        self._open.append(Open(entry.name, entry.mtime, entry))
+
+    def file(self, entry: Entry, parent: int, name: bytes) -> None:
+        """A file; what is not written stays a hole."""
+        fd = replacing(parent, name, lambda: os.open(name, NEW, 0o600, dir_fd=parent))
+        try:
+            end = 0
+            for offset, piece in entry.data:
+                write_at(fd, piece, offset)
+                self.report.bytes += len(piece)
+                end = offset + len(piece)
+            if end < entry.size:
+                os.ftruncate(fd, entry.size)
+            self.set_metadata(entry, fd)
+            os.utime(fd, ns=(entry.mtime, entry.mtime))
+        finally:
+            os.close(fd)
+
+    def symlink(self, entry: Entry, parent: int, name: bytes) -> None:
+        """A symbolic link."""
+        replacing(parent, name, lambda: os.symlink(entry.target, name, dir_fd=parent))
+        self.set_by_name(entry, parent, name)
+
+    def fifo(self, entry: Entry, parent: int, name: bytes) -> None:
+        """A named pipe."""
+        replacing(parent, name, lambda: os.mkfifo(name, 0o600, dir_fd=parent))
+        self.set_by_name(entry, parent, name)
+        os.chmod(name, entry.mode, dir_fd=parent)
+        os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=parent)
+
+    def link(self, entry: Entry, parent: int, name: bytes) -> None:
+        """A hard link to an earlier entry, or a copy of a file of the layers below."""
+        folder, last = split(entry.target)
+        if os.fsdecode(entry.target) in self.report.skipped:
+            return self.skip(entry.name, f"a link to {shown(entry.target)}")
+        try:
+            source = open_in_root(self.layer, folder, FOLDER)
+        except (FileNotFoundError, NotADirectoryError):
+            return self.copy(entry, parent, name)
+        try:
+            found = status(last, source) if last else None
+            if found is None:
+                return self.copy(entry, parent, name)
+            if stat.S_ISDIR(found.st_mode) or is_whiteout(found) or entry.target == entry.name:
+                raise BadImage(f"a hard link {shown(entry.name)} to {shown(entry.target)}, which is no file")
+            replacing(parent, name, lambda: os.link(last, name, src_dir_fd=source, dst_dir_fd=parent,
+                                                    follow_symlinks=False))  # fmt: skip
+        finally:
+            os.close(source)
+        if not stat.S_ISREG(found.st_mode):
+            return self.set_by_name(entry, parent, name)
+        with opened(parent, name, os.O_RDONLY) as fd:
+            self.set_metadata(entry, fd, chown=(found.st_uid, found.st_gid) != (entry.uid, entry.gid))
+            os.utime(fd, ns=(entry.mtime, entry.mtime))
+
+    def copy(self, entry: Entry, parent: int, name: bytes) -> None:
+        """A copy of what the layers below have at a link's target."""
+        found = visible([self.layer, *self.below], entry.target) if entry.target else None
+        if found is None or stat.S_IFMT(found[1].st_mode) not in (stat.S_IFREG, stat.S_IFLNK):
+            raise BadImage(f"a hard link {shown(entry.name)} to {shown(entry.target)}, which is no file")
+        lower = found[0]
+        if stat.S_ISLNK(found[1].st_mode):
+            entry.target = os.readlink(entry.target, dir_fd=lower)
+            return self.symlink(entry, parent, name)
+        with opened(lower, entry.target, os.O_RDONLY) as source:
+            entry.xattrs = {**xattrs_of(source), **entry.xattrs}
+            entry.size = found[1].st_size
+            entry.data = pieces_of(source)
+            self.file(entry, parent, name)
+
+    # --- metadata
+    def set_metadata(self, entry: Entry, fd: int, *, chown: bool = True) -> None:
+        """Owner, attributes and mode: chown(2) clears setuid and capabilities, so it goes first."""
+        if chown:
+            self.set_owner(entry.name, entry.uid, entry.gid, fd)
+        if entry.xattrs:
+            self.set_xattrs(entry.name, entry.xattrs, fd)
+        os.fchmod(fd, entry.mode)
+
+    def set_by_name(self, entry: Entry, parent: int, name: bytes) -> None:
+        """Owner and time of what cannot be opened."""
+        self.set_owner(entry.name, entry.uid, entry.gid, name, dir_fd=parent, follow_symlinks=False)
+        os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
+        for key in entry.xattrs:
+            self.skip(entry.name, f"an attribute of a {entry.kind.value}", key)
+
+    def set_owner(self, path: bytes, uid: int, gid: int, file: int | bytes, **where: Any) -> None:
+        """chown(2); the report keeps owners that the id map has not."""
+        try:
+            os.chown(file, uid, gid, **where)
+        except OSError as why:
+            if why.errno not in (errno.EINVAL, errno.EPERM):
+                raise
+            self.report.owners[os.fsdecode(path)] = [uid, gid]
+
+    def set_xattrs(self, path: bytes, xattrs: Mapping[bytes, bytes], fd: int) -> None:
+        """Set extended attributes, but for overlayfs's own, and for those of other privileges."""
+        for key, value in xattrs.items():
+            name = os.fsdecode(key)
+            if not is_kept(name):
+                self.skip(path, "an attribute that images do not keep", key)
+                continue
+            try:
+                os.setxattr(fd, name, value)
+            except OSError as why:  # an ACL of an unmapped id, too long a value, a file system without
+                self.skip(path, os.strerror(why.errno or 0), key)
+
+    def skip(self, path: bytes, reason: str, attribute: bytes = b"") -> None:
+        """Report what is left out."""
+        if len(self.report.skipped) < MOST_SKIPPED:
+            key = os.fsdecode(path) + (f" [{os.fsdecode(attribute)}]" if attribute else "")
+            self.report.skipped[key] = reason
+
+
+def is_around(folder: bytes, path: bytes) -> bool:
+    """Whether a folder is another, or above it."""
+    return not folder or path == folder or path.startswith(folder + b"/")
+
+
+def make_opaque(parent: int, name: bytes) -> None:
+    """Have a folder hide those below it."""
+    with opened(parent, name) as fd:
+        os.setxattr(fd, OPAQUE, b"y")
+
+
+def write_at(fd: int, data: memoryview, offset: int) -> None:
+    """pwrite(2) all of it."""
+    while data:
+        written = os.pwrite(fd, data, offset)
+        data, offset = data[written:], offset + written
+
+
+def replacing(parent: int, name: bytes, make: Callable[[], Made]) -> Made:
+    """Make a name; if it exists, remove it first: the last entry of a name wins."""
+    try:
+        return make()
+    except FileExistsError:
+        remove(parent, name)
+        return make()
+
+
+def remove(parent: int, name: bytes) -> None:
+    """Remove a file, or a folder with all in it, however deep."""
+    todo = [name]
+    while todo:
+        path = todo[-1]
+        found = status(path, parent)
+        if found is None or not stat.S_ISDIR(found.st_mode):
+            os.unlink(path, dir_fd=parent)
+            todo.pop()
+            continue
+        with opened(parent, path) as fd:
+            inside = [path + b"/" + os.fsencode(each) for each in os.listdir(fd)]
+        if inside:
+            todo += inside
+        else:
+            os.rmdir(path, dir_fd=parent)
+            todo.pop()
