@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import Any, TypeVar
 
 from .archive import Entry, Kind, shown
@@ -25,7 +26,6 @@ from .overlayfs import (
     is_kept,
     is_whiteout,
     pieces_of,
-    prefixes,
     split,
     status,
     visible,
@@ -37,6 +37,7 @@ ODD = {errno.EEXIST, errno.EFBIG, errno.EISDIR, errno.ELOOP, errno.EMLINK, errno
        errno.ENOTDIR, errno.ENOTEMPTY, errno.EXDEV}  # fmt: skip # the archive's fault
 MOST_SKIPPED = 10_000  # lines of a report
 Made = TypeVar("Made")
+Owners = Mapping[str, Sequence[int]]
 
 
 @dataclass
@@ -59,12 +60,15 @@ class Open:
     entry: Entry | None = None
 
 
-def extract(entries: Iterable[Entry], layer: int, below: Sequence[int] = ()) -> Unpacked:
-    """Unpack entries into the folder `layer`; `below` are the folders of the layers below it, the highest first.
+def extract(
+    entries: Iterable[Entry], layer: int, below: Sequence[int] = (), owners: Sequence[Owners] = ()
+) -> Unpacked:
+    """Unpack entries into the open folder `layer`; `below` are the folders of the layers below it, the highest first.
 
-    Both are open folders. Raises BadImage for an archive that cannot be what it says; the folder is then of no use.
+    `owners` are what the reports on those below have. Raises BadImage for an archive that cannot be what it says; the
+    folder is then of no use.
     """
-    extraction = Extraction(layer, list(below))
+    extraction = Extraction(layer, dict(zip(below, chain(owners, repeat({})), strict=False)))
     umask = os.umask(0)
     try:
         for entry in entries:
@@ -83,8 +87,8 @@ def extract(entries: Iterable[Entry], layer: int, below: Sequence[int] = ()) -> 
 class Extraction:
     """The state of unpacking one layer."""
 
-    def __init__(self, layer: int, below: list[int]) -> None:
-        self.layer, self.below = layer, below
+    def __init__(self, layer: int, below: Mapping[int, Owners]) -> None:
+        self.layer, self.below, self.owners = layer, list(below), below
         self.report = Unpacked()
         self._open: list[Open] = []  # each inside the one before it
         self._make: dict[Kind, Callable[[Entry, int, bytes], None]] = {
@@ -119,22 +123,33 @@ class Extraction:
     def enter(self, path: bytes) -> int:
         """Open the folder of an entry, made if it has no entry of its own; those around the last entry are left."""
         self.leave(path)
-        try:
-            fd = open_in_root(self.layer, path, FOLDER)
-        except (FileNotFoundError, NotADirectoryError):
-            self.implied(path)
-            fd = open_in_root(self.layer, path, FOLDER)
+        missing = []
+        while (fd := self.existing(path)) is None:
+            missing.append(path)
+            path = split(path)[0]
         if not self._open or self._open[-1].path != path:
             self._open.append(Open(path, os.fstat(fd).st_mtime_ns))
+        for each in reversed(missing):
+            try:
+                inner = self.implied(fd, each)
+            finally:
+                os.close(fd)
+            fd = inner
         return fd
+
+    def existing(self, path: bytes) -> int | None:
+        """Open a folder of the layer."""
+        try:
+            return open_in_root(self.layer, path, FOLDER)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def leave(self, path: bytes | None) -> None:
         """Set what folders are to have at the end, but for those around `path`."""
         while self._open and not (path is not None and is_around(self._open[-1].path, path)):
             last = self._open.pop()
-            try:
-                fd = open_in_root(self.layer, last.path, FOLDER)
-            except (FileNotFoundError, NotADirectoryError):
+            fd = self.existing(last.path)
+            if fd is None:
                 continue  # another entry, through a link, has replaced it
             try:
                 if last.entry:
@@ -143,38 +158,30 @@ class Extraction:
             finally:
                 os.close(fd)
 
-    def implied(self, path: bytes) -> None:
-        """Make the folders of a path that have no entry: as in the layers below, or root's, with mode 755."""
-        for prefix in prefixes(path):
-            try:
-                os.close(open_in_root(self.layer, prefix, FOLDER))
-                continue
-            except (FileNotFoundError, NotADirectoryError):
-                folder, name = split(prefix)
-            parent = self.enter(folder)
-            try:
-                found = status(name, parent)
-                if found and not is_whiteout(found):
-                    raise BadImage(f"{shown(prefix)} is no folder, and an entry lies in it: {shown(path)}")
-                self.new_folder(parent, name, found)
-                with opened(parent, name) as fd:
-                    self.as_below(prefix, fd)
-            finally:
-                os.close(parent)
-
-    def as_below(self, path: bytes, fd: int) -> None:
-        """Give a folder the mode, owner, time and attributes that it has in the layers below."""
-        found = visible(self.below, path)
-        if found is None or not stat.S_ISDIR(found[1].st_mode):
+    def implied(self, parent: int, path: bytes) -> int:
+        """Make and open a folder that has no entry: as in the layers below, or root's, with mode 755."""
+        name = split(path)[1]
+        found = status(name, parent)
+        if found and not is_whiteout(found):
+            raise BadImage(f"{shown(path)} is no folder, and an entry lies in it")
+        self.new_folder(parent, name, found)
+        fd = open_in_root(parent, name, FOLDER)
+        seen = None if found else visible(self.below, path)
+        if seen and stat.S_ISDIR(seen[1].st_mode):
+            self.as_below(path, fd, *seen)
+        else:
             self.set_owner(path, 0, 0, fd)
             os.fchmod(fd, 0o755)
-            return
-        layer, status = found
-        self.set_owner(path, status.st_uid, status.st_gid, fd)
+        return fd
+
+    def as_below(self, path: bytes, fd: int, layer: int, found: os.stat_result) -> None:
+        """Give a folder the mode, owner, time and attributes that it has in a layer below."""
+        uid, gid = self.owners[layer].get(os.fsdecode(path), (found.st_uid, found.st_gid))
+        self.set_owner(path, uid, gid, fd)
         with opened(layer, path) as lower:
             self.set_xattrs(path, xattrs_of(lower), fd)
-        os.fchmod(fd, stat.S_IMODE(status.st_mode))
-        self._open.append(Open(path, status.st_mtime_ns))
+        os.fchmod(fd, stat.S_IMODE(found.st_mode))
+        self._open.append(Open(path, found.st_mtime_ns))
 
     def new_folder(self, parent: int, name: bytes, found: os.stat_result | None) -> None:
         """Make a folder instead of what was `found`. Where that hides a name below, the folder hides it, too."""
@@ -250,9 +257,8 @@ class Extraction:
         folder, last = split(entry.target)
         if os.fsdecode(entry.target) in self.report.skipped:
             return self.skip(entry.name, f"a link to {shown(entry.target)}")
-        try:
-            source = open_in_root(self.layer, folder, FOLDER)
-        except (FileNotFoundError, NotADirectoryError):
+        source = self.existing(folder)
+        if source is None:
             return self.copy(entry, parent, name)
         try:
             found = status(last, source) if last else None
