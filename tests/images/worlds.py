@@ -28,25 +28,11 @@ def run_in(world: str, function: Callable[..., Any], *args: Any) -> Any:
         try:
             os.close(come[0])
             os.close(go[1])
-            if world != "root" and libc.unshare(CLONE_NEWUSER):
-                answer: tuple[str, Any] = "skip", "no user namespaces for this user"
-            else:
-                os.write(come[1], b"+")
-                os.read(go[0], 1)
-                if world == "range":
-                    os.setgroups([])
-                    os.setresgid(0, 0, 0)
-                    os.setresuid(0, 0, 0)
-                answer = "return", function(*args)
-        except BaseException as why:
-            answer = "raise", (why, traceback.format_exc())
-        try:
-            raw = pickle.dumps(answer)
-        except Exception:
-            raw = pickle.dumps(("raise", (AssertionError(repr(answer)[:2000]), "")))
-        with open(come[1], "wb") as file:
-            file.write(raw)
-        os._exit(0)
+            answer = in_child(world, come[1], go[0], function, args)
+            with open(come[1], "wb") as file:
+                file.write(answer)
+        finally:
+            os._exit(0)
     os.close(come[1])
     os.close(go[0])
     with open(come[0], "rb") as file:
@@ -64,6 +50,22 @@ def run_in(world: str, function: Callable[..., Any], *args: Any) -> Any:
         value[0].add_note(value[1])
         raise value[0]
     return value
+
+
+def in_child(world: str, come: int, go: int, function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
+    """Enter the world, when its maps are written, and call the function."""
+    if world != "root" and libc.unshare(CLONE_NEWUSER):
+        return pickle.dumps(("skip", "no user namespaces for this user"))
+    os.write(come, b"+")
+    os.read(go, 1)
+    if world == "range":
+        os.setgroups([])
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+    try:
+        return pickle.dumps(("return", function(*args)))
+    except Exception as why:  # noqa: BLE001 the parent raises it
+        return pickle.dumps(("raise", (AssertionError(f"{type(why).__name__}: {why}"), traceback.format_exc())))
 
 
 def map_ids(world: str, pid: int) -> None:
