@@ -17,7 +17,7 @@ from contextlib import suppress
 from itertools import chain
 from queue import SimpleQueue
 from threading import Semaphore
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple
 
 from ..errors import BadInput, Unsupported
 from ..kernel.checks import short_repr
@@ -31,45 +31,19 @@ MOST_WINDOW = 26  # 64 MiB, as a power of two: what zstd -21 and xz -9 need
 RECORD = 10240  # tar pads archives to multiples of it
 
 
-class Decoder(Protocol):
-    """A decompressor of one member, with the methods that Python's have in common."""
-
-    @property
-    def eof(self) -> bool:
-        """Whether the member is whole."""
-
-    @property
-    def needs_input(self) -> bool:
-        """Whether no output is left over."""
-
-    @property
-    def unused_data(self) -> bytes:
-        """What came after the member."""
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        """At most `max_length` bytes of output."""
-
-
 class Zlib:
-    """A Decoder of gzip by zlib, which returns the input that it has no room for."""
+    """zlib's decompressor of gzip, with the methods that Python's other decompressors have."""
 
     def __init__(self) -> None:
         self._zlib = zlib.decompressobj(31)
 
-    @property
-    def eof(self) -> bool:
-        """Whether the member is whole."""
-        return self._zlib.eof
+    def __getattr__(self, name: str) -> Any:  # eof, unused_data
+        return getattr(self._zlib, name)
 
     @property
     def needs_input(self) -> bool:
-        """Whether no output is left over."""
+        """Whether all input is used: zlib returns what it has no room for."""
         return not self._zlib.unconsumed_tail
-
-    @property
-    def unused_data(self) -> bytes:
-        """What came after the member."""
-        return self._zlib.unused_data
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         """At most `max_length` bytes of output."""
@@ -90,36 +64,35 @@ ERRORS = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, *([isal.Isa
           *([zstd.ZstdError] if zstd else []))  # fmt: skip
 
 
-def gunzip() -> Decoder:
-    """A Decoder of gzip."""
+def gunzip() -> Any:
+    """A decompressor of gzip."""
     return isal.IgzipDecompressor(flag=isal.DECOMP_GZIP) if isal else Zlib()
 
 
-def unzstd() -> Decoder:
-    """A Decoder of zstd, which refuses a giant window."""
-    need_zstd()
-    found: Decoder = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: MOST_WINDOW})
-    return found
+def unzstd() -> Any:
+    """A decompressor of zstd, which refuses a giant window."""
+    return need_zstd().ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: MOST_WINDOW})
 
 
-def need_zstd() -> None:
-    """Raise Unsupported without a module for zstd."""
-    if zstd is None:
-        hint = "Python 3.14 can; before, pip install backports.zstd"
-        raise Unsupported("this Python cannot read or write zstd", hint=hint)
-
-
-def unxz() -> Decoder:
-    """A Decoder of xz, which refuses a giant dictionary."""
+def unxz() -> Any:
+    """A decompressor of xz, which refuses a giant dictionary."""
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=(1 << MOST_WINDOW) + (16 << 20))
 
 
+def need_zstd() -> Any:
+    """The module for zstd. Raises Unsupported."""
+    if zstd is None:
+        hint = "Python 3.14 can; before, pip install backports.zstd"
+        raise Unsupported("this Python cannot read or write zstd", hint=hint)
+    return zstd
+
+
 class Codec(NamedTuple):
-    """A compression: its name, how a blob of it begins, and its Decoder."""
+    """A compression: its name, how a blob of it begins, and its decompressor."""
 
     name: str
     magic: re.Pattern[bytes]
-    decoder: Callable[[], Decoder]
+    decoder: Callable[[], Any]
 
 
 CODECS = (
@@ -266,8 +239,7 @@ def encoder_of(compression: str) -> Any:
     if compression == "gzip":  # no name and no time in its header
         return (isal_zlib or zlib).compressobj(1, zlib.DEFLATED, 31)
     if compression == "zstd":
-        need_zstd()
-        return zstd.ZstdCompressor(level=1)
+        return need_zstd().ZstdCompressor(level=1)
     if compression:
         raise BadInput(f"{short_repr(compression)} is no compression", hint='it is "gzip", "zstd" or ""')
     return None
