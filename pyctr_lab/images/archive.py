@@ -51,7 +51,7 @@ PASSED_OVER = (b"g", b"V")  # defaults of pax for all entries, the label of a vo
 
 
 @dataclass(slots=True)
-class Entry:
+class Member:
     """One entry. `data` yields the pieces of a file with their offsets, once, before the next entry is asked for."""
 
     name: bytes  # empty for the root itself
@@ -118,7 +118,7 @@ class Stream:
             pass
 
 
-def read_archive(chunks: Iterable[bytes]) -> Iterator[Entry]:
+def read_archive(chunks: Iterable[bytes]) -> Iterator[Member]:
     """The entries of an archive. Reads the chunks to their end. Raises BadImage."""
     stream = Stream(chunks)
     about: dict[bytes, bytes] = {}  # what headers say of the entry behind them
@@ -174,7 +174,7 @@ def content_of(block: bytes, stream: Stream) -> bytes:
     return stream.exactly(size + -size % BLOCK)[:size]
 
 
-def read_entry(block: bytes, about: dict[bytes, bytes], stream: Stream) -> Entry:
+def read_entry(block: bytes, about: dict[bytes, bytes], stream: Stream) -> Member:
     """An entry: its header, and what the headers before it say."""
     name, mode, uid, gid, size, mtime, _, flag, target, magic, major, minor, prefix = HEADER.unpack(block)
     name, target = until_nul(name), until_nul(target)
@@ -187,23 +187,23 @@ def read_entry(block: bytes, about: dict[bytes, bytes], stream: Stream) -> Entry
     name = pax.get(b"GNU.sparse.name", pax.get(b"path", name))
     kind = KINDS.get(flag)
     if kind is None:
-        raise BadImage(f"an entry of the unknown type {short_repr(flag)}: {shown(name)}")
+        raise BadImage(f"an entry of the unknown type {short_repr(flag)}: {shown_name(name)}")
     if flag == b"\0" and name.endswith(b"/"):
         kind = Kind.FOLDER  # so did tar of 1979
-    entry = Entry(
+    entry = Member(
         clean_name(name),
         kind,
         number(mode, 0o7777777) & 0o7777,
         owner(pax.get(b"uid"), uid),
         owner(pax.get(b"gid"), gid),
-        nanoseconds(pax[b"mtime"]) if b"mtime" in pax else clamp(signed(mtime)) * 10**9,
+        nanoseconds(pax[b"mtime"]) if b"mtime" in pax else clamp(signed_number(mtime)) * 10**9,
         decimal(pax[b"size"], MOST_SIZE) if b"size" in pax else number(size, MOST_SIZE),
         xattrs={key.removeprefix(XATTR): value for key, value in pax.items() if key.startswith(XATTR)},
     )
     if kind is Kind.FILE:
         add_data(entry, flag == b"S", block, pairs, stream)
     elif entry.size:
-        raise BadImage(f"a {kind.value} with data: {shown(name)}")
+        raise BadImage(f"a {kind.value} with data: {shown_name(name)}")
     elif kind in (Kind.LINK, Kind.SYMLINK):
         add_target(entry, pax.get(b"linkpath", target))
     elif kind in (Kind.CHAR, Kind.BLOCK):
@@ -211,14 +211,14 @@ def read_entry(block: bytes, about: dict[bytes, bytes], stream: Stream) -> Entry
     return entry
 
 
-def add_target(entry: Entry, target: bytes) -> None:
+def add_target(entry: Member, target: bytes) -> None:
     """Where a link points: a hard link to a clean name, a symbolic one to any text that the kernel takes."""
     entry.target = clean_name(target) if entry.kind is Kind.LINK else target
     if not target or b"\0" in target or len(target) > 4095:
-        raise BadImage(f"a link to {short_repr(target)}: {shown(entry.name)}")
+        raise BadImage(f"a link to {short_repr(target)}: {shown_name(entry.name)}")
 
 
-def add_data(entry: Entry, old: bool, block: bytes, pairs: list[tuple[bytes, bytes]], stream: Stream) -> None:
+def add_data(entry: Member, old: bool, block: bytes, pairs: list[tuple[bytes, bytes]], stream: Stream) -> None:
     """The data of a file, and its holes by one of GNU's four ways to note them."""
     stored = entry.size
     padding = -stored % BLOCK
@@ -228,7 +228,7 @@ def add_data(entry: Entry, old: bool, block: bytes, pairs: list[tuple[bytes, byt
         pieces, entry.size = old_map(block, stream), number(block[483:495], MOST_SIZE)
     elif b"GNU.sparse.major" in pax:
         if (pax[b"GNU.sparse.major"], pax.get(b"GNU.sparse.minor")) != (b"1", b"0"):
-            raise BadImage(f"holes noted in an unknown way: {shown(entry.name)}")
+            raise BadImage(f"holes noted in an unknown way: {shown_name(entry.name)}")
         pieces, taken = map_before_data(stream, stored)
         stored, entry.size = stored - taken, decimal(pax.get(b"GNU.sparse.realsize", b""), MOST_SIZE)
     elif b"GNU.sparse.size" in pax:
@@ -236,10 +236,10 @@ def add_data(entry: Entry, old: bool, block: bytes, pairs: list[tuple[bytes, byt
     end = 0
     for offset, length in pieces:
         if offset < end:
-            raise BadImage(f"pieces of data that overlap: {shown(entry.name)}")
+            raise BadImage(f"pieces of data that overlap: {shown_name(entry.name)}")
         end = offset + length
     if end > entry.size or sum(length for _, length in pieces) != stored:
-        raise BadImage(f"holes that do not fit with the sizes: {shown(entry.name)}")
+        raise BadImage(f"holes that do not fit with the sizes: {shown_name(entry.name)}")
     entry.data = data_of(stream, pieces, padding)
 
 
@@ -319,7 +319,7 @@ def until_nul(raw: bytes) -> bytes:
     return raw.partition(b"\0")[0]
 
 
-def signed(raw: bytes) -> int:
+def signed_number(raw: bytes) -> int:
     """A number: octal digits, or as GNU has it, binary behind a highest bit that is set."""
     if raw[0] & 0x80:
         bits = 8 * len(raw) - 1
@@ -333,17 +333,17 @@ def signed(raw: bytes) -> int:
 
 def number(raw: bytes, most: int) -> int:
     """A number of a header, from 0."""
-    return within(signed(raw), most)
+    return bounded(signed_number(raw), most)
 
 
 def decimal(raw: bytes, most: int) -> int:
     """A number of a pax header, from 0."""
     if not DIGITS.fullmatch(raw):
         raise BadImage(f"a pax header with {short_repr(raw)} for a number")
-    return within(int(raw), most)
+    return bounded(int(raw), most)
 
 
-def within(value: int, most: int) -> int:
+def bounded(value: int, most: int) -> int:
     """A number that is possible."""
     if not 0 <= value <= most:
         raise BadImage(f"a header with {value} where {most} is the most")
@@ -375,12 +375,12 @@ def clean_name(name: bytes) -> bytes:
     """A path from the root without its slash, without `.` and empty parts; empty for the root. Raises BadImage."""
     parts = [part for part in name.split(b"/") if part not in (b"", b".")]
     if not name or b"\0" in name or b".." in parts:
-        raise BadImage(f"an entry with the name {shown(name)}")
+        raise BadImage(f"an entry with the name {shown_name(name)}")
     if len(name) > 4095 or any(len(part) > 255 for part in parts):
-        raise BadImage(f"a name that is too long: {shown(name)}")
+        raise BadImage(f"a name that is too long: {shown_name(name)}")
     return b"/".join(parts)
 
 
-def shown(name: bytes) -> str:
+def shown_name(name: bytes) -> str:
     """A name for a message."""
     return short_repr(name.decode(errors="backslashreplace"))

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, zip_longest
 
 from ..errors import BadInput, LabError
-from .archive import BLOCK, XATTR, checksum, shown
-from .openat2 import opened
+from .archive import BLOCK, XATTR, checksum, shown_name
+from .openat2 import opened_in
 from .overlayfs import OPAQUE_NAME, WHITEOUT, is_opaque, is_whiteout, pieces_of, prefixes, split, xattrs_of
 
 HEADER = struct.Struct("100s8s8s8s12s12s8sc100s8s32s32s8s8s155s12x")
@@ -36,10 +36,10 @@ def upper_changes(upper: int) -> Iterator[Change]:
         if path:
             yield path, found
         if found and stat.S_ISDIR(found.st_mode):
-            inside = children(upper, path)
+            inside = folder_content(upper, path)
             below: list[Change] = [hidden(name) if is_whiteout(each) else (name, each) for name, each in inside]
-            with opened(upper, path) as fd:
-                below += [(join(path, OPAQUE_NAME), None)] if is_opaque(fd) else []
+            with opened_in(upper, path) as fd:
+                below += [(path_in(path, OPAQUE_NAME), None)] if is_opaque(fd) else []
             todo += sorted(below, key=by_name, reverse=True)
 
 
@@ -53,8 +53,8 @@ def tree_changes(before: int | None, after: int, *, newest: int | None = None) -
     todo = [(b"", before)]
     while todo:
         path, old = todo.pop()
-        was = dict(children(old, path)) if old is not None else {}
-        for each, found in children(after, path):
+        was = dict(folder_content(old, path)) if old is not None else {}
+        for each, found in folder_content(after, path):
             former = was.pop(each, None)
             if stat.S_ISDIR(found.st_mode):
                 folders[each] = found
@@ -81,7 +81,7 @@ def differs(
         return link_target(before, path) != link_target(after, path)
     if not stat.S_ISREG(new.st_mode) and not stat.S_ISDIR(new.st_mode):
         return False
-    with opened(before, path, os.O_RDONLY) as one, opened(after, path, os.O_RDONLY) as other:
+    with opened_in(before, path, os.O_RDONLY) as one, opened_in(after, path, os.O_RDONLY) as other:
         if xattrs_of(one) != xattrs_of(other):
             return True
         return stat.S_ISREG(new.st_mode) and (old.st_size != new.st_size or not same_data(one, other))
@@ -101,7 +101,7 @@ def write_layer(
     """
     chunk = bytearray()
     total = 0
-    for piece in chain(members(changes, root, owners or {}, newest), (bytes(2 * BLOCK),)):
+    for piece in chain(headers_and_data(changes, root, owners or {}, newest), (bytes(2 * BLOCK),)):
         chunk += piece
         if len(chunk) >= CHUNK:
             total += len(chunk)
@@ -110,7 +110,9 @@ def write_layer(
     yield bytes(chunk) + bytes(-(total + len(chunk)) % RECORD)
 
 
-def members(changes: Iterable[Change], root: int, owners: Owners, newest: int | None) -> Iterator[bytes | memoryview]:
+def headers_and_data(
+    changes: Iterable[Change], root: int, owners: Owners, newest: int | None
+) -> Iterator[bytes | memoryview]:
     """The headers and the data of all changes."""
     first: dict[tuple[int, int], bytes] = {}  # of each file with several names
     for path, found in changes:
@@ -118,7 +120,7 @@ def members(changes: Iterable[Change], root: int, owners: Owners, newest: int | 
             yield header(path, b"0", 0, (0, 0), 0)
             continue
         if split(path)[1].startswith(WHITEOUT):
-            raise BadInput(f"a layer cannot hold the name {shown(path)}: it would hide another")
+            raise BadInput(f"a layer cannot hold the name {shown_name(path)}: it would hide another")
         flag = FLAGS.get(stat.S_IFMT(found.st_mode))
         if flag is None:
             continue  # a socket
@@ -130,9 +132,9 @@ def members(changes: Iterable[Change], root: int, owners: Owners, newest: int | 
                 yield header(path, b"1", *about, target=target)
                 continue
         if flag == b"0":
-            yield from file(path, root, about)
+            yield from file_blocks(path, root, about)
         elif flag == b"5":
-            with opened(root, path) as fd:
+            with opened_in(root, path) as fd:
                 yield header((path or b".") + b"/", flag, *about, xattrs=xattrs_of(fd))
         elif flag == b"2":
             yield header(path, flag, *about, target=link_target(root, path))
@@ -140,16 +142,16 @@ def members(changes: Iterable[Change], root: int, owners: Owners, newest: int | 
             yield header(path, flag, *about, device=found.st_rdev)
 
 
-def file(path: bytes, root: int, about: tuple[int, tuple[int, int], int]) -> Iterator[bytes | memoryview]:
+def file_blocks(path: bytes, root: int, about: tuple[int, tuple[int, int], int]) -> Iterator[bytes | memoryview]:
     """A file: its header and its data, holes as zeros, for not every tool reads them otherwise."""
-    with opened(root, path, os.O_RDONLY | os.O_NONBLOCK) as fd:
+    with opened_in(root, path, os.O_RDONLY | os.O_NONBLOCK) as fd:
         size = left = os.fstat(fd).st_size
         yield header(path, b"0", *about, size=size, xattrs=xattrs_of(fd))
         for _, piece in pieces_of(fd, size):
             yield piece
             left -= len(piece)
         if left:
-            raise LabError(f"{shown(path)} became shorter while it was read")
+            raise LabError(f"{shown_name(path)} became shorter while it was read")
         yield bytes(-size % BLOCK)
 
 
@@ -187,11 +189,11 @@ def header(
 
 def pax_header(pax: Mapping[bytes, bytes]) -> bytes:
     """A pax header with these records, sorted."""
-    content = b"".join(record(key, value) for key, value in sorted(pax.items()))
+    content = b"".join(pax_record(key, value) for key, value in sorted(pax.items()))
     return header(PAX_NAME, b"x", 0, (0, 0), 0, size=len(content)) + content + bytes(-len(content) % BLOCK)
 
 
-def record(key: bytes, value: bytes) -> bytes:
+def pax_record(key: bytes, value: bytes) -> bytes:
     """A record of a pax header: its length, itself included, key and value."""
     rest = b" %s=%s\n" % (key, value)
     size = len(rest) + len(str(len(rest)))
@@ -214,14 +216,14 @@ def seconds(found: os.stat_result, newest: int | None) -> int:
     return whole if newest is None else min(whole, newest)
 
 
-def children(root: int, path: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
+def folder_content(root: int, path: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
     """What is in a folder, by path, sorted."""
-    with opened(root, path) as fd:
+    with opened_in(root, path) as fd:
         for name in sorted(map(os.fsencode, os.listdir(fd))):
-            yield join(path, name), os.stat(name, dir_fd=fd, follow_symlinks=False)
+            yield path_in(path, name), os.stat(name, dir_fd=fd, follow_symlinks=False)
 
 
-def join(folder: bytes, name: bytes) -> bytes:
+def path_in(folder: bytes, name: bytes) -> bytes:
     """A name in a folder."""
     return folder + b"/" + name if folder else name
 
@@ -229,7 +231,7 @@ def join(folder: bytes, name: bytes) -> bytes:
 def hidden(path: bytes) -> Change:
     """The whiteout of a path."""
     folder, name = split(path)
-    return join(folder, WHITEOUT + name), None
+    return path_in(folder, WHITEOUT + name), None
 
 
 def by_name(change: Change) -> bytes:
@@ -240,5 +242,5 @@ def by_name(change: Change) -> bytes:
 def link_target(root: int, path: bytes) -> bytes:
     """readlink(2)."""
     folder, name = split(path)
-    with opened(root, folder) as fd:
+    with opened_in(root, folder) as fd:
         return os.readlink(name, dir_fd=fd)

@@ -1,6 +1,6 @@
 """Unpack a layer into a folder of its own, in overlayfs's form: whiteouts are devices 0:0, opaque is an attribute.
 
-To be called by a process that is root of its user namespace. Each parent is opened by openat2(2) as if the layer's
+To be called by a process that is root of its user namespace. Each parent is opened_in by openat2(2) as if the layer's
 folder were the root, the last part with O_EXCL and O_NOFOLLOW: no entry leads out. What an entry leaves open, or names
 without containing it, is taken from the layers below; an unpacked layer therefore fits on these only.
 """
@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import Any, TypeVar
 
-from .archive import Entry, Kind, shown
+from .archive import Kind, Member, shown_name
 from .descriptors import BadImage
-from .openat2 import FOLDER, open_in_root, opened
+from .openat2 import FOLDER, open_in_root, opened_in
 from .overlayfs import (
     META,
     OPAQUE,
@@ -25,9 +25,9 @@ from .overlayfs import (
     WHITEOUT,
     is_kept,
     is_whiteout,
+    lstat_in,
     pieces_of,
     split,
-    status,
     visible,
     xattrs_of,
 )
@@ -57,11 +57,11 @@ class Open:
 
     path: bytes
     mtime: int
-    entry: Entry | None = None
+    entry: Member | None = None
 
 
 def extract(
-    entries: Iterable[Entry], layer: int, below: Sequence[int] = (), owners: Sequence[Owners] = ()
+    entries: Iterable[Member], layer: int, below: Sequence[int] = (), owners: Sequence[Owners] = ()
 ) -> Unpacked:
     """Unpack entries into the open folder `layer`; `below` are the folders of the layers below it, the highest first.
 
@@ -77,7 +77,7 @@ def extract(
             except OSError as why:
                 if why.errno not in ODD:
                     raise
-                raise BadImage(f"{shown(entry.name)} cannot be unpacked: {why.strerror}") from None
+                raise BadImage(f"{shown_name(entry.name)} cannot be unpacked: {why.strerror}") from None
         extraction.leave(None)
     finally:
         os.umask(umask)
@@ -91,18 +91,18 @@ class Extraction:
         self.layer, self.below, self.owners = layer, list(below), below
         self.report = Unpacked()
         self._open: list[Open] = []  # each inside the one before it
-        self._make: dict[Kind, Callable[[Entry, int, bytes], None]] = {
+        self._make: dict[Kind, Callable[[Member, int, bytes], None]] = {
             Kind.FILE: self.file, Kind.FOLDER: self.folder, Kind.SYMLINK: self.symlink, Kind.LINK: self.link,
             Kind.FIFO: self.fifo}  # fmt: skip
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: Member) -> None:
         """Unpack one entry."""
         folder, name = split(entry.name)
         self.report.entries += 1
         if any(part.startswith(META) for part in entry.name.split(b"/")) and name != OPAQUE_NAME:
             return  # aufs's own
         if folder.startswith(WHITEOUT) or b"/" + WHITEOUT in folder:
-            raise BadImage(f"an entry in a folder that is a whiteout: {shown(entry.name)}")
+            raise BadImage(f"an entry in a folder that is a whiteout: {shown_name(entry.name)}")
         if not entry.name:
             self.root(entry)
         elif entry.kind in (Kind.CHAR, Kind.BLOCK) and not name.startswith(WHITEOUT):
@@ -161,9 +161,9 @@ class Extraction:
     def implied(self, parent: int, path: bytes) -> int:
         """Make and open a folder that has no entry: as in the layers below, or root's, with mode 755."""
         name = split(path)[1]
-        found = status(name, parent)
+        found = lstat_in(name, parent)
         if found and not is_whiteout(found):
-            raise BadImage(f"{shown(path)} is no folder, and an entry lies in it")
+            raise BadImage(f"{shown_name(path)} is no folder, and an entry lies in it")
         self.new_folder(parent, name, found)
         fd = open_in_root(parent, name, FOLDER)
         seen = None if found else visible(self.below, path)
@@ -178,7 +178,7 @@ class Extraction:
         """Give a folder the mode, owner, time and attributes that it has in a layer below."""
         uid, gid = self.owners[layer].get(os.fsdecode(path), (found.st_uid, found.st_gid))
         self.set_owner(path, uid, gid, fd)
-        with opened(layer, path) as lower:
+        with opened_in(layer, path) as lower:
             self.set_xattrs(path, xattrs_of(lower), fd)
         os.fchmod(fd, stat.S_IMODE(found.st_mode))
         self._open.append(Open(path, found.st_mtime_ns))
@@ -191,7 +191,7 @@ class Extraction:
         if found and is_whiteout(found):
             make_opaque(parent, name)
 
-    def root(self, entry: Entry) -> None:
+    def root(self, entry: Member) -> None:
         """What the archive says of the layer's folder itself."""
         if entry.kind is not Kind.FOLDER:
             raise BadImage(f"the root as a {entry.kind.value}")
@@ -207,8 +207,8 @@ class Extraction:
     def hide(self, folder: bytes, parent: int, name: bytes) -> None:
         """Hide a name of the layers below; what this layer has under that name stays."""
         if name in (b"", b".", b".."):
-            raise BadImage(f"a whiteout of {shown(name)} in {shown(folder)}")
-        found = status(name, parent)
+            raise BadImage(f"a whiteout of {shown_name(name)} in {shown_name(folder)}")
+        found = lstat_in(name, parent)
         if visible(self.below, folder + b"/" + name if folder else name) is None:
             return
         if found is None:
@@ -217,14 +217,14 @@ class Extraction:
             make_opaque(parent, name)
 
     # --- one for each kind
-    def folder(self, entry: Entry, parent: int, name: bytes) -> None:
+    def folder(self, entry: Member, parent: int, name: bytes) -> None:
         """A folder; one that is there keeps its content."""
-        found = status(name, parent)
+        found = lstat_in(name, parent)
         if found is None or not stat.S_ISDIR(found.st_mode):
             self.new_folder(parent, name, found)
         self._open.append(Open(entry.name, entry.mtime, entry))
 
-    def file(self, entry: Entry, parent: int, name: bytes) -> None:
+    def file(self, entry: Member, parent: int, name: bytes) -> None:
         """A file; what is not written stays a hole."""
         fd = replacing(parent, name, lambda: os.open(name, NEW, 0o600, dir_fd=parent))
         try:
@@ -240,59 +240,59 @@ class Extraction:
         finally:
             os.close(fd)
 
-    def symlink(self, entry: Entry, parent: int, name: bytes) -> None:
+    def symlink(self, entry: Member, parent: int, name: bytes) -> None:
         """A symbolic link."""
         replacing(parent, name, lambda: os.symlink(entry.target, name, dir_fd=parent))
         self.set_by_name(entry, parent, name)
 
-    def fifo(self, entry: Entry, parent: int, name: bytes) -> None:
+    def fifo(self, entry: Member, parent: int, name: bytes) -> None:
         """A named pipe."""
         replacing(parent, name, lambda: os.mkfifo(name, 0o600, dir_fd=parent))
         self.set_by_name(entry, parent, name)
         os.chmod(name, entry.mode, dir_fd=parent)
         os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=parent)
 
-    def link(self, entry: Entry, parent: int, name: bytes) -> None:
+    def link(self, entry: Member, parent: int, name: bytes) -> None:
         """A hard link to an earlier entry, or a copy of a file of the layers below."""
         folder, last = split(entry.target)
         if os.fsdecode(entry.target) in self.report.skipped:
-            return self.skip(entry.name, f"a link to {shown(entry.target)}")
+            return self.skip(entry.name, f"a link to {shown_name(entry.target)}")
         source = self.existing(folder)
         if source is None:
             return self.copy(entry, parent, name)
         try:
-            found = status(last, source) if last else None
+            found = lstat_in(last, source) if last else None
             if found is None:
                 return self.copy(entry, parent, name)
             if stat.S_ISDIR(found.st_mode) or is_whiteout(found) or entry.target == entry.name:
-                raise BadImage(f"a hard link {shown(entry.name)} to {shown(entry.target)}, which is no file")
+                raise BadImage(f"a hard link {shown_name(entry.name)} to {shown_name(entry.target)}, which is no file")
             replacing(parent, name, lambda: os.link(last, name, src_dir_fd=source, dst_dir_fd=parent,
                                                     follow_symlinks=False))  # fmt: skip
         finally:
             os.close(source)
         if not stat.S_ISREG(found.st_mode):
             return self.set_by_name(entry, parent, name)
-        with opened(parent, name, os.O_RDONLY) as fd:
+        with opened_in(parent, name, os.O_RDONLY) as fd:
             self.set_metadata(entry, fd, chown=(found.st_uid, found.st_gid) != (entry.uid, entry.gid))
             os.utime(fd, ns=(entry.mtime, entry.mtime))
 
-    def copy(self, entry: Entry, parent: int, name: bytes) -> None:
+    def copy(self, entry: Member, parent: int, name: bytes) -> None:
         """A copy of what the layers below have at a link's target."""
         found = visible([self.layer, *self.below], entry.target) if entry.target else None
         if found is None or stat.S_IFMT(found[1].st_mode) not in (stat.S_IFREG, stat.S_IFLNK):
-            raise BadImage(f"a hard link {shown(entry.name)} to {shown(entry.target)}, which is no file")
+            raise BadImage(f"a hard link {shown_name(entry.name)} to {shown_name(entry.target)}, which is no file")
         lower = found[0]
         if stat.S_ISLNK(found[1].st_mode):
             entry.target = os.readlink(entry.target, dir_fd=lower)
             return self.symlink(entry, parent, name)
-        with opened(lower, entry.target, os.O_RDONLY) as source:
+        with opened_in(lower, entry.target, os.O_RDONLY) as source:
             entry.xattrs = {**xattrs_of(source), **entry.xattrs}
             entry.size = found[1].st_size
             entry.data = pieces_of(source)
             self.file(entry, parent, name)
 
     # --- metadata
-    def set_metadata(self, entry: Entry, fd: int, *, chown: bool = True) -> None:
+    def set_metadata(self, entry: Member, fd: int, *, chown: bool = True) -> None:
         """Owner, attributes and mode: chown(2) clears setuid and capabilities, so it goes first."""
         if chown:
             self.set_owner(entry.name, entry.uid, entry.gid, fd)
@@ -300,8 +300,8 @@ class Extraction:
             self.set_xattrs(entry.name, entry.xattrs, fd)
         os.fchmod(fd, entry.mode)
 
-    def set_by_name(self, entry: Entry, parent: int, name: bytes) -> None:
-        """Owner and time of what cannot be opened."""
+    def set_by_name(self, entry: Member, parent: int, name: bytes) -> None:
+        """Owner and time of what cannot be opened_in."""
         self.set_owner(entry.name, entry.uid, entry.gid, name, dir_fd=parent, follow_symlinks=False)
         os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
         for key in entry.xattrs:
@@ -342,7 +342,7 @@ def is_around(folder: bytes, path: bytes) -> bool:
 
 def make_opaque(parent: int, name: bytes) -> None:
     """Have a folder hide those below it."""
-    with opened(parent, name) as fd:
+    with opened_in(parent, name) as fd:
         os.setxattr(fd, OPAQUE, b"y")
 
 
@@ -358,21 +358,21 @@ def replacing(parent: int, name: bytes, make: Callable[[], Made]) -> Made:
     try:
         return make()
     except FileExistsError:
-        remove(parent, name)
+        remove_path(parent, name)
         return make()
 
 
-def remove(parent: int, name: bytes) -> None:
+def remove_path(parent: int, name: bytes) -> None:
     """Remove a file, or a folder with all in it, however deep."""
     todo = [name]
     while todo:
         path = todo[-1]
-        found = status(path, parent)
+        found = lstat_in(path, parent)
         if found is None or not stat.S_ISDIR(found.st_mode):
             os.unlink(path, dir_fd=parent)
             todo.pop()
             continue
-        with opened(parent, path) as fd:
+        with opened_in(parent, path) as fd:
             inside = [path + b"/" + os.fsencode(each) for each in os.listdir(fd)]
         if inside:
             todo += inside

@@ -40,7 +40,7 @@ def open_in_root(folder: int, path: bytes, flags: int, mode: int = 0, *, links: 
 
 
 @contextmanager
-def opened(folder: int, path: bytes, flags: int = FOLDER) -> Iterator[int]:
+def opened_in(folder: int, path: bytes, flags: int = FOLDER) -> Iterator[int]:
     """Open a path without a link in it, for a block."""
     fd = open_in_root(folder, path, flags, links=False)
     try:

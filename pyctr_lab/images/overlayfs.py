@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from errno import ENODATA, ENOTSUP
 
-from .openat2 import opened
+from .openat2 import opened_in
 
 OPAQUE = "user.overlay.opaque"
 WHITEOUT, META, OPAQUE_NAME = b".wh.", b".wh..wh.", b".wh..wh..opq"  # how archives say it
@@ -28,7 +28,7 @@ def prefixes(path: bytes) -> Iterator[bytes]:
     yield path
 
 
-def status(path: bytes, root: int) -> os.stat_result | None:
+def lstat_in(path: bytes, root: int) -> os.stat_result | None:
     """lstat(2) of a path whose folders are folders; None where nothing is."""
     with suppress(FileNotFoundError, NotADirectoryError):
         return os.stat(path or b".", dir_fd=root, follow_symlinks=False)
@@ -53,17 +53,17 @@ def is_opaque(fd: int) -> bool:
 def visible(layers: list[int], path: bytes) -> tuple[int, os.stat_result] | None:
     """What overlayfs would show at a path: the layer, of those from the highest to the lowest, and the status in it."""
     for layer in layers:
-        with opened(layer, b"") as root:
+        with opened_in(layer, b"") as root:
             last = is_opaque(root)
         for prefix in prefixes(path):
-            found = status(prefix, layer)
+            found = lstat_in(prefix, layer)
             if found is None:
                 break
             if prefix == path:
                 return None if is_whiteout(found) else (layer, found)
             if not stat.S_ISDIR(found.st_mode):
                 return None
-            with opened(layer, prefix) as folder:
+            with opened_in(layer, prefix) as folder:
                 last = last or is_opaque(folder)
         if last:
             return None

@@ -11,18 +11,18 @@ import pytest
 from corpus import LEGAL
 from tar_parts import END, file, header, pax
 
-from pyctr_lab.images.archive import Entry, Kind, read_archive
+from pyctr_lab.images.archive import Kind, Member, read_archive
 from pyctr_lab.images.descriptors import BadImage
 
 
-def entries(*parts: bytes, chunk: int = 1 << 18) -> list[tuple[Entry, bytes]]:
+def entries(*parts: bytes, chunk: int = 1 << 18) -> list[tuple[Member, bytes]]:
     """All entries with their data."""
     raw = b"".join(parts)
     chunks = (raw[at : at + chunk] for at in range(0, len(raw), chunk))
     return [(entry, b"".join(bytes(piece) for _, piece in entry.data)) for entry in read_archive(chunks)]
 
 
-def only(*parts: bytes) -> Entry:
+def only(*parts: bytes) -> Member:
     ((entry, _),) = entries(*parts)
     return entry
 

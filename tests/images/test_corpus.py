@@ -13,7 +13,7 @@ from worlds import WORLDS, given_to, run_in
 
 from pyctr_lab.images.archive import read_archive
 from pyctr_lab.images.descriptors import BadImage
-from pyctr_lab.images.extract import Unpacked, extract, remove
+from pyctr_lab.images.extract import Unpacked, extract, remove_path
 
 Verdicts = dict[str, tuple[Tree | str, bool]]
 
@@ -117,7 +117,7 @@ def unpack_all(top: int) -> Verdicts:
         verdicts[name] = tree, snapshot(top, b"layers") == before
         for number, fd in enumerate(folders):  # only this world may, and only we go so deep
             os.close(fd)
-            remove(top, b"layers/%d" % number)
+            remove_path(top, b"layers/%d" % number)
     return verdicts
 
 
