@@ -143,7 +143,7 @@ class Incoming:
         """The digest of what came so far."""
         return f"sha256:{self._hash.hexdigest()}"
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
         self._hash.update(data)
         self._file.write(data)
