@@ -3,6 +3,7 @@
     000 001 ...  the layers, each a tree, by short names: all of an image's must fit into one page of mount options
     init         what lies above the layers of each image: folders to mount on, and a few files of /etc
     scratch      an empty folder, on which each container mounts a tmpfs of its own
+    uppers       folders that take the writes of containers instead, and their locks
     .new-*       trees that are not whole yet
 """
 
@@ -17,7 +18,7 @@ from contextlib import suppress
 
 from ..kernel.constants import MS_BIND
 
-ROOT, SCRATCH, INIT = "/mnt", "scratch", "init"
+ROOT, SCRATCH, INIT, UPPERS = "/mnt", "scratch", "init", "uppers"
 libc = ctypes.CDLL(None, use_errno=True)
 FOLDERS = ("dev", "proc", "sys", "etc")
 FILES = {"etc/hosts": "127.0.0.1 localhost\n::1 localhost\n", "etc/hostname": "", "etc/resolv.conf": ""}
@@ -25,7 +26,7 @@ FILES = {"etc/hosts": "127.0.0.1 localhost\n::1 localhost\n", "etc/hostname": ""
 
 def bind() -> Iterator[None]:
     """Show this folder to the lab's containers, where they put their roots together."""
-    for name in (INIT, SCRATCH):
+    for name in (INIT, SCRATCH, UPPERS):
         with suppress(FileExistsError):
             os.mkdir(name, 0o755)
     for name in FOLDERS:
@@ -35,9 +36,15 @@ def bind() -> Iterator[None]:
         with suppress(FileExistsError), open(f"{INIT}/{name}", "x") as file:
             os.fchmod(file.fileno(), 0o644)
             file.write(content)
-    if libc.mount(b".", ROOT.encode(), None, ctypes.c_ulong(MS_BIND), None):
-        raise OSError(errno := ctypes.get_errno(), os.strerror(errno), ROOT)
+    mount_here(".", ROOT, None, MS_BIND)
     yield None
+
+
+def mount_here(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
+    """mount(2), by this process."""
+    words = [word.encode() if word else None for word in (source, target, kind, options)]
+    if libc.mount(*words[:3], ctypes.c_ulong(flags), words[3]):
+        raise OSError(errno := ctypes.get_errno(), os.strerror(errno), target)
 
 
 def remove(names: Sequence[str]) -> Iterator[None]:

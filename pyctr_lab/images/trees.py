@@ -15,7 +15,8 @@ from ..runtime import Lab
 from .layout import locked, write_whole
 from .openat2 import open_in_root
 from .store import Image, Store
-from .tree_jobs import INIT
+from .tree_jobs import INIT, UPPERS
+from .uppers import abandoned_uppers
 from .world import make_folder_of, map_name, work
 
 JOBS = "tree_jobs"
@@ -49,7 +50,14 @@ class Trees:
             make_folder_of(self.lab, self.folder)
             self.records.mkdir(parents=True, exist_ok=True)
             self.run("bind")
+            self._sweep()
             self._shown = True
+
+    def _sweep(self) -> None:
+        """Remove the uppers that processes which died have left."""
+        with abandoned_uppers(self.folder / UPPERS) as names:
+            if names:
+                self.run("remove", names=[f"{UPPERS}/{name}" for name in names])
 
     def run(self, job: str, given: tuple[int, ...] = (), **words: Any) -> list[Any]:
         """Have a job done by the lab's root in the folder; what it yields."""

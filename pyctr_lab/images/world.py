@@ -15,20 +15,22 @@ from .. import errors
 from ..errors import Gone, LabError
 from ..kernel import proc
 from ..runtime import Lab
+from ..runtime.outer_world import OuterWorld
 from .descriptors import BadImage
 
 WORKER = [sys.executable, "-I", "-S", str(Path(__file__).with_name("worker.py"))]
 
 
-def work(lab: Lab, folder: Path, target: str, given: Sequence[int] = (), **words: Any) -> Iterator[Any]:
+def work(lab: Lab | OuterWorld, folder: Path, target: str, given: Sequence[int] = (), **words: Any) -> Iterator[Any]:
     """Run the generator `target` ("module:function") as root of the lab, in this folder; yield its rows.
 
     It inherits the descriptors `given`. Raises its LabError, and Gone where it ends before the generator does.
     Closing it early ends the process.
     """
-    lab.world.require_open()
+    world = lab.world if isinstance(lab, Lab) else lab
+    world.require_open()
     what = [str(folder), f"pyctr_lab.images.{target}", json.dumps(words), json.dumps(list(filter(None, sys.path)))]
-    command = [*WORKER, str(lab.launcher.machine_pid), *what]
+    command = [*WORKER, str(world.machine_pid), *what]
     with (
         tempfile.TemporaryFile() as said,
         subprocess.Popen(

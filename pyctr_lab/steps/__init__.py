@@ -5,7 +5,7 @@ from .control_group import ControlGroup, LimitedGroup
 from .mounts import ROOT, Bind, PrivatePropagation, Proc, Sysfs, Tmpfs
 from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, LoopbackUp, NewNamespace, SetHostname
 from .order import ORDER, Refusal, Rule, refusals
-from .overlay import Overlay
+from .overlay import Overlay, UpperFolder
 from .privileges import (
     ENVIRONMENT,
     DropCapabilities,
@@ -26,5 +26,5 @@ __all__ = [
     "DropCapabilities", "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace", "LimitedGroup", "Limits",
     "LoopbackUp", "MinimalDev", "NewNamespace", "NoNewPrivileges", "Overlay", "PivotRoot", "PrivatePropagation", "Proc",
     "ReadOnlyRoot", "Recipe", "Refusal", "Resource", "ResourceLimit", "Rule", "SetHostname", "SetIds", "Step",
-    "Sysfs", "Tmpfs", "Volume", "WorkingDirectory", "born_with", "default", "refusals",
+    "Sysfs", "Tmpfs", "UpperFolder", "Volume", "WorkingDirectory", "born_with", "default", "refusals",
 ]  # fmt: skip
