@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from .build.builder import BuildFailed
+from .build.steps import BaseImage, BuildArgument, CopyFiles, ImageSetting, RunCommand
 from .descriptors import BadImage
 from .images import Images
 from .process import ImageWords
 from .store import Image
 
-__all__ = ["BadImage", "Image", "ImageWords", "Images"]
+__all__ = [
+    "BadImage", "BaseImage", "BuildArgument", "BuildFailed", "CopyFiles", "Image", "ImageSetting", "ImageWords",
+    "Images", "RunCommand",
+]  # fmt: skip

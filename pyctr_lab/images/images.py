@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 
+from ..kernel.checks import check_file_name
 from ..runtime import Lab
 from ..steps import Overlay, Recipe
 from . import bases
+from .build.builder import ImageBuild, Progress
+from .build.containerfile import read_steps
+from .build.context import Context
+from .build.steps import BuildStep
 from .process import ImageWords, command_of, recipe_of, user_of
 from .store import Image, Store
 from .trees import Trees
@@ -25,6 +31,26 @@ class Images:
         """Make an image of what lies elsewhere."""
         assert source == "busybox"
         return self.store.tag(name, bases.busybox(self.store.layout))
+
+    def build(
+        self,
+        what: str | os.PathLike[str] | Iterable[BuildStep],
+        *,
+        name: str,
+        context: str | os.PathLike[str] | None = None,
+        args: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> Image:
+        """Build an image: from a Containerfile, its text, a folder that has one, or a list of steps.
+
+        COPY takes files of the `context`, by default the Containerfile's own folder. `args` are for its ARG lines, and
+        `progress` is called with what happens as it happens. A step that was taken before in the same way is not taken
+        again. Raises BuildFailed with the line that failed, and BadInput with the line that cannot be read.
+        """
+        steps, beside = read_steps(what)
+        folder = beside if context is None else check_file_name(context, "a context")
+        found = None if folder is None else Context(folder)
+        return ImageBuild(self.lab, self.store, self.trees, found, args, progress).build(steps, name)
 
     def command(self, name: str, argv: Iterable[str] | None, words: ImageWords) -> tuple[str, ...]:
         """What a container of an image runs."""

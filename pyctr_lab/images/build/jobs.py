@@ -1,0 +1,78 @@
+"""What a build asks of the worker, which is root of the lab, in the folder of its unpacked layers."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from posixpath import join
+from typing import Any
+
+from ...errors import BadInput
+from ...kernel.constants import CLONE_NEWNS, MS_NODEV, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC
+from ..diff import upper_changes, write_layer
+from ..openat2 import open_in_root
+from ..tree_jobs import SCRATCH, libc, mount_here
+
+
+def spots(layers: Sequence[str], asked: int) -> Iterator[list[Any]]:
+    """Where paths are in an image, the topmost layer first, and what is there; `asked` is a file with their list.
+
+    Yields for each path, and for all folders on the way to it: the path, where it really is, its kind, mode and owner.
+    """
+    if libc.unshare(CLONE_NEWNS):
+        raise OSError(errno := ctypes.get_errno(), os.strerror(errno))
+    mount_here("none", "/", None, MS_REC | MS_PRIVATE)
+    lower = ":".join(layers)
+    mount_here("overlay", SCRATCH, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, f"userxattr,lowerdir={lower}")
+    top = os.open(SCRATCH, os.O_PATH | os.O_DIRECTORY)
+    start = len(os.readlink(f"/proc/self/fd/{top}"))
+    with open(asked, closefd=False) as file:
+        wanted = json.load(file)
+    seen: set[str] = set()
+    while wanted:
+        path = wanted.pop()
+        if path not in seen:
+            seen.add(path)
+            found = spot(top, start, path)
+            yield [path, *found]
+            wanted += [place for place in folders_above(found[0]) if place not in seen]
+
+
+def spot(top: int, start: int, path: str) -> tuple[Any, ...]:
+    """Where a path really is below a folder; a part that is not there is where it would be made."""
+    there, rest = path, ""
+    while True:
+        try:
+            fd = open_in_root(top, os.fsencode(there), os.O_PATH)
+            break
+        except FileNotFoundError:
+            there, _, name = there.rstrip("/").rpartition("/")
+            there, rest = there or "/", join(name, rest) if rest else name
+        except NotADirectoryError:
+            raise BadInput(f"{path} lies in something that is no folder of the image") from None
+    found, place = os.fstat(fd), os.readlink(f"/proc/self/fd/{fd}")[start:] or "/"
+    os.close(fd)
+    if rest:
+        return (join(place, rest),)
+    kind = "folder" if stat.S_ISDIR(found.st_mode) else "file"
+    return place, kind, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid
+
+
+def folders_above(path: str) -> list[str]:
+    """The folders on the way to a path, without the root."""
+    parts = path.strip("/").split("/")[:-1]
+    return ["/" + "/".join(parts[: place + 1]) for place in range(len(parts))]
+
+
+def difference(upper: str, out: int, newest: int, left_out: Sequence[str]) -> Iterator[None]:
+    """Write what a container has changed as the archive of a layer, but for some paths."""
+    root = os.open(upper, os.O_RDONLY | os.O_DIRECTORY)
+    hidden = {f"{folder}/.wh.{name}" for folder, _, name in (path.rpartition("/") for path in left_out)}
+    paths = {path.encode() for path in hidden.union(left_out)}
+    changes = (change for change in upper_changes(root) if change[0] not in paths)
+    with open(out, "wb", closefd=False) as file:
+        file.writelines(write_layer(changes, root, newest=newest))
+    yield None
