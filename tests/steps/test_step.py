@@ -23,7 +23,7 @@ EVERY: list[Step] = [
     steps.Chroot("/x"), steps.PivotRoot(), steps.SetHostname("demo"),
     steps.LoopbackUp(), steps.ResourceLimit("nofile", 5), steps.ResourceLimit("core", None, None),
     steps.NoNewPrivileges(), steps.DropCapabilities(), steps.SetIds(1, 2), steps.WorkingDirectory("/tmp"),
-    steps.Environment(A="b c"), steps.Exec(["true"]),
+    steps.Environment(A="b c"), steps.Exec(["true"]), steps.Overlay(("a,b", "c:d")), steps.Overlay(("a",), upper="u"),
 ]  # fmt: skip
 if "pids" in delegation().controllers:  # where nobody has given us a group, it says so: tests/steps/test_control_group
     EVERY.append(steps.ControlGroup(steps.Limits(pids=7), "seven"))
