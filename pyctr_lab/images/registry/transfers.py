@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from threading import Event, Lock
 from urllib.parse import urlencode
 
-from ...errors import LabError
+from ...errors import LabError, in_one_line
 from ..descriptors import BadImage, Descriptor
 from ..layout import Incoming, Layout
 from .wire import CHUNK, PASSING, Body, Interrupted, RegistryError, Reply, Wire, with_retries
@@ -80,8 +80,11 @@ class Transfer:
     def _report(self, blob: Descriptor, done: int) -> None:
         self._look_whether_to_stop()
         if self._progress:
-            with self._lock:
-                self._progress(BlobProgress(blob.digest, done, blob.size))
+            try:
+                with self._lock:
+                    self._progress(BlobProgress(blob.digest, done, blob.size))
+            except OSError as why:  # urllib3 would take it for one of the connection's
+                raise LabError(f"the progress could not be reported: {in_one_line(why)}") from why
 
     # --- from the registry
     def download(self, blob: Descriptor) -> None:

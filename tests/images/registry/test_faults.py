@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
+import signal
+import subprocess
+import sys
 from email.utils import formatdate
+from errno import ENOSPC
 from http.client import HTTPException
 from pathlib import Path
 from time import time
@@ -16,7 +21,7 @@ from servers import Make, certificate, need, verify
 
 from pyctr_lab.errors import LabError
 from pyctr_lab.images.descriptors import MANIFEST, BadImage, Manifest, encode
-from pyctr_lab.images.layout import Layout
+from pyctr_lab.images.layout import Incoming, Layout
 from pyctr_lab.images.registry import Registry, RegistryError
 from pyctr_lab.images.registry.connections import WholeAnswer
 from pyctr_lab.images.registry.wire import TRIES
@@ -367,6 +372,74 @@ def test_a_blob_that_is_damaged_here_is_named(plain: str, repository: str, make:
     layout.path(blob.digest).write_bytes(flipped(layout.read(blob)))
     with pytest.raises(BadImage, match=f"{blob.digest} is damaged"):
         Registry(plain).push(layout, image, repository, "1")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pyctr_lab.images.layout import Incoming, Layout
+from pyctr_lab.images.registry import Registry
+
+address, word, folder, name, left = sys.argv[1:]
+left = int(left)
+
+def count(event):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+layout, registry = Layout(Path(folder)), Registry(address, progress=count, at_once=2)
+registry.pull(layout, name, "1") if word == "pull" else registry.push(layout, layout.manifests[0], name, "1")
+"""
+
+
+@pytest.mark.repeat(few=3, many=25)
+@pytest.mark.parametrize("word", ["push", "pull"])
+def test_a_transfer_that_is_killed_leaves_what_can_be_swept(
+    word: str, repeats: int, plain: str, repository: str, make: Make, layout: Layout, tmp_path: Path
+) -> None:
+    for moment in range(repeats):
+        image, name = make(3_000_000, 400_000), f"{repository}/{moment}"
+        with layout.changing() as listed:
+            listed[:] = [image]
+        Registry(plain).push(layout, image, f"{name}/source" if word == "push" else name, "1")
+        target = layout if word == "push" else Layout(tmp_path / str(moment), create=True)
+        words = [plain, word, str(target.folder), name, str(moment % 16)]
+        done = subprocess.run([sys.executable, "-c", KILLED, *words], capture_output=True, timeout=120)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        target.sweep()
+        verify(target)
+        if word == "push":
+            with pytest.raises(RegistryError, match="404"):
+                Registry(plain).head(name, "1")
+            Registry(plain).push(layout, image, name, "1")
+            target = Layout(tmp_path / f"after{moment}", create=True)
+        assert Registry(plain).pull(target, name, "1") == image
+        verify(target)
+
+
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_a_full_disk_is_no_trouble_of_the_network(after: int, plain: str, repository: str, make: Make, layout: Layout,
+                                                  other: Layout, monkeypatch: pytest.MonkeyPatch,
+                                                  pauses: list[float]) -> None:  # fmt: skip
+    image = make(*SIZES)
+    Registry(plain).push(layout, image, repository, "1")
+    calls = itertools.count()
+    write = Incoming.write
+
+    def full(self: Incoming, data: bytes) -> None:
+        if next(calls) >= after:
+            raise OSError(ENOSPC, "No space left on device")
+        write(self, data)
+
+    monkeypatch.setattr(Incoming, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        Registry(plain).pull(other, repository, "1")
+    assert pauses == []
+    verify(other)
+    monkeypatch.setattr(Incoming, "write", write)
+    assert Registry(plain).pull(other, repository, "1") == image
 
 
 def test_a_list_without_end_is_refused(proxy: Proxy) -> None:

@@ -10,7 +10,7 @@ import pytest
 from faulty import Proxy, Rule
 from servers import Make, need, verify
 
-from pyctr_lab.errors import BadInput
+from pyctr_lab.errors import BadInput, LabError
 from pyctr_lab.images.descriptors import INDEX, MANIFEST, BadImage, Descriptor, Manifest, encode
 from pyctr_lab.images.layout import NAME, Layout
 from pyctr_lab.images.registry import BlobProgress, Registry, RegistryError
@@ -133,12 +133,24 @@ def test_progress_ends_at_the_total(plain: str, repository: str, make: Make, lay
         assert len([event for event in events if event.total == 600_000]) >= 3
 
 
-def test_an_error_of_the_callback_ends_the_transfer(plain: str, repository: str, make: Make, layout: Layout) -> None:
+@pytest.mark.parametrize(("raised", "seen"), [(ZeroDivisionError, ZeroDivisionError), (BrokenPipeError, LabError),
+                                             (KeyboardInterrupt, KeyboardInterrupt)])  # fmt: skip
+def test_an_error_of_the_callback_ends_the_transfer(
+    raised: type[BaseException], seen: type[BaseException], plain: str, repository: str, make: Make, layout: Layout,
+    other: Layout, pauses: list[float],
+) -> None:  # fmt: skip
     def refuse(event: BlobProgress) -> None:
-        raise ZeroDivisionError
+        raise raised
 
-    with pytest.raises(ZeroDivisionError):
-        Registry(plain, progress=refuse).push(layout, make(10), repository)
+    image = make(700_000, 10)
+    with pytest.raises(seen):
+        Registry(plain, progress=refuse).push(layout, image, repository)
+    Registry(plain).push(layout, image, repository)
+    with pytest.raises(seen):
+        Registry(plain, progress=refuse).pull(other, repository)
+    assert pauses == []
+    verify(other)
+    assert Registry(plain).pull(other, repository) == image
 
 
 def index_of(layout: Layout, *entries: Descriptor, media_type: str = INDEX) -> Descriptor:
