@@ -405,7 +405,7 @@ def test_a_transfer_that_is_killed_leaves_what_can_be_swept(
             listed[:] = [image]
         Registry(plain).push(layout, image, f"{name}/source" if word == "push" else name, "1")
         target = layout if word == "push" else Layout(tmp_path / str(moment), create=True)
-        words = [plain, word, str(target.folder), name, str(moment % 16)]
+        words = [plain, word, str(target.folder), name, str(moment % 12)]
         done = subprocess.run([sys.executable, "-c", KILLED, *words], capture_output=True, timeout=120)
         assert done.returncode == -signal.SIGKILL, done.stderr
         target.sweep()
