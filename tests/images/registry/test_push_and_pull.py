@@ -197,7 +197,6 @@ def skopeo(home: Path, *words: str) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=120, env=environment)
 
 
-@pytest.mark.machine
 def test_skopeo_reads_what_we_push_and_we_read_what_it_pushes(
     plain: str, repository: str, make: Make, layout: Layout, other: Layout, tmp_path: Path
 ) -> None:
@@ -216,7 +215,6 @@ def test_skopeo_reads_what_we_push_and_we_read_what_it_pushes(
     verify(copied, other)
 
 
-@pytest.mark.machine
 def test_the_form_of_docker_is_pulled_as_it_is(
     plain: str, repository: str, make: Make, layout: Layout, other: Layout, tmp_path: Path
 ) -> None:
