@@ -271,6 +271,22 @@ def test_silence_has_an_end(pattern: str, proxy: Proxy, plain: str, repository: 
     refused(proxy, other, repository, "is silent for", timeout=0.2)
 
 
+def test_a_silence_amid_a_blob_is_gone_on_behind(
+    proxy: Proxy, plain: str, repository: str, make: Make, layout: Layout, other: Layout
+) -> None:
+    image = make(260_000)
+    layer = Manifest.read(layout.read(image)).layers[0]
+    proxy.rules.append(Rule("PUT .*/blobs/", stall=True))
+    Registry(proxy.address, timeout=2).push(layout, image, repository, "1")
+    half = layout.read(layer)[:130_000]
+    proxy.rules.append(Rule(f"GET .*{layer.digest}", status=200, body=half, headers={"Content-Length": "260000"}))
+    assert Registry(proxy.address, timeout=2).pull(other, repository, "1") == image
+    assert [rule.times for rule in proxy.rules] == [0, 0]
+    (begin,) = [headers["Range"] for _, headers in proxy.requests if "Range" in headers]
+    assert 0 < int(re.findall(r"\d+", begin)[0]) <= len(half)
+    verify(other)
+
+
 def test_a_registry_that_is_down_is_refused(proxy: Proxy, layout: Layout, make: Make, pauses: list[float]) -> None:
     proxy.end()
     for action in (lambda registry: registry.push(layout, make(10), "x"), lambda registry: registry.tags("x")):
