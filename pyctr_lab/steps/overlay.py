@@ -49,14 +49,16 @@ class Overlay(MountStep):
         return f"userxattr,lowerdir={lower},upperdir={SCRATCH}/upper,workdir={SCRATCH}/work"
 
     def calls(self) -> list[Call]:
-        """Names are relative to the store: all options must fit into one page, or the kernel cuts them."""
+        """Names are relative to the store: all options must fit into one page, or the kernel cuts them.
+
+        The store stays the working directory: volumes with a name are in it, and no path leads there any more.
+        """
         return [
             chdir(self.store),
             mount("tmpfs", SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"),
             mkdirat(f"{SCRATCH}/upper", self.mode),
             mkdirat(f"{SCRATCH}/work"),
             mount("overlay", self.target, "overlay", 0, self.options),
-            chdir("/"),
         ]
 
     def shell(self) -> str:
@@ -64,7 +66,7 @@ class Overlay(MountStep):
         return (
             f"cd {shlex.quote(self.store)} && mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs {SCRATCH}"
             f" && mkdir -m {self.mode:o} {SCRATCH}/upper && mkdir {SCRATCH}/work"
-            f" && mount -t overlay -o {shlex.quote(self.options)} overlay {target} && cd /"
+            f" && mount -t overlay -o {shlex.quote(self.options)} overlay {target}"
         )
 
     @property
