@@ -3,6 +3,7 @@
     000 001 ...  the layers, each a tree, by short names: all of an image's must fit into one page of mount options
     init         what lies above the layers of each image: folders to mount on, and a few files of /etc
     scratch      an empty folder, on which each container mounts a tmpfs of its own
+    volumes      where the folder of the volumes is bound
     .new-*       trees that are not whole yet
 """
 
@@ -11,13 +12,16 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-import tarfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from ..kernel.constants import MS_BIND
+from .archive import read_archive
+from .compression import Blob
+from .descriptors import Descriptor
+from .extract import extract
 
-ROOT, SCRATCH, INIT = "/mnt", "scratch", "init"
+ROOT, SCRATCH, INIT, VOLUMES = "/mnt", "scratch", "init", "volumes"
 libc = ctypes.CDLL(None, use_errno=True)
 FOLDERS = ("dev", "proc", "sys", "etc")
 FILES = {"etc/hosts": "127.0.0.1 localhost\n::1 localhost\n", "etc/hostname": "", "etc/resolv.conf": ""}
@@ -35,9 +39,22 @@ def bind() -> Iterator[None]:
         with suppress(FileExistsError), open(f"{INIT}/{name}", "x") as file:
             os.fchmod(file.fileno(), 0o644)
             file.write(content)
-    if libc.mount(b".", ROOT.encode(), None, ctypes.c_ulong(MS_BIND), None):
-        raise OSError(errno := ctypes.get_errno(), os.strerror(errno), ROOT)
+    bind_here(ROOT)
     yield None
+
+
+def bind_volumes() -> Iterator[None]:
+    """Show this folder, that of the volumes, in the one that is shown already."""
+    with suppress(FileExistsError):
+        os.mkdir(f"{ROOT}/{VOLUMES}", 0o755)
+    bind_here(f"{ROOT}/{VOLUMES}")
+    yield None
+
+
+def bind_here(target: str) -> None:
+    """Bind the working directory. Raises OSError."""
+    if libc.mount(b".", target.encode(), None, ctypes.c_ulong(MS_BIND), None):
+        raise OSError(errno := ctypes.get_errno(), os.strerror(errno), target)
 
 
 def remove(names: Sequence[str]) -> Iterator[None]:
@@ -48,11 +65,15 @@ def remove(names: Sequence[str]) -> Iterator[None]:
 
 
 def unpack(blob: int, digest: str, diff_id: str, below: Sequence[str], name: str) -> Iterator[dict[str, object]]:
-    """THROW-AWAY."""
-
-
+    """Unpack a layer, verified, above others, the lowest first; visible when it is whole."""
     os.mkdir(f".new-{name}", 0o755)
-    with tarfile.open(fileobj=open(blob, "rb", closefd=False), mode="r:*") as tar:
-        tar.extractall(f".new-{name}", filter="fully_trusted")
+    with ExitStack() as opened:
+        folders = [os.open(folder, os.O_RDONLY | os.O_DIRECTORY) for folder in (f".new-{name}", *reversed(below))]
+        for fd in folders:
+            opened.callback(os.close, fd)
+        file = opened.enter_context(open(blob, "rb", closefd=False))
+        content = Blob(file, Descriptor("", digest, os.fstat(blob).st_size), diff_id)
+        found = extract(read_archive(content), folders[0], folders[1:])
+        os.fsync(folders[0])
     os.rename(f".new-{name}", name)
-    yield {"entries": 0, "size": 0, "owners": {}}
+    yield {"entries": found.entries, "size": found.bytes, "owners": found.owners}
