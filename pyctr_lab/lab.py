@@ -24,6 +24,12 @@ class Lab(runtime.Lab):
         """The images of this user."""
         return Images(self)
 
+    def close(self) -> None:
+        """As runtime.Lab does it; then `prune` may remove the layers that it used."""
+        super().close()
+        if "images" in self.__dict__:
+            self.images.trees.release()
+
     def recipe(
         self, hostname: str = "demo", *, image: str | None = None, words: ImageWords = ImageWords()  # noqa: B008
     ) -> Recipe:

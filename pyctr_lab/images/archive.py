@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum
 from zlib import adler32
@@ -117,10 +118,20 @@ class Stream:
         while self.some(1 << 30):
             pass
 
+    def close(self) -> None:
+        """End what makes the chunks: a thread, perhaps."""
+        if isinstance(self._chunks, Generator):
+            self._chunks.close()
 
-def read_archive(chunks: Iterable[bytes]) -> Iterator[Member]:
+
+def read_archive(chunks: Iterable[bytes]) -> Generator[Member, None, None]:
     """The entries of an archive. Reads the chunks to their end. Raises BadImage."""
-    stream = Stream(chunks)
+    with closing(Stream(chunks)) as stream:
+        yield from read_entries(stream)
+
+
+def read_entries(stream: Stream) -> Iterator[Member]:
+    """The entries of an archive, with what the headers before them say."""
     about: dict[bytes, bytes] = {}  # what headers say of the entry behind them
     for _ in range(MOST_ENTRIES):
         block = next_header(stream)

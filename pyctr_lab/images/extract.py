@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import Any, TypeVar
@@ -81,6 +81,8 @@ def extract(
         extraction.leave(None)
     finally:
         os.umask(umask)
+        if isinstance(entries, Generator):
+            entries.close()
     return extraction.report
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ..kernel.checks import check_file_name
 from ..runtime import Lab
 from ..steps import Overlay, Recipe
-from . import bases
 from .build.builder import ImageBuild, Progress
 from .build.containerfile import read_steps
 from .build.context import Context
 from .build.steps import BuildStep
+from .copying import Report
+from .export import export_image
 from .process import ImageWords, command_of, recipe_of, user_of
+from .sources import import_image
 from .store import Image, Store
 from .trees import Trees
+from .upkeep import DiskUsage, FileChange, HistoryLine, Pruned, diff, du, history, inspect, prune, verify
 from .users import check_ids
+from .volumes import Volumes
 
 
 class Images:
@@ -26,11 +31,11 @@ class Images:
         self.lab = lab
         self.store = store or Store()
         self.trees = Trees(lab, self.store)
+        self.volumes = Volumes(self.trees)
 
-    def import_(self, source: str, name: str) -> Image:
-        """Make an image of what lies elsewhere."""
-        assert source == "busybox"
-        return self.store.tag(name, bases.busybox(self.store.layout))
+    def import_(self, source: str, name: str, *, report: Report | None = None) -> Image:
+        """Make an image of what lies elsewhere: a folder, a tar, `oci:FOLDER:TAG`, `busybox`; see images/sources.py."""
+        return import_image(self.store, source, name, report)
 
     def build(
         self,
@@ -52,6 +57,40 @@ class Images:
         found = None if folder is None else Context(folder)
         return ImageBuild(self.lab, self.store, self.trees, found, args, progress).build(steps, name)
 
+    def export(self, name: str, target: str, *, report: Report | None = None) -> None:
+        """Write an image as a folder, `FILE.tar`, `oci:FOLDER:TAG` or `docker-archive:FILE`; see images/export.py."""
+        export_image(self.store, self.trees, self.store.image(name), target, report)
+
+    # --- upkeep
+    def rm(self, name: str) -> None:
+        """Take a name away; `prune` removes what no name holds any more."""
+        self.store.untag(name)
+
+    def prune(self) -> Pruned:
+        """Remove what no name holds, but for what a lab uses."""
+        return prune(self.store, self.trees)
+
+    def du(self) -> list[DiskUsage]:
+        """What each name takes of the disk."""
+        return du(self.store, self.trees)
+
+    def verify(self, *, repair: bool = False) -> list[str]:
+        """What is wrong in the store, a line each; with `repair`, damaged blobs are removed."""
+        return verify(self.store, self.trees, repair=repair)
+
+    def history(self, name: str) -> list[HistoryLine]:
+        """How an image came about, the oldest first."""
+        return history(self.store.image(name))
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """What an image is, in Docker's words."""
+        return inspect(self.store.image(name))
+
+    def diff(self, first: str, second: str) -> list[FileChange]:
+        """The files in which a second image differs from the first."""
+        return diff(self.store, self.store.image(first), self.store.image(second))
+
+    # --- for a container
     def command(self, name: str, argv: Iterable[str] | None, words: ImageWords) -> tuple[str, ...]:
         """What a container of an image runs."""
         return command_of(self.store.image(name), argv, words.entrypoint)

@@ -85,25 +85,15 @@ class Layout:
         Raises BadImage where it is not what was `expected`.
         """
         self.blobs.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.blobs, prefix=".new-", delete=False) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # `sweep` takes away what has no owner
+        with pending_file(self.blobs) as file:
             blob = Incoming(file)
-            try:
-                yield blob
-                blob.verify(expected)
-                file.flush()
-                os.fsync(file.fileno())
-                os.fchmod(file.fileno(), 0o644)
-                os.rename(file.name, self.path(blob.digest))
-            except BaseException:
-                with suppress(FileNotFoundError):
-                    os.unlink(file.name)
-                raise
-        sync_folder(self.blobs)
+            yield blob
+            blob.verify(expected)
+            publish(file, self.path(blob.digest))
 
     def sweep(self) -> int:
         """Remove what writers that died have left; return how many files."""
-        return sum(remove_abandoned(path) for path in self.blobs.glob(".new-*"))
+        return sum(remove_abandoned(path) for folder in (self.blobs, self.folder) for path in folder.glob(".new-*"))
 
     # --- the index
     @property
@@ -164,20 +154,32 @@ def digest_of(raw: bytes) -> str:
     return f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
-def write_whole(path: Path, raw: bytes) -> None:
-    """Write a file so that it is there whole, or as it was before, whatever dies. See fsync(2), rename(2)."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+@contextmanager
+def pending_file(folder: Path) -> Iterator[IO[bytes]]:
+    """A file for `publish`. It is removed at the block's end unless it was published, and by `sweep` if we die."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".new-", delete=False) as file:
         try:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o644)
-            os.rename(file.name, path)
-        except BaseException:
+            fcntl.flock(file, fcntl.LOCK_EX)  # `sweep` takes away what has no owner
+            yield file
+        finally:
             with suppress(FileNotFoundError):
                 os.unlink(file.name)
-            raise
+
+
+def publish(file: IO[bytes], path: Path) -> None:
+    """Give a new file its name, when all of it is on the disk. See fsync(2), rename(2)."""
+    file.flush()
+    os.fsync(file.fileno())
+    os.fchmod(file.fileno(), 0o644)
+    os.rename(file.name, path)
     sync_folder(path.parent)
+
+
+def write_whole(path: Path, raw: bytes) -> None:
+    """Write a file so that it is there whole, or as it was before, whatever dies."""
+    with pending_file(path.parent) as file:
+        file.write(raw)
+        publish(file, path)
 
 
 def sync_folder(folder: Path) -> None:
@@ -199,11 +201,11 @@ def remove_abandoned(path: Path) -> bool:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock on a file: a second holder, of another process too, waits."""
+def locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Hold a lock on a file: a second holder, of another process too, waits; with LOCK_NB, BlockingIOError."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        fcntl.flock(fd, how)
         yield
     finally:
         os.close(fd)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
-from ..errors import BadInput, Unsupported
+from ..errors import BadInput, Busy, LabError, Unsupported
 from ..kernel.checks import short_repr
-from .descriptors import BadImage, Config, Descriptor, Manifest
-from .layout import NAME, Layout, digest_of
+from .descriptors import BadImage, Config, Descriptor, Manifest, encode, parse
+from .layout import NAME, Layout, digest_of, locked, write_whole
+from .references import Reference
 
+VERSION = 1  # of what lies beside the layout: a store of a newer version is not touched
+MARKER = "pyctr-lab.json"
+LONG_ENOUGH = re.compile(r"(sha256:)?[0-9a-f]{6,64}")  # of an id, to stand for an image
 PLACE = "PYCTR_LAB_IMAGES"  # names another folder than ~/.local/share/pyctr-lab/images
 
 
@@ -31,15 +39,30 @@ class Image:
         """The digest of its manifest: the name that no one can move."""
         return self.descriptor.digest
 
+    @property
+    def id(self) -> str:
+        """The digest of its configuration: what Docker calls the image's id."""
+        return self.manifest.config.digest
+
     @cached_property
     def chain_ids(self) -> tuple[str, ...]:
         """For each layer a digest of it and of all below it, the lowest first: what a layer means depends on these."""
         return tuple(accumulate(self.config.diff_ids, lambda below, above: digest_of(f"{below} {above}".encode())))
 
     @property
+    def layers(self) -> tuple[tuple[str, str], ...]:
+        """For each layer the digest of its blob and that of its archive, the lowest first."""
+        return tuple(zip((layer.digest for layer in self.manifest.layers), self.config.diff_ids, strict=True))
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """All that it is made of: its manifest, its configuration, its layers."""
+        return (self.descriptor, self.manifest.config, *self.manifest.layers)
+
+    @property
     def size(self) -> int:
         """The bytes of all its blobs, compressed as they came."""
-        return self.descriptor.size + self.manifest.config.size + sum(layer.size for layer in self.manifest.layers)
+        return sum({blob.digest: blob.size for blob in self.blobs}.values())
 
 
 class Store:
@@ -48,20 +71,34 @@ class Store:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_folder()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        refuse_newer(self.folder / MARKER)
         self.layout = Layout(self.folder, create=True)
+        with suppress(OSError), locked(self.folder / ".adding", fcntl.LOCK_EX | fcntl.LOCK_NB):  # or a full disk
+            if not (self.folder / MARKER).exists():
+                write_whole(self.folder / MARKER, encode({"version": VERSION}))
+            self.layout.sweep()
 
     def names(self) -> dict[str, Descriptor]:
         """All names, and what each stands for."""
         return {each.annotations[NAME]: each for each in self.layout.manifests if NAME in each.annotations}
 
     def image(self, name: str) -> Image:
-        """The image of this name. Raises BadInput where there is none."""
-        known = self.names()
-        found = known.get(full_name(name))
-        if found is None:
-            some = f"there are {', '.join(sorted(known)[:5])}" if known else "the store is empty"
-            raise BadInput(f"there is no image {short_repr(name)}", hint=some)
-        return self.read(full_name(name), found)
+        """The image of this name, or whose id or digest begins so. Raises BadInput where there is none."""
+        known, start = self.names(), name.rpartition("@")[2]
+        by_id = LONG_ENOUGH.fullmatch(start) is not None
+        whole = start if by_id and len(start) == 64 else full_name(name)
+        if whole in known:
+            return self.read(whole, known[whole])
+        alike = {image.digest: image for image in self._by_id(start)} if by_id else {}
+        if len(alike) == 1:
+            return alike.popitem()[1]
+        some = f"there are {', '.join(sorted(known)[:5])}" if known else "the store is empty"
+        why = f"several images begin with {name}" if alike else f"there is no image {short_repr(name)}"
+        raise BadInput(why, hint=some)
+
+    def _by_id(self, start: str) -> Iterator[Image]:
+        wanted = f"sha256:{start.removeprefix('sha256:')}"
+        return (each for each in self.images() if each.digest.startswith(wanted) or each.id.startswith(wanted))
 
     def images(self) -> Iterator[Image]:
         """All images that have a name."""
@@ -80,20 +117,80 @@ class Store:
         name = full_name(name)
         named = replace(descriptor, annotations={**descriptor.annotations, NAME: name})
         image = self.read(name, named)
+        for layer in image.manifest.layers:
+            self.layout.open(layer).close()
         with self.layout.changing() as listed:
             listed[:] = [each for each in listed if each.annotations.get(NAME) != name] + [named]
         return image
 
     def untag(self, name: str) -> None:
         """Take a name away. What no name holds is removed by `prune`."""
-        self.image(name)
+        name = full_name(name)
         with self.layout.changing() as listed:
-            listed[:] = [each for each in listed if each.annotations.get(NAME) != full_name(name)]
+            rest = [each for each in listed if each.annotations.get(NAME) != name]
+            if rest == listed:
+                self.image(name)
+            listed[:] = rest
+
+    def verified(self) -> Iterator[tuple[str, str]]:
+        """Pairs of a layer's digest and its diff_id that were verified when they came."""
+        for name, found in self.names().items():
+            with suppress(BadImage):  # a damaged one: `verify` says so
+                yield from self.read(name, found).layers
+
+    # --- blobs on their way in and out
+    @contextmanager
+    def adding(self) -> Iterator[None]:
+        """Hold off `prune` while blobs come that no name reaches yet. What an error leaves of them is removed."""
+        before: set[str] | None = None
+        try:
+            with locked(self.folder / ".adding", fcntl.LOCK_SH):
+                before = set(os.listdir(self.layout.blobs))
+                yield
+        except BaseException as why:
+            if before is not None:
+                with suppress(LabError, OSError):
+                    self.remove_unreachable(older=before)
+            if isinstance(why, OSError) and why.errno in (errno.ENOSPC, errno.EDQUOT):
+                said = f"{self.folder}: {os.strerror(why.errno)}"
+                raise LabError(said, hint="pyctr-lab image prune makes room") from why
+            raise
+
+    def remove_unreachable(self, *, older: Collection[str] = ()) -> tuple[int, int]:
+        """Remove blobs that no name reaches, but for the files `older`; return how many, and their bytes.
+
+        Raises Busy while another process adds an image, and BadImage where a manifest is damaged.
+        """
+        try:
+            with locked(self.folder / ".adding", fcntl.LOCK_EX | fcntl.LOCK_NB):
+                self.layout.sweep()
+                reached = {blob.digest for found in self.layout.manifests for blob in self.read("", found).blobs}
+                kept = {*older, *(digest.removeprefix("sha256:") for digest in reached)}
+                return remove_files([path for path in self.layout.blobs.iterdir() if path.name not in kept])
+        except BlockingIOError:
+            raise Busy("another process is adding an image", hint="try again when it has ended") from None
+
+
+def remove_files(paths: list[Path]) -> tuple[int, int]:
+    """Remove files; return how many, and their bytes."""
+    size = sum(path.stat().st_size for path in paths)
+    for path in paths:
+        path.unlink()
+    return len(paths), size
+
+
+def refuse_newer(marker: Path) -> None:
+    """Raise Unsupported for a store that a newer version has written."""
+    with suppress(FileNotFoundError):
+        version = parse(marker.read_bytes(), str(marker)).get("version")
+        if version != VERSION:
+            hint = f"a newer course reads it; {PLACE} names another folder"
+            raise Unsupported(f"{marker.parent} is a store of version {short_repr(version)}, not {VERSION}", hint=hint)
 
 
 def full_name(name: str) -> str:
-    """A name with its tag: `latest` where none is given."""
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+    """A name with its tag: `latest` where none is given. Raises BadInput for one that no registry would take."""
+    return str(Reference.read(name))
 
 
 def default_folder() -> Path:

@@ -4,6 +4,7 @@
     init         what lies above the layers of each image: folders to mount on, and a few files of /etc
     scratch      an empty folder, on which each container mounts a tmpfs of its own
     uppers       folders that take the writes of containers instead, and their locks
+    volumes      where the folder of the volumes is bound
     .new-*       trees that are not whole yet
 """
 
@@ -12,13 +13,16 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-import tarfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from ..kernel.constants import MS_BIND
+from .archive import read_archive
+from .compression import Blob
+from .descriptors import Descriptor
+from .extract import extract
 
-ROOT, SCRATCH, INIT, UPPERS = "/mnt", "scratch", "init", "uppers"
+ROOT, SCRATCH, INIT, UPPERS, VOLUMES = "/mnt", "scratch", "init", "uppers", "volumes"
 libc = ctypes.CDLL(None, use_errno=True)
 FOLDERS = ("dev", "proc", "sys", "etc")
 FILES = {"etc/hosts": "127.0.0.1 localhost\n::1 localhost\n", "etc/hostname": "", "etc/resolv.conf": ""}
@@ -40,6 +44,14 @@ def bind() -> Iterator[None]:
     yield None
 
 
+def bind_volumes() -> Iterator[None]:
+    """Show this folder, that of the volumes, in the one that is shown already."""
+    with suppress(FileExistsError):
+        os.mkdir(f"{ROOT}/{VOLUMES}", 0o755)
+    mount_here(".", f"{ROOT}/{VOLUMES}", None, MS_BIND)
+    yield None
+
+
 def mount_here(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
     """mount(2), by this process."""
     words = [word.encode() if word else None for word in (source, target, kind, options)]
@@ -55,11 +67,15 @@ def remove(names: Sequence[str]) -> Iterator[None]:
 
 
 def unpack(blob: int, digest: str, diff_id: str, below: Sequence[str], name: str) -> Iterator[dict[str, object]]:
-    """THROW-AWAY."""
-
-
+    """Unpack a layer, verified, above others, the lowest first; visible when it is whole."""
     os.mkdir(f".new-{name}", 0o755)
-    with tarfile.open(fileobj=open(blob, "rb", closefd=False), mode="r:*") as tar:
-        tar.extractall(f".new-{name}", filter="fully_trusted")
+    with ExitStack() as opened:
+        folders = [os.open(folder, os.O_RDONLY | os.O_DIRECTORY) for folder in (f".new-{name}", *reversed(below))]
+        for fd in folders:
+            opened.callback(os.close, fd)
+        file = opened.enter_context(open(blob, "rb", closefd=False))
+        content = Blob(file, Descriptor("", digest, os.fstat(blob).st_size), diff_id)
+        found = extract(read_archive(content), folders[0], folders[1:])
+        os.fsync(folders[0])
     os.rename(f".new-{name}", name)
-    yield {"entries": 0, "size": 0, "owners": {}}
+    yield {"entries": found.entries, "size": found.bytes, "owners": found.owners}

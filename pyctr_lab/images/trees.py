@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from ..runtime import Lab
-from .layout import locked, write_whole
+from .layout import locked, sync_folder, write_whole
 from .openat2 import open_in_root
 from .store import Image, Store
 from .tree_jobs import INIT, UPPERS
@@ -21,6 +24,7 @@ from .world import make_folder_of, map_name, work
 
 JOBS = "tree_jobs"
 MOST_TEXT = 1 << 20  # bytes of a passwd file
+OF_TREE = re.compile(r"(\.new-)?[0-9a-z]{3}")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -43,12 +47,14 @@ class Trees:
         self.folder = store.folder / "unpacked" / map_name(lab)
         self.records = store.folder / "chains" / map_name(lab)
         self._shown = False
+        self._used: dict[str, tuple[Tree, IO[bytes]]] = {}
 
     def show(self) -> None:
         """Mount the folder where containers of the lab find it, once."""
         if not self._shown:
             make_folder_of(self.lab, self.folder)
             self.records.mkdir(parents=True, exist_ok=True)
+            self.sweep()
             self.run("bind")
             self._sweep()
             self._shown = True
@@ -75,6 +81,7 @@ class Trees:
             if tree is None:
                 with locked(self.records / ".lock"):
                     tree = self.find(chain_id) or self._unpack(chain_id, diff_id, layer, below)
+            assert tree
             below.append(tree.name)
             yield tree
 
@@ -92,26 +99,67 @@ class Trees:
         return ""
 
     def find(self, chain_id: str) -> Tree | None:
-        """The tree of a layer above others, if it is unpacked."""
-        try:
-            return Tree(**json.loads(self._record(chain_id).read_bytes()))
-        except FileNotFoundError:
-            return None
+        """The tree of a layer above others, if it is unpacked. As long as the lab lives, `prune` leaves it alone."""
+        if chain_id not in self._used:
+            with suppress(FileNotFoundError):
+                record = self._record(chain_id).open("rb")
+                fcntl.flock(record, fcntl.LOCK_SH)
+                if os.fstat(record.fileno()).st_nlink:
+                    self._used[chain_id] = Tree(**json.loads(record.read())), record
+        return self._used[chain_id][0] if chain_id in self._used else None
+
+    def records_by_chain(self) -> dict[str, Tree]:
+        """All trees for this id map, by what they are."""
+        files = [path for path in self.records.glob("*") if path.name[0] != "."]
+        return {f"sha256:{path.name}": Tree(**json.loads(path.read_bytes())) for path in files}
+
+    def prune(self, kept: Collection[str]) -> list[Tree]:
+        """Remove trees, but for some chain ids and for what this or another lab uses; return those removed.
+
+        A record goes first: what dies between leaves a tree without one, for `sweep`.
+        """
+        self.show()
+        removed = []
+        with locked(self.records / ".lock"):
+            for chain_id, tree in self.records_by_chain().items():
+                record = self._record(chain_id)
+                with suppress(BlockingIOError), locked(record, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    if chain_id not in kept:
+                        record.unlink()
+                        removed.append(tree)
+            sync_folder(self.records)
+            self.run("remove", names=[tree.name for tree in removed])
+        return removed
+
+    def release(self) -> None:
+        """Let `prune` remove what the lab used: it is closed."""
+        for _, record in self._used.values():
+            record.close()
+        self._used.clear()
+
+    def sweep(self) -> None:
+        """Remove what has no record: trees whose makers or removers died."""
+        with locked(self.records / ".lock"):
+            for path in self.records.glob(".new-*"):
+                path.unlink()
+            known = {tree.name for tree in self.records_by_chain().values()}
+            left = [name for name in os.listdir(self.folder) if OF_TREE.fullmatch(name) and name not in known]
+            if left:
+                self.run("remove", names=left)
 
     def _record(self, chain_id: str) -> Path:
         return self.records / chain_id.removeprefix("sha256:")
 
-    def _unpack(self, chain_id: str, diff_id: str, layer: Any, below: list[str]) -> Tree:
+    def _unpack(self, chain_id: str, diff_id: str, layer: Any, below: list[str]) -> Tree | None:
         name = self._free_name()
         with self.store.layout.open(layer) as blob:
             words = {"blob": blob.fileno(), "digest": layer.digest, "diff_id": diff_id, "below": below, "name": name}
             (done,) = self.run("unpack", (blob.fileno(),), **words)
-        tree = Tree(name, **done)
-        write_whole(self._record(chain_id), json.dumps(asdict(tree)).encode())
-        return tree
+        write_whole(self._record(chain_id), json.dumps(asdict(Tree(name, **done))).encode())
+        return self.find(chain_id)
 
     def _free_name(self) -> str:
-        taken = {json.loads(path.read_bytes())["name"] for path in self.records.iterdir() if path.name[0] != "."}
+        taken = {tree.name for tree in self.records_by_chain().values()}
         return next(name for name in short_names() if name not in taken and not (self.folder / name).exists())
 
 

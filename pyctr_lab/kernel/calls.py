@@ -275,6 +275,12 @@ def openat(path: str | ProcFile | GroupFile, flags: int = k.O_RDONLY, mode: int 
     return Call("openat", (k.AT_FDCWD, check_path(path), how, *rights), result="fd")
 
 
+def openat2(folder: int | Ref, path: str, flags: int, resolve: int) -> Call:
+    """openat2(2): open a file as `resolve` has it; with RESOLVE_IN_ROOT no link leads out of the folder."""
+    how = Struct(flags=check_number(flags, "flags") | k.O_CLOEXEC, mode=0, resolve=check_number(resolve, "resolve"))
+    return Call("openat2", (check_number(folder, "a folder"), check_path(path), how, 24), result="fd")
+
+
 def read(fd: int | Ref, size: int) -> Call:
     """read(2): read up to `size` bytes, returned as a buffer."""
     check_number(size, "a size", most=MOST_READ)
@@ -307,9 +313,9 @@ def ioctl(fd: int | Ref, request: int, arg: Argument) -> Call:
     return Call("ioctl", (check_number(fd, "a descriptor"), check_number(request, "a request"), check_argument(arg)))
 
 
-def mkdirat(path: str | GroupFile, mode: int = 0o755) -> Call:
-    """mkdirat(2): make a directory."""
-    return Call("mkdirat", (k.AT_FDCWD, check_path(path), octal(check_number(mode, "a mode"))))
+def mkdirat(path: str | GroupFile, mode: int = 0o755, *, at: int | Ref = k.AT_FDCWD) -> Call:
+    """mkdirat(2): make a directory; `at` is the open folder that a relative path starts from."""
+    return Call("mkdirat", (at, check_path(path), octal(check_number(mode, "a mode"))))
 
 
 def mknodat(path: str, mode: int, dev: int) -> Call:
@@ -369,6 +375,24 @@ def mount_setattr(path: str, flags: int, attr_set: int, attr_clr: int = 0) -> Ca
     on, off = check_number(attr_set, "attributes"), check_number(attr_clr, "attributes")
     attributes = Struct(attr_set=on, attr_clr=off, propagation=0, userns_fd=0)
     return Call("mount_setattr", (k.AT_FDCWD, check_path(path), check_number(flags, "flags"), attributes, 32))
+
+
+def open_tree(path: str) -> Call:
+    """open_tree(2): copy a mount and all below it, as a tree that is mounted nowhere yet."""
+    flags = k.OPEN_TREE_CLONE | k.OPEN_TREE_CLOEXEC | k.AT_RECURSIVE
+    return Call("open_tree", (k.AT_FDCWD, check_path(path), flags), result="tree")
+
+
+def tree_setattr(tree: int | Ref, attr_set: int) -> Call:
+    """mount_setattr(2) on a tree of open_tree, and on all below."""
+    attributes = Struct(attr_set=check_number(attr_set, "attributes"), attr_clr=0, propagation=0, userns_fd=0)
+    return Call("mount_setattr", (check_number(tree, "a tree"), "", k.AT_EMPTY_PATH | k.AT_RECURSIVE, attributes, 32))
+
+
+def move_mount(tree: int | Ref, folder: int | Ref) -> Call:
+    """move_mount(2): mount a tree on an open folder."""
+    flags = k.MOVE_MOUNT_F_EMPTY_PATH | k.MOVE_MOUNT_T_EMPTY_PATH
+    return Call("move_mount", (check_number(tree, "a tree"), "", check_number(folder, "a folder"), "", flags))
 
 
 # --- questions

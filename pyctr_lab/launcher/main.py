@@ -52,12 +52,15 @@ EINVAL = 22
 libc = ctypes.CDLL(None, use_errno=True)
 python = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter still during a call
 NUMBERS = {
+    "open_tree": 428,
+    "move_mount": 429,
     "pidfd_open": 434,
+    "openat2": 437,
     "mount_setattr": 442,
-}  # libc 2.36 wraps both; an older one may not. Alike on x86-64 and arm64
+}  # libc 2.36 wraps all but openat2; an older one may not. Alike on x86-64 and arm64
 NUMBERS["futex"] = 98 if os.uname().machine == "aarch64" else 202
 CLONE3 = 435
-OPENING = ("openat", "pidfd_open", "socket", "memfd_create")
+OPENING = ("openat", "openat2", "open_tree", "pidfd_open", "socket", "memfd_create")
 FORKING = ("fork", "vfork")  # as a plain call they would leave a second launcher on this channel
 INVALID = (TypeError, ValueError, LookupError, OverflowError, AttributeError)  # what no valid request raises
 spawners: list[Spawner] = []  # one, after a "load"

@@ -85,14 +85,17 @@ class Overlay(MountStep):
         return (UpperFolder(self.upper, self.store, self.mode),) if self.upper else ()
 
     def calls(self) -> list[Call]:
-        """Names are relative to the store: all options must fit into one page, or the kernel cuts them."""
+        """Names are relative to the store: all options must fit into one page, or the kernel cuts them.
+
+        The store stays the working directory: volumes with a name are in it, and no path leads there any more.
+        """
         in_memory = [
             mount("tmpfs", SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"),
             mkdirat(f"{SCRATCH}/upper", self.mode),
             mkdirat(f"{SCRATCH}/work"),
         ]
         stacked = mount("overlay", self.target, "overlay", 0, self.options)
-        return [chdir(self.store), *([] if self.upper else in_memory), stacked, chdir("/")]
+        return [chdir(self.store), *([] if self.upper else in_memory), stacked]
 
     def advice(self, errno: int) -> str:
         if errno == EINVAL and self.upper:
@@ -105,7 +108,7 @@ class Overlay(MountStep):
         return (
             f"cd {shlex.quote(self.store)} && {made}"
             f" && mkdir -m {self.mode:o} {writes}/upper && mkdir {writes}/work"
-            f" && mount -t overlay -o {shlex.quote(self.options)} overlay {shlex.quote(self.target)} && cd /"
+            f" && mount -t overlay -o {shlex.quote(self.options)} overlay {shlex.quote(self.target)}"
         )
 
     @property

@@ -17,7 +17,7 @@ from pyctr_lab.kernel.constants import CAPABILITIES, CLONE_NEWNS, CLONE_NEWUTS, 
 HEADERS = (
     *("linux/sched.h", "linux/mount.h", "fcntl.h", "linux/prctl.h", "signal.h", "sys/wait.h", "time.h", "sys/socket.h"),
     *("netinet/in.h", "linux/sockios.h", "net/if.h", "sys/ioctl.h", "sys/shm.h", "sys/msg.h", "sys/sem.h"),
-    *("sys/resource.h", "linux/capability.h", "linux/futex.h"),
+    *("sys/resource.h", "linux/capability.h", "linux/futex.h", "linux/openat2.h"),
 )
 
 
