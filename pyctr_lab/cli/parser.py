@@ -9,6 +9,7 @@ from typing import NoReturn
 from .. import __version__
 from ..errors import BadInput
 from . import commands
+from .image import image, image_options
 from .run import run
 
 PROG = "pyctr-lab"
@@ -104,6 +105,7 @@ def parser() -> Parser:
     run_options(add("run", run, "run a program in a container of its own", add_help=False))
     recipe_options(add("recipe", commands.print_recipe, "print the default recipe"))
     bench_options(add("bench", commands.bench, "measure, side by side with the engines that are here"))
+    image_options(add("image", image, "build, import, push and pull images, and look into them"), image)
     add("clean", commands.clean_up, "remove the control groups of labs that were killed together with their guard")
     add("doctor", commands.run_doctor, "say what this machine can do, what is missing, and what mends it")
     made = add("progress", commands.show_progress, "show how far you have come")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from ..kernel.checks import check_file_name
+from ..errors import BadInput
+from ..kernel.checks import check_file_name, short_repr
 from ..runtime import Lab
 from ..steps import Overlay, Recipe
 from .build.builder import ImageBuild, Progress
@@ -16,12 +17,25 @@ from .build.steps import BuildStep
 from .copying import Report
 from .export import export_image
 from .process import ImageWords, command_of, recipe_of, user_of
+from .references import Reference
 from .sources import import_image
 from .store import Image, Store
 from .trees import Trees
 from .upkeep import DiskUsage, FileChange, HistoryLine, Pruned, diff, du, history, inspect, prune, verify
 from .users import check_ids
 from .volumes import Volumes
+
+if TYPE_CHECKING:
+    from .registry import Registry
+    from .registry.transfers import BlobProgress
+
+
+def remote(name: str) -> Reference:
+    """A name with a registry in it. Raises BadInput."""
+    found = Reference.read(name)
+    if not found.registry:
+        raise BadInput(f"{short_repr(name)} names no registry", hint="127.0.0.1:5000/web:1; `tag` gives such a name")
+    return found
 
 
 class Images:
@@ -60,6 +74,38 @@ class Images:
     def export(self, name: str, target: str, *, report: Report | None = None) -> None:
         """Write an image as a folder, `FILE.tar`, `oci:FOLDER:TAG` or `docker-archive:FILE`; see images/export.py."""
         export_image(self.store, self.trees, self.store.image(name), target, report)
+
+    # --- registries
+    def push(self, name: str, *, progress: Callable[[str, int, int], object] | None = None) -> str:
+        """Send an image to the registry that its name has; the digest it has there. Asks for what is missing only."""
+        where = remote(name)
+        found = self.store.image(name).descriptor
+        return self._registry(where, progress).push(self.store.layout, found, where.repository, where.tag).digest
+
+    def pull(self, name: str, *, progress: Callable[[str, int, int], object] | None = None) -> Image:
+        """Fetch an image for this machine's platform, and keep it by this name."""
+        where = remote(name)
+        with self.store.adding():
+            found = self._registry(where, progress).pull(self.store.layout, where.repository, where.version)
+            return self.store.tag(name, found)
+
+    def _registry(self, where: Reference, progress: Callable[[str, int, int], object] | None) -> Registry:
+        from .registry import Registry
+
+        def report(blob: BlobProgress) -> None:
+            if progress is not None:
+                progress(blob.blob[:19], blob.done, blob.total)
+
+        return Registry(where.registry, progress=report)
+
+    # --- names
+    def ls(self) -> list[Image]:
+        """All images, by name."""
+        return list(self.store.images())
+
+    def tag(self, name: str, other: str) -> Image:
+        """Give an image one more name."""
+        return self.store.tag(other, self.store.image(name).descriptor)
 
     # --- upkeep
     def rm(self, name: str) -> None:
