@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gzip
+import io
 import os
 import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,8 @@ from tar_parts import END, file, folder, header, link, old_sparse, pax, sparse_1
 from worlds import WORLDS, given_to, run_in
 
 from pyctr_lab.images.archive import read_archive
+from pyctr_lab.images.compression import Blob
+from pyctr_lab.images.descriptors import BadImage
 from pyctr_lab.images.extract import Unpacked, extract
 
 CAPABLE = pax({b"SCHILY.xattr.security.capability": CAPABILITY})
@@ -190,3 +195,16 @@ def test_a_lack_of_the_machine_is_no_fault_of_the_image(layers: Layers, monkeypa
     monkeypatch.setattr("os.pwrite", full)
     with pytest.raises(AssertionError, match=r"OSError: .*No space left"):
         layers.add(file(b"x", b"1"))
+
+
+def test_no_thread_is_left_behind_an_error(tmp_path: Path) -> None:
+    """At its end Python waits for threads, and one that waits for a consumer would wait for ever."""
+    before = threading.active_count()
+    fd = os.open(tmp_path, os.O_RDONLY)
+    content = gzip.compress(file(b"../x") + bytes(8 << 20))
+    with pytest.raises(BadImage, match="name") as kept:
+        extract(read_archive(Blob(io.BytesIO(content))), fd)
+    os.close(fd)
+    with pytest.raises(OSError, match="Bad file descriptor") as kept_too:
+        extract(read_archive(Blob(io.BytesIO(gzip.compress(file(b"x") + bytes(8 << 20))))), fd)
+    assert (kept.value, kept_too.value, threading.active_count()) == (kept.value, kept_too.value, before)

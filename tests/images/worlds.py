@@ -20,8 +20,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def run_in(world: str, function: Callable[..., Any], *args: Any) -> Any:
     """What a function returns in a child process; what it raises is raised here. Skips where the world is closed."""
-    if world != "one id" and os.geteuid() != 0:
-        pytest.skip("only root has other ids")
+    need_ids_of(world)
     come, go = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -77,8 +76,14 @@ def map_ids(world: str, pid: int) -> None:
         Path(f"/proc/{pid}/{kind}_map").write_text(f"0 {own} 1" if world == "one id" else f"0 {RANGE} 65536")
 
 
+def need_ids_of(world: str) -> None:
+    if world != "one id" and os.geteuid() != 0:
+        pytest.skip("only root has other ids")
+
+
 def given_to(world: str, *folders: Path) -> None:
     """Give folders to the world's root."""
+    need_ids_of(world)
     if world == "range":
         for folder in folders:
             os.chown(folder, RANGE, RANGE)
