@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..kernel.checks import WORD, check_count, check_each
 from .chart import chart
 from .picture import Picture
 from .theme import LIGHT
@@ -23,9 +24,15 @@ class MemoryReading:
     written: int
     taken: int
 
+    def __post_init__(self) -> None:
+        check_count(self.written, "bytes written", least=0, most=WORD)
+        check_count(self.taken, "bytes taken", most=WORD)
+
 
 def growth(samples: Sequence[MemoryReading], *, promised: int) -> Picture:
     """The samples in their order. Where the guest's files become smaller, it has deleted some."""
+    samples = check_each(samples, MemoryReading, "the samples", least=1, hint="draw.MemoryReading(written, taken)")
+    check_count(promised, "promised bytes", most=WORD)
     taken, written = [each.taken / MIB for each in samples], [each.written / MIB for each in samples]
     places = list(range(len(samples)))
 

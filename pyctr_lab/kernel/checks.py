@@ -97,6 +97,16 @@ def check_kind(value: Any, kind: type | tuple[type, ...], what: str, *, hint: st
     return value
 
 
+def check_each(values: object, kind: type, what: str, *, least: int = 0, hint: str = "") -> tuple[Any, ...]:
+    """The items of a list, all of one type, and at least so many."""
+    items = check_list(values, what, hint=hint)
+    for item in items:
+        check_kind(item, kind, f"each of {what}", hint=hint)
+    if len(items) < least:
+        raise BadInput(f"{what}: at least {least} wanted, {len(items)} given", hint=hint)
+    return items
+
+
 def check_function(value: Any, what: str) -> Any:
     """A function to be called later, or None."""
     if value is not None and not callable(value):
