@@ -168,7 +168,8 @@ class Choices(Wants):
             return [(part[0], part[1]) for part in split]  # type: ignore[index]
         texts = [text for text in map(plain_name, split) if text]
         if not all("=" in text for text in texts):
-            raise UnreadableSubmission("wanted is a dict, with one choice for each name: {name: choice, ...}")
+            wanted = "wanted is a dict, with one choice for each name: {name: choice, ...}"
+            raise UnreadableSubmission(f"{shown(given)} has no choice for a name; {wanted}")
         return [(name, choice) for name, _, choice in (text.partition("=") for text in texts)]
 
     def _choice(self, name: object, given: object) -> str:
