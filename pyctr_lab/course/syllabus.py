@@ -37,7 +37,7 @@ class Lesson:
 LESSONS = (
     Lesson("00", "start_here", "Start here", 30, programs=("ps",)),
     Lesson("01", "kernel_and_processes", "The kernel and its processes", 75, programs=("ps", "strace")),
-    Lesson("02", "virtual_machines", "Virtual machines", 40, programs=("ps", QEMU, "busybox"), needs=("kvm",)),
+    Lesson("02", "virtual_machines", "Virtual machines", 75, programs=("ps", QEMU, "busybox"), needs=("kvm",)),
     Lesson("03", "namespaces", "Namespaces", 160,
            programs=("ps", "ip", "hostname", "mount", "unshare"), needs=("Linux 5.8",)),
     Lesson("04", "control_groups", "Control groups", 120, programs=("ps",), needs=("control groups",)),
