@@ -5,6 +5,7 @@ Each function returns its value, or raises BadInput with a message of one line.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +21,16 @@ def short_repr(thing: object) -> str:
     """The repr of a wrong argument for an error message, cut to 40 characters."""
     said = repr(thing)
     return said if len(said) <= 40 else said[:37] + "..."
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number, numpy's too; a truth value or a text is none."""
+    if isinstance(value, (bool, str, bytes, bytearray)):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def check_text(value: object, what: str) -> str:
