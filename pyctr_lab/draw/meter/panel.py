@@ -235,7 +235,7 @@ def limit_slider(path: str, kind: str, group: Cgroup) -> widgets.SelectionSlider
 
 
 def limit_now(group: Cgroup, kind: str) -> Any:
-    """The limit as the kernel has it; "max" where there is none."""
+    """The limit as the kernel reports it; "max" where there is none."""
     value = getattr(group, FILES[kind][1])
     return MAX if value is None else value
 
