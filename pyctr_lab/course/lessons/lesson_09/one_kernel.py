@@ -74,7 +74,9 @@ class OneKernel(OfMachines):
             explains=(2,),
             message="""You named no setting (/proc/sys/vm). Settings without a namespace are one kernel's: what the host
             has set, holds in all of its containers. A machine may have been given values of its own.""",
-            sign=lambda view, answer: bool(named(view, answer)) and not named(view, answer) & set(SETTINGS),
+            sign=lambda view, answer: (
+                bool(named(view, answer) & set(view.values["paths"])) and not named(view, answer) & set(SETTINGS)
+            ),
             act=lambda ground: sorted(telling(ground.view()) - set(SETTINGS)),
         ),
     )
