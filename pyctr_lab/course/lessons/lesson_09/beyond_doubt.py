@@ -60,7 +60,7 @@ class BeyondDoubt(Exercise):
         ),
         Misconception(
             believes="No two jobs take the same time, so all are quicker or slower.",
-            explains=(2, 3),
+            explains=(2,),
             message="""You call slower what does the very same work as the job to compare with. Its values differ as
             those of any two lists do. A difference that is smaller than the spread of either is none.""",
             sign=lambda view, answer: SLOWER in told(view, answer, QUICK),

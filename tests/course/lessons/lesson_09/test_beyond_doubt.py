@@ -25,6 +25,7 @@ def verdict_of(seed: int, answer: object) -> tuple[list[str], str]:
     read = exercise.wants.read(answer)
     requirements = exercise.check(view, read)
     known = exercise.recognise(view, read, requirements)
+    assert known is None or not [number for number in known.explains if requirements[number - 1].met], answer
     return [each.name for each in requirements if not each.met], known.code if known else ""
 
 

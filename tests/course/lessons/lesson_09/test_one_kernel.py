@@ -40,6 +40,7 @@ def verdict_of(view: KernelView, names: object) -> tuple[list[str], str, str]:
     answer = exercise.wants.read(names)
     requirements = exercise.check(view, answer)
     known = exercise.recognise(view, answer, requirements)
+    assert known is None or not [number for number in known.explains if requirements[number - 1].met], names
     missed = [each for each in requirements if not each.met]
     return [each.name for each in missed], "; ".join(each.observed for each in missed), known.code if known else ""
 
