@@ -278,7 +278,7 @@ def test_a_container_that_was_killed_and_that_nobody_has_buried_is_lost(exercise
     ground = exercises.start(exercise.id, lab)
     answer = exercise.misconceptions[0].act(ground)
     os.kill(ground.box.machine_pid, signal.SIGKILL)
-    assert ended(ground.box.carrier.machine_pid, 10)
+    assert ended(ground.box.carrier.machine_pid, 60)
     verdict = exercises.check(exercise.id, answer)
     assert verdict.state is State.CANNOT, verdict
     assert "has ended" in verdict.headline and f'ground = exercises.start("{exercise.id}", lab)' in verdict.next
@@ -288,7 +288,7 @@ def test_fresh_ground_after_a_killed_container_is_fresh() -> None:
     with Lab() as lab:
         ground = exercises.start("1.2", lab)
         os.kill(ground.box.machine_pid, signal.SIGKILL)
-        assert ended(ground.box.carrier.machine_pid, 10)
+        assert ended(ground.box.carrier.machine_pid, 60)
         ground = exercises.start("1.2", lab)
         assert exercises.check("1.2", exercises.ALL["1.2"].solution(ground)).passed
         lab.reaper.reap(lab.launcher)
@@ -469,7 +469,7 @@ def test_after_a_killed_launcher_all_goes_on_in_another_lab() -> None:
     for name in ("3.2", "3.7"):
         exercises.start(name, lab)
     os.kill(lab.launcher.machine_pid, signal.SIGKILL)
-    assert ended(lab.launcher.machine_pid, 10)
+    assert ended(lab.launcher.machine_pid, 60)
     verdict = exercises.check("3.2")
     assert (verdict.state, verdict.next) == (State.CANNOT, 'lab = Lab(); ground = exercises.start("3.2", lab)')
     exercises.reset("3.7")

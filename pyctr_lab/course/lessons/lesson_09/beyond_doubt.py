@@ -6,8 +6,8 @@ from collections.abc import Callable
 from random import Random
 
 from ...grading import Choices, Exercise, Ground, KernelView, Misconception, Requirement, Submission, Values
-from .choices import chosen_for, unnamed
-from .timed_jobs import TimedJob, Wire
+from ..kit.choices import chosen_for, unnamed
+from ..kit.timed_jobs import TimedJob, Wire
 
 QUICK, SLOWER, NOW = KINDS = ("as quick", "slower", "now and then")
 BLOCK = 6  # runs, of which a job of the kind NOW has one that takes long

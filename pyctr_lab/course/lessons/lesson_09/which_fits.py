@@ -8,8 +8,8 @@ from typing import Any
 
 from ...grading import Choices, Ground, KernelView, Misconception, Requirement, Submission, Values
 from ..kit import MIB
+from ..kit.choices import chosen_for, unnamed
 from ..kit.machines import OfMachines, hold
-from .choices import chosen_for, unnamed
 
 CHOICES = ("container", "machine", "neither")
 KERNEL_NEEDS = (  # that only a kernel of its own meets
@@ -117,7 +117,7 @@ class WhichFits(OfMachines):
                 "crowd": random.random() < 0.5, "box": random.choice(self.names[6:])}  # fmt: skip
 
     def setup(self, ground: Ground) -> None:
-        from ....measure.measuring import measure
+        from ....measure import measure
 
         box = ground.add(ground.values["box"])
         for step in ground.lab.recipe(ground.values["box"]).steps:

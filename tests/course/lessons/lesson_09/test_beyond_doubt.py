@@ -9,8 +9,8 @@ import pytest
 from pyctr_lab import Gone, Lab
 from pyctr_lab.course import exercises
 from pyctr_lab.course.grading import Exercise, KernelView, State, whole
+from pyctr_lab.course.lessons.kit.choices import chosen_for
 from pyctr_lab.course.lessons.lesson_09.beyond_doubt import BLOCK, KINDS, BeyondDoubt, rounds_of
-from pyctr_lab.course.lessons.lesson_09.choices import chosen_for
 
 
 @pytest.fixture
