@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from draw import machines, meters, races
 
-from pyctr_lab import Cgroup, Container, Lab, Limits, Program, Recipe, kernel, measure, steps
+from pyctr_lab import Cgroup, Container, Lab, Limits, Program, Recipe, draw, kernel, measure, steps
 from pyctr_lab.errors import LabError
 from pyctr_lab.measure.options import MeasureOptions
 
@@ -236,3 +237,86 @@ def test_a_noisy_neighbour(wrong: dict[str, Any], lab: Lab) -> None:
 def test_a_survey(wrong: dict[str, Any]) -> None:
     with pytest.raises(LabError):
         measure.survey(**wrong)
+
+
+PICTURES: dict[str, dict[str, Any]] = {
+    "boot": {"phases": machines.EMULATED, "parts": machines.PARTS, "emulated": True},
+    "chart": {"plot": lambda figure: figure.subplots(), "title": "x", "twin": "x"},
+    "density": {"rows": machines.filled(100, 3), "emulated": True},
+    "draw_map": {"inside": "ended", "outside": "ended", "name": "x"},
+    "fit": {"results": races.crowds()},
+    "growth": {"samples": machines.GROWN, "promised": 256 << 20},
+    "hypervisors": {"case": draw.Case("tcg", "6.18", "6.1")},
+    "memory": {"results": races.memories()},
+    "neighbour": {"acts": races.acts()},
+    "overhead": {"results": races.costs()},
+    "startup": {"results": races.starts()},
+    "story": {"results": machines.history()},
+    "usage_chart": {"samples": {"web": meters.THROTTLED}},
+    "waterfall": {"history": machines.history(), "seconds": 0.01, "phases": machines.EMULATED, "emulated": True},
+    "worlds": {"command": "sleep 1000", "numbers": [4123, 17, 2]},
+    "Case": {"accelerator": "tcg", "host_kernel": "6.18", "guest_kernel": "6.1"},
+    "MemoryReading": {"written": 16 << 20, "taken": 180 << 20},
+    "Picture": {"svg": "<svg/>", "alt_text": "x"},
+}
+"""What is right for each public function and class of `draw`; `of_a_lab` says it for those that take a lab's things."""
+OF_A_LAB = ("builder", "isolation_map", "meter")
+PANELS = ("Builder", "Dashboard", "Meter")  # made by the functions of their names
+STRANGE: list[Any] = [*QUICK, object(), races.starts, machines.GROWN, draw.Case("kvm", "x", "y"), measure.Results()]
+
+
+def of_a_lab(lab: Lab) -> dict[str, dict[str, Any]]:
+    return {"builder": {"lab": lab}, "isolation_map": {"box": lab.container("drawn")},
+            "meter": {"groups": lab.cgroup("drawn")}}  # fmt: skip
+
+
+def close(made: Any) -> None:
+    if type(made).__name__ in PANELS:
+        made.close()
+
+
+def parameters_of(name: str) -> list[str]:
+    return [each for each in inspect.signature(getattr(draw, name)).parameters if each != "self"]
+
+
+def assert_refused(name: str, right: dict[str, Any]) -> None:
+    """An object of no use at all is refused for each parameter, with the others right."""
+    signature = inspect.signature(getattr(draw, name))
+    for parameter in parameters_of(name):
+        arguments = {**right, parameter: object()}
+        spread = [arguments.pop(each.name) for each in signature.parameters.values()
+                  if each.kind is each.VAR_POSITIONAL and each.name in arguments]  # fmt: skip
+        with pytest.raises(LabError) as refused:
+            close(getattr(draw, name)(*spread, **arguments))
+            pytest.fail(f"{name} takes any object as {parameter}")
+        assert "\n" not in str(refused.value), f"{name}, {parameter}"
+
+
+@pytest.mark.parametrize("name", sorted({*draw.__all__} - {*PANELS, *OF_A_LAB}))
+def test_pictures(name: str) -> None:
+    pytest.importorskip("matplotlib")
+    right = PICTURES.get(name, {}) if name in PICTURES or name == "dashboard" else None
+    assert right is not None, f"PICTURES says nothing of {name}: write what is right for it"
+    assert_refused(name, right)
+    wrong = STRANGE
+    if name == "chart":  # matplotlib is slow; and what a learner's own function raises is the learner's
+        wrong = [each for each in STRANGE if not callable(each)][::3]
+    count, found = checked({name: getattr(draw, name)}, right, wrong, close)
+    assert not found, "\n".join(found.values())
+    assert count >= len(wrong)
+
+
+@pytest.mark.parametrize("name", OF_A_LAB)
+def test_pictures_of_a_lab(name: str, lab: Lab, delegated: None) -> None:
+    right = of_a_lab(lab)[name]
+    assert_refused(name, right)
+    count, found = checked({name: getattr(draw, name)}, right, QUICK, close)
+    assert not found, "\n".join(found.values())
+    assert count >= len(QUICK) and lab.run(["echo", "on"]).stdout == "on\n"
+
+
+def test_a_picture_is_not_saved_where_no_file_can_be() -> None:
+    picture = draw.Picture("<svg/>", "x")
+    for wrong in (None, 5, b"x", "", "\0", "a\0b", "\ud800", object()):
+        said = tried(picture.save, {"path": wrong}, close)
+        assert not said, said

@@ -122,12 +122,13 @@ in_root() {
     mkdir "$root/tmp/from"
     mount --bind "$place" "$root/tmp/from"
     trap 'umount "$root/tmp/from"' EXIT
+    trap 'exit 130' INT TERM HUP
     # With a bundle there is nothing to fetch, and no way to: the network is cut.
     cut=
     [ ! -d "$place/pyctr-wheels" ] || [ ! -d "$place/pyctr-debs" ] || cut='unshare --net'
     [ "$PYCTR_SETUP" = none ] || PYCTR_FROM=/tmp/from $cut chroot "$root" sh <"$here/provision.sh"
     umount "$root/tmp/from"
-    trap - EXIT
+    trap - EXIT INT TERM HUP
     rmdir "$root/tmp/from"
     settle "$root"
 }
@@ -227,12 +228,11 @@ box_file() { # PROVIDER
     say "made $output/$name-$1.box ($(du -m "$output/$name-$1.box" | cut -f 1) MB)"
 }
 
-main() {
+# In mount and PID namespaces of their own: the kernel ends all processes with the first, and unmounts with the last.
+in_namespaces() { # PLACE OPTION...
+    place=$1
+    shift
     read_options "$@"
-    need
-    place=$(mktemp -d "${TMPDIR:-/var/tmp}/pyctr-box.XXXXXX")
-    trap 'rm -rf "$place"' EXIT
-    trap 'exit 130' INT TERM HUP
     export PYCTR_GROUPS="$groups" PYCTR_SETUP="$setup" BOX_KERNEL="$kernel" # for what mmdebstrap calls back
     [ -z "$ca" ] || cp "$ca" "$place/pyctr-ca.pem"
     [ -z "$wheels" ] || cp -r "$wheels" "$place/pyctr-wheels"
@@ -244,7 +244,34 @@ main() {
     say "to use it: vagrant box add --name $name $output/$name-$provider.box; PYCTR_BOX=$name ./lab vm up"
 }
 
+# A process that is being killed may still add a file: try for ten seconds.
+clean_up() {
+    trap '' INT TERM HUP
+    [ -z "$work" ] || kill -KILL "$work" 2>/dev/null || :
+    [ -z "$work" ] || wait "$work" 2>/dev/null || :
+    for _ in $(seq 100); do
+        rm -rf "$place" 2>/dev/null && return
+        sleep 0.1
+    done
+    say "$place could not be removed"
+}
+
+main() {
+    read_options "$@"
+    need
+    work=''
+    place=$(mktemp -u "${TMPDIR:-/var/tmp}/pyctr-box.XXXXXX")
+    trap clean_up EXIT
+    trap 'exit 130' INT TERM HUP
+    mkdir -m 700 "$place"
+    # In the background: a shell acts on a signal while it waits, but not while a command runs in the foreground.
+    unshare --mount --pid --fork --kill-child --mount-proc "$0" --in-namespaces "$place" "$@" &
+    work=$!
+    wait "$work"
+}
+
 case ${1-} in
     --in-root) shift && in_root "$@" ;;
+    --in-namespaces) shift && in_namespaces "$@" ;;
     *) main "$@" ;;
 esac

@@ -95,7 +95,7 @@ class GroupFolders:
         return tuple(map(self.folder_in, self.places))
 
     def limit_of(self, file: str, kind: str) -> object:
-        """A limit as the kernel has it; None where there is none, or the group is not in the tree that has the file."""
+        """A limit as the kernel reports it; None without a limit, or the group is not in the tree that has the file."""
         place = self.place_of(Setting(file, "").controller)
         if place is None:
             return None

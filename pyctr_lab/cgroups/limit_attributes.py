@@ -38,7 +38,7 @@ class Limited(Protocol):
     """A control group, as its limits see it."""
 
     def limit_of(self, file: str, kind: str) -> Any:
-        """A limit as the kernel has it."""
+        """A limit as the kernel reports it."""
 
     def limit(self, **words: Any) -> Any:
         """Write limits."""

@@ -37,7 +37,7 @@ class Lesson:
 LESSONS = (
     Lesson("00", "start_here", "Start here", 30, programs=("ps",)),
     Lesson("01", "kernel_and_processes", "The kernel and its processes", 75, programs=("ps", "strace")),
-    Lesson("02", "virtual_machines", "Virtual machines", 40, programs=("ps", QEMU, "busybox"), needs=("kvm",)),
+    Lesson("02", "virtual_machines", "Virtual machines", 75, programs=("ps", QEMU, "busybox"), needs=("kvm",)),
     Lesson("03", "namespaces", "Namespaces", 160,
            programs=("ps", "ip", "hostname", "mount", "unshare"), needs=("Linux 5.8",)),
     Lesson("04", "control_groups", "Control groups", 120, programs=("ps",), needs=("control groups",)),
@@ -45,7 +45,7 @@ LESSONS = (
     Lesson("06", "images_and_layers", "Images and layers", 60, planned=True),
     Lesson("07", "whole_container", "A whole container", 60, planned=True),
     Lesson("08", "engines", "Engines", 60, planned=True),
-    Lesson("09", "vm_versus_container", "Virtual machine or container", 45, programs=("ps", "busybox")),
+    Lesson("09", "vm_versus_container", "Virtual machine or container", 60, programs=("ps", "busybox")),
     Lesson("10", "why_containers", "Why containers", 60, planned=True),
     Lesson("11", "orchestration", "Orchestration", 90, planned=True),
     Lesson("12", "capstone", "Capstone", 60, planned=True),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..errors import BadInput
-from ..kernel.checks import check_kind, check_list, check_seconds
+from ..kernel.checks import check_each, check_kind, check_seconds
 from ..measure.timeline import Phase
 from ..runtime.step_result import StepResult
 from .picture import Picture
@@ -34,11 +33,9 @@ def boot(phases: Sequence[Phase], parts: Sequence[Part], *, emulated: bool, note
     `note` stands below both. Raises BadInput where one of them is empty.
     """
     hint = "measure.phases(vm.boot_log, vm.boot_seconds) gives a boot's"
-    for what, given, kind in (("a boot's phases", phases, Phase), ("a start's parts", parts, Part)):
-        for each in check_list(given, what, hint=hint):
-            check_kind(each, kind, f"each of {what}", hint=hint)
-    if not phases or not parts:
-        raise BadInput("a boot and a start are needed, each with its parts", hint=hint)
+    phases = check_each(phases, Phase, "a boot's phases", least=1, hint=hint)
+    parts = check_each(parts, Part, "a start's parts", least=1, hint=hint)
+    check_kind(emulated, bool, "emulated"), check_kind(note, str, "a note")
     share = _total(parts) / phases[-1].end
     middle = TOP + ROW * len(phases) + 32
     lower = middle + MAGNIFIER

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..kernel.checks import check_count, check_kind
 from .picture import Picture
 from .svg import label, svg
 from .theme import LIGHT, TITLE, rcparams
@@ -54,6 +55,13 @@ def chart(
     """
     import matplotlib as mpl
 
+    if not callable(plot):
+        from matplotlib.figure import Figure
+
+        check_kind(plot, Figure, "what a chart shows", hint="or a function that draws into the figure it is given")
+    for words, what in ((title, "a title"), (twin, "a twin"), (subtitle, "a subtitle")):
+        check_kind(words, str, what)
+    check_count(height, "a chart's height", least=100, most=4000)
     top = HEAD if subtitle else BARE_HEAD
     settings: Any = rcparams()
     with mpl.rc_context(settings):

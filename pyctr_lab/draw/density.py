@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..kernel.checks import check_each, check_kind
 from ..measure.density import Filled, each, room
 from .chart import chart
 from .picture import Picture
@@ -19,6 +20,8 @@ ENOUGH = 4  # points that make a line: with fewer, any two points do
 
 def density(rows: Sequence[Filled], *, emulated: bool) -> Picture:
     """The memory of all of them against their number. `emulated` says that no processor helped, in the title."""
+    rows = check_each(rows, Filled, "a density's rows", least=1, hint="measure.density.fill(...) gives them")
+    check_kind(emulated, bool, "emulated")
     counts, taken = [row.count for row in rows], [row.memory / MIB for row in rows]
 
     def curve(figure: Figure) -> None:

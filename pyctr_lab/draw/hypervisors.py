@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..errors import BadInput
+from ..kernel.checks import check_kind, short_repr
 from .picture import Picture
 from .svg import clean_text, label, rect, svg
 from .theme import NOTE, TAG, TEXT, TITLE
@@ -29,9 +31,18 @@ class Case:
     guest_kernel: str
     host_is_guest: bool = False
 
+    def __post_init__(self) -> None:
+        check_kind(self.accelerator, str, "an accelerator")
+        if self.accelerator not in ("kvm", "tcg"):
+            raise BadInput(f"{short_repr(self.accelerator)} is no accelerator", hint="vm.accelerator says kvm or tcg")
+        for release in (self.host_kernel, self.guest_kernel):
+            check_kind(release, str, "a kernel's release")
+        check_kind(self.host_is_guest, bool, "host_is_guest")
+
 
 def hypervisors(case: Case) -> Picture:
     """The three ways side by side, and the one that is this machine's own marked."""
+    check_kind(case, Case, "what was found", hint="draw.Case(vm.accelerator, host_kernel, guest_kernel)")
     heading, words = title(case), alt_text(case)
     parts = [
         label(24, 34, heading, size=TITLE, style="h", width=WIDTH - 48),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..measure.neighbour import Act, percentile
+from ..errors import BadInput
+from ..kernel.checks import check_each
+from ..measure.neighbour import ACTS, Act, percentile
 from .chart import chart
+from .guesses import usable_guesses
 from .picture import Picture
 from .theme import LIGHT, TITLE_LIMIT
 
@@ -21,7 +24,9 @@ BELOW = {"textcoords": "offset points", "va": "center", "fontsize": 9}
 
 def neighbour(acts: Sequence[Act], *, predicted: Mapping[str, float | None] | None = None) -> Picture:
     """The acts below each other. `predicted` has guesses of the acts' p99, in ms, by name; they are drawn beside it."""
-    guesses = _usable(predicted)
+    acts = check_each(acts, Act, "the acts", hint="measure.measure_neighbour() returns them")
+    _check_acts(acts)
+    guesses = usable_guesses(predicted)
 
     def plot(figure: Figure) -> None:
         latency, throughput = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
@@ -35,8 +40,12 @@ def neighbour(acts: Sequence[Act], *, predicted: Mapping[str, float | None] | No
     return chart(plot, title=title(acts), subtitle=subtitle(acts), twin=alt_text(acts, predicted=predicted))
 
 
-def _usable(predicted: Mapping[str, float | None] | None) -> dict[str, float]:
-    return {name: guess for name, guess in (predicted or {}).items() if guess and guess > 0}
+def _check_acts(acts: Sequence[Act]) -> None:
+    """Raises BadInput unless all acts are there, the first two of them with rounds: only limits may be missing."""
+    there = {act.name: bool(act.rounds) for act in acts}
+    missing = [name for name in ACTS if name not in there] + [name for name in ACTS[:2] if there.get(name) is False]
+    if missing:
+        raise BadInput(f"not measured: {' and '.join(missing)}", hint="measure.measure_neighbour() plays all acts")
 
 
 def _latency_axes(axes: Axes, acts: Sequence[Act], guesses: Mapping[str, float]) -> None:
@@ -121,7 +130,7 @@ def subtitle(acts: Sequence[Act]) -> str:
 
 def alt_text(acts: Sequence[Act], *, predicted: Mapping[str, float | None] | None = None) -> str:
     """Each act's figures, in the order in which they are drawn."""
-    guesses = _usable(predicted)
+    guesses = usable_guesses(predicted)
     return f"{acts[0].rate:.0f} requests a second were due. " + " ".join(_sentence(act, guesses) for act in acts)
 
 

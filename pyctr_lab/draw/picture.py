@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..kernel.checks import check_file_name, check_kind
 from .svg import clean_text, escape
 
 #: A picture is never shrunk below nine tenths of its size; where there is a small one, it is shown before that.
@@ -30,6 +31,10 @@ class Picture:
     alt_text: str
     title: str = ""
     small: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            check_kind(getattr(self, name), str, f"a picture's {name}")
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
@@ -55,7 +60,7 @@ class Picture:
 
     def save(self, path: str | Path) -> Path:
         """Write the SVG to `path`, replacing what was there; returns the path. OSError as the system says."""
-        path = Path(path)
+        path = check_file_name(path)
         path.write_text(self.svg, encoding="utf-8", errors="replace")
         return path
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..errors import BadInput
+from ..kernel.checks import check_each, check_text
 from .picture import Picture
 from .svg import clean_text, label, rect, svg
 from .theme import NOTE, TEXT, TITLE
@@ -27,6 +29,10 @@ WORLDS = (
 
 def worlds(command: str, numbers: Sequence[int]) -> Picture:
     """The three worlds around one program, each with its name and the program's number in it, outermost first."""
+    check_text(command, "a command")
+    check_each(numbers, int, "a program's numbers", hint="worlds(\"sleep 1000\", [41234, 17, 2])")
+    if len(numbers) != len(WORLDS):
+        raise BadInput(f"a number for each of {len(WORLDS)} worlds, not {len(numbers)}", hint="outermost first")
     heading, words = title(command, numbers), alt_text(command, numbers)
     parts = [
         label(24, 34, heading, size=TITLE, style="h", width=WIDTH - 48),

@@ -99,7 +99,7 @@ class Answer(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The call's name, as the manual page has it."""
+        """The call's name, as in the manual page."""
         return self.call.name
 
     @property

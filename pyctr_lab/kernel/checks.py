@@ -5,6 +5,7 @@ Each function returns its value, or raises BadInput with a message of one line.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +21,16 @@ def short_repr(thing: object) -> str:
     """The repr of a wrong argument for an error message, cut to 40 characters."""
     said = repr(thing)
     return said if len(said) <= 40 else said[:37] + "..."
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number, numpy's too; a truth value or a text is none."""
+    if isinstance(value, (bool, str, bytes, bytearray)):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def check_text(value: object, what: str) -> str:
@@ -95,6 +106,16 @@ def check_kind(value: Any, kind: type | tuple[type, ...], what: str, *, hint: st
         names = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
         raise BadInput(f"{what} is a {names}, not {short_repr(value)}", hint=hint)
     return value
+
+
+def check_each(values: object, kind: type, what: str, *, least: int = 0, hint: str = "") -> tuple[Any, ...]:
+    """The items of a list, all of one type, and at least so many."""
+    items = check_list(values, what, hint=hint)
+    for item in items:
+        check_kind(item, kind, f"each of {what}", hint=hint)
+    if len(items) < least:
+        raise BadInput(f"{what}: at least {least} wanted, {len(items)} given", hint=hint)
+    return items
 
 
 def check_function(value: Any, what: str) -> Any:

@@ -1,5 +1,7 @@
 """Experiments that return data."""
 
+from typing import Any
+
 from . import density
 from .busy import too_busy
 from .neighbour import LIMITS, Act, Round, measure_neighbour
@@ -17,7 +19,7 @@ LATER = {"Progress": "rows", "live": "measuring", "measure": "measuring", "surve
 """What is imported when it is asked for: `measuring` brings all engines with it."""
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if name not in LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import BadInput
+from ..kernel.checks import is_number
 
 LEAST = 3
 """Fewer samples than this have no spread that says anything."""
@@ -56,7 +57,7 @@ def _load(load: float | None, processors: int | None) -> str:
     """The load in words, if it is more than the processors can run; else nothing."""
     load = os.getloadavg()[0] if load is None else load
     processors = len(os.sched_getaffinity(0)) if processors is None else processors
-    if not _is_number(load) or load < 0:
+    if not is_number(load) or load < 0:
         raise BadInput(f"load is a number from 0, not {load!r:.40}")
     if not isinstance(processors, int) or isinstance(processors, bool) or processors < 1:
         raise BadInput(f"processors is a whole number from 1, not {processors!r:.40}")
@@ -75,22 +76,12 @@ def _checked(samples: Any, spread: Any, least: Any, unit: Any) -> list[float]:
         raise BadInput("samples are a list of numbers", hint="too_busy([1.2, 1.3, 1.2], unit='ms')")
     values = list(samples)
     for each in values:
-        if not _is_number(each) or float(each) < 0:
+        if not is_number(each) or float(each) < 0:
             raise BadInput(f"a sample is a number from 0, not {each!r:.40}")
-    if not _is_number(spread) or float(spread) < 1:
+    if not is_number(spread) or float(spread) < 1:
         raise BadInput(f"spread is a factor from 1, not {spread!r:.40}")
     if not isinstance(least, int) or isinstance(least, bool) or not 2 <= least <= 1_000_000:
         raise BadInput(f"least is a whole number from 2, not {least!r:.40}")
     if not isinstance(unit, str) or len(unit) > 20 or not unit.isprintable():
         raise BadInput(f"unit is a short word, not {unit!r:.40}")
     return [float(each) for each in values]
-
-
-def _is_number(value: Any) -> bool:
-    """Whether it is a finite number, as numpy has them, too. A truth value or a text is none."""
-    if isinstance(value, (bool, str, bytes, bytearray)):
-        return False
-    try:
-        return math.isfinite(float(value))
-    except (TypeError, ValueError, OverflowError):
-        return False

@@ -199,7 +199,7 @@ def close_program(streams: Streams, pidfd: int) -> None:
 
 
 def signal_name(number: int) -> str:
-    """As signal(7) has it; the real-time ones are counted from the first."""
+    """The name in signal(7); the real-time ones are counted from the first."""
     try:
         return signal.Signals(number).name
     except ValueError:

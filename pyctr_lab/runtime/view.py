@@ -153,7 +153,7 @@ def boot_clock(answer: Answer) -> float:
 
 
 def capability_names(mask: str) -> frozenset[str]:
-    """The capabilities of a mask in hexadecimal, as /proc/PID/status has it."""
+    """The capabilities of a mask in hexadecimal, as in /proc/PID/status."""
     bits = int(mask, 16)
     return frozenset(repr(capability) for capability in CAPABILITIES if bits >> capability & 1)
 

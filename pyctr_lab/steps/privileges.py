@@ -48,7 +48,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class ResourceLimit(Step):
-    """Set one resource limit of the process, soft and hard. `name` as prlimit(1) has it; None means no limit."""
+    """Set one resource limit of the process, soft and hard. `name` as in prlimit(1); None means no limit."""
 
     name: str
     soft: int | None

@@ -89,5 +89,5 @@ def test_steps_that_take_longer_than_a_whole_start_leave_no_rest():
 
 @pytest.mark.parametrize(("phases", "parts"), [([], PARTS), (FAST, [])])
 def test_a_boot_and_a_start_are_both_needed(phases, parts):
-    with pytest.raises(BadInput, match="each with its parts"):
+    with pytest.raises(BadInput, match="at least 1 wanted, 0 given"):
         boot(phases, parts, emulated=False)

@@ -35,7 +35,7 @@ PICTURES: dict[str, tuple[str, list[Any], dict[str, Any]]] = {  # module -> func
     "story": ("story", [machines.history()], {}),
     "worlds": ("worlds", ["sleep 4242", (41234, 17, 2)], {}),
 }
-NO_PICTURES = {"__init__", "chart", "panels", "picture", "svg", "theme", "wording"}
+NO_PICTURES = {"__init__", "chart", "guesses", "panels", "picture", "svg", "theme", "wording"}
 PANELS = {"builder", "dashboard"}  # their stills are pictures of other modules
 
 

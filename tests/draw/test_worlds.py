@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from pyctr_lab import BadInput
 from pyctr_lab.draw import worlds
 
 NUMBERS = (41234, 17, 2)
@@ -32,6 +33,6 @@ def test_a_wall_is_told_by_more_than_its_colour():
 
 
 def test_a_number_too_few_is_refused_and_a_long_command_is_cut():
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(BadInput, match="a number for each of 3 worlds, not 2"):
         worlds("sleep 1", (1, 2))
     assert len(worlds("sleep " + "9" * 200, NUMBERS).title) <= 80

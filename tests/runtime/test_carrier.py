@@ -123,7 +123,7 @@ def test_a_process_is_waited_for_without_being_its_parent() -> None:
     pid = os.fork()
     if pid == 0:
         os._exit(0)
-    assert ended(pid, 5)
+    assert ended(pid, 60)
     os.waitpid(pid, 0)
     assert ended(pid, 0), "one that is no more has ended"
 

@@ -11,7 +11,7 @@ import math
 import numbers
 import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
@@ -148,27 +148,39 @@ class Choices(Wants):
 
     def read(self, given: object) -> Submission:
         """The pairs as sorted texts "name=choice"; what they are about, only the exercise knows."""
-        pairs = dict(given) if isinstance(given, dict) else None
-        there = parts(given) if pairs is None else list(pairs.values())
-        if missing(there) or not there:
+        pairs = [*given.items()] if isinstance(given, Mapping) else self._pairs(given)
+        if missing(part for pair in pairs for part in pair) or not pairs:
             return None
-        if pairs is None:
-            texts = [plain_name(part) for part in there]
-            if not all("=" in text for text in texts):
-                raise UnreadableSubmission("wanted is a dict, with one choice for each name: {name: choice, ...}")
-            split = [text.partition("=")[::2] for text in texts]
-            pairs = dict(split)
-            if len(pairs) != len(split):
+        found: dict[str, str] = {}
+        for name, choice in ((plain_name(name), self._choice(name, choice)) for name, choice in pairs):
+            if found.setdefault(name, choice) != choice:
                 raise UnreadableSubmission(
-                    f"a name has two choices; wanted is one for each, of {', '.join(self.choices)}"
-                )
-        found = {plain_name(name): plain_name(choice) for name, choice in pairs.items()}
-        for name, choice in found.items():
-            if choice not in self.choices:
-                raise UnreadableSubmission(
-                    f"{name[:30]!r} has {choice[:30]!r}; wanted is one of {', '.join(self.choices)}"
+                    f"{name[:30]!r} has two choices; wanted is one for each, of {', '.join(self.choices)}"
                 )
         return tuple(sorted(f"{name}={choice}" for name, choice in found.items()))
+
+    def _pairs(self, given: object) -> list[tuple[object, object]]:
+        """Names and choices out of a text "a=x, b=y", a collection of such texts, or of pairs."""
+        split = re.split(r"[,;\n]", "".join(list(given))) if isinstance(given, str) else parts(given)
+        if missing(split):
+            return [(..., ...)]
+        if split and all(isinstance(part, tuple | list) and len(part) == 2 for part in split):
+            return [(part[0], part[1]) for part in split]  # type: ignore[index]
+        texts = [text for text in map(plain_name, split) if text]
+        if not all("=" in text for text in texts):
+            wanted = "wanted is a dict, with one choice for each name: {name: choice, ...}"
+            raise UnreadableSubmission(f"{shown(given)} has no choice for a name; {wanted}")
+        return [(name, choice) for name, _, choice in (text.partition("=") for text in texts)]
+
+    def _choice(self, name: object, given: object) -> str:
+        """A choice as the exercise writes it: "As_Quick" is "as quick"."""
+        choice = plain_name(given)
+        plain = " ".join(re.split(r"[\s_-]+", choice.casefold()))
+        if plain not in self.choices:
+            raise UnreadableSubmission(
+                f"{plain_name(name)[:30]!r} has {choice[:30]!r}; wanted is one of {', '.join(self.choices)}"
+            )
+        return plain
 
 
 def missing(found: Iterable[object]) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
 
 NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+(\.\d+)?|\d+([.,]\d+)?)([eE][+-]?\d{1,3})?", re.ASCII)
 THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+", re.ASCII)
@@ -60,16 +59,6 @@ def value_of(text: str) -> float:
     """The value of a text that NUMBER matches. A comma before three digits marks thousands, any other a fraction."""
     whole = THOUSANDS.match(text)
     return float(text.replace(",", "") if whole and not whole[0].startswith(("0", "-0")) else text.replace(",", "."))
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is a finite number, numpy's too; a truth value is none."""
-    if isinstance(value, (bool, str, bytes, bytearray)):
-        return False
-    try:
-        return math.isfinite(float(value))
-    except (TypeError, ValueError, OverflowError):
-        return False
 
 
 def _in_words(text: str) -> float | None:

@@ -18,7 +18,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from ...errors import BadInput
-from .amounts import Amount, amount, is_number, only_amount
+from ...kernel.checks import is_number
+from .amounts import Amount, amount, only_amount
 from .page import CODE, Page
 from .places import state_dir
 from .store import Data, Store

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...kernel.checks import check_count, check_kind, check_list, check_text
+from ...runtime import Lab
 from ...steps import Step
 from ...steps.step import refuse_no_step
 
 if TYPE_CHECKING:
-    from ...runtime import Lab
     from .panel import Builder
 
 __all__ = ["builder"]
@@ -24,6 +25,10 @@ def builder(lab: Lab, steps: Sequence[Step] | None = None, at: int | None = None
     """
     from .panel import Builder, default_steps  # brings ipywidgets with it
 
-    for step in steps or ():
+    check_kind(lab, Lab, "a builder's lab", hint="draw.builder(lab)")
+    walked = default_steps(lab) if steps is None else list(check_list(steps, "a builder's steps"))
+    for step in walked:
         refuse_no_step(step)
-    return Builder(lab, default_steps(lab) if steps is None else list(steps), at, name=name)
+    if at is not None:
+        check_count(at, "at", least=0, most=len(walked))
+    return Builder(lab, walked, at, name=check_text(name, "a builder's name"))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...measure.samples import Results
 from ..chart import chart
+from ..guesses import usable_guesses
 from ..picture import Picture
 from ..theme import LIGHT
 from ..wording import counted_noun, short_number
-from .words import begin_sentence, guess_words, measured_engines, missing_words, usable_guesses, with_article
+from .words import begin_sentence, guess_words, measured_engines, missing_words, with_article
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

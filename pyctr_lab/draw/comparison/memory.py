@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...measure.samples import Results
+from ..guesses import usable_guesses
 from ..picture import Picture
 from ..wording import short_number, times_words
 from .ranking import Mark, engine_mark, grouped_marks, ranking
-from .words import guess_words, measured_engines, missing_words, usable_guesses, with_article
+from .words import guess_words, measured_engines, missing_words, with_article
 
 ORDINALS = {1: "first", 2: "second", 3: "third", 10: "tenth"}
 ENDINGS = {1: "st", 2: "nd", 3: "rd"}

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from ...errors import BadInput
 from ...measure.samples import Results, least_median_greatest
+from ..guesses import usable_guesses
 from ..picture import Picture
 from ..theme import TITLE_LIMIT
 from ..wording import times_words
 from .cost_panels import cost_panels
 from .ranking import Group, Mark, engine_mark
-from .words import begin_sentence, guess_words, missing_words, usable_guesses, with_article
+from .words import begin_sentence, check_results, guess_words, missing_words, with_article
 
 KINDS = {"cpu": "a computation", "syscalls": "a system call", "files": "reading small files"}
 SHORT = {"cpu": "computing", "syscalls": "system calls", "files": "files"}
@@ -24,7 +25,7 @@ def overhead(results: Results, *, predicted: Mapping[str, float | None] | None =
     `predicted` has guesses of our container's multiples, by the experiment's name. Raises BadInput where nothing of it,
     or not the bare process, was measured.
     """
-    if not comparable_kinds(results):
+    if not comparable_kinds(check_results(results)):
         raise BadInput(
             "nothing was measured to compare with a bare process",
             hint='measure(["cpu", "syscalls", "files"], engines=["exec", "ours"]) does',

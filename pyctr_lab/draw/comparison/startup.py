@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...errors import BadInput
+from ...kernel.checks import check_text
 from ...measure.samples import Results
+from ..guesses import usable_guesses
 from ..picture import Picture
 from ..wording import short_number, times_words
 from .ranking import engine_mark, grouped_marks, ranking
-from .words import begin_sentence, guess_words, measured_engines, missing_words, usable_guesses, with_article
+from .words import begin_sentence, guess_words, measured_engines, missing_words, with_article
 
 KINDS = {
     "startup": ("start to exit of one command", "start"),
@@ -24,7 +26,7 @@ def startup(
 
     `experiment` is "startup" or "first_output". Raises BadInput where it was not made.
     """
-    if experiment not in KINDS:
+    if check_text(experiment, "an experiment") not in KINDS:
         raise BadInput(f"{experiment!r:.40} is no start", hint=f"there are {', '.join(KINDS)}")
     names, guesses = measured_engines(results, experiment), usable_guesses(predicted)
     marks = {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from ...errors import BadInput
+from ...kernel.checks import check_kind
 from ...measure.samples import Results
+from ..guesses import usable_guesses
 from ..wording import short_number
 
 ARTICLES = {
@@ -35,14 +36,14 @@ def guess_words(predicted: Mapping[str, float | None] | None, names: Mapping[str
     return f" You said: {', '.join(words)}." if words else ""
 
 
-def usable_guesses(predicted: Mapping[str, float | None] | None) -> dict[str, float]:
-    """The guesses that can be drawn: on a logarithmic scale there is nothing at zero and below."""
-    return {name: guess for name, guess in (predicted or {}).items() if guess and 0 < guess < math.inf}
+def check_results(results: Results) -> Results:
+    """What a picture compares. Raises BadInput for anything else."""
+    return check_kind(results, Results, "what is compared", hint='results = measure("startup")')  # type: ignore[no-any-return]
 
 
 def measured_engines(results: Results, experiment: str) -> list[str]:
     """The engines that were measured, the least first. Raises BadInput where there is none."""
-    names = results.engines(experiment)
+    names = check_results(results).engines(experiment)
     if not names:
         raise BadInput(f"{experiment} was not measured", hint=f'measure("{experiment}") does')
     return names

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...kernel.checks import check_function, check_text
+
 if TYPE_CHECKING:
     from .panel import Dashboard, Source
 
@@ -19,6 +21,7 @@ def dashboard(*, name: str = "dashboard", source: Source | None = None) -> Dashb
     all runs; a dashboard made again under the same name takes them over. `source` yields the results so far; it is
     called as `measure.live` is, which is the default.
     """
+    check_text(name, "a dashboard's name"), check_function(source, "a source")
     from .panel import Dashboard  # brings ipywidgets and all engines with it
 
     earlier = _dashboards.pop(name, None)

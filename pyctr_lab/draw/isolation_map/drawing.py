@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...errors import BadInput
+from ...kernel.checks import check_each, check_kind, short_repr
+from ...runtime.view import View
 from ..picture import Picture
 from ..svg import clean_text, fit_text, label, line, rect, svg, text_width, wrap
 from ..theme import NOTE, TAG, TEXT, TITLE, VALUE
@@ -70,6 +72,16 @@ def draw_map(
 
     For the other arguments see `MapData`.
     """
+    for sight, side in ((inside, "inside"), (outside, "outside")):
+        check_kind(sight, (View, str), f"what is seen {side}", hint="box.view(), or a reason in words")
+    texts = {"a name": name, "when": when, "spent": spent, "a focus": focus, "other": other, "a finding": finding}
+    for what, text in texts.items():
+        check_kind(text, str, what)
+    changed = check_each(changed, str, "the changed kinds")
+    for kind, why in check_kind(left_open or {}, Mapping, "left_open").items():
+        check_kind(kind, str, "a kind left open"), check_kind(why, str, "a reason")
+    if not isinstance(layout, str) or layout not in ("wide", "panel"):
+        raise BadInput(f"{short_repr(layout)} is no layout", hint="there are wide and panel")
     if focus and focus not in NAMES:
         raise BadInput(f"{clean_text(focus, 40)!r} is no kind of namespace", hint=f"there are {', '.join(NAMES)}")
     data = MapData(inside, outside, name, when, changed, left_open or {}, spent, focus, other, finding)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display
 
+from ...cgroups import Cgroup
 from ...cgroups.files import MAX
 from ...errors import BadInput, LabError
-from ...kernel.checks import check_seconds
+from ...kernel.checks import check_each, check_seconds, check_text
 from ...measure.sampling import Sampler, UsageSample
 from ..panels import box_of, still_html
 from ..picture import Picture
@@ -25,7 +26,7 @@ from .style import STYLE
 from .words import LIMIT_FILES, Meters, alt_text, limit_value, title
 
 if TYPE_CHECKING:
-    from ...cgroups import Cgroup, LabGroups
+    from ...cgroups import LabGroups
 
 RUNNING = "Meter: live, while the kernel runs."
 STILL = "A still: nothing is read any more. For the live meter run the first cell of its lesson (or sitting)."
@@ -43,6 +44,8 @@ class Meter:
     """The panel. `samples` is what it has seen, as data; `still()` the picture of it."""
 
     def __init__(self, groups: Sequence[Cgroup], *, seconds: float, name: str) -> None:
+        check_each(groups, Cgroup, "a meter's groups", hint="draw.meter(lab.cgroup())")
+        check_text(name, "a meter's name")
         if not 1 <= len(groups) <= MOST_GROUPS or len({group.path for group in groups}) < len(groups):
             raise BadInput(f"a meter shows 1 to {MOST_GROUPS} different groups", hint="draw.meter(lab.cgroup())")
         self.groups = {group.path: group for group in groups}
@@ -232,7 +235,7 @@ def limit_slider(path: str, kind: str, group: Cgroup) -> widgets.SelectionSlider
 
 
 def limit_now(group: Cgroup, kind: str) -> Any:
-    """The limit as the kernel has it; "max" where there is none."""
+    """The limit as the kernel reports it; "max" where there is none."""
     value = getattr(group, FILES[kind][1])
     return MAX if value is None else value
 

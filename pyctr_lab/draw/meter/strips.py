@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from ...errors import BadInput
+from ...kernel.checks import check_each, check_kind, check_seconds
 from ...measure.sampling import EVERY, UsageSample, thinned
 from ..picture import Picture
 from ..svg import label, line, rect, svg, text_width, wrap
@@ -44,7 +45,13 @@ def usage_chart(samples: Meters | Sequence[UsageSample], *, name: str = "", seco
     `samples` are those of one group, called `name`, or of several by their names, as `Sampler.samples` has them.
     `seconds` is the length of the time axis; without it, it ends with the last sample.
     """
+    check_kind(name, str, "a meter's name")
     meters = dict(samples) if isinstance(samples, Mapping) else {name: samples}
+    for group, kept in meters.items():
+        check_kind(group, str, "a group's name")
+        check_each(kept, UsageSample, "a meter's samples", hint="draw.usage_chart(sampler.samples)")
+    if seconds is not None:
+        check_seconds(seconds, "seconds")
     if not 1 <= len(meters) <= MOST_GROUPS:
         raise BadInput(f"a meter shows 1 to {MOST_GROUPS} groups, not {len(meters)}", hint="make a second meter")
     heading, words = title(meters), alt_text(meters)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -119,9 +120,20 @@ def test_choices_come_as_a_dict_or_as_words_of_a_terminal() -> None:
         assert FITS.read(nothing) is None
 
 
+def test_choices_are_read_as_people_give_them() -> None:
+    numpy = pytest.importorskip("numpy")
+    wants, pairs = Choices("", "...", choices=("as quick", "slower")), {"b": "as quick", "a": "slower"}
+    for given in (pairs, MappingProxyType(pairs), list(pairs.items()), (pair for pair in pairs.items()),
+                  "a=slower, b=as quick", "b = as quick; a = slower", {"a=slower", "b=as quick"},
+                  numpy.array(["a=slower", "b=as quick"]), {numpy.str_("a"): "Slower", "b": " as_quick"}):  # fmt: skip
+        assert wants.read(given) == ("a=slower", "b=as quick"), given
+    assert wants.read({Path("a"): "slower"}) == ("a=slower",)
+
+
 @pytest.mark.parametrize(
     "given",
-    [{"a": "neither"}, {"a": 3}, {3: "machine"}, "a", ["a=machine", "a=container"], ("a=machine=",), object()],
+    [{"a": "neither"}, {"a": 3}, {3: "machine"}, "a", ["a=machine", "a=container"], ("a=machine=",), object(),
+     [("a", "b", "c")], [("a", "machine"), "b=machine"], "a=machine, b"],
 )
 def test_choices_that_cannot_be_read_say_what_is_wanted(given: object) -> None:
     with pytest.raises(UnreadableSubmission, match="want"):
@@ -129,7 +141,7 @@ def test_choices_that_cannot_be_read_say_what_is_wanted(given: object) -> None:
 
 
 def test_choices_without_names_are_told_to_be_a_dict() -> None:
-    with pytest.raises(UnreadableSubmission, match="wanted is a dict"):
+    with pytest.raises(UnreadableSubmission, match=r"\['machine', 'container'\] has no choice .* wanted is a dict"):
         FITS.read(["machine", "container"])
 
 

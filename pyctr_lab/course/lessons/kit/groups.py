@@ -11,7 +11,7 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -20,13 +20,23 @@ from ....cgroups import trees
 from ....cgroups.files import MAX, PERIOD, parse_flat, parse_number, read_file
 from ....cgroups.places import delegation
 from ....kernel import proc
-from ...grading import Exercise, Ground, KernelView, Requirement, Unreadable, again
+from ...grading import (
+    Exercise,
+    Ground,
+    KernelView,
+    Misconception,
+    Requirement,
+    Submission,
+    Unreadable,
+    again,
+)
 
 if TYPE_CHECKING:
     from ....runtime import Cgroup, Program
 
 PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")  # readable for a lab that has let root go, wherever our own lives
 ANSWER_PATIENCE = 20.0  # seconds for a program to answer, on a machine that is itself emulated
+IN_ITS_GROUP = "each program is in the group of its name"
 PARTS = {"io": "blkio"}  # controllers that version 1 calls otherwise
 
 
@@ -44,6 +54,14 @@ class OfGroups(Exercise):
         why = where.why(missing[0]) if missing else "no cgroup is delegated to this user"
         what = f"a control group with {' and '.join(self.needs)}" if self.needs else "a control group"
         return str(Unsupported(f"it needs {what}: {why}", hint=where.grant))
+
+    def recognise(
+        self, view: KernelView, answer: Submission, requirements: Sequence[Requirement]
+    ) -> Misconception | None:
+        """None while a program is in another group than its own: the messages are about groups with their programs."""
+        if any(each.name == IN_ITS_GROUP and not each.met for each in requirements):
+            return None
+        return super().recognise(view, answer, requirements)
 
 
 # --- made for a ground
@@ -132,7 +150,7 @@ def stays(view: KernelView, controller: str, *names: str) -> Requirement:
     moved = [name for name, (made, now) in found.items() if now != made and not now.startswith(f"{made}/")]
     name = (moved or list(names))[0]
     return Requirement(
-        name="each program is in the group of its name",
+        name=IN_ITS_GROUP,
         met=not moved,
         observed=f"/proc/{view.pid(name)}/cgroup says that the program of {name} is in {found[name][1]}",
         expected=f"the group {found[name][0]}, or one inside it",

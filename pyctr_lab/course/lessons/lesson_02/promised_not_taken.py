@@ -52,7 +52,8 @@ class WhoTakesMost(OfMachines):
         ),
     )
     after = (
-        "One had its memory touched in advance (prealloc). The others were promised more, and have taken next to none."
+        "One had its memory touched in advance (prealloc). The others hold a promise, large or small, and next to no"
+        " pages."
     )
     names = ("agate", "beryl", "garnet", "opal", "topaz", "shelf")
 

@@ -8,15 +8,17 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from ...grading import Ground, KernelView, Misconception, Requirement, Submission, Unreadable, Values, again
+from ...grading import Ground, KernelView, Misconception, Requirement, Submission, Unreadable, Values, again, all_pids
 from ..kit import MIB
-from ..kit.machines import OfMachines, hold, machines_in
+from ..kit.ext2 import small_files
+from ..kit.machines import OfMachines, hold, is_qemu
 
 if TYPE_CHECKING:
     from ....machines import Machine
 
 DISK = 2 * MIB
 SUPERBLOCK, MAGIC, STATE = 1024, slice(56, 58), 58  # ext2's, by the kernel's Documentation/filesystems/ext4
+MOUNTED, MOUNTS = slice(44, 48), slice(52, 54)  # when last, and how often
 CLEAN = 1
 
 
@@ -29,19 +31,19 @@ class PullThePlug(OfMachines):
     it and mount it. Write {kept} into a file there, and then {lost} into another. Pull the plug so that the disk keeps
     {kept}, and {lost} has never reached it."""
     hints = (
-        """What a guest writes is in its memory first. Its kernel writes it to the disk later (after half a minute at
-        the latest), or when it is asked to.""",
+        """What a guest writes is in its memory first. After half a minute it is due: the guest's kernel writes it to
+        the disk in one of its next rounds, or at once when it is asked to.""",
         """sync asks it to, for all that was written so far. So the order of three things counts: writing the one,
         sync, writing the other. And then kill(), which asks nobody.""",
-        """mine = Machine(disk=ground.facts["disk"], lab=lab), mine.run(["sh", "-c", "mke2fs /dev/vda && mount -t ext4
-        /dev/vda /mnt && echo {kept} > /mnt/a && sync && echo {lost} > /mnt/b"]), mine.kill()""",
+        """mine = Machine(disk=ground.facts["disk"], lab=lab); mine.run(["sh", "-c", "mke2fs /dev/vda && mount -t ext4
+        /dev/vda /mnt && echo {kept} > /mnt/a && sync && echo {lost} > /mnt/b"]); mine.kill()""",
     )
     misconceptions = (
         Misconception(
-            believes="What a program of the host writes into the file is a write of the guest.",
-            explains=(2,),
-            message="""The word is in the file, but nobody has made a file system around it: it was written from
-            outside, past the guest. The question is what a guest's kernel does with it.""",
+            believes="Bytes on the disk are a file.",
+            explains=(1, 2),
+            message="""The word is among the disk's bytes, and no file of a file system has it: it was written to the
+            disk itself, past every file system. The question is what a guest's kernel does with a file.""",
             sign=lambda view, answer: on_disk(view, "kept") and not has_files(view),
             act=lambda ground: Path(ground.facts["disk"]).write_bytes(
                 ground.values["kept"].encode().ljust(DISK, b"\0")
@@ -53,17 +55,19 @@ class PullThePlug(OfMachines):
             message="""There is a file system, and neither word is in it: both were in the guest's memory when the
             plug was pulled. `echo` had handed them to the kernel, and nobody had asked the kernel to write them
             out.""",
-            sign=lambda view, answer: has_files(view) and not on_disk(view, "kept") and not plugged_in(view),
+            sign=lambda view, answer: (
+                has_files(view) and not on_disk(view, "kept") and not on_disk(view, "lost") and not plugged_in(view)
+            ),
             act=lambda ground: write_both(ground, "echo {kept} > /mnt/a; echo {lost} > /mnt/b").kill(),
         ),
         Misconception(
             believes="Switching off is pulling the plug.",
             explains=(4,),
-            message="""Both words are on the disk. A guest that is asked to switch itself off (or to sync once more)
-            writes out what it has: that is the difference between an orderly end and a pulled plug. A new file
-            system does not wipe the old bytes off this disk: ground = exercises.start("2.2", lab) gives you an
-            empty one.""",
-            sign=lambda view, answer: on_disk(view, "lost") and not plugged_in(view),
+            message="""Both words are on the disk, and no machine has it any more. A guest that is asked to switch
+            itself off (or to sync once more) writes out what it has: that is the difference between an orderly end
+            and a pulled plug. A new file system does not wipe the old bytes off this disk:
+            ground = exercises.start("2.2", lab) gives you an empty one.""",
+            sign=lambda view, answer: on_disk(view, "lost") and on_disk(view, "kept") and not plugged_in(view),
             act=lambda ground: write_both(ground, "echo {kept} > /mnt/a; sync; echo {lost} > /mnt/b").power_off(),
         ),
         Misconception(
@@ -71,7 +75,7 @@ class PullThePlug(OfMachines):
             explains=(3,),
             message="""The machine still runs, with the second word in its memory, and its kernel will write it out
             in its own time. Nothing is lost before the power is.""",
-            sign=lambda view, answer: plugged_in(view) and on_disk(view, "kept") and not on_disk(view, "lost"),
+            sign=lambda view, answer: plugged_in(view) and in_a_file(view, "kept") and not on_disk(view, "lost"),
             act=lambda ground: write_both(ground, "echo {kept} > /mnt/a; sync; echo {lost} > /mnt/b"),
         ),
     )
@@ -94,30 +98,30 @@ class PullThePlug(OfMachines):
         place = f"the disk (a file in {os.path.dirname(view.facts['disk'])})"
         return [
             Requirement(
-                name=f"{kept} is on the disk",
-                met=on_disk(view, "kept"),
-                observed=f"{place} does not hold this word",
-                expected="the word, among the disk's bytes",
+                name=f"{kept} is in a file on the disk",
+                met=in_a_file(view, "kept"),
+                observed=f"{place} holds this word, and no file on it has it as content" if on_disk(view, "kept") else
+                f"{place} does not hold this word",
+                expected="a file on that disk with the word in it",
                 why="a guest's kernel keeps what is written in memory, until it is asked or finds the time",
-                look='open(ground.facts["disk"], "rb").read().find(...)',
+                look="the guest's list of mounts: is /mnt on /dev/vda? Without a mount it is the guest's memory",
             ),
             Requirement(
                 name="a guest has mounted a file system on it, and nobody has unmounted it",
                 met=in_use(view),
-                observed=f"{place} has "
-                + ("a file system that nobody has mounted" if has_files(view) else "no file system"),
+                observed=f"{place} has {state_of(view)}",
                 expected="a superblock that says: mounted, not yet clean",
                 why="a kernel notes on the disk that it works there; a pulled plug leaves that note standing",
                 look='vm.run(["mount", "-t", "ext4", "/dev/vda", "/mnt"])',
             ),
             Requirement(
                 name="no machine has it any more",
-                met=in_use(view) and not plugged_in(view),
-                observed="a QEMU process has it open (its /proc/PID/fd)" if plugged_in(view) else
-                f"no QEMU process has it open; {place} has not been used",
+                met=not plugged_in(view),
+                observed="a QEMU process has it open (its /proc/PID/fd)",
                 expected="a machine that has ended",
                 why="as long as the guest lives, it will write out what it has, sooner or later",
                 look="Machine.kill",
+                given=True,
             ),
             Requirement(
                 name=f"{lost} is not on the disk",
@@ -169,13 +173,35 @@ def has_files(view: KernelView) -> bool:
 
 def in_use(view: KernelView) -> bool:
     """Whether a kernel has mounted it and has not unmounted it: the superblock is not marked as clean."""
-    return has_files(view) and not disk_bytes(view)[SUPERBLOCK + STATE] & CLEAN
+    return was_mounted(view) and not disk_bytes(view)[SUPERBLOCK + STATE] & CLEAN
+
+
+def was_mounted(view: KernelView) -> bool:
+    """Whether a kernel has ever mounted it: mke2fs leaves both the number and the time of mounts at 0."""
+    count, when = (int.from_bytes(disk_bytes(view)[SUPERBLOCK:][place], "little") for place in (MOUNTS, MOUNTED))
+    return has_files(view) and count > 0 and when > 0
+
+
+def state_of(view: KernelView) -> str:
+    """The file system, and what a kernel has done with it."""
+    if not has_files(view):
+        return "no file system"
+    if not was_mounted(view):
+        return "a file system that no kernel has mounted (mounts: 0)"
+    return "a file system that was mounted, and unmounted in good order (marked as clean)"
+
+
+def in_a_file(view: KernelView, word: str) -> bool:
+    """Whether one of the two words is the content of a file, not only a name or bytes that no file has."""
+    text = view.values[word].encode()
+    return has_files(view) and any(text in content for content in small_files(disk_bytes(view)))
 
 
 def plugged_in(view: KernelView) -> bool:
-    """Whether a QEMU process has the disk open."""
+    """Whether a QEMU process has the disk open, in this lab or in another one."""
     disk = os.stat(view.facts["disk"])
-    return any(os.path.samestat(disk, each) for pid in machines_in(view) for each in open_files(pid))
+    machines = filter(is_qemu, all_pids())
+    return any(os.path.samestat(disk, each) for pid in machines for each in open_files(pid))
 
 
 def open_files(pid: int) -> list[os.stat_result]:

@@ -129,7 +129,7 @@ def box_name(view: KernelView) -> str:
 
 
 def inner_uid(view: KernelView) -> int | None:
-    """The effective uid as the process itself has it; None where its map does not know it."""
+    """The effective uid inside the user namespace; None where its map has no entry for it."""
     outer = outer_uid(view)
     for line in view.uid_map(box_name(view)):
         if line.outside <= outer < line.outside + line.count:

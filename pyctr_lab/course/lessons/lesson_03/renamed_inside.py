@@ -25,7 +25,7 @@ class RenamedInside(Exercise):
     misconceptions = (
         Misconception(
             believes="A container's host name is its own from the start.",
-            explains=(1, 3),
+            explains=(3,),
             message="""The host has been renamed: a process without a UTS wall shares one name with the host, and
             writes that one. The right steps do not give the host its name back; begin anew:
             ground = exercises.start("3.2", lab).""",
@@ -42,7 +42,7 @@ class RenamedInside(Exercise):
         ),
         Misconception(
             believes="A program that is started in the container changes the container.",
-            explains=(1, 2),
+            explains=(1,),
             message="""A child of the process lives behind a UTS wall, the process itself does not: `unshare` walls
             in itself and what it starts, never its parent. Take the process there with box.apply.""",
             sign=lambda view, answer: child_behind_wall(view),

@@ -1,163 +1,183 @@
-"""Exercise 9.1: a difference beyond doubt, graded by starts as measured."""
+"""Exercise 9.1: slower each time, now and then, or as quick; graded by the work that the jobs were made to do."""
 
 from __future__ import annotations
 
-import os
-import signal
-import statistics
-import threading
-from contextlib import suppress
+from collections.abc import Callable
 from random import Random
 
-from .... import TimeExpired
-from ...grading import Exercise, Ground, KernelView, Misconception, Names, Requirement, Submission, Values
-from ..kit import names_in
+from ...grading import Choices, Exercise, Ground, KernelView, Misconception, Requirement, Submission, Values
+from ..kit.choices import chosen_for, unnamed
+from ..kit.timed_jobs import TimedJob, Wire
 
-RUNS = 5
-PAUSE = 0.1  # seconds that a slow start takes longer, on a machine that is neither slow nor busy itself
-TRIES = 5  # each with slow starts that are slower by half: they stand out even from a busy machine's own hiccups
+QUICK, SLOWER, NOW = KINDS = ("as quick", "slower", "now and then")
+BLOCK = 6  # runs, of which a job of the kind NOW has one that takes long
+BLOCKS = 20  # until the plan begins again
 
 
 class BeyondDoubt(Exercise):
-    """Series of real starts: some truly slower, one with a hiccup, one that is the base once more."""
+    """Jobs to be run and timed: some do more work each time, some now and then, some the same."""
 
     id = "9.1"
     title = "A difference, or bad luck?"
-    question = """In ground.facts["starts"] stand five series of {runs} starts each, in ms, measured on this machine a
-    moment ago. Which of {others} take longer than {base} beyond doubt, so that even the least of theirs lies above the
-    greatest of {base}'s?"""
-    wants = Names("a list of names", "[...]")
+    question = """Six jobs are waiting in {box}: {base}, and {others}. ground.held["{base}"].run() runs one of them once
+    and returns the milliseconds of processor time that it took. Compare the five with {base}: which are "as quick",
+    which are "slower" each time, and which are slower only "now and then"?"""
+    wants = Choices('a dict: for each of the five "as quick", "slower" or "now and then"', "...", choices=KINDS)
     hints = (
-        """Look at each series whole: ground.facts["starts"]["{base}"] is a list. A mean hides what the values are.""",
-        """One series has a single value that is very large. The machine had other things to do then. What does that
-        say about its other starts?""",
-        """base = ground.facts["starts"]["{base}"]; then [name for name, all in ground.facts["starts"].items() if
-        min(all) > max(base)]""",
+        """One run is one value. Run each job often: [ground.held["{base}"].run() for _ in range(40)]. How often until
+        the greatest of them no longer grows?""",
+        """Sort the values of each job. What takes longer each time shows in the least of them; what takes longer now
+        and then does not show in the least, nor in the median, but near the greatest. No two lists are alike to the
+        last digit, and that is no difference yet.""",
+        """With all = sorted(...) of 40 runs: "slower" where all[0] is twice {base}'s or more, else "now and then" where
+        all[-4] is five times all[0] or more (a hiccup of the machine itself does not come four times).""",
     )
     misconceptions = (
         Misconception(
-            believes="The larger mean is the slower one.",
-            explains=(1,),
-            message="""One start of that series met a hiccup of the machine, and it alone lifts the mean. Its other
-            starts are like everybody's.""",
-            sign=lambda view, answer: names_in(answer) == by_mean(view),
-            act=lambda ground: sorted(by_mean(ground.view())),
+            believes="The median says it all.",
+            explains=(3,),
+            message="""You call quick what takes long now and then. The median of such a job is that of a quick one,
+            for most of its runs are quick. What comes once in several runs is at the end of the sorted list, not in its
+            middle.""",
+            sign=lambda view, answer: told(view, answer, NOW) == {QUICK} and told(view, answer, SLOWER) == {SLOWER},
+            act=lambda ground: as_told(ground, lambda kind: QUICK if kind == NOW else kind),
         ),
         Misconception(
-            believes="Whoever has the greatest value is the slowest.",
-            explains=(1,),
-            message="""The greatest value of all tells who had bad luck, once. It says little about who is slow.""",
-            sign=lambda view, answer: names_in(answer) == {with_greatest(view)},
-            act=lambda ground: with_greatest(ground.view()),
+            believes="The larger mean, or the greatest value, is the slower job.",
+            explains=(2, 3),
+            message="""Some of those that you call slower are so in a few runs only. These few lift the mean, and one of
+            them is the greatest value; the least value is like that of the quick ones.""",
+            sign=lambda view, answer: told(view, answer, NOW) == {SLOWER},
+            act=lambda ground: as_told(ground, lambda kind: SLOWER if kind == NOW else kind),
         ),
         Misconception(
-            believes="No two series are alike, so all are slower or faster.",
-            explains=(1,),
-            message="""One of them is the very same start as {base}: it differs as any two runs do. A difference
-            that is smaller than the spread is none.""".replace("{base}", "the base"),
-            sign=lambda view, answer: names_in(answer) == set(view.values["names"][1:]),
-            act=lambda ground: sorted(ground.values["names"][1:]),
+            believes="One run tells how quick a job is.",
+            explains=(2, 3),
+            message="""Two of the jobs are of one kind, and you have given them two. That is what a single run of each
+            shows: one happens to meet a long run, the other does not.""",
+            sign=lambda view, answer: told(view, answer, NOW) == {QUICK, SLOWER},
+            act=lambda ground: {**as_told(ground, lambda kind: QUICK if kind == NOW else kind), some(ground): SLOWER},
+        ),
+        Misconception(
+            believes="No two jobs take the same time, so all are quicker or slower.",
+            explains=(2,),
+            message="""You call slower what does the very same work as the job to compare with. Its values differ as
+            those of any two lists do. A difference that is smaller than the spread of either is none.""",
+            sign=lambda view, answer: SLOWER in told(view, answer, QUICK),
+            act=lambda ground: as_told(ground, lambda kind: SLOWER if kind == QUICK else kind),
+        ),
+        Misconception(
+            believes="What is above the quick job's greatest value is an exception.",
+            explains=(2, 3),
+            message="""Some that you call slower now and then are so in every run: even the least of their values is
+            far above a quick one's. An exception has a rule beside it.""",
+            sign=lambda view, answer: told(view, answer, SLOWER) == {NOW},
+            act=lambda ground: as_told(ground, lambda kind: NOW if kind == SLOWER else kind),
         ),
     )
-    after = "Two series differ beyond doubt when they do not overlap. A single large value is news about the machine."
-    names = ("anna", "bruno", "clara", "david", "emil", "frida")
+    after = """The least value has what is there each time, the end of the list what comes now and then; a median or a
+    mean alone has lost one of the two."""
+    names = ("count", "filter", "index", "merge", "pack", "render", "sort", "workbench")
 
     def values(self, random: Random) -> Values:
-        names = random.sample(self.names, 5)
-        slow = sorted(random.sample(range(1, 5), 2))
-        luckless = random.choice([place for place in range(1, 5) if place not in slow])
+        names = random.sample(self.names[:-1], 6)
+        kinds = [NOW, NOW, SLOWER, QUICK, random.choice((SLOWER, QUICK))]
+        made = dict(zip(names[1:], kinds, strict=True))
         others = ", ".join(sorted(names[1:]))
-        return {"names": names, "base": names[0], "others": others, "slow": slow, "luckless": luckless, "runs": RUNS,
-                "box": "stop-watch"}  # fmt: skip
+        rounds = {QUICK: 1, SLOWER: random.randint(4, 6), NOW: random.randint(20, 30)}
+        places = [random.randrange(BLOCK) for _ in range(BLOCKS)]
+        return {"box": self.names[-1], "base": names[0], "others": others, "made": made, "rounds": rounds,
+                "places": places}  # fmt: skip
 
     def setup(self, ground: Ground) -> None:
-        ground.add(ground.values["box"])
-        for attempt in range(TRIES):
-            ground.facts["starts"] = measured_starts(ground, PAUSE * 1.5**attempt)
-            if as_meant(ground.view()):
-                return
-        raise TimeExpired("this machine is too busy for a measurement", hint="try again in a moment")
+        wire = Wire(self.id)
+        jobs = sorted([ground.values["base"], *ground.values["made"]])
+        ground.held.update({name: TimedJob(name, wire) for name in jobs})
+        plan = {name: rounds_of(ground.values, name) for name in jobs}
+        ground.programs["jobs"] = wire.start(ground.add(ground.values["box"]), plan)
+
+    def teardown(self, ground: Ground) -> None:
+        for job in ground.held.values():
+            job.close()
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
-        said, true = names_in(answer), beyond(view)
-        starts, base = view.facts["starts"], view.values["base"]
-        wrong = sorted(said ^ true)
-        about = wrong[0] if wrong and wrong[0] in starts else base
-        seen = f"{about}: {min(starts[about]):.1f} to {max(starts[about]):.1f} ms, {base}: {range_words(starts[base])}"
+        said, made = chosen_for(answer), view.values["made"]
+        said.pop(view.values["base"], None)  # a loop over all of them names it, too
         return [
             Requirement(
-                name="those, and only those, whose least lies above the greatest of the base",
-                met=said == true,
-                observed=f"measured by this machine's clock: {seen}",
-                expected="series that do not overlap with the base, and no others",
-                why="a mean moves with one bad moment; a spread shows it",
-                look='ground.facts["starts"], value by value',
-            )
-        ]
+                name="each of the five has one of the three words",
+                met=said.keys() == made.keys(),
+                observed=unnamed(said, made) or "all five have one",
+                expected=f"a word for each of {view.values['others']}, and for no other",
+                why="a job that was left out has not been compared",
+                look="the names in the question",
+                given=True,  # naming them all is no step towards the solution
+            ),
+            *(
+                Requirement(
+                    name=f"those that are {words}",
+                    met=those(said, kind) == those(made, kind),
+                    observed=count_words(said, made, kind),
+                    expected=expected,
+                    why=why,
+                    look=look,
+                )
+                for kind, words, expected, why, look in (
+                    (SLOWER, "slower each time", "those that do more work in every run, and no others",
+                     "a cost that comes each time is paid by everybody", "the least value of many runs of each"),
+                    (NOW, "slower now and then", "those that do more work in some runs only, and no others",
+                     "a cost that comes now and then is in no median, and somebody waits for it all the same",
+                     "the values next to the greatest, of forty runs or more"),
+                )
+            ),
+        ]  # fmt: skip
 
     def solution(self, ground: Ground) -> object:
-        starts, base = ground.facts["starts"], ground.values["base"]
-        return [name for name, values in starts.items() if name != base and min(values) > max(starts[base])]
+        base, kinds = ground.values["base"], {}
+        took = {name: sorted(job.run() for _ in range(40)) for name, job in ground.held.items()}
+        for name in took.keys() - {base}:
+            kinds[name] = "as quick"
+            if took[name][0] > 2 * took[base][0]:
+                kinds[name] = "slower"
+            elif took[name][-4] > 5 * took[name][0]:
+                kinds[name] = "now and then"
+        return kinds
 
 
-def measured_starts(ground: Ground, least: float) -> dict[str, list[float]]:
-    """Real starts, in turns, the slow ones by `least` seconds or more.
-
-    In one of them the whole lab is stopped for a moment, as a busy machine does it.
-    """
-    names, lab = ground.values["names"], ground.lab
-    pause = max(least, 3 * lab.run(["true"]).seconds)
-    found: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(RUNS):
-        for place, name in enumerate(names):
-            timer = None
-            if place == ground.values["luckless"] and number == RUNS // 2:
-                os.kill(lab.launcher.machine_pid, signal.SIGSTOP)
-                timer = threading.Timer(4 * pause, resume, [lab.launcher.machine_pid])
-                timer.start()
-            command = ["sleep", f"{pause:.2f}"] if place in ground.values["slow"] else ["true"]
-            found[name].append(round(lab.run(command).seconds * 1000, 2))
-            if timer:
-                timer.join()
-    return found
+def rounds_of(values: Values, name: str) -> list[int]:
+    """The rounds of work of each run of a job, in turn. Of the two of the kind NOW, one begins with a long run."""
+    kind, rounds = values["made"].get(name, QUICK), values["rounds"]
+    if kind != NOW:
+        return [rounds[kind]]
+    first = name == next(job for job, its in values["made"].items() if its == NOW)
+    places = [0 if first else 3, *values["places"][1:]]
+    return [rounds[NOW] if run == place else rounds[QUICK] for place in places for run in range(BLOCK)]
 
 
-def resume(pid: int) -> None:
-    """Continue a stopped process."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGCONT)
+def those(kinds: dict[str, str], kind: str) -> set[str]:
+    """The jobs of one kind."""
+    return {name for name, its in kinds.items() if its == kind}
 
 
-def as_meant(view: KernelView) -> bool:
-    """Whether the series are such that each wrong idea leads to another answer than the right one."""
-    names = view.values["names"]
-    slow = {names[place] for place in view.values["slow"]}
-    luckless = names[view.values["luckless"]]
-    return beyond(view) == slow and with_greatest(view) == luckless and by_mean(view) == slow | {luckless}
+def told(view: KernelView, answer: Submission, kind: str) -> set[str]:
+    """The words of an answer for the jobs of a kind; an empty word for a job that it leaves out."""
+    said = chosen_for(answer)
+    return {said.get(name, "") for name in those(view.values["made"], kind)}
 
 
-def beyond(view: KernelView) -> set[str]:
-    """The series that lie wholly above the base."""
-    starts, base = view.facts["starts"], view.values["base"]
-    return {name for name, values in starts.items() if name != base and min(values) > max(starts[base])}
+def as_told(ground: Ground, change: Callable[[str], str]) -> dict[str, str]:
+    """The kinds as a learner sees them who takes one for another."""
+    return {name: change(kind) for name, kind in ground.values["made"].items()}
 
 
-def by_mean(view: KernelView) -> set[str]:
-    """Those whose mean is much larger than the base's."""
-    starts, base = view.facts["starts"], view.values["base"]
-    return {
-        name
-        for name, all_ in starts.items()
-        if name != base and statistics.mean(all_) > 2 * statistics.mean(starts[base])
-    }
+def some(ground: Ground) -> str:
+    """One of the jobs that take long now and then."""
+    return min(those(ground.values["made"], NOW))
 
 
-def with_greatest(view: KernelView) -> str:
-    """Whose greatest value is the greatest of all."""
-    starts: dict[str, list[float]] = view.facts["starts"]
-    return max(starts, key=lambda name: max(starts[name]))
-
-
-def range_words(values: list[float]) -> str:
-    """From the least to the greatest."""
-    return f"{min(values):.1f} to {max(values):.1f} ms"
+def count_words(said: dict[str, str], made: dict[str, str], kind: str) -> str:
+    """How many are called so, and how many are: which ones is the question."""
+    named, true = those(said, kind), those(made, kind)
+    right = len(named & true)
+    given = f"measured by the work that was given to them, {len(true)} of the five are"
+    return f'you call {len(named)} "{kind}", {right} of them rightly; {given}'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from ...grading import Ground, KernelView, Misconception, Names, Requirement, Submission, Values
@@ -30,12 +31,12 @@ class OneKernel(OfMachines):
     title = "One kernel"
     question = """Six files: {all}. {box} has walls all around, and over one of the six something else is mounted.
     ground.held["machine"] is a virtual machine. Which of these files give away that {box} has no kernel of its own?
-    Read each twice, on the host, in {box} and in the machine: it is those that are the same each time on the host and
-    in {box}, and different in the machine."""
+    Read each twice or more, on the host, in {box} and in the machine: it is those that are the same each time on the
+    host and in {box}, and different in the machine."""
     wants = Names("a list of paths", "[...]")
     hints = (
-        """Read each of them three times: lab.host.run(["cat", path]).stdout, ground.box.run(["cat", path]).stdout, and
-        ground.held["machine"].run(["cat", path]).stdout.""",
+        """Read each of them in three places: lab.host.run(["cat", path]).stdout, ground.box.run(["cat", path]).stdout,
+        and ground.held["machine"].run(["cat", path]).stdout.""",
         """What reads alike everywhere tells nothing: a machine runs Linux too, and may have the same settings. What
         reads otherwise everywhere tells nothing either.""",
         """[path for path in ground.values["paths"] if host(path) == container(path) != machine(path)], with a function
@@ -45,35 +46,37 @@ class OneKernel(OfMachines):
         Misconception(
             believes="What the container shares with the host is enough.",
             explains=(1,),
-            message="""Some of these read alike in the machine as well: there are two kernels with one and the same
-            setting. So that cannot tell one kernel from two.""",
-            sign=lambda view, answer: bool(names_in(answer)) and names_in(answer) == alike(view),
+            message="""Some that you named read alike in the machine as well: there are two kernels with one and the
+            same setting. So that cannot tell one kernel from two.""",
+            sign=lambda view, answer: bool(named(view, answer) & alike(view) - otherwise(view)),
             act=lambda ground: sorted(alike(ground.view())),
         ),
         Misconception(
             believes="What the machine reads otherwise is enough.",
             explains=(1,),
-            message="""Some of these read otherwise in the container as well: a namespace, a fresh number or
+            message="""Some that you named read otherwise in the container as well: a namespace, a fresh number or
             something that covers the file does that, with one kernel behind both.""",
-            sign=lambda view, answer: bool(names_in(answer)) and names_in(answer) == otherwise(view),
+            sign=lambda view, answer: (
+                bool(named(view, answer) & telling(view)) and bool(named(view, answer) & otherwise(view) - alike(view))
+            ),
             act=lambda ground: sorted(otherwise(ground.view())),
         ),
         Misconception(
             believes="The walls hide the kernel.",
-            explains=(1,),
+            explains=(1, 2),
             message="""You named what differs between host and container. Those are the walls' doing. The question
             is what they have not hidden.""",
-            sign=lambda view, answer: (
-                bool(names_in(answer)) and names_in(answer) == set(view.values["paths"]) - alike(view)
-            ),
-            act=lambda ground: sorted(set(ground.values["paths"]) - alike(ground.view())),
+            sign=lambda view, answer: bool(named(view, answer)) and named(view, answer) <= otherwise_inside(view),
+            act=lambda ground: sorted(otherwise_inside(ground.view())),
         ),
         Misconception(
             believes="The settings of a kernel belong to each container.",
-            explains=(1,),
-            message="""You left out settings. They have no namespace: what the host has set, holds in all of its
-            containers. The machine has been given values of its own.""",
-            sign=lambda view, answer: bool(names_in(answer)) and names_in(answer) == telling(view) - set(SETTINGS),
+            explains=(2,),
+            message="""You named no setting (/proc/sys/vm). Settings without a namespace are one kernel's: what the host
+            has set, holds in all of its containers. A machine may have been given values of its own.""",
+            sign=lambda view, answer: (
+                bool(named(view, answer) & set(view.values["paths"])) and not named(view, answer) & set(SETTINGS)
+            ),
             act=lambda ground: sorted(telling(ground.view()) - set(SETTINGS)),
         ),
     )
@@ -113,20 +116,30 @@ class OneKernel(OfMachines):
             ground.facts[who] = {path: run(["cat", path]).stdout for path in values["paths"]}
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
-        said, true = names_in(answer), telling(view)
-        wrong = sorted(said ^ true)
+        said, true = named(view, answer), telling(view)
+        wrong = sorted(said - true)
+        right = len(said & true)
         return [
             Requirement(
-                name="those, and only those",
-                met=said == true,
-                observed=(reading_words(view, wrong[0]) if wrong else "all of them")
-                if said
-                else "no path was named: /proc has them",
+                name="each that you named gives it away",
+                met=bool(said) and not wrong,
+                observed=reading_words(view, wrong[0]) if wrong else f"you named {right}; /proc has some that do",
                 expected="alike on the host and in the container, otherwise in the machine",
                 why="what a kernel knows of itself is one for all of its containers",
-                look="each path, in each of the three",
-            )
-        ]
+                look="each path that you named, in each of the three",
+                near=len(said ^ true) == 1,
+            ),
+            Requirement(
+                name="none is missing",
+                met=true <= said,
+                observed=f"you named {right} that give it away; measured by reading all six under /proc, there are"
+                f" {len(true)}",
+                expected="every file that is alike on the host and in the container, and otherwise in the machine",
+                why="a kernel shows in more places than its version: in what it drew, was told, and was set to",
+                look="the paths that you left out, in each of the three",
+                given=True,  # to name all six meets it, and is no step towards the answer
+            ),
+        ]  # fmt: skip
 
     def solution(self, ground: Ground) -> object:
         found = []
@@ -139,9 +152,26 @@ class OneKernel(OfMachines):
         return found
 
 
+def named(view: KernelView, answer: Submission) -> set[str]:
+    """The paths of an answer. The end of a path stands for the one of the six that has it: "boot_id"."""
+    return {path_meant(name, view.values["paths"]) for name in names_in(answer)}
+
+
+def path_meant(name: str, paths: Sequence[str]) -> str:
+    """The only one of the paths that ends so, as a path or in the way of sysctl (vm.swappiness); else the name."""
+    ends = ("/" + name.strip("/"), "/" + name.replace(".", "/"))
+    found = [path for path in paths if path.endswith(ends)]
+    return name if name in paths or len(found) != 1 else found[0]
+
+
 def alike(view: KernelView) -> set[str]:
     """The paths that host and container read alike."""
     return {path for path in view.values["paths"] if view.facts["host"][path] == view.facts["container"][path]}
+
+
+def otherwise_inside(view: KernelView) -> set[str]:
+    """The paths that host and container read differently."""
+    return set(view.values["paths"]) - alike(view)
 
 
 def otherwise(view: KernelView) -> set[str]:

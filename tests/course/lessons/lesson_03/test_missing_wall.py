@@ -1,18 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from pyctr_lab import Lab, steps
 from pyctr_lab.course import exercises
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    """A lab for one test: what is done to its host stays."""
-    with Lab() as made:
-        yield made
 
 
 def test_37_a_host_that_moves_in_does_not_make_an_answer_true(lab: Lab) -> None:

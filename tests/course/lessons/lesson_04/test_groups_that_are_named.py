@@ -38,6 +38,19 @@ def test_a_program_in_another_group_leaves_the_named_one_as_it_was(name: str, la
     assert "forged" in str(verdict)
 
 
+@pytest.mark.parametrize("name", ["4.2", "4.4", "4.5"])
+def test_where_a_program_was_moved_no_message_speaks_of_limits(name: str, lab: Lab) -> None:
+    """Their numbers of requirements count without the one that comes first then."""
+    for wrong in exercises.ALL[name].misconceptions:
+        ground = exercises.start(name, lab)
+        wrong.act(ground)
+        with lab.cgroup("forged") as forged:
+            forged.add(ground.programs[ground.values.get("program") or ground.values["one"]])
+            verdict = exercises.check(name)
+        assert verdict.requirements[0].name == "each program is in the group of its name"
+        assert verdict.state.failed and verdict.misconception == ""
+
+
 FROZEN = [("4.2", "program"), ("4.4", "program"), ("4.5", "two"), ("4.5", "parent")]
 
 
