@@ -31,7 +31,11 @@ class Lab(runtime.Lab):
             self.images.trees.release()
 
     def recipe(
-        self, hostname: str = "demo", *, image: str | None = None, words: ImageWords = ImageWords()  # noqa: B008
+        self,
+        hostname: str = "demo",
+        *,
+        image: str | None = None,
+        words: ImageWords = ImageWords(),  # noqa: B008
     ) -> Recipe:
         """The default recipe; with an `image`, its layers stand where else the host's programs do."""
         base = super().recipe(hostname)

@@ -79,7 +79,10 @@ MOST_SHARED = 8
 
 
 def defined() -> dict[str, set[str]]:
-    """Top-level functions and classes -> the modules that define them. Constants and private names are exempt."""
+    """Top-level functions and classes -> the modules that define them. Constants and private names are exempt.
+
+    So is a class that extends another under its own name: `class Lab(runtime.Lab)` is one word, not two.
+    """
     where: dict[str, set[str]] = defaultdict(set)
     for path in sorted(PACKAGE.rglob("*.py")):
         module = re.sub(r"/v[12]\.py$", "/v1 or v2", str(path.relative_to(PACKAGE)))
@@ -87,7 +90,9 @@ def defined() -> dict[str, set[str]]:
             continue
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name[0] != "_":
-                where[node.name].add(module)
+                bases = node.bases if isinstance(node, ast.ClassDef) else []
+                if not any(isinstance(base, ast.Attribute) and base.attr == node.name for base in bases):
+                    where[node.name].add(module)
     return where
 
 

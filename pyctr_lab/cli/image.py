@@ -57,13 +57,13 @@ def build(images: Images, words: argparse.Namespace) -> int:
     file = Path(words.file) if words.file else Path(words.context)
     args = {name: value for name, _, value in pairs}
     made = images.build(file, name=words.name, context=words.context, args=args, progress=say)
-    return named(made.name, made.digest)
+    return print_made(made.name, made.digest)
 
 
 def import_(images: Images, words: argparse.Namespace) -> int:
     """Import, with a line of progress where standard error is a terminal."""
     made = images.import_(words.source, words.name, report=progress())
-    return named(made.name, made.digest)
+    return print_made(made.name, made.digest)
 
 
 def export(images: Images, words: argparse.Namespace) -> int:
@@ -75,7 +75,7 @@ def export(images: Images, words: argparse.Namespace) -> int:
 def ls(images: Images, words: argparse.Namespace) -> int:
     """A line an image."""
     rows = [(each.name, each.digest[7:19], len(each.manifest.layers), size_in_words(each.size)) for each in images.ls()]
-    return table(("NAME", "DIGEST", "LAYERS", "SIZE"), rows)
+    return print_table(("NAME", "DIGEST", "LAYERS", "SIZE"), rows)
 
 
 def inspect(images: Images, words: argparse.Namespace) -> int:
@@ -87,7 +87,9 @@ def inspect(images: Images, words: argparse.Namespace) -> int:
 def history(images: Images, words: argparse.Namespace) -> int:
     """A line a step, the newest first as Docker has it."""
     lines = reversed(images.history(words.name))
-    return table(("LAYER", "SIZE", "MADE BY"), [(e.diff_id[7:19], size_in_words(e.size), e.created_by) for e in lines])
+    return print_table(
+        ("LAYER", "SIZE", "MADE BY"), [(e.diff_id[7:19], size_in_words(e.size), e.created_by) for e in lines]
+    )
 
 
 def diff(images: Images, words: argparse.Namespace) -> int:
@@ -100,13 +102,13 @@ def diff(images: Images, words: argparse.Namespace) -> int:
 def du(images: Images, words: argparse.Namespace) -> int:
     """A line an image."""
     rows = [(each.name, *map(size_in_words, (each.own, each.shared, each.unpacked))) for each in images.du()]
-    return table(("NAME", "OWN", "SHARED", "UNPACKED"), rows)
+    return print_table(("NAME", "OWN", "SHARED", "UNPACKED"), rows)
 
 
 def tag(images: Images, words: argparse.Namespace) -> int:
     """One more name."""
     made = images.tag(words.name, words.other)
-    return named(made.name, made.digest)
+    return print_made(made.name, made.digest)
 
 
 def push(images: Images, words: argparse.Namespace) -> int:
@@ -118,7 +120,7 @@ def push(images: Images, words: argparse.Namespace) -> int:
 def pull(images: Images, words: argparse.Namespace) -> int:
     """Pull."""
     made = images.pull(words.name, progress=progress())
-    return named(made.name, made.digest)
+    return print_made(made.name, made.digest)
 
 
 def rm(images: Images, words: argparse.Namespace) -> int:
@@ -147,7 +149,7 @@ def say(text: str) -> None:
     print(text, end="", flush=True)
 
 
-def named(name: str, digest: str) -> int:
+def print_made(name: str, digest: str) -> int:
     """The last line of what makes an image."""
     print(f"{name}  {digest}")
     return 0
@@ -173,11 +175,10 @@ def size_in_words(size: float) -> str:
     return f"{size:.1f} GiB"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """Columns as wide as their widest."""
     lines = [head, *([str(each) for each in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(f"{word:<{width}}" for word, width in zip(line, widths, strict=True)).rstrip())
     return 0
-

@@ -14,10 +14,10 @@ from .descriptors import (
     MANIFEST,
     MOST_JSON,
     BadImage,
-    Config,
     Descriptor,
-    Manifest,
-    parse,
+    ImageConfig,
+    ImageManifest,
+    parse_json,
     platform_here,
 )
 from .layout import Incoming, Layout, digest_of
@@ -101,9 +101,9 @@ def copy_image(
 
     Layers in `known`, pairs of digest and diff_id, were verified before: where the layout has them, they are not read.
     """
-    manifest = Manifest.read(manifest_raw)
+    manifest = ImageManifest.read(manifest_raw)
     config_raw = read_blob(open_blob, manifest.config)
-    diff_ids = Config.read(config_raw).diff_ids
+    diff_ids = ImageConfig.read(config_raw).diff_ids
     if len(diff_ids) != len(manifest.layers):
         raise BadImage(f"{len(manifest.layers)} layers, and {len(diff_ids)} diff_ids in the configuration")
     for layer, diff_id in zip(manifest.layers, diff_ids, strict=True):
@@ -111,20 +111,20 @@ def copy_image(
             with open_blob(layer) as file:
                 copy_layer(layout, file, layer.size, layer, diff_id, report)
     layout.write(config_raw, manifest.config.media_type)
-    return layout.write(manifest_raw, media_type_of(manifest_raw))
+    return layout.write(manifest_raw, manifest_type(manifest_raw))
 
 
-def media_type_of(manifest_raw: bytes) -> str:
+def manifest_type(manifest_raw: bytes) -> str:
     """A manifest's media type: it may leave it out."""
-    return DOCKER_MANIFEST if parse(manifest_raw, "a manifest").get("mediaType") == DOCKER_MANIFEST else MANIFEST
+    return DOCKER_MANIFEST if parse_json(manifest_raw, "a manifest").get("mediaType") == DOCKER_MANIFEST else MANIFEST
 
 
 def single_layer(layout: Layout, layer: Descriptor, diff_id: str, settings: dict[str, Any], made: str) -> Descriptor:
     """An image of one layer that is in the layout; return its manifest's descriptor."""
     rootfs = {"type": "layers", "diff_ids": [diff_id]}
     history = [{"created": LONG_AGO, "created_by": made}]
-    config = Config(
+    config = ImageConfig(
         {"created": LONG_AGO, **platform_here(), "config": settings, "rootfs": rootfs, "history": history}
     )
     described = layout.write(config.encode(), CONFIG)
-    return layout.write(Manifest(described, (layer,)).encode(), MANIFEST)
+    return layout.write(ImageManifest(described, (layer,)).encode(), MANIFEST)

@@ -44,16 +44,19 @@ class Descriptor:
     @classmethod
     def read(cls, found: object) -> Descriptor:
         """A descriptor as JSON has it. Raises BadImage."""
-        content = mapping(found, "a descriptor")
+        content = json_object(found, "a descriptor")
         size = content.get("size")
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
             raise BadImage(f"a descriptor's size is {short_repr(size)}")
         return cls(
-            text(content.get("mediaType", ""), "a media type"),
+            json_text(content.get("mediaType", ""), "a media type"),
             check_digest(content.get("digest")),
             size,
-            {str(key): str(value) for key, value in mapping(content.get("annotations") or {}, "annotations").items()},
-            mapping(content.get("platform") or {}, "a platform"),
+            {
+                str(key): str(value)
+                for key, value in json_object(content.get("annotations") or {}, "annotations").items()
+            },
+            json_object(content.get("platform") or {}, "a platform"),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -67,16 +70,16 @@ class Descriptor:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class ImageManifest:
     """One image for one platform: the descriptors of its configuration and of its layers, the lowest first."""
 
     config: Descriptor
     layers: tuple[Descriptor, ...]
 
     @classmethod
-    def read(cls, raw: bytes) -> Manifest:
+    def read(cls, raw: bytes) -> ImageManifest:
         """A manifest of OCI's or Docker's form. Raises BadImage."""
-        content = parse(raw, "a manifest")
+        content = parse_json(raw, "a manifest")
         if content.get("schemaVersion") != 2:
             raise BadImage(
                 f"a manifest of schema {short_repr(content.get('schemaVersion'))}",
@@ -97,11 +100,11 @@ class Manifest:
             "config": self.config.as_json(),
             "layers": [layer.as_json() for layer in self.layers],
         }
-        return encode(content)
+        return encode_json(content)
 
 
 @dataclass(frozen=True)
-class Config:
+class ImageConfig:
     """What an image says of itself: its platform, what its containers run, and its layers' diff_ids, lowest first.
 
     `content` is all of it as JSON has it: fields that are not known here are kept.
@@ -110,27 +113,27 @@ class Config:
     content: Mapping[str, Any]
 
     @classmethod
-    def read(cls, raw: bytes) -> Config:
+    def read(cls, raw: bytes) -> ImageConfig:
         """A configuration. Raises BadImage where a field that is used is of a wrong kind."""
-        self = cls(parse(raw, "a configuration"))
+        self = cls(parse_json(raw, "a configuration"))
         for name in ("Env", "Cmd", "Entrypoint"):
             words = self.settings.get(name)
             if words is not None and not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
                 raise BadImage(f"a configuration's {name} is no list of words: {short_repr(words)}")
         for name in ("WorkingDir", "User", "StopSignal"):
-            text(self.settings.get(name) or "", f"a configuration's {name}")
+            json_text(self.settings.get(name) or "", f"a configuration's {name}")
         assert self.diff_ids is not None
         return self
 
     @property
     def settings(self) -> dict[str, Any]:
         """Env, Cmd, Entrypoint, WorkingDir, User, Labels, ExposedPorts, Volumes: as Docker has them."""
-        return mapping(self.content.get("config") or {}, "a configuration's settings")
+        return json_object(self.content.get("config") or {}, "a configuration's settings")
 
     @property
     def diff_ids(self) -> tuple[str, ...]:
         """The digests of the layers' archives, uncompressed."""
-        found = mapping(self.content.get("rootfs") or {}, "a configuration's rootfs").get("diff_ids")
+        found = json_object(self.content.get("rootfs") or {}, "a configuration's rootfs").get("diff_ids")
         if not isinstance(found, list):
             raise BadImage("a configuration without diff_ids", hint="no tool can tell whether its layers are right")
         return tuple(map(check_digest, found))
@@ -143,30 +146,30 @@ class Config:
 
     def encode(self) -> bytes:
         """As JSON; the same content gives the same bytes."""
-        return encode(self.content)
+        return encode_json(self.content)
 
 
-def encode(content: Mapping[str, Any]) -> bytes:
+def encode_json(content: Mapping[str, Any]) -> bytes:
     """JSON without blanks, in the order of the fields."""
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def parse(raw: bytes, what: str) -> dict[str, Any]:
+def parse_json(raw: bytes, what: str) -> dict[str, Any]:
     """A JSON object. Raises BadImage."""
     try:
-        return mapping(json.loads(raw), what)
+        return json_object(json.loads(raw), what)
     except (ValueError, RecursionError) as why:
         raise BadImage(f"{what} that is no JSON: {str(why)[:80]}") from None
 
 
-def mapping(found: object, what: str) -> dict[str, Any]:
+def json_object(found: object, what: str) -> dict[str, Any]:
     """An object of JSON. Raises BadImage."""
     if not isinstance(found, dict):
         raise BadImage(f"{what} is no object of JSON: {short_repr(found)}")
     return found
 
 
-def text(found: object, what: str) -> str:
+def json_text(found: object, what: str) -> str:
     """A text of JSON. Raises BadImage."""
     if not isinstance(found, str) or "\0" in found:
         raise BadImage(f"{what} is no text: {short_repr(found)}")

@@ -66,9 +66,7 @@ def tree_changes(before: int | None, after: int, *, newest: int | None = None) -
     return sorted({**around, **changed}.items(), key=lambda change: change[0].split(b"/"))
 
 
-def differs(
-    before: int, after: int, path: bytes, old: os.stat_result, new: os.stat_result, newest: int | None
-) -> bool:
+def differs(before: int, after: int, path: bytes, old: os.stat_result, new: os.stat_result, newest: int | None) -> bool:
     """Whether a layer would keep different things of a path in two trees. The time of a folder alone is no change."""
     for name in ("st_mode", "st_uid", "st_gid", "st_rdev"):
         if getattr(old, name) != getattr(new, name):

@@ -1,9 +1,9 @@
 """Export an image: its files, or all of it for other tools.
 
-    FOLDER                     its files as a container sees them, with their owners if root exports
-    FILE.tar, tar:FILE         the same as one archive, as docker export writes it
-    oci:FOLDER[:TAG]           an OCI image layout, which may have other images already
-    docker-archive:FILE[:TAG]  what docker load reads
+FOLDER                     its files as a container sees them, with their owners if root exports
+FILE.tar, tar:FILE         the same as one archive, as docker export writes it
+oci:FOLDER[:TAG]           an OCI image layout, which may have other images already
+docker-archive:FILE[:TAG]  what docker load reads
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ..kernel.checks import check_text, short_repr
 from .archive import BLOCK, read_archive
 from .compression import Blob
 from .copying import Report
-from .descriptors import CONFIG, DOCKER_MANIFEST, LAYER, MANIFEST, Descriptor, Manifest, encode
+from .descriptors import CONFIG, DOCKER_MANIFEST, LAYER, MANIFEST, Descriptor, ImageManifest, encode_json
 from .diff import RECORD, header
 from .extract import extract
 from .layout import CHUNK, NAME, Layout, pending_file, publish
-from .store import Image, Store, full_name
+from .store import Image, ImageStore, full_name
 from .trees import Trees
-from .world import work
+from .world import run_as_root
 
 KINDS = ("oci", "docker-archive", "tar")
 OCI_LAYERS = {"application/vnd.docker.image.rootfs.diff.tar.gzip": f"{LAYER}+gzip",
@@ -34,7 +34,7 @@ OCI_LAYERS = {"application/vnd.docker.image.rootfs.diff.tar.gzip": f"{LAYER}+gzi
               "application/vnd.docker.container.image.v1+json": CONFIG}  # fmt: skip
 
 
-def export_image(store: Store, trees: Trees, image: Image, target: str, report: Report | None = None) -> None:
+def export_image(store: ImageStore, trees: Trees, image: Image, target: str, report: Report | None = None) -> None:
     """Write an image where other tools read it. Raises BadInput for a target that is there and cannot be added to."""
     kind, path, tag = parse_target(target)
     name = full_name(tag or image.name)
@@ -86,7 +86,7 @@ def flatten(trees: Trees, image: Image, file: IO[bytes], report: Report | None) 
         tree = trees.find(chain_id)
         owners |= tree.owners if tree else {}
     words = {"layers": layers, "owners": owners, "out": file.fileno()}
-    for size in work(trees.lab, trees.folder, "export_jobs:write_flat", (file.fileno(),), **words):
+    for size in run_as_root(trees.lab, trees.folder, "export_jobs:write_flat", (file.fileno(),), **words):
         if report:
             report(image.name, size, 0)
 
@@ -107,7 +107,7 @@ def to_folder(trees: Trees, image: Image, path: Path, report: Report | None) -> 
 
 
 # --- all of it
-def to_layout(store: Store, image: Image, folder: Path, tag: str) -> None:
+def to_layout(store: ImageStore, image: Image, folder: Path, tag: str) -> None:
     """Add an image to an OCI layout. Docker's media types become OCI's, which umoci wants: the manifest is another."""
     layout = Layout(folder, create=True)
     for blob in image.blobs[1:]:
@@ -116,7 +116,7 @@ def to_layout(store: Store, image: Image, folder: Path, tag: str) -> None:
         raw = file.read()
     if image.descriptor.media_type == DOCKER_MANIFEST:
         parts = [replace(blob, media_type=OCI_LAYERS.get(blob.media_type, blob.media_type)) for blob in image.blobs[1:]]
-        raw = Manifest(parts[0], tuple(parts[1:])).encode()
+        raw = ImageManifest(parts[0], tuple(parts[1:])).encode()
     described = replace(layout.write(raw, MANIFEST), annotations={NAME: tag})
     with layout.changing() as listed:
         listed[:] = [each for each in listed if each.annotations.get(NAME) != tag] + [described]
@@ -130,7 +130,7 @@ def copy_blob(source: Layout, target: Layout, blob: Descriptor) -> None:
                 incoming.write(data)
 
 
-def to_docker(store: Store, image: Image, file: IO[bytes], name: str, report: Report | None) -> None:
+def to_docker(store: ImageStore, image: Image, file: IO[bytes], name: str, report: Report | None) -> None:
     """Write what docker load reads: the configuration as it is, and so the same id; the layers not compressed."""
     config = f"{image.id.removeprefix('sha256:')}.json"
     names = []
@@ -142,7 +142,7 @@ def to_docker(store: Store, image: Image, file: IO[bytes], name: str, report: Re
         if report:
             report(image.name, file.tell(), 0)
     add(file, config, store.layout.read(image.manifest.config))
-    add(file, "manifest.json", encode({"": [{"Config": config, "RepoTags": [name], "Layers": names}]})[4:-1])
+    add(file, "manifest.json", encode_json({"": [{"Config": config, "RepoTags": [name], "Layers": names}]})[4:-1])
     file.write(bytes(2 * BLOCK))
     file.write(bytes(-file.tell() % RECORD))
 

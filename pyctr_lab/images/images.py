@@ -19,9 +19,20 @@ from .export import export_image
 from .process import ImageWords, command_of, recipe_of, user_of
 from .references import Reference
 from .sources import import_image
-from .store import Image, Store
+from .store import Image, ImageStore
 from .trees import Trees
-from .upkeep import DiskUsage, FileChange, HistoryLine, Pruned, diff, du, history, inspect, prune, verify
+from .upkeep import (
+    DiskUsage,
+    FileChange,
+    HistoryLine,
+    Pruned,
+    changed_files,
+    disk_usages,
+    image_facts,
+    image_history,
+    prune_store,
+    verify_store,
+)
 from .users import check_ids
 from .volumes import Volumes
 
@@ -41,9 +52,9 @@ def remote(name: str) -> Reference:
 class Images:
     """The images of this user, and their layers unpacked for this lab."""
 
-    def __init__(self, lab: Lab, store: Store | None = None) -> None:
+    def __init__(self, lab: Lab, store: ImageStore | None = None) -> None:
         self.lab = lab
-        self.store = store or Store()
+        self.store = store or ImageStore()
         self.trees = Trees(lab, self.store)
         self.volumes = Volumes(self.trees)
 
@@ -114,27 +125,27 @@ class Images:
 
     def prune(self) -> Pruned:
         """Remove what no name holds, but for what a lab uses."""
-        return prune(self.store, self.trees)
+        return prune_store(self.store, self.trees)
 
     def du(self) -> list[DiskUsage]:
         """What each name takes of the disk."""
-        return du(self.store, self.trees)
+        return disk_usages(self.store, self.trees)
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """What is wrong in the store, a line each; with `repair`, damaged blobs are removed."""
-        return verify(self.store, self.trees, repair=repair)
+        return verify_store(self.store, self.trees, repair=repair)
 
     def history(self, name: str) -> list[HistoryLine]:
         """How an image came about, the oldest first."""
-        return history(self.store.image(name))
+        return image_history(self.store.image(name))
 
     def inspect(self, name: str) -> dict[str, Any]:
         """What an image is, in Docker's words."""
-        return inspect(self.store.image(name))
+        return image_facts(self.store.image(name))
 
     def diff(self, first: str, second: str) -> list[FileChange]:
         """The files in which a second image differs from the first."""
-        return diff(self.store, self.store.image(first), self.store.image(second))
+        return changed_files(self.store, self.store.image(first), self.store.image(second))
 
     # --- for a container
     def command(self, name: str, argv: Iterable[str] | None, words: ImageWords) -> tuple[str, ...]:

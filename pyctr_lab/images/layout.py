@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from .descriptors import INDEX, MOST_JSON, BadImage, Descriptor, check_digest, encode, parse
+from .descriptors import INDEX, MOST_JSON, BadImage, Descriptor, check_digest, encode_json, parse_json
 
 NAME = "org.opencontainers.image.ref.name"  # the annotation with an image's name
 VERSION = {"imageLayoutVersion": "1.0.0"}
@@ -31,9 +31,9 @@ class Layout:
         marker = folder / "oci-layout"
         if create and not marker.exists():
             self.blobs.mkdir(parents=True, exist_ok=True)
-            write_whole(marker, encode(VERSION))
+            write_whole(marker, encode_json(VERSION))
         try:
-            version = parse(marker.read_bytes(), "oci-layout").get("imageLayoutVersion")
+            version = parse_json(marker.read_bytes(), "oci-layout").get("imageLayoutVersion")
         except (FileNotFoundError, NotADirectoryError):
             raise BadImage(f"{folder} is no OCI image layout", hint="it would have a file oci-layout") from None
         if version != VERSION["imageLayoutVersion"]:
@@ -103,7 +103,7 @@ class Layout:
             raw = (self.folder / "index.json").read_bytes()
         except FileNotFoundError:
             return ()
-        found = parse(raw, "index.json").get("manifests")
+        found = parse_json(raw, "index.json").get("manifests")
         if not isinstance(found, list):
             raise BadImage(f"{self.folder}/index.json has no list of manifests")
         return tuple(map(Descriptor.read, found))
@@ -111,7 +111,7 @@ class Layout:
     @contextmanager
     def changing(self) -> Iterator[list[Descriptor]]:
         """The index as a list to change, under a lock; it is written, whole, at the end of the block."""
-        with locked(self.folder / ".lock"):
+        with file_lock(self.folder / ".lock"):
             listed = list(self.manifests)
             before = list(listed)
             yield listed
@@ -201,7 +201,7 @@ def remove_abandoned(path: Path) -> bool:
 
 
 @contextmanager
-def locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+def file_lock(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
     """Hold a lock on a file: a second holder, of another process too, waits; with LOCK_NB, BlockingIOError."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:

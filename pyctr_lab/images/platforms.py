@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..errors import BadInput
 from ..kernel.checks import short_repr
-from .descriptors import INDEXES, MANIFESTS, BadImage, Descriptor, parse, platform_here
+from .descriptors import INDEXES, MANIFESTS, BadImage, Descriptor, parse_json, platform_here
 
 DEEPEST = 4  # indexes within each other
 MOST_INDEXES = 64  # read for one choice
@@ -61,7 +61,7 @@ def leaves(index: bytes, fetch: Fetch, above: list[str], depth: int = 1) -> Iter
 
 def index_entries(index: bytes) -> list[Descriptor]:
     """What an index lists. Raises BadImage."""
-    listed = parse(index, "an index").get("manifests")
+    listed = parse_json(index, "an index").get("manifests")
     if not isinstance(listed, list):
         raise BadImage("an index without a list of manifests")
     return [Descriptor.read(each) for each in listed]

@@ -81,7 +81,7 @@ class MakeWorkingDirectory(WorkingDirectory):
         return f"mkdir -p {super().shell().removeprefix('cd ')} && {super().shell()}"
 
 
-def folder_of(image: Image, workdir: str | None) -> str:
+def working_folder(image: Image, workdir: str | None) -> str:
     """The working directory of a start. Raises BadInput for one that is not absolute."""
     folder = image.config.settings.get("WorkingDir") or "/" if workdir is None else check_text(workdir, "a folder")
     if not folder.startswith("/"):
@@ -91,7 +91,7 @@ def folder_of(image: Image, workdir: str | None) -> str:
 
 def recipe_of(base: Recipe, image: Image, overlay: Overlay, user: User, words: ImageWords) -> Recipe:
     """The default recipe, with an image's layers, folder, user and environment in it."""
-    folder = folder_of(image, words.workdir)
+    folder = working_folder(image, words.workdir)
     go = [MakeWorkingDirectory(folder)] if folder != "/" else []
 
     def changed(step: Step) -> list[Step]:

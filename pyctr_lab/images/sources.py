@@ -1,12 +1,12 @@
 """Import an image of what lies elsewhere: a folder, an archive, or what skopeo, umoci, podman and Docker have written.
 
-    FOLDER                     a root file system; or a layout, or skopeo's, if it is one
-    FILE                       an archive of a root file system, compressed or not; or of an image
-    oci:FOLDER[:TAG]           an OCI image layout
-    oci-archive:FILE[:TAG]     the same in an archive, as podman save writes it
-    docker-archive:FILE[:TAG]  what docker save writes
-    dir:FOLDER                 skopeo's blobs by bare digests
-    busybox, debian:12 ...     made here (bases.py)
+FOLDER                     a root file system; or a layout, or skopeo's, if it is one
+FILE                       an archive of a root file system, compressed or not; or of an image
+oci:FOLDER[:TAG]           an OCI image layout
+oci-archive:FILE[:TAG]     the same in an archive, as podman save writes it
+docker-archive:FILE[:TAG]  what docker save writes
+dir:FOLDER                 skopeo's blobs by bare digests
+busybox, debian:12 ...     made here (bases.py)
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .copying import (
     copy_image,
     copy_layer,
     copy_unpacked,
-    media_type_of,
+    manifest_type,
     read_blob,
     single_layer,
 )
@@ -42,18 +42,18 @@ from .descriptors import (
     LAYER,
     MANIFEST,
     BadImage,
-    Config,
     Descriptor,
-    Manifest,
-    encode,
-    parse,
+    ImageConfig,
+    ImageManifest,
+    encode_json,
+    parse_json,
     platform_here,
 )
 from .diff import tree_changes, write_layer
 from .layout import NAME, VERSION, Incoming, Layout, digest_of, pending_file
 from .places import Archive, FileSource, Folder, open_regular, read_small
 from .platforms import choose, index_entries
-from .store import Image, Store, full_name
+from .store import Image, ImageStore, full_name
 
 CONTAINERD_NAME = "io.containerd.image.name"  # the full name, beside which NAME is the tag alone
 KINDS = ("oci", "oci-archive", "docker-archive", "dir")
@@ -61,7 +61,7 @@ OF_IMAGE = re.compile(r"([0-9a-f]{64}.*|blobs(/.*)?|oci-layout|(index|manifest)\
 HEX = re.compile(r"([0-9a-f]{64})(\.json)?")
 
 
-def import_image(store: Store, source: str, name: str, report: Report | None = None) -> Image:
+def import_image(store: ImageStore, source: str, name: str, report: Report | None = None) -> Image:
     """Make an image of what lies elsewhere, and give it a name. Raises BadInput, BadImage; then nothing is left."""
     name = full_name(name)
     kind, path, tag = parse_source(source)
@@ -91,7 +91,7 @@ def parse_source(source: str) -> tuple[str, str, str]:
     return kind, path, tag
 
 
-def open_archive(store: Store, path: Path, kind: str, opened: ExitStack) -> Archive | None:
+def open_archive(store: ImageStore, path: Path, kind: str, opened: ExitStack) -> Archive | None:
     """The archive in a file; that of an image is decompressed into a file of the store first, which goes again.
 
     None for a compressed root file system, whose first file tells that it is no image.
@@ -129,7 +129,7 @@ def is_list(place: FileSource) -> bool:
     return read_small(place, "manifest.json").lstrip().startswith(b"[")
 
 
-def bring(store: Store, kind: str, place: FileSource, tag: str, report: Report | None) -> Descriptor:
+def bring(store: ImageStore, kind: str, place: FileSource, tag: str, report: Report | None) -> Descriptor:
     """Copy an image into the store; return its manifest's descriptor."""
     copy = partial(copy_image, store.layout, known=set(store.verified()), report=report)
     match kind:
@@ -146,7 +146,7 @@ def bring(store: Store, kind: str, place: FileSource, tag: str, report: Report |
 # --- OCI layouts
 def from_layout(place: FileSource, tag: str) -> tuple[Callable[[Descriptor], IO[bytes]], bytes]:
     """How a layout's blobs are opened, and the manifest with this tag and for this platform."""
-    version = parse(read_small(place, "oci-layout"), "oci-layout").get("imageLayoutVersion")
+    version = parse_json(read_small(place, "oci-layout"), "oci-layout").get("imageLayoutVersion")
     if version != VERSION["imageLayoutVersion"]:
         raise BadImage(f"{place} is a layout of version {short_repr(version)}", hint="this course reads 1.0.0")
 
@@ -155,7 +155,7 @@ def from_layout(place: FileSource, tag: str) -> tuple[Callable[[Descriptor], IO[
 
     fetch = partial(read_blob, open_blob)
     fitting = [typed(each, fetch) for each in tagged(index_entries(read_small(place, "index.json")), tag)]
-    listed = encode({"manifests": [each.as_json() for each in fitting]})
+    listed = encode_json({"manifests": [each.as_json() for each in fitting]})
     return open_blob, fetch(choose(listed, platform_here(), fetch))
 
 
@@ -192,8 +192,8 @@ def typed(entry: Descriptor, fetch: Callable[[Descriptor], bytes]) -> Descriptor
     if entry.media_type:
         return entry
     raw = fetch(entry)
-    is_index = "manifests" in parse(raw, "a manifest")
-    return replace(entry, media_type=INDEX if is_index else media_type_of(raw))
+    is_index = "manifests" in parse_json(raw, "a manifest")
+    return replace(entry, media_type=INDEX if is_index else manifest_type(raw))
 
 
 # --- docker save
@@ -203,7 +203,7 @@ def from_docker(layout: Layout, place: FileSource, tag: str, report: Report | No
         raise BadImage(f"{place} is no archive of docker save", hint="since Docker 1.10 it has a manifest.json")
     entry = chosen_entry(read_small(place, "manifest.json"), tag)
     raw = read_small(place, entry["Config"])
-    config = Config.read(raw)
+    config = ImageConfig.read(raw)
     named = HEX.fullmatch(entry["Config"].rpartition("/")[2])
     if named and digest_of(raw) != f"sha256:{named[1]}":
         raise BadImage(f"the configuration {named[1][:12]} is damaged: its content has another digest")
@@ -213,12 +213,12 @@ def from_docker(layout: Layout, place: FileSource, tag: str, report: Report | No
     for name, diff_id in zip(entry["Layers"], config.diff_ids, strict=True):
         with place.open(name) as file:
             layers.append(any_layer(layout, file, place.size(name), diff_id, report)[0])
-    return layout.write(Manifest(layout.write(raw, CONFIG), tuple(layers)).encode(), MANIFEST)
+    return layout.write(ImageManifest(layout.write(raw, CONFIG), tuple(layers)).encode(), MANIFEST)
 
 
 def chosen_entry(raw: bytes, tag: str) -> dict[str, Any]:
     """The entry of Docker's manifest.json with this name, or the only one."""
-    listed = parse(b'{"images":' + raw + b"}", "manifest.json")["images"]
+    listed = parse_json(b'{"images":' + raw + b"}", "manifest.json")["images"]
     if not isinstance(listed, list) or not all(is_entry(each) for each in listed):
         raise BadImage("manifest.json is no list of images with a configuration and layers")
     wanted = short_name(tag if ":" in tag else f"{tag}:latest")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ..errors import BadInput, Busy, LabError, Unsupported
 from ..kernel.checks import short_repr
-from .descriptors import BadImage, Config, Descriptor, Manifest, encode, parse
-from .layout import NAME, Layout, digest_of, locked, write_whole
+from .descriptors import BadImage, Descriptor, ImageConfig, ImageManifest, encode_json, parse_json
+from .layout import NAME, Layout, digest_of, file_lock, write_whole
 from .references import Reference
 
 VERSION = 1  # of what lies beside the layout: a store of a newer version is not touched
@@ -31,8 +31,8 @@ class Image:
 
     name: str
     descriptor: Descriptor
-    manifest: Manifest
-    config: Config
+    manifest: ImageManifest
+    config: ImageConfig
 
     @property
     def digest(self) -> str:
@@ -65,7 +65,7 @@ class Image:
         return sum({blob.digest: blob.size for blob in self.blobs}.values())
 
 
-class Store:
+class ImageStore:
     """The images of this user: an OCI layout, with names in its index."""
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -73,9 +73,9 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         refuse_newer(self.folder / MARKER)
         self.layout = Layout(self.folder, create=True)
-        with suppress(OSError), locked(self.folder / ".adding", fcntl.LOCK_EX | fcntl.LOCK_NB):  # or a full disk
+        with suppress(OSError), file_lock(self.folder / ".adding", fcntl.LOCK_EX | fcntl.LOCK_NB):  # or a full disk
             if not (self.folder / MARKER).exists():
-                write_whole(self.folder / MARKER, encode({"version": VERSION}))
+                write_whole(self.folder / MARKER, encode_json({"version": VERSION}))
             self.layout.sweep()
 
     def names(self) -> dict[str, Descriptor]:
@@ -106,8 +106,8 @@ class Store:
 
     def read(self, name: str, found: Descriptor) -> Image:
         """An image by its manifest's descriptor. Raises BadImage."""
-        manifest = Manifest.read(self.layout.read(found))
-        config = Config.read(self.layout.read(manifest.config))
+        manifest = ImageManifest.read(self.layout.read(found))
+        config = ImageConfig.read(self.layout.read(manifest.config))
         if len(config.diff_ids) != len(manifest.layers):
             raise BadImage(f"{name} has {len(manifest.layers)} layers, and its configuration {len(config.diff_ids)}")
         return Image(name, found, manifest, config)
@@ -144,7 +144,7 @@ class Store:
         """Hold off `prune` while blobs come that no name reaches yet. What an error leaves of them is removed."""
         before: set[str] | None = None
         try:
-            with locked(self.folder / ".adding", fcntl.LOCK_SH):
+            with file_lock(self.folder / ".adding", fcntl.LOCK_SH):
                 before = set(os.listdir(self.layout.blobs))
                 yield
         except BaseException as why:
@@ -162,7 +162,7 @@ class Store:
         Raises Busy while another process adds an image, and BadImage where a manifest is damaged.
         """
         try:
-            with locked(self.folder / ".adding", fcntl.LOCK_EX | fcntl.LOCK_NB):
+            with file_lock(self.folder / ".adding", fcntl.LOCK_EX | fcntl.LOCK_NB):
                 self.layout.sweep()
                 reached = {blob.digest for found in self.layout.manifests for blob in self.read("", found).blobs}
                 kept = {*older, *(digest.removeprefix("sha256:") for digest in reached)}
@@ -182,7 +182,7 @@ def remove_files(paths: list[Path]) -> tuple[int, int]:
 def refuse_newer(marker: Path) -> None:
     """Raise Unsupported for a store that a newer version has written."""
     with suppress(FileNotFoundError):
-        version = parse(marker.read_bytes(), str(marker)).get("version")
+        version = parse_json(marker.read_bytes(), str(marker)).get("version")
         if version != VERSION:
             hint = f"a newer course reads it; {PLACE} names another folder"
             raise Unsupported(f"{marker.parent} is a store of version {short_repr(version)}, not {VERSION}", hint=hint)

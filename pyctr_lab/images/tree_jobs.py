@@ -1,11 +1,11 @@
 """What the worker does, as root of a lab, in the folder of its unpacked layers.
 
-    000 001 ...  the layers, each a tree, by short names: all of an image's must fit into one page of mount options
-    init         what lies above the layers of each image: folders to mount on, and a few files of /etc
-    scratch      an empty folder, on which each container mounts a tmpfs of its own
-    uppers       folders that take the writes of containers instead, and their locks
-    volumes      where the folder of the volumes is bound
-    .new-*       trees that are not whole yet
+000 001 ...  the layers, each a tree, by short names: all of an image's must fit into one page of mount options
+init         what lies above the layers of each image: folders to mount on, and a few files of /etc
+scratch      an empty folder, on which each container mounts a tmpfs of its own
+uppers       folders that take the writes of containers instead, and their locks
+volumes      where the folder of the volumes is bound
+.new-*       trees that are not whole yet
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FOLDERS = ("dev", "proc", "sys", "etc")
 FILES = {"etc/hosts": "127.0.0.1 localhost\n::1 localhost\n", "etc/hostname": "", "etc/resolv.conf": ""}
 
 
-def bind() -> Iterator[None]:
+def bind_trees() -> Iterator[None]:
     """Show this folder to the lab's containers, where they put their roots together."""
     for name in (INIT, SCRATCH, UPPERS):
         with suppress(FileExistsError):
@@ -59,7 +59,7 @@ def mount_here(source: str, target: str, kind: str | None, flags: int, options: 
         raise OSError(errno := ctypes.get_errno(), os.strerror(errno), target)
 
 
-def remove(names: Sequence[str]) -> Iterator[None]:
+def remove_trees(names: Sequence[str]) -> Iterator[None]:
     """Remove trees: only the lab's root may, for their files belong to its ids."""
     for name in names:
         shutil.rmtree(name, ignore_errors=True)

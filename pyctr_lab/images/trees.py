@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..runtime import Lab
-from .layout import locked, sync_folder, write_whole
+from .layout import file_lock, sync_folder, write_whole
 from .openat2 import open_in_root
-from .store import Image, Store
+from .store import Image, ImageStore
 from .tree_jobs import INIT, UPPERS
 from .uppers import abandoned_uppers
-from .world import make_folder_of, map_name, work
+from .world import make_folder_of, map_name, run_as_root
 
 JOBS = "tree_jobs"
 MOST_TEXT = 1 << 20  # bytes of a passwd file
@@ -29,7 +29,7 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
-class Tree:
+class UnpackedTree:
     """An unpacked layer. `name` is its folder's; `owners` are ids that a lab with one id could not give to files."""
 
     name: str
@@ -41,13 +41,13 @@ class Tree:
 class Trees:
     """The unpacked layers of a store, for the id maps of one lab."""
 
-    def __init__(self, lab: Lab, store: Store) -> None:
+    def __init__(self, lab: Lab, store: ImageStore) -> None:
         self.lab = lab
         self.store = store
         self.folder = store.folder / "unpacked" / map_name(lab)
         self.records = store.folder / "chains" / map_name(lab)
         self._shown = False
-        self._used: dict[str, tuple[Tree, IO[bytes]]] = {}
+        self._used: dict[str, tuple[UnpackedTree, IO[bytes]]] = {}
 
     def show(self) -> None:
         """Mount the folder where containers of the lab find it, once."""
@@ -55,7 +55,7 @@ class Trees:
             make_folder_of(self.lab, self.folder)
             self.records.mkdir(parents=True, exist_ok=True)
             self.sweep()
-            self.run("bind")
+            self.run("bind_trees")
             self._sweep()
             self._shown = True
 
@@ -63,23 +63,23 @@ class Trees:
         """Remove the uppers that processes which died have left."""
         with abandoned_uppers(self.folder / UPPERS) as names:
             if names:
-                self.run("remove", names=[f"{UPPERS}/{name}" for name in names])
+                self.run("remove_trees", names=[f"{UPPERS}/{name}" for name in names])
 
     def run(self, job: str, given: tuple[int, ...] = (), **words: Any) -> list[Any]:
         """Have a job done by the lab's root in the folder; what it yields."""
-        return list(work(self.lab, self.folder, f"{JOBS}:{job}", given, **words))
+        return list(run_as_root(self.lab, self.folder, f"{JOBS}:{job}", given, **words))
 
     def stack(self, image: Image) -> tuple[str, ...]:
         """The folders of an image's layers, the topmost first, unpacked if need be; above them what is mounted on."""
         self.show()
         return (INIT, *(tree.name for tree in reversed(list(self._trees(image)))))
 
-    def _trees(self, image: Image) -> Iterator[Tree]:
+    def _trees(self, image: Image) -> Iterator[UnpackedTree]:
         below: list[str] = []
         for chain_id, diff_id, layer in zip(image.chain_ids, image.config.diff_ids, image.manifest.layers, strict=True):
             tree = self.find(chain_id)
             if tree is None:
-                with locked(self.records / ".lock"):
+                with file_lock(self.records / ".lock"):
                     tree = self.find(chain_id) or self._unpack(chain_id, diff_id, layer, below)
             assert tree
             below.append(tree.name)
@@ -98,37 +98,37 @@ class Trees:
                 return file.read(MOST_TEXT).decode("utf-8", "surrogateescape")
         return ""
 
-    def find(self, chain_id: str) -> Tree | None:
+    def find(self, chain_id: str) -> UnpackedTree | None:
         """The tree of a layer above others, if it is unpacked. As long as the lab lives, `prune` leaves it alone."""
         if chain_id not in self._used:
             with suppress(FileNotFoundError):
                 record = self._record(chain_id).open("rb")
                 fcntl.flock(record, fcntl.LOCK_SH)
                 if os.fstat(record.fileno()).st_nlink:
-                    self._used[chain_id] = Tree(**json.loads(record.read())), record
+                    self._used[chain_id] = UnpackedTree(**json.loads(record.read())), record
         return self._used[chain_id][0] if chain_id in self._used else None
 
-    def records_by_chain(self) -> dict[str, Tree]:
+    def records_by_chain(self) -> dict[str, UnpackedTree]:
         """All trees for this id map, by what they are."""
         files = [path for path in self.records.glob("*") if path.name[0] != "."]
-        return {f"sha256:{path.name}": Tree(**json.loads(path.read_bytes())) for path in files}
+        return {f"sha256:{path.name}": UnpackedTree(**json.loads(path.read_bytes())) for path in files}
 
-    def prune(self, kept: Collection[str]) -> list[Tree]:
+    def prune(self, kept: Collection[str]) -> list[UnpackedTree]:
         """Remove trees, but for some chain ids and for what this or another lab uses; return those removed.
 
         A record goes first: what dies between leaves a tree without one, for `sweep`.
         """
         self.show()
         removed = []
-        with locked(self.records / ".lock"):
+        with file_lock(self.records / ".lock"):
             for chain_id, tree in self.records_by_chain().items():
                 record = self._record(chain_id)
-                with suppress(BlockingIOError), locked(record, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                with suppress(BlockingIOError), file_lock(record, fcntl.LOCK_EX | fcntl.LOCK_NB):
                     if chain_id not in kept:
                         record.unlink()
                         removed.append(tree)
             sync_folder(self.records)
-            self.run("remove", names=[tree.name for tree in removed])
+            self.run("remove_trees", names=[tree.name for tree in removed])
         return removed
 
     def release(self) -> None:
@@ -139,23 +139,23 @@ class Trees:
 
     def sweep(self) -> None:
         """Remove what has no record: trees whose makers or removers died."""
-        with locked(self.records / ".lock"):
+        with file_lock(self.records / ".lock"):
             for path in self.records.glob(".new-*"):
                 path.unlink()
             known = {tree.name for tree in self.records_by_chain().values()}
             left = [name for name in os.listdir(self.folder) if OF_TREE.fullmatch(name) and name not in known]
             if left:
-                self.run("remove", names=left)
+                self.run("remove_trees", names=left)
 
     def _record(self, chain_id: str) -> Path:
         return self.records / chain_id.removeprefix("sha256:")
 
-    def _unpack(self, chain_id: str, diff_id: str, layer: Any, below: list[str]) -> Tree | None:
+    def _unpack(self, chain_id: str, diff_id: str, layer: Any, below: list[str]) -> UnpackedTree | None:
         name = self._free_name()
         with self.store.layout.open(layer) as blob:
             words = {"blob": blob.fileno(), "digest": layer.digest, "diff_id": diff_id, "below": below, "name": name}
             (done,) = self.run("unpack", (blob.fileno(),), **words)
-        write_whole(self._record(chain_id), json.dumps(asdict(Tree(name, **done))).encode())
+        write_whole(self._record(chain_id), json.dumps(asdict(UnpackedTree(name, **done))).encode())
         return self.find(chain_id)
 
     def _free_name(self) -> str:

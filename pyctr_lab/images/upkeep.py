@@ -16,7 +16,7 @@ from .compression import Blob
 from .descriptors import DIGEST, Descriptor
 from .layout import CHUNK
 from .overlayfs import OPAQUE_NAME, WHITEOUT
-from .store import Image, Store
+from .store import Image, ImageStore
 from .trees import Trees
 
 
@@ -66,14 +66,14 @@ class File:
     content: str
 
 
-def prune(store: Store, trees: Trees) -> Pruned:
+def prune_store(store: ImageStore, trees: Trees) -> Pruned:
     """Remove what no name reaches, but for what a lab uses: blobs, and unpacked layers of this lab's id map."""
     kept = {chain_id for image in store.images() for chain_id in image.chain_ids}
     blobs, size = store.remove_unreachable()
     return Pruned(blobs, size, len(trees.prune(kept)))
 
 
-def du(store: Store, trees: Trees) -> list[DiskUsage]:
+def disk_usages(store: ImageStore, trees: Trees) -> list[DiskUsage]:
     """What each name takes. Two names of one image share all of it."""
     images = list(store.images())
     holders = Counter(digest for image in images for digest in {blob.digest for blob in image.blobs})
@@ -88,7 +88,7 @@ def usage_of(image: Image, holders: Counter[str], unpacked: dict[str, int]) -> D
     return DiskUsage(image.name, shared, image.size - shared, sum(unpacked.get(each, 0) for each in {*image.chain_ids}))
 
 
-def verify(store: Store, trees: Trees | None = None, *, repair: bool = False) -> list[str]:
+def verify_store(store: ImageStore, trees: Trees | None = None, *, repair: bool = False) -> list[str]:
     """What is wrong in the store, a line each.
 
     With `repair`, damaged blobs are removed: an import brings them anew.
@@ -115,7 +115,7 @@ def is_damaged(path: Path) -> bool:
     return found.hexdigest() != path.name
 
 
-def complaints(store: Store, name: str, descriptor: Descriptor) -> Iterator[str]:
+def complaints(store: ImageStore, name: str, descriptor: Descriptor) -> Iterator[str]:
     """What is wrong with an image, but for the content of its layers."""
     try:
         for blob in store.read(name, descriptor).blobs:
@@ -124,7 +124,7 @@ def complaints(store: Store, name: str, descriptor: Descriptor) -> Iterator[str]
         yield str(why)
 
 
-def history(image: Image) -> list[HistoryLine]:
+def image_history(image: Image) -> list[HistoryLine]:
     """How an image came about, the oldest first; layers of which it does not speak are at the end."""
     layers = zip(image.config.diff_ids, (layer.size for layer in image.manifest.layers), strict=True)
     nothing = ("", 0)
@@ -137,7 +137,7 @@ def history(image: Image) -> list[HistoryLine]:
     return found + [HistoryLine("", "", *layer) for layer in layers]
 
 
-def inspect(image: Image) -> dict[str, Any]:
+def image_facts(image: Image) -> dict[str, Any]:
     """What an image is, in Docker's and skopeo's words."""
     content = image.config.content
     return {
@@ -154,7 +154,7 @@ def inspect(image: Image) -> dict[str, Any]:
     }
 
 
-def diff(store: Store, first: Image, second: Image) -> list[FileChange]:
+def changed_files(store: ImageStore, first: Image, second: Image) -> list[FileChange]:
     """The files in which a second image differs from the first, by path. Reads the layers, not what is unpacked."""
     before, after = image_files(store, first), image_files(store, second)
     if (b"" in before) != (b"" in after):  # not every tool writes the root itself
@@ -165,7 +165,7 @@ def diff(store: Store, first: Image, second: Image) -> list[FileChange]:
     return [FileChange(found[path], "/" + path.decode(errors="backslashreplace")) for path in sorted(found)]
 
 
-def image_files(store: Store, image: Image) -> dict[bytes, File]:
+def image_files(store: ImageStore, image: Image) -> dict[bytes, File]:
     """All files of an image."""
     found: dict[bytes, File] = {}
     for layer, diff_id in zip(image.manifest.layers, image.config.diff_ids, strict=True):

@@ -18,8 +18,8 @@ from ..kernel.calls import Answer
 from ..runtime.outer_world import OuterWorld
 from ..runtime.resources import KEEPERS, Holder
 from ..steps import UpperFolder
-from .layout import locked
-from .world import work
+from .layout import file_lock
+from .world import run_as_root
 
 
 class Upper:
@@ -32,7 +32,7 @@ class Upper:
         world.require_open()
         place = Path(f"/proc/{world.machine_pid}/root{folder.place}")
         self.lock = place.with_name(f"{place.name}.lock")
-        with locked(place.with_name(".lock")):
+        with file_lock(place.with_name(".lock")):
             self._fd = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if not try_lock(self._fd):
                 os.close(self._fd)
@@ -48,7 +48,9 @@ class Upper:
         """Remove the folder with all in it, if its lab lives; else the next lab does that."""
         if UPPERS.forget(self):
             with suppress(Gone):
-                list(work(self.world, Path(self.folder.store), "tree_jobs:remove", names=[self.folder.path]))
+                list(
+                    run_as_root(self.world, Path(self.folder.store), "tree_jobs:remove_trees", names=[self.folder.path])
+                )
                 self.lock.unlink(missing_ok=True)
             self.unlock()
 
@@ -121,7 +123,7 @@ def try_lock(fd: int) -> bool:
 def abandoned_uppers(folder: Path) -> Iterator[list[str]]:
     """The names of uppers whose process has ended; at the block's end, when they are removed, so are their locks."""
     UPPERS.unlock_ended()
-    with locked(folder / ".lock"):
+    with file_lock(folder / ".lock"):
         left = []
         for lock in folder.glob("*.lock"):
             if lock.name != ".lock":

@@ -17,7 +17,7 @@ from ..kernel.checks import check_text, short_repr
 from ..steps import ROOT, HostTree, PivotRoot, ReadOnlyRoot, Recipe, Step, Volume, WorkingDirectory
 from .tree_jobs import VOLUMES
 from .trees import Trees
-from .world import make_folder_of, map_name, work
+from .world import make_folder_of, map_name, run_as_root
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 OURS = re.compile(r"/(proc|dev)?|/(proc|dev)/.*")  # mounts of the container itself: no volume may replace them
@@ -52,7 +52,7 @@ class Volumes:
         except Busy:
             going.rename(path)
             raise
-        list(work(self.lab, self.folder, "tree_jobs:remove", names=[going.name]))
+        list(run_as_root(self.lab, self.folder, "tree_jobs:remove_trees", names=[going.name]))
 
     def make(self, name: str) -> None:
         """Make a volume, unless it is there, and show it to the lab's containers."""
@@ -61,8 +61,8 @@ class Volumes:
         make_folder_of(self.lab, self.folder / check_name(name))
         if not self._shown:
             left = [path.name for path in self.folder.glob(".gone-*")]
-            list(work(self.lab, self.folder, "tree_jobs:remove", names=left))
-            list(work(self.lab, self.folder, "tree_jobs:bind_volumes"))
+            list(run_as_root(self.lab, self.folder, "tree_jobs:remove_trees", names=left))
+            list(run_as_root(self.lab, self.folder, "tree_jobs:bind_volumes"))
             self._shown = True
 
     def _find(self, name: str) -> Path:

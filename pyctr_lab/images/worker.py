@@ -38,7 +38,7 @@ def find_job(target: str, paths: list[str]) -> Callable[..., Iterator[Any]]:
     return found
 
 
-def enter(pid: int, folder: str) -> None:
+def enter_lab(pid: int, folder: str) -> None:
     """Enter a lab's namespaces, and the folder. Children are in its PID namespace, and end with the lab."""
     opened = [(os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC), flag) for kind, flag in KINDS.items()]
     for fd, flag in opened:
@@ -64,7 +64,7 @@ def require(result: int) -> None:
         raise OSError(errno, os.strerror(errno))
 
 
-def work(job: Callable[..., Iterator[Any]], words: dict[str, Any]) -> None:
+def send_rows(job: Callable[..., Iterator[Any]], words: dict[str, Any]) -> None:
     """Send all rows of the generator, and an error with its hint."""
     from pyctr_lab.errors import LabError, in_one_line
 
@@ -84,11 +84,11 @@ def work(job: Callable[..., Iterator[Any]], words: dict[str, Any]) -> None:
 def main(pid: int, folder: str, target: str, words: dict[str, Any], paths: list[str]) -> int:
     """Enter, fork, and have the child work as the lab's root."""
     job = find_job(target, paths)  # before: modules may lie where the lab may not read
-    enter(pid, folder)
+    enter_lab(pid, folder)
     if child := os.fork():
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     become_root()
-    work(job, words)
+    send_rows(job, words)
     return 0
 
 

@@ -21,7 +21,9 @@ from .descriptors import BadImage
 WORKER = [sys.executable, "-I", "-S", str(Path(__file__).with_name("worker.py"))]
 
 
-def work(lab: Lab | OuterWorld, folder: Path, target: str, given: Sequence[int] = (), **words: Any) -> Iterator[Any]:
+def run_as_root(
+    lab: Lab | OuterWorld, folder: Path, target: str, given: Sequence[int] = (), **words: Any
+) -> Iterator[Any]:
     """Run the generator `target` ("module:function") as root of the lab, in this folder; yield its rows.
 
     It inherits the descriptors `given`. Raises its LabError, and Gone where it ends before the generator does.

@@ -13,15 +13,15 @@ import pytest
 
 from pyctr_lab import Lab
 from pyctr_lab.images.images import Images
-from pyctr_lab.images.store import Store
+from pyctr_lab.images.store import ImageStore
 
 ROOT = Path(__file__).parents[2]
 UID = 61238
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store")
+def store(tmp_path: Path) -> ImageStore:
+    return ImageStore(tmp_path / "store")
 
 
 @pytest.fixture

@@ -84,7 +84,6 @@ def test_archives_of_tarfile(form: int) -> None:
     assert {(e.size, e.mtime, e.uid, e.mode, data) for e, data in found} == {(3, 77 * 10**9, 1000, 0o640, b"abc")}
 
 
-
 @pytest.mark.parametrize(
     ("start", "behind", "refused"),
     [

@@ -12,12 +12,12 @@ from pyctr_lab import Lab
 from pyctr_lab.errors import LabError, Unsupported
 from pyctr_lab.images.images import Images
 from pyctr_lab.images.sources import import_image
-from pyctr_lab.images.store import Store
-from pyctr_lab.images.upkeep import verify
+from pyctr_lab.images.store import ImageStore
+from pyctr_lab.images.upkeep import verify_store
 
 
 def test_busybox_is_the_same_wherever_it_is_made(tmp_path: Path) -> None:
-    one, two = (import_image(Store(tmp_path / name), "busybox", name) for name in ("one", "two"))
+    one, two = (import_image(ImageStore(tmp_path / name), "busybox", name) for name in ("one", "two"))
     assert one.digest == two.digest and one.size < 3_000_000
 
 
@@ -31,7 +31,7 @@ def test_without_a_command_it_is_a_shell(images: Images) -> None:
 
 
 @pytest.mark.parametrize("base", ["busybox", "debian:12", "debian:13"])
-def test_what_is_missing_is_said(store: Store, monkeypatch: pytest.MonkeyPatch, base: str) -> None:
+def test_what_is_missing_is_said(store: ImageStore, monkeypatch: pytest.MonkeyPatch, base: str) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(Unsupported, match="is not installed"):
         import_image(store, base, "x")
@@ -46,7 +46,7 @@ def test_what_is_missing_is_said(store: Store, monkeypatch: pytest.MonkeyPatch, 
     ],
 )
 def test_a_failure_is_one_line_and_leaves_nothing(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, why: str
+    store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, why: str
 ) -> None:
     (tmp_path / "mmdebstrap").write_text(f"#!/bin/sh\n{does}\n")
     (tmp_path / "mmdebstrap").chmod(0o755)
@@ -54,7 +54,9 @@ def test_a_failure_is_one_line_and_leaves_nothing(
     with pytest.raises(LabError, match=why) as raised:
         import_image(store, "debian:12", "x")
     assert "\n" not in str(raised.value)
-    assert not list(store.folder.rglob(".new-*")) and not list(store.layout.blobs.iterdir()) and verify(store) == []
+    assert (
+        not list(store.folder.rglob(".new-*")) and not list(store.layout.blobs.iterdir()) and verify_store(store) == []
+    )
 
 
 @pytest.mark.complete

@@ -15,7 +15,7 @@ from making import Made, archive
 
 from pyctr_lab.errors import BadInput
 from pyctr_lab.images.images import Images
-from pyctr_lab.images.upkeep import diff, verify
+from pyctr_lab.images.upkeep import changed_files, verify_store
 
 LOWER = archive({"etc/": None, "etc/gone": b"1", "etc/kept": b"1", "bin/": None, "bin/sh": b"#!", "link": "etc/kept"})
 UPPER = archive({"etc/.wh.gone": b"", "new": b"2"})
@@ -35,7 +35,7 @@ def test_a_flat_archive_of_what_a_container_sees(layered: Images, tmp_path: Path
         assert tar.getnames() == [".", "bin", "bin/sh", "etc", "etc/kept", "link", "new"]
         assert {member.uid for member in tar} == {0}
     again = layered.import_(str(tmp_path / "flat.tar"), "flat")
-    assert diff(layered.store, layered.store.image("layered:1"), again) == []
+    assert changed_files(layered.store, layered.store.image("layered:1"), again) == []
 
 
 def test_a_folder(layered: Images, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_all_of_an_image_comes_back_with_the_same_digests(layered: Images, tmp_p
     assert layered.import_(f"oci:{tmp_path}/oci:b", "two").digest == layered.store.image("busybox").digest
     back = layered.import_(f"docker-archive:{tmp_path}/docker:x/y:2", "three")
     assert back.id == image.id and back.config.diff_ids == image.config.diff_ids
-    assert verify(layered.store) == []
+    assert verify_store(layered.store) == []
     for path in (tmp_path / "oci/blobs/sha256").iterdir():
         assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
 

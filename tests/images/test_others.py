@@ -28,8 +28,8 @@ from making import Made, archive
 from pyctr_lab import Lab
 from pyctr_lab.engines import Sandbox
 from pyctr_lab.images.images import Images
-from pyctr_lab.images.store import Image, Store
-from pyctr_lab.images.upkeep import diff, verify
+from pyctr_lab.images.store import Image, ImageStore
+from pyctr_lab.images.upkeep import changed_files, verify_store
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="Docker, and umoci as root")
 UPPER = archive({"etc/.wh.group": b"", "new": b"2", "opq/": None})
@@ -85,7 +85,7 @@ def two(ours: Images) -> Image:
 
 def same_files(ours: Images, other: Image) -> bool:
     """Whether two images differ in nothing but what their writers say of folders around a change."""
-    return [change.path for change in diff(ours.store, ours.store.image("two:1"), other)] == []
+    return [change.path for change in changed_files(ours.store, ours.store.image("two:1"), other)] == []
 
 
 # --- others read ours
@@ -164,7 +164,7 @@ def test_we_read_umocis(ours: Images, two: Image, place: Path, tmp_path: Path) -
     image = ours.import_(f"oci:{layout}:2", "umoci")
     assert image.digest == json.loads((layout / "index.json").read_text())["manifests"][1]["digest"]
     assert image.config.diff_ids[:2] == two.config.diff_ids
-    changed = {(change.what, change.path) for change in diff(ours.store, two, image)}
+    changed = {(change.what, change.path) for change in changed_files(ours.store, two, image)}
     assert {("added", "/by-umoci"), ("removed", "/etc/passwd")} <= changed
     assert ours.lab.run(["sh", "-c", "cat /by-umoci; ls /etc"], image="umoci").stdout.startswith("umoci")
 
@@ -203,12 +203,12 @@ def test_docker_reads_ours_and_we_read_dockers(ours: Images, two: Image, docker:
     (tmp_path / "committed").write_bytes(gzip.decompress(base64.b64decode(committed[4])))
     image = ours.import_(str(tmp_path / "committed"), "committed")
     assert [image.id, list(image.config.diff_ids)] == committed[2]
-    assert ("added", "/new") not in [tuple(change) for change in diff(ours.store, two, image)]
+    assert ("added", "/new") not in [tuple(change) for change in changed_files(ours.store, two, image)]
     assert ours.lab.run(["cat", "/new"], image="committed").stdout == "by docker\n"
     if shutil.which("skopeo"):
         assert json.loads(run("skopeo", "inspect", f"docker-archive:{tmp_path}/committed"))
 
 
 def test_the_store_is_whole_after_all_of_it(ours: Images) -> None:
-    assert verify(ours.store, ours.trees) == []
-    assert Store(ours.store.folder).names() == ours.store.names()
+    assert verify_store(ours.store, ours.trees) == []
+    assert ImageStore(ours.store.folder).names() == ours.store.names()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyctr_lab.errors import BadInput
-from pyctr_lab.images.descriptors import INDEX, MANIFEST, BadImage, Descriptor, encode, platform_here
+from pyctr_lab.images.descriptors import INDEX, MANIFEST, BadImage, Descriptor, encode_json, platform_here
 from pyctr_lab.images.layout import digest_of
 from pyctr_lab.images.platforms import DEEPEST, choose, read_platform
 
@@ -18,7 +18,7 @@ def entry(name: str, number: int = 0, media_type: str = MANIFEST) -> Descriptor:
 
 
 def index(*listed: Descriptor) -> bytes:
-    return encode({"schemaVersion": 2, "manifests": [each.as_json() for each in listed]})
+    return encode_json({"schemaVersion": 2, "manifests": [each.as_json() for each in listed]})
 
 
 def never(descriptor: Descriptor) -> bytes:

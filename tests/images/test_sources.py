@@ -20,17 +20,17 @@ from pyctr_lab.errors import BadInput, LabError
 from pyctr_lab.images import compression
 from pyctr_lab.images.descriptors import BadImage
 from pyctr_lab.images.sources import import_image
-from pyctr_lab.images.store import Store
-from pyctr_lab.images.upkeep import verify
+from pyctr_lab.images.store import ImageStore
+from pyctr_lab.images.upkeep import verify_store
 
 ONE, TWO = archive({"a": b"1", "b/": None}), archive({"c": b"2"})
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes, "gzip": gzip.compress, "xz": lzma.compress, "bzip2": bz2.compress}  # fmt: skip
 
 
-def nothing_left(store: Store) -> bool:
+def nothing_left(store: ImageStore) -> bool:
     left = [path for path in store.folder.rglob("*") if path.is_file() and path.name not in STAYS]
-    return not left and verify(store) == []
+    return not left and verify_store(store) == []
 
 
 STAYS = ("oci-layout", "index.json", "pyctr-lab.json", ".adding", ".lock")
@@ -38,7 +38,7 @@ STAYS = ("oci-layout", "index.json", "pyctr-lab.json", ".adding", ".lock")
 
 # --- root file systems
 @pytest.mark.parametrize("packer", PACKERS)
-def test_an_archive_of_a_root_file_system(store: Store, tmp_path: Path, packer: str) -> None:
+def test_an_archive_of_a_root_file_system(store: ImageStore, tmp_path: Path, packer: str) -> None:
     file = tmp_path / "root.tar"
     file.write_bytes(PACKERS[packer](ONE))
     image = import_image(store, str(file), "root")
@@ -47,11 +47,11 @@ def test_an_archive_of_a_root_file_system(store: Store, tmp_path: Path, packer: 
     kept = file.read_bytes() if packer in ("", "gzip") else ONE  # OCI has no media type for the others
     assert store.layout.path(layer.digest).read_bytes() == kept
     assert layer.media_type == (f"{LAYER}+gzip" if packer == "gzip" else LAYER)
-    assert verify(store) == []
+    assert verify_store(store) == []
 
 
 @pytest.mark.skipif(compression.zstd is None, reason="no module for zstd")
-def test_a_layer_of_zstd_whose_last_zeros_are_missing(store: Store, tmp_path: Path) -> None:
+def test_a_layer_of_zstd_whose_last_zeros_are_missing(store: ImageStore, tmp_path: Path) -> None:
     made = Made(tmp_path / "layout")
     cut = compression.zstd.compress(ONE.rstrip(b"\0") + bytes(-len(ONE.rstrip(b"\0")) % 512))
     layer = made.blob(cut, f"{LAYER}+zstd")
@@ -59,7 +59,7 @@ def test_a_layer_of_zstd_whose_last_zeros_are_missing(store: Store, tmp_path: Pa
     assert import_image(store, f"oci:{made.folder}", "x").config.diff_ids == (digest_of(ONE),)
 
 
-def test_a_folder_gives_the_same_image_again(store: Store, tmp_path: Path) -> None:
+def test_a_folder_gives_the_same_image_again(store: ImageStore, tmp_path: Path) -> None:
     folder = tmp_path / "root"
     folder.mkdir()
     (folder / "file").write_bytes(b"1")
@@ -73,9 +73,9 @@ def test_a_folder_gives_the_same_image_again(store: Store, tmp_path: Path) -> No
 
 def test_a_users_own_files_are_roots_in_an_image(as_user: Callable[[str], str]) -> None:
     said = as_user(
-        "import os\nfrom pyctr_lab.images.store import Store\nfrom pyctr_lab.images.sources import import_image\n"
+        "import os\nfrom pyctr_lab.images.store import ImageStore\nfrom pyctr_lab.images.sources import import_image\n"
         "from pyctr_lab.images.archive import read_archive\nfrom pyctr_lab.images.compression import Blob\n"
-        "os.mkdir('r'); open('r/f', 'w').close(); store = Store(); image = import_image(store, 'r', 'r')\n"
+        "os.mkdir('r'); open('r/f', 'w').close(); store = ImageStore(); image = import_image(store, 'r', 'r')\n"
         "with store.layout.open(image.manifest.layers[0]) as file:\n"
         "    print([(entry.name, entry.uid, entry.gid) for entry in read_archive(Blob(file))])"
     )
@@ -94,7 +94,7 @@ def test_a_users_own_files_are_roots_in_an_image(as_user: Callable[[str], str]) 
         (ONE[:520], "cannot be read"),
     ],
 )
-def test_what_is_no_archive(store: Store, tmp_path: Path, content: bytes, why: str) -> None:
+def test_what_is_no_archive(store: ImageStore, tmp_path: Path, content: bytes, why: str) -> None:
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(BadImage, match=why) as raised:
         import_image(store, str(tmp_path / "file"), "x")
@@ -102,7 +102,7 @@ def test_what_is_no_archive(store: Store, tmp_path: Path, content: bytes, why: s
     assert nothing_left(store)
 
 
-def test_a_header_that_would_fill_the_memory(store: Store, tmp_path: Path) -> None:
+def test_a_header_that_would_fill_the_memory(store: ImageStore, tmp_path: Path) -> None:
     entry = tarfile.TarInfo("x")
     entry.type, entry.size = tarfile.XHDTYPE, 1 << 40
     (tmp_path / "file").write_bytes(entry.tobuf(tarfile.GNU_FORMAT))
@@ -114,17 +114,17 @@ def test_a_header_that_would_fill_the_memory(store: Store, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("source", "why"), [("/no/such", "no '/no/such'"), ("oci:/no/such:x", "no '/no/such'"), ("/dev/null", "no regular")]
 )
-def test_what_is_not_there(store: Store, source: str, why: str) -> None:
+def test_what_is_not_there(store: ImageStore, source: str, why: str) -> None:
     with pytest.raises((BadInput, BadImage), match=why):
         import_image(store, source, "x")
 
 
-def test_a_wrong_name_is_refused_before_anything_is_read(store: Store) -> None:
+def test_a_wrong_name_is_refused_before_anything_is_read(store: ImageStore) -> None:
     with pytest.raises(BadInput, match="is no repository's name"):
         import_image(store, "/no/such", "UPPER")
 
 
-def test_progress_is_reported(store: Store, tmp_path: Path) -> None:
+def test_progress_is_reported(store: ImageStore, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(ONE)
     said: list[tuple[str, int, int]] = []
     import_image(store, str(tmp_path / "file"), "x", lambda *words: said.append(words))
@@ -132,7 +132,7 @@ def test_progress_is_reported(store: Store, tmp_path: Path) -> None:
 
 
 # --- OCI layouts
-def test_a_layout_is_taken_as_it_is(store: Store, tmp_path: Path) -> None:
+def test_a_layout_is_taken_as_it_is(store: ImageStore, tmp_path: Path) -> None:
     made = Made(tmp_path / "layout")
     entry = made.image(ONE, TWO, annotations={"more": "fields"}, unknown=["kept"])
     made.tag(entry)
@@ -188,11 +188,11 @@ def machine() -> str:
      "nondistributable", "two gzip members", "xz", "a long history", "no layer", "a layer twice",
      "nested, with an attestation"],
 )  # fmt: skip
-def test_odd_but_legal(store: Store, tmp_path: Path, what: str) -> None:
+def test_odd_but_legal(store: ImageStore, tmp_path: Path, what: str) -> None:
     made = Made(tmp_path / "layout")
     made.tag(odd(made, what))
     import_image(store, f"oci:{made.folder}:one", "x")
-    assert verify(store) == []
+    assert verify_store(store) == []
 
 
 def lying(made: Made, what: str) -> object:
@@ -319,7 +319,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("what", LIES)
-def test_a_lie_is_refused_in_one_line_and_nothing_is_left(store: Store, tmp_path: Path, what: str) -> None:
+def test_a_lie_is_refused_in_one_line_and_nothing_is_left(store: ImageStore, tmp_path: Path, what: str) -> None:
     made = Made(tmp_path / "layout")
     said = lying(made, what)
     if isinstance(said, dict) and "digest" in said:
@@ -332,7 +332,7 @@ def test_a_lie_is_refused_in_one_line_and_nothing_is_left(store: Store, tmp_path
     assert nothing_left(store)
 
 
-def test_a_tag_twice_is_refused(store: Store, tmp_path: Path) -> None:
+def test_a_tag_twice_is_refused(store: ImageStore, tmp_path: Path) -> None:
     made = Made(tmp_path / "layout")
     made.tag(made.image(ONE)).tag(made.image(TWO))
     for source in (f"oci:{made.folder}:one", f"oci:{made.folder}"):
@@ -343,7 +343,7 @@ def test_a_tag_twice_is_refused(store: Store, tmp_path: Path) -> None:
     import_image(store, f"oci:{made.folder}:one", "x")
 
 
-def test_several_images_want_a_tag(store: Store, tmp_path: Path) -> None:
+def test_several_images_want_a_tag(store: ImageStore, tmp_path: Path) -> None:
     made = Made(tmp_path / "layout")
     one, two = made.image(ONE), made.image(TWO)
     made.tag(one, "one").tag(two, "two")
@@ -354,7 +354,7 @@ def test_several_images_want_a_tag(store: Store, tmp_path: Path) -> None:
         import_image(store, f"oci:{made.folder}:three", "x")
 
 
-def test_a_layout_of_another_version(store: Store, tmp_path: Path) -> None:
+def test_a_layout_of_another_version(store: ImageStore, tmp_path: Path) -> None:
     made = Made(tmp_path / "layout", "2.0.0")
     made.tag(made.image(ONE))
     with pytest.raises(BadImage, match=r"is a layout of version '2.0.0'"):
@@ -388,7 +388,7 @@ def docker(how: str, tags: list[str] | None, **changed: Any) -> bytes:
 
 @pytest.mark.parametrize("packer", ["", "gzip"])
 @pytest.mark.parametrize(("how", "by_link"), [("plain", False), ("links", False), ("links", True), ("packed", False)])
-def test_docker_save_of_each_age(store: Store, tmp_path: Path, how: str, by_link: bool, packer: str) -> None:
+def test_docker_save_of_each_age(store: ImageStore, tmp_path: Path, how: str, by_link: bool, packer: str) -> None:
     file = tmp_path / "saved"
     file.write_bytes(PACKERS[packer](docker(how, ["a/b:1"], **({"by_link": True} if by_link else {}))))
     image = import_image(store, str(file), "x")
@@ -397,10 +397,10 @@ def test_docker_save_of_each_age(store: Store, tmp_path: Path, how: str, by_link
     assert import_image(store, f"docker-archive:{file}:a/b:1", "y").digest == image.digest
     with pytest.raises(BadImage, match=r"no image 'a/b:2' .*there are a/b:1"):
         import_image(store, f"docker-archive:{file}:a/b:2", "z")
-    assert verify(store) == []
+    assert verify_store(store) == []
 
 
-def test_an_archive_with_a_layout_inside_is_read_as_one(store: Store, tmp_path: Path) -> None:
+def test_an_archive_with_a_layout_inside_is_read_as_one(store: ImageStore, tmp_path: Path) -> None:
     made = Made(tmp_path / "layout")
     entry = made.image(ONE, TWO)
     made.tag(entry, "1")
@@ -410,7 +410,7 @@ def test_an_archive_with_a_layout_inside_is_read_as_one(store: Store, tmp_path: 
         assert import_image(store, source, "x").digest == entry["digest"]
 
 
-def test_skopeos_folder_of_bare_blobs(store: Store, tmp_path: Path) -> None:
+def test_skopeos_folder_of_bare_blobs(store: ImageStore, tmp_path: Path) -> None:
     made = Made(tmp_path / "layout")
     entry = made.image(ONE, TWO)
     folder = tmp_path / "dir"
@@ -432,14 +432,14 @@ def test_skopeos_folder_of_bare_blobs(store: Store, tmp_path: Path) -> None:
         ({"RepoTags": 7}, "no list of images"),
     ],
 )
-def test_docker_archives_that_lie(store: Store, tmp_path: Path, changed: dict[str, Any], why: str) -> None:
+def test_docker_archives_that_lie(store: ImageStore, tmp_path: Path, changed: dict[str, Any], why: str) -> None:
     (tmp_path / "saved").write_bytes(docker("plain", ["a:1"], **changed))
     with pytest.raises(BadImage, match=why):
         import_image(store, str(tmp_path / "saved"), "x")
     assert nothing_left(store)
 
 
-def test_a_circle_of_links_in_an_archive(store: Store, tmp_path: Path) -> None:
+def test_a_circle_of_links_in_an_archive(store: ImageStore, tmp_path: Path) -> None:
     (tmp_path / "saved").write_bytes(archive({"manifest.json": "x", "x": "manifest.json"}))
     with pytest.raises(LabError, match=r"no file|no archive"):
         import_image(store, f"docker-archive:{tmp_path}/saved", "x")

@@ -20,8 +20,8 @@ from pyctr_lab.errors import BadInput, Busy, LabError, Unsupported
 from pyctr_lab.images import layout
 from pyctr_lab.images.descriptors import BadImage
 from pyctr_lab.images.sources import import_image
-from pyctr_lab.images.store import Store
-from pyctr_lab.images.upkeep import verify
+from pyctr_lab.images.store import ImageStore
+from pyctr_lab.images.upkeep import verify_store
 
 ROOT = Path(__file__).parents[2]
 LAYERS = [archive({f"file{number}": bytes(100) * number}) for number in range(1, 4)]
@@ -33,12 +33,12 @@ def made(tmp_path: Path) -> Made:
     return made.tag(made.image(*LAYERS))
 
 
-def blobs(store: Store) -> set[str]:
+def blobs(store: ImageStore) -> set[str]:
     return {path.name for path in store.layout.blobs.iterdir()}
 
 
 # --- names
-def test_an_image_is_found_by_name_tag_digest_and_id(store: Store, made: Made) -> None:
+def test_an_image_is_found_by_name_tag_digest_and_id(store: ImageStore, made: Made) -> None:
     image = import_image(store, f"oci:{made.folder}", "some/name:1")
     by_id = (image.digest, image.id, image.digest[7:], image.id[7:20], image.id[:20])
     for name in ("some/name:1", f"some/name@{image.digest}", *by_id):
@@ -48,7 +48,7 @@ def test_an_image_is_found_by_name_tag_digest_and_id(store: Store, made: Made) -
             store.image(name)
 
 
-def test_a_name_moves_to_the_newest(store: Store, made: Made) -> None:
+def test_a_name_moves_to_the_newest(store: ImageStore, made: Made) -> None:
     import_image(store, f"oci:{made.folder}", "x")
     two = made.image(LAYERS[0])
     made.listed.clear()
@@ -58,7 +58,7 @@ def test_a_name_moves_to_the_newest(store: Store, made: Made) -> None:
     assert store.remove_unreachable()[0] == 4  # manifest, configuration, two layers
 
 
-def test_a_name_is_not_given_to_an_image_without_its_layers(store: Store, made: Made) -> None:
+def test_a_name_is_not_given_to_an_image_without_its_layers(store: ImageStore, made: Made) -> None:
     image = import_image(store, f"oci:{made.folder}", "x")
     store.layout.path(image.manifest.layers[1].digest).unlink()
     with pytest.raises(BadImage, match="is not there"):
@@ -71,35 +71,35 @@ def test_a_name_is_not_given_to_an_image_without_its_layers(store: Store, made: 
 
 # --- versions
 def test_a_store_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
-    store = Store(tmp_path / "store")
+    store = ImageStore(tmp_path / "store")
     marker = store.folder / "pyctr-lab.json"
     assert json.loads(marker.read_text()) == {"version": 1}
     marker.write_text('{"version": 2}')
     abandoned = store.layout.blobs / ".new-of-the-future"
     abandoned.touch()
     with pytest.raises(Unsupported, match=r"store is a store of version 2, not 1 \(a newer course reads it"):
-        Store(tmp_path / "store")
+        ImageStore(tmp_path / "store")
     assert abandoned.exists()
 
 
 # --- beside a second process
-def test_nothing_is_removed_while_an_image_comes(store: Store, made: Made) -> None:
+def test_nothing_is_removed_while_an_image_comes(store: ImageStore, made: Made) -> None:
     with store.adding():
         store.layout.write(b"on its way", "x")
         with pytest.raises(Busy, match="another process is adding an image"):
-            Store(store.folder).remove_unreachable()
+            ImageStore(store.folder).remove_unreachable()
         assert len(blobs(store)) == 1
     assert store.remove_unreachable() == (1, len(b"on its way"))
 
 
-def test_what_is_being_written_is_not_swept(store: Store) -> None:
+def test_what_is_being_written_is_not_swept(store: ImageStore) -> None:
     with store.adding(), store.layout.incoming() as blob:
         blob.write(b"x")
-        Store(store.folder).layout.sweep()
+        ImageStore(store.folder).layout.sweep()
     assert blobs(store) == {blob.digest[7:]}
 
 
-def test_an_error_leaves_what_was_there_before(store: Store, made: Made) -> None:
+def test_an_error_leaves_what_was_there_before(store: ImageStore, made: Made) -> None:
     store.layout.write(b"untagged, but older", "x")
     before = blobs(store)
     with pytest.raises(ZeroDivisionError), store.adding():
@@ -108,16 +108,16 @@ def test_an_error_leaves_what_was_there_before(store: Store, made: Made) -> None
     assert blobs(store) == before
 
 
-def test_many_at_once(store: Store, made: Made) -> None:
+def test_many_at_once(store: ImageStore, made: Made) -> None:
     script = (
-        "import sys\nfrom pathlib import Path\nfrom pyctr_lab.images.store import Store\n"
+        "import sys\nfrom pathlib import Path\nfrom pyctr_lab.images.store import ImageStore\n"
         "from pyctr_lab.images.sources import import_image\n"
-        "for number in range(5): import_image(Store(Path(sys.argv[1])), sys.argv[2], f'n{sys.argv[3]}-{number}')"
+        "for number in range(5): import_image(ImageStore(Path(sys.argv[1])), sys.argv[2], f'n{sys.argv[3]}-{number}')"
     )
     running = [subprocess.Popen([sys.executable, "-c", script, str(store.folder), f"oci:{made.folder}", str(which)],
                                 cwd=ROOT) for which in range(3)]  # fmt: skip
     assert [process.wait(200) for process in running] == [0, 0, 0]
-    assert len(store.names()) == 15 and verify(store) == []
+    assert len(store.names()) == 15 and verify_store(store) == []
     assert blobs(store) == {path.name for path in made.blobs.iterdir()}
 
 
@@ -158,13 +158,13 @@ def test_sudden_death_of_an_import_at_every_moment(tmp_path: Path, made: Made) -
     expected = {path.name for path in made.blobs.iterdir()}
     for moment in itertools.count(1):
         folder = tmp_path / f"store{moment}"
-        lived = in_child(moment, lambda: import_image(Store(folder), f"oci:{made.folder}", "x"))  # noqa: B023
-        store = Store(folder)
-        assert verify(store) == [], moment
+        lived = in_child(moment, lambda: import_image(ImageStore(folder), f"oci:{made.folder}", "x"))  # noqa: B023
+        store = ImageStore(folder)
+        assert verify_store(store) == [], moment
         assert not list(folder.rglob(".new-*")), moment
         assert blobs(store) <= expected
         import_image(store, f"oci:{made.folder}", "x")
-        assert blobs(store) == expected and verify(store) == []
+        assert blobs(store) == expected and verify_store(store) == []
         if lived:
             break
     assert moment > 40
@@ -172,13 +172,13 @@ def test_sudden_death_of_an_import_at_every_moment(tmp_path: Path, made: Made) -
 
 def test_sudden_death_of_a_prune_at_every_moment(tmp_path: Path, made: Made) -> None:
     for moment in itertools.count(1):
-        store = Store(tmp_path / f"store{moment}")
+        store = ImageStore(tmp_path / f"store{moment}")
         import_image(store, f"oci:{made.folder}", "x")
         kept = made.blobs / store.image("x").digest[7:]
         store.layout.write(b"unused", "x")
         store.layout.write(b"unused, too", "x")
         lived = in_child(moment, store.remove_unreachable)
-        assert verify(store) == [] and kept.name in blobs(store)
+        assert verify_store(store) == [] and kept.name in blobs(store)
         store.remove_unreachable()
         assert blobs(store) == {path.name for path in made.blobs.iterdir()}
         if lived:
@@ -192,15 +192,16 @@ import sys
 from pathlib import Path
 from pyctr_lab.errors import LabError
 from pyctr_lab.images.sources import import_image
-from pyctr_lab.images.store import Store
-from pyctr_lab.images.upkeep import verify
+from pyctr_lab.images.store import ImageStore
+from pyctr_lab.images.upkeep import verify_store
 try:
-    import_image(Store(Path(sys.argv[1], "store")), sys.argv[2], "x")
+    import_image(ImageStore(Path(sys.argv[1], "store")), sys.argv[2], "x")
     print("done")
 except (LabError, OSError) as why:
     print(why)
 if Path(sys.argv[1], "store/oci-layout").exists():
-    print(verify(Store(Path(sys.argv[1], "store"))), [str(path) for path in Path(sys.argv[1]).rglob(".new-*")])
+    found = verify_store(ImageStore(Path(sys.argv[1], "store")))
+    print(found, [str(path) for path in Path(sys.argv[1]).rglob(".new-*")])
 """
 AGAIN = 'mount -t tmpfs -o size=$1 none $0 && "$2" -c "$3" $0 $4; mount -o remount,size=64m $0; "$2" -c "$3" $0 $4'
 
@@ -223,6 +224,6 @@ def test_a_full_disk_at_any_moment(tmp_path: Path, pages: int) -> None:
     assert all(line == "[] []" for line in lines[1:-2]), lines
 
 
-def test_a_full_disk_says_what_makes_room(store: Store) -> None:
+def test_a_full_disk_says_what_makes_room(store: ImageStore) -> None:
     with pytest.raises(LabError, match=r"No space left on device \(.* prune makes room\)"), store.adding():
         raise OSError(28, "No space left on device")

@@ -13,12 +13,12 @@ from pyctr_lab import Lab
 from pyctr_lab.images import upkeep
 from pyctr_lab.images.images import Images
 from pyctr_lab.images.sources import import_image
-from pyctr_lab.images.store import Image, Store
+from pyctr_lab.images.store import Image, ImageStore
 
 SHARED = [archive({f"shared{number}": b"x"}) for number in range(3)]
 
 
-def image_of(store: Store, folder: Path, name: str, *archives: bytes, **config: object) -> Image:
+def image_of(store: ImageStore, folder: Path, name: str, *archives: bytes, **config: object) -> Image:
     made = Made(folder / name)
     made.tag(made.image(*archives, config=made.config([*archives], **config)))
     return import_image(store, f"oci:{made.folder}", name)
@@ -29,45 +29,45 @@ def test_what_images_share_is_counted_as_shared(images: Images, tmp_path: Path) 
     one = image_of(store, tmp_path, "one", *SHARED, archive({"a": b"1"}))
     two = image_of(store, tmp_path, "two", *SHARED, archive({"b": b"2"}))
     store.tag("again", two.descriptor)
-    found = {usage.name: usage for usage in upkeep.du(store, images.trees)}
+    found = {usage.name: usage for usage in upkeep.disk_usages(store, images.trees)}
     layers = sum(layer.size for layer in one.manifest.layers[:3])
     assert (found["one:latest"].shared, found["one:latest"].own) == (layers, one.size - layers)
     assert (found["two:latest"].shared, found["two:latest"].own) == (two.size, 0)
     assert found["one:latest"].unpacked == 0
     images.trees.stack(one)
-    assert {u.name: u.unpacked for u in upkeep.du(store, images.trees)}["one:latest"] > 0
+    assert {u.name: u.unpacked for u in upkeep.disk_usages(store, images.trees)}["one:latest"] > 0
 
 
-def test_a_byte_flipped_in_each_blob_is_found_and_mended(store: Store, tmp_path: Path) -> None:
+def test_a_byte_flipped_in_each_blob_is_found_and_mended(store: ImageStore, tmp_path: Path) -> None:
     image = image_of(store, tmp_path, "x", *SHARED)
-    assert upkeep.verify(store) == []
+    assert upkeep.verify_store(store) == []
     for blob in image.blobs:
         path = store.layout.path(blob.digest)
         raw = bytearray(path.read_bytes())
         raw[len(raw) // 2] ^= 0x40
         path.write_bytes(raw)
-        found = upkeep.verify(store)
+        found = upkeep.verify_store(store)
         assert any(blob.digest in line and "damaged" in line for line in found), found
         assert all("\n" not in line for line in found)
-        assert upkeep.verify(store, repair=True)
+        assert upkeep.verify_store(store, repair=True)
         assert not path.exists()
-        assert any("is not there" in line for line in upkeep.verify(store))
+        assert any("is not there" in line for line in upkeep.verify_store(store))
         import_image(store, f"oci:{tmp_path}/x", "x")
-        assert upkeep.verify(store) == []
+        assert upkeep.verify_store(store) == []
 
 
-def test_a_file_that_is_no_blob_is_found(store: Store) -> None:
+def test_a_file_that_is_no_blob_is_found(store: ImageStore) -> None:
     store.layout.blobs.mkdir(exist_ok=True, parents=True)
     (store.layout.blobs / "stranger").touch()
-    assert "stranger" in upkeep.verify(store)[0]
+    assert "stranger" in upkeep.verify_store(store)[0]
 
 
 def test_a_lost_tree_is_found(images: Images) -> None:
     image = images.store.image("busybox")
     images.trees.stack(image)
-    assert upkeep.verify(images.store, images.trees) == []
+    assert upkeep.verify_store(images.store, images.trees) == []
     images.trees.run("remove", names=[images.trees.stack(image)[1]])
-    (line,) = upkeep.verify(images.store, images.trees)
+    (line,) = upkeep.verify_store(images.store, images.trees)
     assert image.chain_ids[0] in line and "no longer where it was unpacked" in line
 
 
@@ -77,12 +77,12 @@ def test_prune_removes_what_no_name_reaches(images: Images, tmp_path: Path) -> N
     with Lab(private=True) as other:  # has unpacked it, and is closed: nobody uses it
         other.images.trees.stack(image)
     images.trees.stack(images.store.image("busybox"))
-    assert upkeep.prune(images.store, images.trees) == (0, 0, 0)
+    assert upkeep.prune_store(images.store, images.trees) == (0, 0, 0)
     images.store.untag("x")
-    found = upkeep.prune(images.store, images.trees)
+    found = upkeep.prune_store(images.store, images.trees)
     assert (found.blobs, found.bytes, found.trees) == (5, image.size, 3)
     assert images.lab.run(["true"], image="busybox").returncode == 0
-    assert upkeep.verify(images.store, images.trees) == []
+    assert upkeep.verify_store(images.store, images.trees) == []
     assert len([name for name in os.listdir(images.trees.folder) if len(name) == 3]) == 1
 
 
@@ -91,9 +91,9 @@ def test_prune_never_removes_what_a_lab_uses(images: Images, tmp_path: Path) -> 
     with Lab(private=True) as other:
         used = other.images.trees.stack(image)
         images.store.untag("x")
-        assert upkeep.prune(images.store, images.trees).trees == 0
+        assert upkeep.prune_store(images.store, images.trees).trees == 0
         assert set(used[1:]) <= set(os.listdir(images.trees.folder))
-    assert upkeep.prune(images.store, images.trees).trees == 3
+    assert upkeep.prune_store(images.store, images.trees).trees == 3
 
 
 def test_a_tree_without_a_record_goes_when_a_lab_opens_the_store(images: Images, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_tree_without_a_record_goes_when_a_lab_opens_the_store(images: Images,
         assert len(again) == len(names) == 3
         left = [name for name in os.listdir(images.trees.folder) if name not in ("init", "scratch", *again)]
         assert left == [] and not (images.trees.records / ".new-dead").exists()
-        assert upkeep.verify(images.store, other.images.trees) == []
+        assert upkeep.verify_store(images.store, other.images.trees) == []
 
 
 DYING = """
@@ -158,7 +158,7 @@ def test_sudden_death_with_trees(images: Images, tmp_path: Path, what: str, repe
 
 
 # --- what an image is
-def test_history_takes_layers_as_they_come(store: Store, tmp_path: Path) -> None:
+def test_history_takes_layers_as_they_come(store: ImageStore, tmp_path: Path) -> None:
     history = [
         {"created": "2024-01-01T00:00:00Z", "created_by": "ADD"},
         {"created_by": "ENV", "empty_layer": True},
@@ -168,15 +168,15 @@ def test_history_takes_layers_as_they_come(store: Store, tmp_path: Path) -> None
     ]
     layers = [digest_of(each) for each in SHARED]
     image = image_of(store, tmp_path, "x", *SHARED[:2], history=history)
-    assert [(line.created_by, line.diff_id) for line in upkeep.history(image)] == [
+    assert [(line.created_by, line.diff_id) for line in upkeep.image_history(image)] == [
         ("ADD", layers[0]), ("ENV", ""), ("RUN", layers[1]), ("one too many", ""), ("", "")]  # fmt: skip
     image = image_of(store, tmp_path, "y", *SHARED)
-    assert [line.diff_id for line in upkeep.history(image)] == layers
+    assert [line.diff_id for line in upkeep.image_history(image)] == layers
 
 
-def test_inspect_speaks_dockers_words(store: Store, tmp_path: Path) -> None:
+def test_inspect_speaks_dockers_words(store: ImageStore, tmp_path: Path) -> None:
     image = image_of(store, tmp_path, "x", *SHARED)
-    found = upkeep.inspect(image)
+    found = upkeep.image_facts(image)
     assert found["Name"] == "x:latest" and found["Id"] == image.id and found["Digest"] == image.digest
     assert found["RootFS"]["Layers"] == [digest_of(each) for each in SHARED] and found["Config"] == {"Cmd": ["sh"]}
 
@@ -189,22 +189,22 @@ UPPER = archive({"etc/": None, "etc/same": b"1", "etc/changed": b"2", "etc/.wh.g
                  "etc/.wh.never": b""})  # fmt: skip
 
 
-def test_diff_looks_through_layers(store: Store, tmp_path: Path) -> None:
+def test_diff_looks_through_layers(store: ImageStore, tmp_path: Path) -> None:
     one, two = image_of(store, tmp_path, "one", LOWER), image_of(store, tmp_path, "two", LOWER, UPPER)
-    assert [(change.what, change.path) for change in upkeep.diff(store, one, two)] == [
+    assert [(change.what, change.path) for change in upkeep.changed_files(store, one, two)] == [
         ("changed", "/becomes"), ("added", "/becomes/z"), ("removed", "/dir"), ("removed", "/dir/a"),
         ("removed", "/dir/deep/b"), ("changed", "/etc/changed"), ("removed", "/etc/gone"), ("added", "/new"),
         ("removed", "/opq/x"), ("added", "/opq/y")]  # fmt: skip
-    assert upkeep.diff(store, one, one) == []
-    assert {change.what for change in upkeep.diff(store, two, one)} == {"added", "changed", "removed"}
+    assert upkeep.changed_files(store, one, one) == []
+    assert {change.what for change in upkeep.changed_files(store, two, one)} == {"added", "changed", "removed"}
 
 
 @pytest.mark.parametrize("order", ["first", "last"])
-def test_a_whiteout_hides_nothing_of_its_own_layer(store: Store, tmp_path: Path, order: str) -> None:
+def test_a_whiteout_hides_nothing_of_its_own_layer(store: ImageStore, tmp_path: Path, order: str) -> None:
     own = {"d/": None, "d/new": b"1"}
     hiding = {"d/.wh..wh..opq": b"", ".wh.e": b""}
     files = {**hiding, **own} if order == "first" else {**own, **hiding}
     one = image_of(store, tmp_path, "one", archive({"d/": None, "d/old": b"1", "e": b"1"}))
     two = image_of(store, tmp_path, "two", archive({"d/": None, "d/old": b"1", "e": b"1"}), archive(files))
-    assert [tuple(change) for change in upkeep.diff(store, one, two)] == [
+    assert [tuple(change) for change in upkeep.changed_files(store, one, two)] == [
         ("added", "/d/new"), ("removed", "/d/old"), ("removed", "/e")]  # fmt: skip

@@ -11,25 +11,25 @@ import pytest
 from pyctr_lab import Lab
 from pyctr_lab.errors import BadInput, Busy
 from pyctr_lab.images import Images
-from pyctr_lab.images.bases import busybox
+from pyctr_lab.images.bases import busybox_image
 from pyctr_lab.images.process import ImageWords
-from pyctr_lab.images.store import Store
+from pyctr_lab.images.store import ImageStore
 from pyctr_lab.images.trees import Trees
 from pyctr_lab.images.uppers import UPPERS
-from pyctr_lab.images.world import work
+from pyctr_lab.images.world import run_as_root
 from pyctr_lab.runtime import Program
 from pyctr_lab.steps import Overlay, Recipe, UpperFolder
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
-    store = Store(tmp_path_factory.mktemp("images"))
-    store.tag("busybox", busybox(store.layout))
+    store = ImageStore(tmp_path_factory.mktemp("images"))
+    store.tag("busybox", busybox_image(store.layout))
     with Lab(private=True) as lab:
         images = Images(lab, store)
         images.trees.show()
         yield images
-        list(work(lab, images.trees.folder, "tree_jobs:remove", names=os.listdir(images.trees.folder)))
+        list(run_as_root(lab, images.trees.folder, "tree_jobs:remove_trees", names=os.listdir(images.trees.folder)))
 
 
 def recipe(images: Images, upper: str) -> Recipe:
@@ -112,12 +112,12 @@ DIES = """
 import os, sys
 from pathlib import Path
 from pyctr_lab import Lab
-from pyctr_lab.images.store import Store
+from pyctr_lab.images.store import ImageStore
 from pyctr_lab.images.trees import Trees
 from pyctr_lab.images.uppers import UPPERS
 from pyctr_lab.steps import UpperFolder
 lab = Lab()
-Trees(lab, Store(Path(sys.argv[1]))).show()
+Trees(lab, ImageStore(Path(sys.argv[1]))).show()
 folder = UpperFolder("left")
 UPPERS.open(lab.world, folder)
 lab.outside(folder.calls())
@@ -149,6 +149,6 @@ def test_what_a_closed_lab_has_left_is_removed_too(images: Images) -> None:
 def test_the_store_may_be_reached_by_a_link(images: Images, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(images.store.folder)
     with Lab(private=True) as lab:
-        other = Images(lab, Store(tmp_path / "link"))
+        other = Images(lab, ImageStore(tmp_path / "link"))
         assert lab.run(["true"], recipe=recipe(other, "linked")).returncode == 0
     assert not uppers(images)

@@ -22,11 +22,11 @@ from ...steps import Overlay, Recipe, UpperFolder
 from ..archive import Member
 from ..descriptors import LAYER, Descriptor
 from ..process import ImageWords, recipe_of, user_of
-from ..store import Image, Store
+from ..store import Image, ImageStore
 from ..trees import Trees
 from ..uppers import UPPERS
 from ..users import check_ids, find_user
-from ..world import work
+from ..world import run_as_root
 from .cache import BuildCache, key_of
 from .context import CHUNK, Context, Source, content_key
 from .copied import Copy, Spot, archive_of, asked_of, is_archive
@@ -54,7 +54,7 @@ class ImageBuild:
     def __init__(
         self,
         lab: Lab,
-        store: Store,
+        store: ImageStore,
         trees: Trees,
         context: Context | None = None,
         arguments: Mapping[str, str] | None = None,
@@ -169,7 +169,7 @@ class ImageBuild:
             file.flush()
             file.seek(0)
             words = {"layers": [*layers, init], "asked": file.fileno()}
-            rows = work(self.lab, self.trees.folder, "build.jobs:spots", (file.fileno(),), **words)
+            rows = run_as_root(self.lab, self.trees.folder, "build.jobs:spots", (file.fileno(),), **words)
             return {path: Spot(*rest) for path, *rest in rows}
 
     def _owner(self, stage: BuildStage, text: str) -> tuple[int, int]:
@@ -209,7 +209,7 @@ class ImageBuild:
         with self.store.layout.incoming() as blob, open(theirs, "rb") as archive, ThreadPoolExecutor(1) as pool:
             try:
                 coming = pool.submit(shutil.copyfileobj, archive, blob, CHUNK)
-                list(work(self.lab, self.trees.folder, "build.jobs:difference", (ours,), **words))
+                list(run_as_root(self.lab, self.trees.folder, "build.jobs:difference", (ours,), **words))
             finally:
                 os.close(ours)
             coming.result()

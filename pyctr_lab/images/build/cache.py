@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..descriptors import BadImage, Descriptor, parse
+from ..descriptors import BadImage, Descriptor, parse_json
 from ..layout import Layout, write_whole
 
 
@@ -26,7 +26,7 @@ class BuildCache:
     def find(self, key: str) -> Descriptor | None:
         """The layer under this key, if it is there."""
         try:
-            found = Descriptor.read(parse((self.folder / key).read_bytes(), "an entry of the cache"))
+            found = Descriptor.read(parse_json((self.folder / key).read_bytes(), "an entry of the cache"))
         except (FileNotFoundError, BadImage):
             return None
         return found if self.layout.has(found) else None

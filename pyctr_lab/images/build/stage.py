@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import BadInput
 from ...kernel.checks import short_repr
-from ..descriptors import CONFIG, MANIFEST, Config, Descriptor, Manifest, platform_here
+from ..descriptors import CONFIG, MANIFEST, Descriptor, ImageConfig, ImageManifest, platform_here
 from ..layout import Layout, digest_of
 from ..store import Image
 from .cache import key_of
@@ -39,7 +39,7 @@ class BuildStage:
     @property
     def environment(self) -> dict[str, str]:
         """What ENV has set, here and in the base."""
-        return Config({"config": self.settings}).environment
+        return ImageConfig({"config": self.settings}).environment
 
     @property
     def variables(self) -> dict[str, str]:
@@ -94,15 +94,15 @@ class BuildStage:
 
     # --- as an image
     @property
-    def config(self) -> Config:
+    def config(self) -> ImageConfig:
         """The configuration."""
         rootfs = {"type": "layers", "diff_ids": self.diff_ids}
-        return Config({**self.content, "config": self.settings, "rootfs": rootfs, "history": self.history})
+        return ImageConfig({**self.content, "config": self.settings, "rootfs": rootfs, "history": self.history})
 
     def image(self) -> Image:
         """What there is so far as an image that has no name, and is not in the store."""
         raw = self.config.encode()
-        manifest = Manifest(Descriptor(CONFIG, digest_of(raw), len(raw)), tuple(self.layers))
+        manifest = ImageManifest(Descriptor(CONFIG, digest_of(raw), len(raw)), tuple(self.layers))
         return Image("the image", Descriptor(MANIFEST, digest_of(manifest.encode()), 0), manifest, self.config)
 
     def write(self, layout: Layout) -> Descriptor:
@@ -110,7 +110,7 @@ class BuildStage:
         if not all(map(layout.has, self.layers)):
             raise BadInput("a layer of this build was removed from the store meanwhile", hint="build once more")
         config = layout.write(self.config.encode(), CONFIG)
-        return layout.write(Manifest(config, tuple(self.layers)).encode(), MANIFEST)
+        return layout.write(ImageManifest(config, tuple(self.layers)).encode(), MANIFEST)
 
 
 def ports_of(text: str) -> list[str]:
@@ -128,4 +128,3 @@ def said_with(arguments: Mapping[str, str], words: tuple[str, ...]) -> str:
     """A RUN as a history has it: how many arguments of the build it has seen, these, and its words."""
     seen = [f"|{len(arguments)}", *(f"{name}={value}" for name, value in arguments.items())] if arguments else []
     return " ".join(["RUN", *seen, *words])
-

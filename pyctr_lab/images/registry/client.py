@@ -8,14 +8,14 @@ from urllib.parse import urljoin
 
 from ...errors import BadInput
 from ...kernel.checks import check_count, check_file_name, check_function, check_kind, check_seconds
-from ..descriptors import DIGEST, INDEXES, MANIFESTS, BadImage, Config, Descriptor, Manifest, parse
+from ..descriptors import DIGEST, INDEXES, MANIFESTS, BadImage, Descriptor, ImageConfig, ImageManifest, parse_json
 from ..layout import Layout, digest_of
 from ..platforms import Platform, choose, fits, in_words, index_entries, read_platform
 from ..references import check_address, check_repository, check_version
 from .conversation import Conversation
 from .credentials import given_credentials, stored_credentials
 from .transfers import BlobProgress, Transfer
-from .wire import RegistryError, Reply, Wire
+from .wire import RegistryError, RegistryWire, Reply
 
 ACCEPT = {"Accept": ", ".join((*MANIFESTS, *INDEXES))}
 PAGE = 100  # names that one answer should list
@@ -37,7 +37,7 @@ class Registry:
         self.address = check_address(address)
         self._at_once = check_count(at_once, "blobs at once", most=64)
         self._progress = check_function(progress, "progress")
-        self._wire = Wire(
+        self._wire = RegistryWire(
             address, given_credentials(username, password) or stored_credentials(address),
             tls=check_kind(tls, bool, "tls"), ca=ca if ca is None else str(check_file_name(ca, "ca")),
             timeout=check_seconds(timeout, "a timeout", most=3600), at_once=self._at_once,
@@ -66,12 +66,12 @@ class Registry:
         if DIGEST.fullmatch(check_version(version)) and version != manifest.digest:
             raise BadInput(f"{manifest.digest} cannot be pushed as {version}", hint="a digest is that of the content")
         raw = layout.read(manifest)
-        media_type = parse(raw, "a manifest").get("mediaType") or manifest.media_type
+        media_type = parse_json(raw, "a manifest").get("mediaType") or manifest.media_type
         if media_type in INDEXES:
             for child in index_entries(raw):
                 self.push(layout, child, repository, child.digest, mount_from=mount_from)
         elif media_type in MANIFESTS:
-            self._push_blobs(layout, Manifest.read(raw), repository, mount_from and check_repository(mount_from))
+            self._push_blobs(layout, ImageManifest.read(raw), repository, mount_from and check_repository(mount_from))
         else:
             raise BadImage(f"{manifest.digest} is no manifest of an image: {media_type!r}")
         path = f"/v2/{repository}/manifests/{version}"
@@ -80,7 +80,7 @@ class Registry:
         self._check_header(answer, manifest.digest)
         return manifest
 
-    def _push_blobs(self, layout: Layout, manifest: Manifest, repository: str, mount_from: str) -> None:
+    def _push_blobs(self, layout: Layout, manifest: ImageManifest, repository: str, mount_from: str) -> None:
         blobs = (manifest.config, *manifest.layers)
         for blob in blobs:
             layout.open(blob).close()  # before anything is sent
@@ -107,11 +107,11 @@ class Registry:
             chosen = choose(raw, wanted, lambda entry: self._entry(layout, repository, entry))
             raw = self._entry(layout, repository, chosen)
             found = Descriptor(chosen.media_type, chosen.digest, chosen.size)
-        manifest = Manifest.read(raw)
+        manifest = ImageManifest.read(raw)
         transfer = Transfer(self._wire, layout, repository, pull_scope(repository), self._progress)
         transfer.each(transfer.download, (manifest.config, *manifest.layers), self._at_once)
         if platform and not listed:
-            content = Config.read(layout.read(manifest.config)).content
+            content = ImageConfig.read(layout.read(manifest.config)).content
             if not fits(content, wanted):
                 raise BadImage(f"the image is for {in_words(content)}, not for {in_words(wanted)}")
         with layout.incoming(found) as blob:
@@ -127,7 +127,7 @@ class Registry:
         if DIGEST.fullmatch(version) and version != digest:
             raise BadImage(f"{self.address} sends the content of {digest} for {version}")
         self._check_header(answer, digest)
-        return Descriptor(media_type_of(answer, raw), digest, len(raw)), raw
+        return Descriptor(answered_type(answer, raw), digest, len(raw)), raw
 
     def _entry(self, layout: Layout, repository: str, entry: Descriptor) -> bytes:
         """What an index lists: from the layout, if it is there, or from the registry. Raises BadImage."""
@@ -150,7 +150,7 @@ class Registry:
         answer, _ = self._wire.ask("HEAD", path, scope=pull_scope(repository), headers=ACCEPT)
         digest, size = answer.header("Docker-Content-Digest"), answer.header("Content-Length")
         if DIGEST.fullmatch(digest) and size.isdigit():
-            return Descriptor(media_type_of(answer, b"{}"), digest, int(size))
+            return Descriptor(answered_type(answer, b"{}"), digest, int(size))
         return self._manifest(repository, version)[0]
 
     def delete(self, repository: str, version: str) -> None:
@@ -177,7 +177,7 @@ class Registry:
         while path not in seen and len(seen) < MOST_PAGES:
             seen.add(path)
             answer, raw = self._wire.ask("GET", path, scope=scope)
-            listed = parse(raw, f"a list of {name}").get(name) or []
+            listed = parse_json(raw, f"a list of {name}").get(name) or []
             if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
                 raise BadImage(f"{self.address} answers with no list of {name}")
             names.update(listed)
@@ -198,13 +198,13 @@ def push_scope(repository: str) -> str:
     return f"repository:{repository}:pull,push"
 
 
-def media_type_of(answer: Reply, raw: bytes) -> str:
+def answered_type(answer: Reply, raw: bytes) -> str:
     """The media type of a manifest: as the answer says, or its content. Raises BadImage for one that is not known."""
     said = answer.header("Content-Type").partition(";")[0].strip().lower()
     if said not in (*MANIFESTS, *INDEXES):
-        content = parse(raw, "a manifest")
+        content = parse_json(raw, "a manifest")
         said = str(content.get("mediaType") or said)
         if said not in (*MANIFESTS, *INDEXES):
-            Manifest.read(raw)  # says so where it is one of schema 1
+            ImageManifest.read(raw)  # says so where it is one of schema 1
             raise BadImage(f"{answer.wire.host} serves a manifest of an unknown type: {said[:80]!r}")
     return said

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...errors import BadInput, LabError
 from ...kernel.checks import check_text
-from ..descriptors import BadImage, mapping, parse
+from ..descriptors import BadImage, json_object, parse_json
 
 PAIR = re.compile(r'([a-zA-Z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
@@ -46,9 +46,9 @@ def stored_credentials(address: str) -> Credentials | None:
     """What `docker login` keeps for a registry, in $DOCKER_CONFIG or ~/.docker; no helper is asked."""
     path = Path(os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"), "config.json")
     try:
-        listed = mapping(parse(path.read_bytes(), "it").get("auths") or {}, "auths")
+        listed = json_object(parse_json(path.read_bytes(), "it").get("auths") or {}, "auths")
         found = [entry for name, entry in listed.items() if re.sub("^https?://|/.*$", "", name) == address]
-        entry = mapping(found[0], "an entry") if found else {}
+        entry = json_object(found[0], "an entry") if found else {}
         if encoded := entry.get("auth"):
             username, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         else:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from ...errors import LabError, in_one_line
 from ..descriptors import BadImage, Descriptor
 from ..layout import Incoming, Layout
-from .wire import CHUNK, PASSING, Body, Interrupted, RegistryError, Reply, Wire, with_retries
+from .wire import CHUNK, PASSING, Body, Interrupted, RegistryError, RegistryWire, Reply, with_retries
 
 PIECE = 64 << 20  # bytes of one request; after an answer the upload can be resumed behind them
 LOST = (404, 416)  # the registry does not know an upload any more, or has come to another place in it
@@ -44,7 +44,7 @@ class Upload:
 class Transfer:
     """The blobs of one push or pull. `scope` is what a token server is asked for."""
 
-    def __init__(self, wire: Wire, layout: Layout, repository: str, scope: str,
+    def __init__(self, wire: RegistryWire, layout: Layout, repository: str, scope: str,
                  progress: Callable[[BlobProgress], object] | None) -> None:  # fmt: skip
         self.wire, self.layout, self.scope = wire, layout, scope
         self.blobs = f"/v2/{repository}/blobs/"

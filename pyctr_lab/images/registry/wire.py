@@ -20,7 +20,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from ...errors import BadInput, LabError, Unsupported, in_one_line
 from ...kernel.checks import short_repr
-from ..descriptors import MOST_JSON, BadImage, parse
+from ..descriptors import MOST_JSON, BadImage, parse_json
 from .conversation import Conversation, Exchange, shown_path
 from .credentials import Credentials, challenges
 
@@ -74,7 +74,7 @@ class Body:
 class Reply:
     """An answer whose body is not read yet."""
 
-    wire: Wire
+    wire: RegistryWire
     url: str
     exchange: Exchange
     response: urllib3.BaseHTTPResponse
@@ -126,14 +126,14 @@ class Reply:
     def reason(self) -> str:
         """What the registry says of an error, in one short line. See "Error codes" in spec.md."""
         try:
-            first = parse(self.body(), "it")["errors"][0]
+            first = parse_json(self.body(), "it")["errors"][0]
             said = str(first.get("message") or first["code"])
         except (LabError, LookupError, TypeError, AttributeError):
             said = self.response.reason or ""
         return in_one_line(LabError(" ".join(said.split())[:120]))
 
 
-class Wire:
+class RegistryWire:
     """Connections to one registry; several threads may use it."""
 
     def __init__(self, host: str, credentials: Credentials | None, *, tls: bool | None, ca: str | None,
@@ -250,7 +250,7 @@ class Wire:
             query.append(("account", self._credentials.username))
             headers["Authorization"] = self._credentials.header
         with self._send("GET", realm + ("&" if "?" in realm else "?") + urlencode(query), headers, None) as answer:
-            found = parse(answer.expect(200).body(), "a token server's answer")
+            found = parse_json(answer.expect(200).body(), "a token server's answer")
         token = found.get("token") or found.get("access_token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise RegistryError(f"{self.host}: its token server has sent no token")

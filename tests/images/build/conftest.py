@@ -10,20 +10,20 @@ import pytest
 
 from pyctr_lab import Lab
 from pyctr_lab.images import Images
-from pyctr_lab.images.bases import busybox
-from pyctr_lab.images.store import Store
-from pyctr_lab.images.world import work
+from pyctr_lab.images.bases import busybox_image
+from pyctr_lab.images.store import ImageStore
+from pyctr_lab.images.world import run_as_root
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
-    store = Store(tmp_path_factory.mktemp("images"))
-    store.tag("busybox", busybox(store.layout))
+    store = ImageStore(tmp_path_factory.mktemp("images"))
+    store.tag("busybox", busybox_image(store.layout))
     with Lab(private=True) as lab:
         images = Images(lab, store)
         yield images
         if images.trees.folder.exists():  # files of the lab's ids: only its root can remove them
-            list(work(lab, images.trees.folder, "tree_jobs:remove", names=os.listdir(images.trees.folder)))
+            list(run_as_root(lab, images.trees.folder, "tree_jobs:remove_trees", names=os.listdir(images.trees.folder)))
 
 
 @pytest.fixture

@@ -354,9 +354,7 @@ def no_upper(images: Images) -> bool:
 SIX = "FROM busybox\nENV a=1\nRUN echo one > /one\nCOPY f /f\nRUN cat /f > /two\nCMD cat /two"
 
 
-def test_all_is_cached_and_no_worker_starts(
-    images: Images, context: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_is_cached_and_no_worker_starts(images: Images, context: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (context / "f").write_text("first")
     image, _ = build(images, SIX, context)
     monkeypatch.setattr(subprocess, "Popen", None)
@@ -469,10 +467,10 @@ import sys
 from pathlib import Path
 from pyctr_lab import Lab
 from pyctr_lab.images import Images
-from pyctr_lab.images.store import Store
+from pyctr_lab.images.store import ImageStore
 
 with Lab() as lab:
-    images = Images(lab, Store(Path(sys.argv[1])))
+    images = Images(lab, ImageStore(Path(sys.argv[1])))
     images.build(sys.argv[2], name=sys.argv[3], progress=lambda text: print(text, flush=True))
 """
 
@@ -522,5 +520,3 @@ def test_a_closed_lab_builds_nothing(images: Images) -> None:
         other.trees.show()
     with pytest.raises(Gone, match=r"Containerfile:2: .*closed"):
         other.build("FROM busybox\nRUN echo never-run\n", name="never")
-
-

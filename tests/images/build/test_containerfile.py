@@ -30,7 +30,7 @@ SECOND = 10**9
         ("ENV a=b c='d e'", ImageSetting("ENV", {"a": "b", "c": "'d e'"})),
         ('ENV f="g h" i=j\\ k', ImageSetting("ENV", {"f": '"g h"', "i": "j\\ k"})),
         ("ENV a=b=c d=", ImageSetting("ENV", {"a": "b=c", "d": ""})),
-        ("LABEL \"a b\"=c", ImageSetting("LABEL", {'"a b"': "c"})),
+        ('LABEL "a b"=c', ImageSetting("LABEL", {'"a b"': "c"})),
         ("ARG a", BuildArgument("a")),
         ("ARG a=", BuildArgument("a", "")),
         ("ARG a=$b", BuildArgument("a", "$b")),

@@ -12,7 +12,7 @@ import pytest
 from faulty import Proxy
 from servers import HTPASSWD, Make, TokenServer, docker_registry, need
 
-from pyctr_lab.images.descriptors import CONFIG, LAYER, MANIFEST, Config, Descriptor, Manifest, platform_here
+from pyctr_lab.images.descriptors import CONFIG, LAYER, MANIFEST, Descriptor, ImageConfig, ImageManifest, platform_here
 from pyctr_lab.images.layout import Layout
 from pyctr_lab.images.registry import wire
 
@@ -106,8 +106,8 @@ def make(layout: Layout) -> Make:
         noise = random.Random(str(next(NUMBERS) if seed is None else seed))
         new = tuple(layout.write(noise.randbytes(size), LAYER) for size in sizes)
         rootfs = {"type": "layers", "diff_ids": [each.digest for each in (*shared, *new)]}
-        config = Config({**platform_here(), "author": str(noise.random()), "rootfs": rootfs}).encode()
-        manifest = Manifest(layout.write(config, CONFIG), (*shared, *new))
+        config = ImageConfig({**platform_here(), "author": str(noise.random()), "rootfs": rootfs}).encode()
+        manifest = ImageManifest(layout.write(config, CONFIG), (*shared, *new))
         return layout.write(manifest.encode(), MANIFEST)
 
     return made

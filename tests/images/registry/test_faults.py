@@ -20,7 +20,7 @@ from faulty import Proxy, Rule
 from servers import Make, certificate, need, verify
 
 from pyctr_lab.errors import LabError
-from pyctr_lab.images.descriptors import MANIFEST, BadImage, Manifest, encode
+from pyctr_lab.images.descriptors import MANIFEST, BadImage, ImageManifest, encode_json
 from pyctr_lab.images.layout import Incoming, Layout
 from pyctr_lab.images.registry import Registry, RegistryError
 from pyctr_lab.images.registry.connections import WholeAnswer
@@ -154,7 +154,7 @@ def test_a_download_of_a_server_without_ranges_begins_anew(
 ) -> None:
     image = make(50_000)
     Registry(plain).push(layout, image, repository, "1")
-    blob = Manifest.read(layout.read(image)).layers[0]
+    blob = ImageManifest.read(layout.read(image)).layers[0]
     whole = Rule(f"GET .*{blob.digest}", status=200, body=layout.read(blob))
     headers = {"Content-Length": "50000", "Connection": "close"}
     half = Rule(whole.request, status=200, body=layout.read(blob)[:30_000], headers=headers)
@@ -168,7 +168,7 @@ def test_an_upload_goes_on_behind_the_last_answer(
     proxy: Proxy, plain: str, repository: str, make: Make, layout: Layout, other: Layout
 ) -> None:
     image = make(260_000)
-    layer = Manifest.read(layout.read(image)).layers[0].digest.partition(":")[2]
+    layer = ImageManifest.read(layout.read(image)).layers[0].digest.partition(":")[2]
     proxy.rules.append(Rule(f"PUT .*/blobs/uploads/.*{layer}", status=503))  # both pieces before it are there
     registry = Registry(proxy.address, at_once=1)
     registry.push(layout, image, repository, "1")
@@ -275,7 +275,7 @@ def test_a_silence_amid_a_blob_is_gone_on_behind(
     proxy: Proxy, plain: str, repository: str, make: Make, layout: Layout, other: Layout
 ) -> None:
     image = make(260_000)
-    layer = Manifest.read(layout.read(image)).layers[0]
+    layer = ImageManifest.read(layout.read(image)).layers[0]
     proxy.rules.append(Rule("PUT .*/blobs/", stall=True))
     Registry(proxy.address, timeout=2).push(layout, image, repository, "1")
     half = layout.read(layer)[:130_000]
@@ -308,7 +308,7 @@ def test_another_blob_is_refused(change: object, number: int, proxy: Proxy, plai
                                  layout: Layout, other: Layout) -> None:  # fmt: skip
     image = make(*SIZES)
     Registry(plain).push(layout, image, repository, "1")
-    manifest = Manifest.read(layout.read(image))
+    manifest = ImageManifest.read(layout.read(image))
     blob = (manifest.config, *manifest.layers)[number]
     proxy.rules.append(Rule(f"GET .*{blob.digest}", times=100, answer=change))  # type: ignore[arg-type]
     why = refused(proxy, other, repository, blob.digest)
@@ -357,10 +357,10 @@ def test_a_size_that_lies_is_refused(proxy: Proxy, plain: str, repository: str, 
                                      other: Layout) -> None:  # fmt: skip
     image = make(1000)
     Registry(plain).push(layout, image, repository, "1")
-    manifest = Manifest.read(layout.read(image))
+    manifest = ImageManifest.read(layout.read(image))
     for size in (999, 1001, 1 << 62):
         layers = [{**manifest.layers[0].as_json(), "size": size}]
-        lying = encode({"schemaVersion": 2, "config": manifest.config.as_json(), "layers": layers})
+        lying = encode_json({"schemaVersion": 2, "config": manifest.config.as_json(), "layers": layers})
         headers = {"Content-Type": MANIFEST}
         proxy.rules = [Rule("GET .*/manifests/", status=200, body=lying, headers=headers)]
         with pytest.raises(BadImage, match=str(size)) as why:
@@ -384,7 +384,7 @@ def test_a_blob_that_changes_on_its_way_up_is_refused(
 
 def test_a_blob_that_is_damaged_here_is_named(plain: str, repository: str, make: Make, layout: Layout) -> None:
     image = make(90_000)
-    blob = Manifest.read(layout.read(image)).layers[0]
+    blob = ImageManifest.read(layout.read(image)).layers[0]
     layout.path(blob.digest).write_bytes(flipped(layout.read(blob)))
     with pytest.raises(BadImage, match=f"{blob.digest} is damaged"):
         Registry(plain).push(layout, image, repository, "1")

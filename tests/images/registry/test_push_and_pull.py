@@ -11,7 +11,7 @@ from faulty import Proxy, Rule
 from servers import Make, need, verify
 
 from pyctr_lab.errors import BadInput, LabError
-from pyctr_lab.images.descriptors import INDEX, MANIFEST, BadImage, Descriptor, Manifest, encode
+from pyctr_lab.images.descriptors import INDEX, MANIFEST, BadImage, Descriptor, ImageManifest, encode_json
 from pyctr_lab.images.layout import NAME, Layout
 from pyctr_lab.images.registry import BlobProgress, Registry, RegistryError
 
@@ -60,7 +60,7 @@ def test_a_shared_layer_is_sent_and_fetched_once(
 ) -> None:
     size, new = 400_000, 30_000
     first = make(size)
-    second = make(new, shared=Manifest.read(layout.read(first)).layers)
+    second = make(new, shared=ImageManifest.read(layout.read(first)).layers)
     registry = Registry(proxy.address)
     registry.push(layout, first, repository, "1")
     registry.pull(other, repository, "1")
@@ -155,7 +155,7 @@ def test_an_error_of_the_callback_ends_the_transfer(
 
 def index_of(layout: Layout, *entries: Descriptor, media_type: str = INDEX) -> Descriptor:
     listed = [each.as_json() for each in entries]
-    return layout.write(encode({"schemaVersion": 2, "mediaType": media_type, "manifests": listed}), media_type)
+    return layout.write(encode_json({"schemaVersion": 2, "mediaType": media_type, "manifests": listed}), media_type)
 
 
 def for_platform(image: Descriptor, name: str, **annotations: str) -> Descriptor:
@@ -261,7 +261,7 @@ def test_wrong_arguments_are_refused_before_anything_is_sent(layout: Layout, mak
 
 def test_an_image_that_lacks_a_blob_is_refused_before_anything_is_sent(layout: Layout, make: Make) -> None:
     registry, image = Registry("127.0.0.1:1"), make(100)
-    layout.path(Manifest.read(layout.read(image)).layers[0].digest).unlink()
+    layout.path(ImageManifest.read(layout.read(image)).layers[0].digest).unlink()
     with pytest.raises(BadImage, match="not there"):
         registry.push(layout, image, "x")
     assert registry.conversation.exchanges == ()
