@@ -7,9 +7,11 @@ from .build.steps import BaseImage, BuildArgument, CopyFiles, ImageSetting, RunC
 from .descriptors import BadImage
 from .images import Images
 from .process import ImageWords
+from .sharing import ImageLayers, StoredLayer
 from .store import Image
+from .watching import LayerFile, OverlayChange, OverlayMoment, OverlayWatch
 
 __all__ = [
-    "BadImage", "BaseImage", "BuildArgument", "BuildFailed", "CopyFiles", "Image", "ImageSetting", "ImageWords",
-    "Images", "RunCommand",
+    "BadImage", "BaseImage", "BuildArgument", "BuildFailed", "CopyFiles", "Image", "ImageLayers", "ImageSetting",
+    "ImageWords", "Images", "LayerFile", "OverlayChange", "OverlayMoment", "OverlayWatch", "RunCommand", "StoredLayer",
 ]  # fmt: skip

@@ -18,6 +18,7 @@ from .copying import Report
 from .export import export_image
 from .process import ImageWords, command_of, recipe_of, user_of
 from .references import Reference
+from .sharing import ImageLayers, layers_by_image
 from .sources import import_image
 from .store import Image, ImageStore
 from .trees import Trees
@@ -37,7 +38,7 @@ from .users import check_ids
 from .volumes import Volumes
 
 if TYPE_CHECKING:
-    from .registry import Registry
+    from .registry import Conversation, Registry
     from .registry.transfers import BlobProgress
 
 
@@ -57,6 +58,8 @@ class Images:
         self.store = store or ImageStore()
         self.trees = Trees(lab, self.store)
         self.volumes = Volumes(self.trees)
+        #: What the last `push` or `pull` and the registry said to each other: `draw.registry` shows it.
+        self.conversation: Conversation | None = None
 
     def import_(self, source: str, name: str, *, report: Report | None = None) -> Image:
         """Make an image of what lies elsewhere: a folder, a tar, `oci:FOLDER:TAG`, `busybox`; see images/sources.py."""
@@ -107,7 +110,9 @@ class Images:
             if progress is not None:
                 progress(blob.blob[:19], blob.done, blob.total)
 
-        return Registry(where.registry, progress=report)
+        registry = Registry(where.registry, progress=report)
+        self.conversation = registry.conversation
+        return registry
 
     # --- names
     def ls(self) -> list[Image]:
@@ -130,6 +135,11 @@ class Images:
     def du(self) -> list[DiskUsage]:
         """What each name takes of the disk."""
         return disk_usages(self.store, self.trees)
+
+    def layers(self, *names: str) -> list[ImageLayers]:
+        """The layers of some images or of all, and which images hold each: `draw.layers` shows them."""
+        unpacked = {chain_id: tree.size for chain_id, tree in self.trees.records_by_chain().items()}
+        return layers_by_image(self.store, unpacked, names)
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """What is wrong in the store, a line each; with `repair`, damaged blobs are removed."""

@@ -17,8 +17,8 @@ class Exchange:
     """A request and its answer. `sent` and `received` are bytes of the bodies, without headers.
 
     `cached`: the blob is on this side, or on the registry's, already, and is not transferred. A request that was
-    spared for that reason has status 0; so has one that got no answer. Times are in seconds; `begun` counts from the
-    begin of the conversation.
+    spared for that reason has status 0; so has one that got no answer. `blob` is the digest that it is about, where
+    the path does not say so. Times are in seconds; `begun` counts from the begin of the conversation.
     """
 
     begun: float
@@ -29,6 +29,7 @@ class Exchange:
     received: int = 0
     cached: bool = False
     seconds: float = 0.0
+    blob: str = ""
 
     def __str__(self) -> str:
         status = "cached" if self.cached else self.status or "no answer"

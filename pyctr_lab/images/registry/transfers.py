@@ -128,7 +128,7 @@ class Transfer:
     def _go_on(self, blob: Descriptor, source: str, upload: Upload) -> None:
         """Send what is missing of a blob, from where the last try has come to."""
         if upload.location:
-            self._ask_where(upload)
+            self._ask_where(blob, upload)
         if not upload.location and (self._is_there(blob) or self._begin(blob, source, upload)):
             return
         while blob.size - upload.offset > PIECE:
@@ -145,6 +145,7 @@ class Transfer:
         mounts = [f"?{urlencode({'mount': blob.digest, 'from': source})}"] if source else []
         for query in (*mounts, ""):
             with self.wire.once("POST", f"{self.blobs}uploads/{query}", scope=self.scope) as answer:
+                answer.exchange.blob = blob.digest
                 if query and answer.status in (401, 403, 404, 405):  # not for this user: send it
                     continue
                 if answer.expect(*((201, 202) if query else (202,))).status == 201:
@@ -154,9 +155,10 @@ class Transfer:
                 break
         return False
 
-    def _ask_where(self, upload: Upload) -> None:
+    def _ask_where(self, blob: Descriptor, upload: Upload) -> None:
         """Ask how much of an upload has arrived; it begins anew where the registry has lost it."""
         with self.wire.once("GET", upload.location, scope=self.scope) as answer:
+            answer.exchange.blob = blob.digest
             found = re.fullmatch(r"(?:bytes=)?0-(\d{1,18})", answer.header("Range"))
             if answer.status == 204 and found:
                 end = int(found[1]) + 1
@@ -181,6 +183,7 @@ class Transfer:
             url += ("&" if "?" in url else "?") + urlencode({"digest": blob.digest})
         body = Body(length, lambda: self._read(blob, begin, length))
         with self.wire.once(method, url, scope=self.scope, headers=headers, body=body) as answer:
+            answer.exchange.blob = blob.digest
             if answer.status in LOST:
                 upload.location = ""
                 raise Interrupted(f"{self.wire.host} has lost the upload of {blob.digest}", status=answer.status)
