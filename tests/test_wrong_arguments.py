@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from draw import machines, meters, races
+from draw import machines, meters, races, stores
 
 from pyctr_lab import Cgroup, Container, Lab, Limits, Program, Recipe, draw, kernel, measure, steps
 from pyctr_lab.errors import LabError
@@ -247,9 +247,12 @@ PICTURES: dict[str, dict[str, Any]] = {
     "fit": {"results": races.crowds()},
     "growth": {"samples": machines.GROWN, "promised": 256 << 20},
     "hypervisors": {"case": draw.Case("tcg", "6.18", "6.1")},
+    "layers": {"images": stores.TWO, "removed": "web:1"},
     "memory": {"results": races.memories()},
     "neighbour": {"acts": races.acts()},
     "overhead": {"results": races.costs()},
+    "overlay": {"changes": stores.CHANGES},
+    "registry": {"conversations": stores.TALKS, "images": stores.TWO},
     "startup": {"results": races.starts()},
     "story": {"results": machines.history()},
     "usage_chart": {"samples": {"web": meters.THROTTLED}},

@@ -23,9 +23,12 @@ from .density import density
 from .growth import MemoryReading, growth
 from .hypervisors import Case, hypervisors
 from .isolation_map import draw_map, isolation_map
+from .layers import layers
 from .meter import meter, usage_chart
 from .neighbour import neighbour
+from .overlay import overlay
 from .picture import Picture
+from .registry import registry
 from .story import story
 from .worlds import worlds
 
@@ -36,8 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Builder", "Case", "Dashboard", "MemoryReading", "Meter", "Picture", "boot", "builder", "chart", "dashboard",
-    "density", "draw_map", "fit", "growth", "hypervisors", "isolation_map", "memory", "meter", "neighbour", "overhead",
-    "startup", "story", "usage_chart", "waterfall", "worlds",
+    "density", "draw_map", "fit", "growth", "hypervisors", "isolation_map", "layers", "memory", "meter", "neighbour",
+    "overhead", "overlay", "registry", "startup", "story", "usage_chart", "waterfall", "worlds",
 ]  # fmt: skip
 
 PANELS = ("Builder", "Dashboard", "Meter")

@@ -39,3 +39,11 @@ def short_number(value: float) -> str:
 def times_words(ratio: float) -> str:
     """How many times, with as many digits as mean something."""
     return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
+
+
+def size_words(count: int) -> str:
+    """Bytes as they are read: 0 B, 812 B, 1.3 KiB, 235 MiB."""
+    if count < 1024:
+        return f"{count} B"
+    power = next((power for power in (1, 2, 3) if count < 999.5 * 1024**power), 4)
+    return f"{short_number(count / 1024**power)} {('KiB', 'MiB', 'GiB', 'TiB')[power - 1]}"

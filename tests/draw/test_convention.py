@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from draw import machines, meters, races, states
+from draw import machines, meters, races, states, stores
 from pyctr_lab import draw
 from pyctr_lab.draw.hypervisors import Case
 from pyctr_lab.draw.isolation_map import MapData, alt_text, title
@@ -30,12 +30,15 @@ PICTURES: dict[str, tuple[str, list[Any], dict[str, Any]]] = {  # module -> func
     "density": ("density", [machines.filled(100, 3)], {"emulated": False}),
     "growth": ("growth", [machines.GROWN], {"promised": 256 << 20}),
     "hypervisors": ("hypervisors", [Case("tcg", "6.18", "6.1")], {}),
+    "layers": ("layers", [stores.TWO, "web:1"], {}),
     "meter": ("usage_chart", [{"web": meters.THROTTLED}], {}),
     "neighbour": ("neighbour", [races.acts()], GUESSED),
+    "overlay": ("overlay", [stores.CHANGES], {}),
+    "registry": ("registry", [stores.TALKS, stores.TWO], {}),
     "story": ("story", [machines.history()], {}),
     "worlds": ("worlds", ["sleep 4242", (41234, 17, 2)], {}),
 }
-NO_PICTURES = {"__init__", "chart", "guesses", "panels", "picture", "svg", "theme", "wording"}
+NO_PICTURES = {"__init__", "chart", "guesses", "marks", "panels", "picture", "svg", "theme", "wording"}
 PANELS = {"builder", "dashboard"}  # their stills are pictures of other modules
 
 
