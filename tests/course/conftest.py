@@ -18,8 +18,16 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nor are the learner's images touched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYCTR_LAB_IMAGES", str(tmp_path_factory.mktemp("images")))
+        yield
+
+
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
+def lab(own_images: None) -> Iterator[Lab]:
     with Lab() as made:
         yield made
 

@@ -10,6 +10,7 @@ from .exercise import Exercise, Misconception
 from .ground import Ground, whole
 from .processes import age, all_pids, command, descendants, end_below, until
 from .question import Question, Values
+from .registry import own_name, runs
 from .requirements import Requirement
 from .submissions import Choices, InOrder, Names, Number, Submission, Word
 from .verdicts import Verdict
@@ -18,5 +19,5 @@ from .view import KernelView, Unreadable, again
 __all__ = [
     "Choices", "Exercise", "Ground", "InOrder", "KernelView", "Misconception", "Names", "Number", "Question",
     "Requirement", "State", "Submission", "Unreadable", "Values", "Verdict", "Word", "again", "age", "all_pids",
-    "command", "descendants", "end_below", "until", "whole",
+    "command", "descendants", "end_below", "own_name", "runs", "until", "whole",
 ]  # fmt: skip
