@@ -15,7 +15,8 @@ from pathlib import Path
 from ..engines.survey import known_engines
 from ..errors import BadInput, LabError
 from ..measure.figures import CrowdRow, MemoryRow, as_json, crowd_rows, experiments_made, memory_rows, missing_lines
-from ..measure.measuring import measure
+from ..measure.images import goals, known_tools, measure_images
+from ..measure.measuring import Watcher, measure
 from ..measure.options import MeasureOptions
 from ..measure.rows import Progress
 from ..measure.samples import Results, Sample
@@ -25,6 +26,7 @@ WHAT = {
     "memory": ("memory", "disk"),
     "density": ("density",),
     "overhead": ("cpu", "syscalls", "files"),
+    "images": (),  # an experiment of its own, see measure/images
     "all": ("empty", "startup", "first_output", "memory", "disk", "cpu", "syscalls", "files", "density"),
 }
 FILES = ("results.csv", "index.html")  # of a report
@@ -33,14 +35,22 @@ STATUS = {"interrupted": 130, "cut short": 125}  # exit status: 128+SIGINT, and 
 
 def run_bench(arguments: argparse.Namespace) -> int:
     """Measure and print. If measuring ends early, print the results so far; the exit status shows it."""
-    engines = None if arguments.engines is None else known_engines(arguments.engines.split(","))
+    engines = None if arguments.engines is None else arguments.engines.split(",")
     options = MeasureOptions(arguments.runs, arguments.budget, arguments.count, arguments.seed).checked()
+    chosen = (known_tools if arguments.what == "images" else known_engines)(engines)
     folder = report_folder(arguments.report) if arguments.report else None
     with Bar() as bar:
-        results = measure(WHAT[arguments.what], engines=engines, progress=bar.show, **asdict(options))
+        results = measured(arguments.what, None if engines is None else chosen, options, bar.show)
     with undisturbed():
         print_results(results, arguments, folder)
     return STATUS.get(results.ended, 0)
+
+
+def measured(what: str, engines: list[str] | None, options: MeasureOptions, progress: Watcher) -> Results:
+    """The samples of what was asked for."""
+    if what == "images":
+        return measure_images(engines=engines, options=options, progress=progress)
+    return measure(WHAT[what], engines=engines, progress=progress, **asdict(options))
 
 
 @contextmanager
@@ -60,9 +70,12 @@ def print_results(results: Results, arguments: argparse.Namespace, folder: Path 
     elif arguments.csv:
         as_csv(results)
     elif arguments.json:
-        print(json.dumps(as_json(results, arguments.what), indent=1))
+        rows = [asdict(each) for each in goals(results)] if arguments.what == "images" else []
+        print(json.dumps(as_json(results, arguments.what) + rows, indent=1))
     else:
         print(as_text(results))
+        if arguments.what == "images":
+            print(f"\n{goals_table(results)}")
     for note in results.notes:
         print(f"note: {note}", file=sys.stderr)
 
@@ -150,6 +163,16 @@ def table(results: Results, experiment: str) -> str:
         values = results.values(experiment, name)
         spread = map(short, results.spread(experiment, name))
         rows.append([marked(results, name), str(len(values)), *spread, times_ours(results, experiment, name)])
+    return as_lines(rows)
+
+
+def goals_table(results: Results) -> str:
+    """What the figures are to reach, and whether they do."""
+    verdicts = {True: "reached", False: "missed", None: "not measured"}
+    rows = [["figure", "measured", "at most", ""]]
+    for each in goals(results):
+        value = "-" if each.value is None else f"{short(each.value)} {each.unit}"
+        rows.append([each.figure, value, f"{each.at_most:g} {each.unit}", verdicts[each.reached]])
     return as_lines(rows)
 
 

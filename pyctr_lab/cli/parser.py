@@ -13,7 +13,7 @@ from .image import image, image_options
 from .run import run
 
 PROG = "pyctr-lab"
-MEASURED = ("startup", "memory", "density", "overhead", "all")
+MEASURED = ("startup", "memory", "density", "overhead", "images", "all")
 QUICK = 4.0  # seconds for each experiment: enough to see the order, not to quote
 NO_NETWORK = "a container has no network yet but its own loopback"
 NO_DEVICES = "a lab has no power over this machine's devices"

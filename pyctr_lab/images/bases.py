@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -62,15 +62,25 @@ def debian_image(name: str, layout: Layout, report: Report | None = None) -> Des
     mmdebstrap fetches them, outside the lab: it wants a network, and an ordinary user subordinate ids.
     Raises Unsupported where mmdebstrap is missing, and what it says where it fails.
     """
-    if shutil.which("mmdebstrap") is None:
-        raise Unsupported("mmdebstrap is not installed", hint="./lab packages vm, or apt-get install mmdebstrap")
-    command = ["mmdebstrap", f"--mode={'root' if os.geteuid() == 0 else 'unshare'}", "--variant=extract",
-               f"--include={','.join(PACKAGES)}", f"--extract-hook={MASTERS}", RELEASES[name], "-"]  # fmt: skip
+    command = debian_command(RELEASES[name])
     with pending_file(layout.folder) as archive:
         follow(command, archive.fileno(), partial(report, name) if report else lambda done, total: None)
         with open(archive.name, "rb") as file:
             layer, diff_id = copy_layer(layout, file, os.fstat(file.fileno()).st_size, None, "", report)
     return single_layer(layout, layer, diff_id, settings("bash"), f"mmdebstrap {RELEASES[name]}")
+
+
+def debian_command(release: str, more: Iterable[str] = ()) -> list[str]:
+    """mmdebstrap's words for a release with bash and the usual commands, and more packages; the archive is its output.
+
+    What packages do when they are installed is not done. Raises Unsupported where mmdebstrap is missing.
+    """
+    if shutil.which("mmdebstrap") is None:
+        raise Unsupported("mmdebstrap is not installed", hint="./lab packages vm, or apt-get install mmdebstrap")
+    mode = "root" if os.geteuid() == 0 else "unshare"
+    packages = ",".join((*PACKAGES, *more))
+    return ["mmdebstrap", f"--mode={mode}", "--variant=extract", f"--include={packages}", f"--extract-hook={MASTERS}",
+            release, "-"]  # fmt: skip
 
 
 def follow(command: list[str], out: int, report: Callable[[int, int], object]) -> None:

@@ -22,6 +22,17 @@ UNITS = {
     "density": "ms",  # the start of number `instances`, with all before it alive
     "each": "MiB",  # what each of a crowd of `instances` takes, the kernel's part too
     "empty": "ms",  # an experiment that does nothing: what measuring itself costs
+    "unpack": "s",  # an image of a Debian tree to a tree on disk, digests verified but by tar
+    "synced": "s",  # the same, until all of it is on the disk
+    "image_start": "ms",  # from the call to the reaped program, in the files of an image or of the host
+    "layer_memory": "MiB",  # at most, of all processes, while an image with one large layer is imported and unpacked
+    "bomb_memory": "MiB",  # the same, for a small blob with a large content
+    "push": "s",  # that image to a registry on loopback
+    "pull": "s",  # and from it
+    "sent": "KiB",  # on the wire, to push an image that shares three layers of four with one that is there
+    "fetched": "KiB",  # the same, to pull it
+    "stored": "KiB",  # what it adds to a layout
+    "rebuild": "s",  # a build whose steps are all cached
 }
 
 

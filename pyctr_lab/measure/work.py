@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from ..engines.sandbox import WORK
 from ..errors import LabError
 from .experiment import EXPERIMENTS
 from .options import MeasureOptions, TurnOptions
-from .rows import ExperimentRow, MissingEngine, Note, Progress, row_to_json
-from .samples import UNITS, Sample
+from .rounds import rows_of_rounds, without_name
+from .rows import ExperimentRow, MissingEngine, Progress, row_to_json
 from .turns import Turns
 
 
@@ -57,26 +58,5 @@ def rows_of_turns(
     order = random.Random(options.seed)
     turns = Turns(first, options.repetitions or experiment.repetitions, options.budget, order)
     turn_options = TurnOptions(options.count, options.budget / max(1, len(ready)))
-    while engine := turns.next():
-        start = time.monotonic()
-        try:
-            yield from one_turn(name, ready[engine], turns.number(engine), turn_options, began)
-        except (LabError, OSError) as why:
-            turns.drop(engine)
-            yield MissingEngine(engine, f"{name}: {without_name(str(why), engine)}")
-        turns.took(engine, time.monotonic() - start)
-        yield Progress(name, turns.done, turns.total, turns.left(), engine)
-    yield Progress(name, turns.done, turns.done, 0.0)
-    yield from map(Note, turns.notes(name))
-
-
-def one_turn(name: str, engine: Engine, number: int, options: TurnOptions, began: float) -> Iterator[Sample]:
-    """The samples of one turn of one engine."""
-    for each in EXPERIMENTS[name].turn(engine, options):
-        now, what = round(time.monotonic() - began, 6), each.of or name
-        yield Sample(what, engine.name, each.value, UNITS[what], number, each.instances, now, engine.emulated)
-
-
-def without_name(text: str, engine: str) -> str:
-    """An engine's complaint, without its name in front."""
-    return text.removeprefix(f"{engine}: ").removeprefix(f"{engine} ")
+    takers = {key: partial(experiment.turn, each, turn_options) for key, each in ready.items()}
+    yield from rows_of_rounds(name, takers, turns, began, lambda key: ready[key].emulated)

@@ -144,6 +144,22 @@ def test_a_disk_that_fills_up_meanwhile_costs_the_page_but_not_the_figures(
     assert "startup" in said.out and "No space left on device" in said.err and said.err.count("\n") == 1
 
 
+def test_figures_of_images_have_their_goals_beside_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = [races.sample("unpack", "ours", 1.0), races.sample("unpack", "tar", 0.5)]
+    monkeypatch.setattr(bench, "measure_images", lambda **_: Results(samples))
+    assert cli.main(["bench", "images"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("unpack") and re.search(r"GNU tar without digests +2\.00 x +1\.6 x +missed\n", said)
+    assert re.search(r"import and unpack, to umoci +- +0\.35 x +not measured\n", said)
+    assert cli.main(["bench", "images", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows[0]["experiment"] == "unpack" and {"figure", "value", "at_most", "unit"} <= rows[-1].keys()
+    assert cli.main(["bench", "images", "--engines", "runc"]) == 125
+    assert "no tool 'runc' for images" in capsys.readouterr().err
+
+
 def test_every_sample_as_csv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(bench, "measure", lambda name, **_: races.starts(("exec", "ours")))
     assert cli.main(["bench", "startup", "--csv"]) == 0

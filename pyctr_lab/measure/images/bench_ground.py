@@ -1,0 +1,108 @@
+"""Where images are measured: a folder on disk that is removed at the end, with a store and a lab of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+from ...errors import LabError
+from ...images import Images
+from ...images.copying import copy_layer, single_layer
+from ...images.descriptors import CONFIG, Descriptor, encode, platform_here
+from ...images.layout import NAME, Layout
+from ...images.store import Store
+from ...images.world import work
+from ...lab import Lab
+from .servers import find_tool
+from .sizes import ImageSizes
+
+PREFIX = "pyctr-lab-bench-"
+NAMED = "1"  # the tag of an image in a layout
+
+
+class BenchGround:
+    """A folder, a store in it, and a lab. Nothing in the folder is removed before the end.
+
+    ext4 passes over inodes that were deleted a moment ago: unpacking soon after `rm -r` costs seconds, not half of one.
+    """
+
+    tree: Path  # a layout with the image of the tree
+
+    def __init__(self, place: Path, lab: Lab, sizes: ImageSizes) -> None:
+        self.place, self.lab, self.sizes = place, lab, sizes
+        self._numbers = count()
+        lab.images = self.images = Images(lab, Store(place / "store"))
+
+    def fresh(self) -> Path:
+        """A new folder."""
+        folder = self.place / f"{next(self._numbers):04}"
+        folder.mkdir()
+        return folder
+
+    def layout_of(self, archive: Path) -> Path:
+        """A layout with one image, whose only layer is this archive."""
+        folder = self.fresh()
+        layout = Layout(folder, create=True)
+        with archive.open("rb") as file:
+            layer, diff_id = copy_layer(layout, file, archive.stat().st_size, None, "")
+        found = single_layer(layout, layer, diff_id, {"Cmd": ["true"]}, "bench")
+        with layout.changing() as listed:
+            listed.append(replace(found, annotations={NAME: NAMED}))
+        return folder
+
+    def exported(self, name: str) -> Path:
+        """A layout with an image of the store."""
+        folder = self.place / f"exported-{name}"
+        self.images.export(name, f"oci:{folder}:{NAMED}")
+        return folder
+
+    def need_tree(self, name: str) -> None:
+        """Have the image of the tree in the store."""
+        self.images.import_(f"oci:{self.tree}:{NAMED}", name)
+
+    def configuration(self, diff_ids: list[str]) -> Descriptor:
+        """The configuration of an image that runs nothing, in the store."""
+        content = {**platform_here(), "rootfs": {"type": "layers", "diff_ids": diff_ids}}
+        return self.images.store.layout.write(encode(content), CONFIG)
+
+    def remove_trees(self) -> None:
+        """Remove what is unpacked: an ordinary user cannot, but in a lab."""
+        for folder in self.place.glob("*/unpacked/*"):
+            list(work(self.lab, folder, "tree_jobs:remove", names=os.listdir(folder)))
+
+
+@contextmanager
+def bench_ground(sizes: ImageSizes) -> Iterator[BenchGround]:
+    """Open one below TMPDIR, or /var/tmp. Raises LabError where it has not enough room."""
+    above = os.environ.get("TMPDIR") or "/var/tmp"
+    free = shutil.disk_usage(above).free
+    if free < sizes.disk:
+        said = f"{above} has {free >> 30} GiB of room, and {sizes.disk >> 30} are needed"
+        raise LabError(said, hint="TMPDIR names another folder; --quick needs less")
+    with tempfile.TemporaryDirectory(dir=above, prefix=PREFIX) as name, Lab(private=True) as lab:
+        ground = BenchGround(Path(name), lab, sizes)
+        try:
+            yield ground
+        finally:
+            ground.remove_trees()
+
+
+def settle() -> None:
+    """Write all that is in memory to the disk, so that no turn pays for the one before it. See sync(2)."""
+    os.sync()
+
+
+def run_tool(name: str, words: Iterable[object]) -> None:
+    """Run another tool. Raises LabError with its last words."""
+    command = [find_tool(name), *map(str, words)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = " ".join(done.stderr.split()) or "it said nothing"
+        raise LabError(f"{name} failed: {said[-300:]}")
