@@ -6,25 +6,27 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 
 from ...errors import LabError
 from ...images import Images
 from ...images.copying import copy_layer, single_layer
-from ...images.descriptors import CONFIG, Descriptor, encode, platform_here
+from ...images.descriptors import CONFIG, Descriptor, encode_json, platform_here
 from ...images.layout import NAME, Layout
-from ...images.store import Store
-from ...images.world import work
+from ...images.store import ImageStore
+from ...images.world import run_as_root
 from ...lab import Lab
 from .servers import find_tool
 from .sizes import ImageSizes
 
 PREFIX = "pyctr-lab-bench-"
 NAMED = "1"  # the tag of an image in a layout
+EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 class BenchGround:
@@ -38,7 +40,7 @@ class BenchGround:
     def __init__(self, place: Path, lab: Lab, sizes: ImageSizes) -> None:
         self.place, self.lab, self.sizes = place, lab, sizes
         self._numbers = count()
-        lab.images = self.images = Images(lab, Store(place / "store"))
+        lab.images = self.images = Images(lab, ImageStore(place / "store"))
 
     def fresh(self) -> Path:
         """A new folder."""
@@ -70,12 +72,12 @@ class BenchGround:
     def configuration(self, diff_ids: list[str]) -> Descriptor:
         """The configuration of an image that runs nothing, in the store."""
         content = {**platform_here(), "rootfs": {"type": "layers", "diff_ids": diff_ids}}
-        return self.images.store.layout.write(encode(content), CONFIG)
+        return self.images.store.layout.write(encode_json(content), CONFIG)
 
     def remove_trees(self) -> None:
         """Remove what is unpacked: an ordinary user cannot, but in a lab."""
         for folder in self.place.glob("*/unpacked/*"):
-            list(work(self.lab, folder, "tree_jobs:remove", names=os.listdir(folder)))
+            list(run_as_root(self.lab, folder, "tree_jobs:remove_trees", names=os.listdir(folder)))
 
 
 @contextmanager
@@ -99,10 +101,11 @@ def settle() -> None:
     os.sync()
 
 
-def run_tool(name: str, words: Iterable[object]) -> None:
-    """Run another tool. Raises LabError with its last words."""
+def run_tool(name: str, words: Iterable[object], environment: Mapping[str, str] = EMPTY) -> None:
+    """Run another tool, with more in its environment. Raises LabError with its last words."""
     command = [find_tool(name), *map(str, words)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    env = {**os.environ, **environment}
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, check=False)
     if done.returncode:
         said = " ".join(done.stderr.split()) or "it said nothing"
         raise LabError(f"{name} failed: {said[-300:]}")

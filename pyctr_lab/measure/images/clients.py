@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ...images import Images
-from ...images.store import Store
+from ...images.store import ImageStore
 from .bench_ground import NAMED, BenchGround, run_tool
 
 
@@ -34,7 +34,7 @@ class OurClient:
 
     def pull(self, source: str, folder: Path) -> None:
         """Fetch it into a store."""
-        Images(self.ground.lab, Store(folder)).pull(source)
+        Images(self.ground.lab, ImageStore(folder)).pull(source)
 
 
 class SkopeoClient:
@@ -42,6 +42,7 @@ class SkopeoClient:
 
     def __init__(self, ground: BenchGround) -> None:
         self.layout = cache(ground.exported)
+        self.data = ground.fresh()
 
     def push(self, image: str, target: str) -> None:
         """Send it from a layout."""
@@ -54,7 +55,8 @@ class SkopeoClient:
 
     def copy(self, *words: str) -> None:
         """Copy an image."""
-        run_tool("skopeo", ["--insecure-policy", "copy", "--quiet", *words])
+        memory = {"XDG_DATA_HOME": str(self.data), "_CONTAINERS_ROOTLESS_UID": "1"}  # else root's is in /var/lib
+        run_tool("skopeo", ["--insecure-policy", "copy", "--quiet", *words], memory)
 
 
 def clients(ground: BenchGround) -> dict[str, Client]:

@@ -42,7 +42,10 @@ def unpack_turns(ground: BenchGround, stack: ExitStack) -> dict[str, TurnTaker]:
     def tar(folder: Path) -> None:
         run_tool("tar", ["--extract", "--gzip", "--numeric-owner", "--file", blob, "--directory", folder])
 
-    tools = {"ours": partial(bring_image, f"oci:{source}"), "umoci": umoci, "tar": tar}
+    def ours(folder: Path) -> None:
+        bring_image(f"oci:{source}", folder)
+
+    tools = {"ours": ours, "umoci": umoci, "tar": tar}
     return {name: partial(timed_to_disk, ground, tool) for name, tool in tools.items()}
 
 

@@ -14,8 +14,8 @@ EVERY = 0.005  # seconds between two looks
 
 
 def peak_memory(*words: str) -> float:
-    """MiB, while `bring_image.py` brings an image; a page that n processes share counts an n-th for each."""
-    command = [sys.executable, "-P", "-m", f"{__package__}.bring_image", *words]
+    """MiB, while bring_image.py brings an image; a page that n processes share counts an n-th for each."""
+    command = [sys.executable, "-P", "-c", f"from {__package__}.bring_image import main; main()", *words]
     most = 0
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr

@@ -8,18 +8,18 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from ...images.descriptors import LAYER, MANIFEST, Manifest
+from ...images.descriptors import LAYER, MANIFEST, ImageManifest
 from ...images.store import Image
 from ..options import Measurement
 from ..rounds import TurnTaker
 from .bench_ground import NAMED, BenchGround, settle
 from .clients import Client, clients
+from .goals import NEW
 from .material import noise_layer
 from .servers import CountingRelay, new_registry
 
 KIB = 1 << 10
 TREE = "tree"  # the name of the image with the tree
-NEW = "what is new"
 
 
 def push_turns(ground: BenchGround, stack: ExitStack) -> dict[str, TurnTaker]:
@@ -86,7 +86,7 @@ def four_layers(ground: BenchGround, name: str, last: int) -> Image:
     layout = ground.images.store.layout
     layers = [layout.write(noise_layer(seed, ground.sizes.shared), LAYER) for seed in (0, 1, 2, last)]
     config = ground.configuration([layer.digest for layer in layers])
-    manifest = layout.write(Manifest(config, tuple(layers)).encode(), MANIFEST)
+    manifest = layout.write(ImageManifest(config, tuple(layers)).encode(), MANIFEST)
     return ground.images.store.tag(name, manifest)
 
 

@@ -57,7 +57,8 @@ def test_a_bomb_is_small_and_a_large_layer_has_its_size(tmp_path: Path, size: in
 
 
 def test_a_relay_counts_both_ways() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, CountingRelay(f"127.0.0.1:{server.getsockname()[1]}") as relay:
+    server = socket.create_server(("127.0.0.1", 0))
+    with server, CountingRelay(f"127.0.0.1:{server.getsockname()[1]}") as relay:
         host, _, port = relay.address.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=60) as client:
             other = server.accept()[0]

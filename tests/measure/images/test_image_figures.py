@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from pyctr_lab.errors import BadInput, LabError
-from pyctr_lab.measure.images import SMALL, ImageSizes, goals, known_tools, measure_images
+from pyctr_lab.measure.images import SMALL, ImageSizes, goals, known_tools, measure_images, running, servers
 from pyctr_lab.measure.images import bench_ground as ground
-from pyctr_lab.measure.images import running, servers
 from pyctr_lab.measure.images.experiments import IMAGE_EXPERIMENTS, TOOLS
 from pyctr_lab.measure.images.peak import peak_memory
 from pyctr_lab.measure.options import MeasureOptions
