@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from errno import ELOOP, ENOENT, ENOTDIR
 from pathlib import Path
 
@@ -128,6 +128,7 @@ class OverlayWatch:
             ...
         draw.overlay(watch.changes)
 
+    In a notebook whose cells make the changes: `watch.begin(...)` for each path, then `draw.overlay(watch.end())`.
     The folders are as this process sees them, or with `inside` as a container or the lab's host does.
     """
 
@@ -135,6 +136,7 @@ class OverlayWatch:
     merged: str | os.PathLike[str]
     inside: Container | None = None
     changes: list[OverlayChange] = field(default_factory=list, init=False)
+    _begun: list[OverlayChange] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.layers, Mapping) or len(self.layers) < 2:
@@ -171,6 +173,16 @@ class OverlayWatch:
         before = self.look(path)
         yield
         self.changes.append(OverlayChange(what, path, command, before, self.look(path)))
+
+    def begin(self, what: str, path: str, command: str = "") -> None:
+        """Look at a path now, and once more by `end`: for a change that is made in other cells of a notebook."""
+        self._begun.append(OverlayChange(what, path, command, now := self.look(path), now))
+
+    def end(self) -> list[OverlayChange]:
+        """Look at the paths again, and keep the differences; all `changes` so far."""
+        self.changes += [replace(each, after=self.look(each.path)) for each in self._begun]
+        self._begun.clear()
+        return self.changes
 
     @contextmanager
     def _opened(self, folder: str | os.PathLike[str]) -> Iterator[int]:
