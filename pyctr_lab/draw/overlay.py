@@ -84,7 +84,7 @@ def outcome(change: OverlayChange) -> PathOutcome:
     """What became of a path, from what lies in the layers."""
     before, after, below = change.before.upper, change.after.upper, _found_below(change.before)
     if _below_changed(change):
-        return PathOutcome("a lower layer changed", "the kernel warns of that")
+        return PathOutcome("changed below", "never write there")
     if before == after and change.before.merged == change.after.merged:
         return _found(change.after)
     if after is None:
@@ -92,7 +92,7 @@ def outcome(change: OverlayChange) -> PathOutcome:
     if after.kind == "whiteout":
         return PathOutcome("whiteout", f"char 0:0; {amount_left(below)} stay" if below else "char 0:0")
     if after.kind == "hidden above":
-        return PathOutcome("hidden by its folder", f"{amount_left(below)} stay" if below else "nothing stays")
+        return PathOutcome("its folder hides it", f"{amount_left(below)} stay" if below else "nothing stays")
     if after.kind == "opaque folder" and (before is None or before.kind != after.kind):
         return PathOutcome("opaque", "user.overlay.opaque=y")
     if change.is_copy:

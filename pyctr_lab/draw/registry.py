@@ -29,6 +29,7 @@ BAND = 120  # px for the bytes of the largest conversation
 ROW, REACH = 20, 104  # px: a request's height at least; from one side to the other
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 HINT = 'draw.registry({"push": lab.images.conversation})'
+NO_ANSWER = "no answer"
 SUBTITLE = "requests of one client to one registry, those about one blob together · bands: bytes, to scale"
 
 
@@ -165,7 +166,7 @@ def _ask(each: Exchange, named: Mapping[str, str]) -> Ask:
     if spared:
         answer = "here already: not asked"
     elif not each.status:
-        answer = "no answer"
+        answer = NO_ANSWER
     elif each.status == 401:
         answer = "401 who are you?"
     return Ask(
@@ -304,7 +305,7 @@ def _row(ask: Ask, here: float, there: float, right: float, y: float, height: fl
     elif ask.received > ask.sent and ask.method == "GET":
         yield arrow(there - 1, here + 1, middle, stroke=colour)
     else:
-        yield arrow(here + 1, there - 1, middle, stroke=colour)
+        yield arrow(here + 1, there - 1, middle, stroke=colour, dash="3 3" if ask.answer == NO_ANSWER else "")
     x, style = there + 10, {"new": "n h", "wall": "w h", "ink": "h"}[colour]
     named = f"{ask.method} {ask.about}"
     size = size_words(ask.bytes) if ask.bytes and not ask.spared else ""

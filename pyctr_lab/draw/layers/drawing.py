@@ -66,11 +66,15 @@ def layer_map_svg(plan: LayerMap, page: PageWidth, heading: str, words: str) -> 
 def _columns(plan: LayerMap, left: float, right: float, top: float, px: float) -> tuple[list[str], float]:
     """What is stored, with names at its left, and a column for each image; and the baseline below them."""
     slots, floor = _slots(plan, top + 34, px)
+    names = spread([slot.middle for slot in _named(plan, slots)], PITCH)
+    if names and names[0] < top:  # more names than the stack is high
+        slots, floor = _slots(plan, top + 34 + top - names[0], px)
     freed = plan.freed(plan.removed)
     store = left + GUTTER
-    step = min((right - store - STORE) / len(plan.images), COLUMN + 22)
-    places = [store + STORE + step * number + 22 for number in range(len(plan.images))]
-    wide = step - 22
+    gap = 22 if len(plan.images) <= 4 else 12
+    step = min((right - store - STORE) / len(plan.images), COLUMN + gap)
+    places = [store + STORE + step * number + gap for number in range(len(plan.images))]
+    wide = step - gap
     parts = list(_bands(plan, slots, store + STORE, places))
     parts += [label(store + STORE / 2, top + 6, "stored once", style="h c")]
     for slot in slots:
@@ -123,7 +127,7 @@ def _names(
     plan: LayerMap, slots: Sequence[Slot], left: float, store: float, freed: Sequence[StoredLayer]
 ) -> Iterator[str]:
     """Letter and size of each layer, as near to it as others leave room."""
-    shown = sorted((slot for slot in slots if slot.layer in _largest(plan)), key=lambda slot: slot.y)
+    shown = _named(plan, slots)
     for slot, y in zip(shown, spread([slot.middle for slot in shown], PITCH), strict=True):
         gone = slot.layer in freed
         style = "n h" if gone else ""
@@ -133,6 +137,11 @@ def _names(
         begin = left + 18 + text_width(said, VALUE, bold=gone) + 4
         yield line(begin, y, store - 12, y, stroke="rule")
         yield line(store - 12, y, store - 2, slot.middle, stroke="idle")
+
+
+def _named(plan: LayerMap, slots: Sequence[Slot]) -> list[Slot]:
+    """The layers that have their names beside them, from above."""
+    return sorted((slot for slot in slots if slot.layer in _largest(plan)), key=lambda slot: slot.y)
 
 
 def spread(wanted: Sequence[float], pitch: float) -> list[float]:
@@ -154,12 +163,13 @@ def _image(
 ) -> Iterator[str]:
     gone = image.name in plan.removed
     middle = x + wide / 2
-    yield label(middle, top, fit_text(image_label(image), wide + 14, TEXT, bold=True), style="h c" + " d" * gone)
+    yield label(middle, top, fit_text(image_label(image), wide + 8, TEXT, bold=True), style="h c" + " d" * gone)
     if gone:
-        yield label(middle + 8, top + 17, "removed", size=NOTE, style="n h c")
-        yield cross(middle + 8 - text_width("removed", NOTE, bold=True) / 2 - 10, top + 13, 4)
+        said = "removed" if wide >= 76 else "gone"
+        yield label(middle + 7, top + 17, said, size=NOTE, style="n h c")
+        yield cross(middle - 3 - text_width(said, NOTE, bold=True) / 2, top + 13, 4)
     else:
-        yield label(middle, top + 17, fit_text(plan.letters(image.layers), wide + 14, NOTE), size=NOTE, style="d c")
+        yield label(middle, top + 17, fit_text(plan.letters(image.layers), wide + 6, NOTE), size=NOTE, style="d c")
     for slot in slots:
         if slot.layer not in image.layers:
             continue
@@ -170,7 +180,8 @@ def _image(
         yield rect(x, slot.y, wide, slot.height, fill="paper", stroke=stroke, radius=2, dash="4 3")
         if slot.height >= 16:
             yield label(middle, slot.middle + 5, plan.letter(slot.layer), style="h c " + ("d" if gone else "w"))
-    yield label(middle, floor + 20, size_words(bytes_of(image.layers)), size=VALUE, style="c" + " d" * gone)
+    size = VALUE if wide >= 60 else TAG
+    yield label(middle, floor + 20, size_words(bytes_of(image.layers)), size=size, style="c" + " d" * gone)
 
 
 def _removals(plan: LayerMap, left: float, right: float, top: float) -> tuple[list[str], float]:
@@ -197,7 +208,7 @@ def _removals(plan: LayerMap, left: float, right: float, top: float) -> tuple[li
 
 
 def _bar(plan: LayerMap, freed: Sequence[StoredLayer], left: float, right: float, y: float, now: bool) -> Iterator[str]:
-    room = right - left - 3 * len(plan.layers)
+    room = right - left - 4 * len(plan.layers)  # a gap of 3 px each, and 1 for the thinnest
     x = left
     for layer in sorted(plan.layers, key=lambda layer: layer in freed):
         gone, wide = layer in freed, max(1.0, layer.size / max(1, plan.stored) * room)

@@ -153,7 +153,8 @@ def notes(plan: LayerMap, px: float) -> Iterator[str]:
             yield f"{plan.letters(several)} have the same content, compressed differently: stored {len(several)} times."
     thin = [layer for layer in plan.layers if layer.size < px]
     if thin:
-        yield f"Thinner than 1 px, drawn as 1: {plan.letters(thin)}."
+        which = plan.letters(thin) if len(thin) <= 6 else f"{len(thin)} layers"
+        yield f"Thinner than 1 px, drawn as 1: {which}."
     documents = sum({image.manifest: image.documents for image in plan.images}.values())
     if documents:
         yield f"Not drawn: manifests and configurations, {size_words(documents)}."
