@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 from making import Made, archive
+from skopeo import skopeo
 
 from pyctr_lab import Lab
 from pyctr_lab.engines import Sandbox
@@ -45,10 +46,6 @@ def run(*words: object, **more: Any) -> str:
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=200, check=False, **more)
     assert done.returncode == 0, f"{words}: {done.stderr[-1000:]}"
     return done.stdout
-
-
-def skopeo(source: str, target: str, *words: str) -> None:
-    run("skopeo", "--insecure-policy", "copy", "-q", *words, source, target)
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +89,9 @@ def same_files(ours: Images, other: Image) -> bool:
 @needs("skopeo")
 @pytest.mark.parametrize("source", ["oci:{}/oci:1", "docker-archive:{}/docker.tar"])
 def test_skopeo_reads_ours(ours: Images, two: Image, place: Path, source: str) -> None:
-    config = json.loads(run("skopeo", "inspect", "--config", source.format(place)))
+    config = json.loads(skopeo(place, "inspect", "--config", source.format(place)))
     assert tuple(config["rootfs"]["diff_ids"]) == two.config.diff_ids
-    raw = run("skopeo", "inspect", "--raw", source.format(place)).encode()
+    raw = skopeo(place, "inspect", "--raw", source.format(place)).encode()
     if source.startswith("oci"):
         assert ours.store.layout.read(two.descriptor) == raw
 
@@ -132,23 +129,24 @@ def test_we_read_skopeos(ours: Images, two: Image, place: Path, tmp_path: Path, 
     words = ["--dest-compress-format", packed] if packed and kind != "docker-archive" else []
     words += ["--dest-compress"] if packed and kind == "dir" else []
     target = tmp_path / "out"
-    skopeo(f"oci:{place}/oci:1", f"{kind}:{target}" + (":1" if kind != "dir" else ""), *words)
+    named = f"{kind}:{target}" + (":1" if kind != "dir" else "")
+    skopeo(tmp_path, "copy", "-q", *words, f"oci:{place}/oci:1", named)
     for source in (f"{kind}:{target}", str(target)):
         image = ours.import_(source, f"skopeo:{kind}")
         assert (image.id, image.config.diff_ids) == (two.id, two.config.diff_ids)
     if kind == "oci":
-        assert image.digest == json.loads(run("skopeo", "inspect", f"oci:{target}:1"))["Digest"]
+        assert image.digest == json.loads(skopeo(tmp_path, "inspect", f"oci:{target}:1"))["Digest"]
     assert ours.lab.run(["cat", "/new"], image=image.name).stdout == "2"
 
 
 @needs("skopeo")
 @pytest.mark.parametrize("how", ["v2s2", "oci"])
 def test_we_read_what_skopeo_converts(ours: Images, two: Image, place: Path, tmp_path: Path, how: str) -> None:
-    skopeo(f"oci:{place}/oci:1", f"dir:{tmp_path}/dir", "--format", how)
+    skopeo(tmp_path, "copy", "-q", "--format", how, f"oci:{place}/oci:1", f"dir:{tmp_path}/dir")
     image = ours.import_(f"dir:{tmp_path}/dir", "converted")
     assert image.config.diff_ids == two.config.diff_ids
     ours.export("converted", f"oci:{tmp_path}/oci:1")  # and others read it, as OCI
-    assert json.loads(run("skopeo", "inspect", "--config", f"oci:{tmp_path}/oci:1"))["rootfs"]["diff_ids"]
+    assert json.loads(skopeo(tmp_path, "inspect", "--config", f"oci:{tmp_path}/oci:1"))["rootfs"]["diff_ids"]
     if shutil.which("umoci"):
         run("umoci", "unpack", "--image", f"{tmp_path}/oci:1", tmp_path / "bundle")
 
@@ -206,7 +204,7 @@ def test_docker_reads_ours_and_we_read_dockers(ours: Images, two: Image, docker:
     assert ("added", "/new") not in [tuple(change) for change in changed_files(ours.store, two, image)]
     assert ours.lab.run(["cat", "/new"], image="committed").stdout == "by docker\n"
     if shutil.which("skopeo"):
-        assert json.loads(run("skopeo", "inspect", f"docker-archive:{tmp_path}/committed"))
+        assert json.loads(skopeo(tmp_path, "inspect", f"docker-archive:{tmp_path}/committed"))
 
 
 def test_the_store_is_whole_after_all_of_it(ours: Images) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 from faulty import Proxy, Rule
 from servers import Make, need, verify
+from skopeo import skopeo
 
 from pyctr_lab.errors import BadInput, LabError
 from pyctr_lab.images.descriptors import INDEX, MANIFEST, BadImage, Descriptor, ImageManifest, encode_json
@@ -187,14 +186,6 @@ def test_another_platform_than_the_wanted_one_is_refused(
     registry.push(layout, make(10), repository)
     with pytest.raises(BadImage, match="not for linux/s390x"):
         registry.pull(other, repository, platform="linux/s390x")
-
-
-def skopeo(home: Path, *words: str) -> None:
-    """Run it as a user: for root it keeps a cache in /var/lib."""
-    user = ["unshare", "--user", "--map-user=1000"]
-    command = [*user, "skopeo", "--insecure-policy", *words]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(home)}
-    subprocess.run(command, check=True, capture_output=True, timeout=120, env=environment)
 
 
 def test_skopeo_reads_what_we_push_and_we_read_what_it_pushes(
