@@ -93,6 +93,7 @@ def test_a_users_own_files_are_roots_in_an_image(as_user: Callable[[str], str]) 
         (ONE[:300], "cannot be read"),
         (ONE[:520], "cannot be read"),
     ],
+    ids=["text", "empty", "text, packed", "cut", "more behind", "300 bytes", "520 bytes"],
 )
 def test_what_is_no_archive(store: ImageStore, tmp_path: Path, content: bytes, why: str) -> None:
     (tmp_path / "file").write_bytes(content)
