@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pickle
+import signal
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -34,14 +35,17 @@ def run_in(world: str, function: Callable[..., Any], *args: Any) -> Any:
             os._exit(0)
     os.close(come[1])
     os.close(go[0])
-    with open(come[0], "rb") as file:
-        if file.peek(1)[:1] == b"+":
-            file.read(1)
-            map_ids(world, pid)
-            os.write(go[1], b"+")
-        raw = file.read()
-    os.close(go[1])
-    os.waitpid(pid, 0)
+    try:
+        with open(come[0], "rb") as file:
+            if file.peek(1)[:1] == b"+":
+                file.read(1)
+                map_ids(world, pid)
+                os.write(go[1], b"+")
+            raw = file.read()
+    finally:  # it has ended, or the test was interrupted
+        os.close(go[1])
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
     kind, value = pickle.loads(raw)
     if kind == "skip":
         pytest.skip(value)
