@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from draw import machines, meters, races, stores
 
-from pyctr_lab import Cgroup, Container, Lab, Limits, Program, Recipe, draw, kernel, measure, steps
+from pyctr_lab import Cgroup, Container, Lab, Limits, Program, Recipe, draw, images, kernel, measure, steps
 from pyctr_lab.errors import LabError
+from pyctr_lab.images.volumes import Volumes
 from pyctr_lab.measure.options import MeasureOptions
 
 WRONG: list[Any] = [
@@ -118,13 +119,20 @@ METHODS = {
     Container: ("call", "apply", "carry", "run", "start", "shares", "wait"),
     Program: ("wait", "kill", "finish"),
     Cgroup: ("folder", "child", "limit", "add", "reached", "freeze", "thaw"),
+    images.Images: (
+        *("build", "import_", "export", "push", "pull", "tag", "layers"),
+        *("verify", "history", "inspect", "diff", "rm"),
+    ),
+    Volumes: ("make", "inspect", "step", "remove"),
 }
 LEFT_OUT = {
-    Lab: "current close processes launch outside",
+    Lab: "current close processes launch outside images",
     Container: "host_pid is_in launch view kill wait_status end reap_visitors moved_to",
     Program: "host_pid poll end story",
     Cgroup: "make present delegate pass_on stat watch kill all_pids remove leave gone folder_in place_of counted_in "
     "limit_of",
+    images.Images: "ls du prune command recipe",
+    Volumes: "names recipe",
 }
 """What takes nothing, and what the rooms use among themselves."""
 
@@ -196,6 +204,45 @@ def test_methods_of_a_group(lab: Lab, delegated: None, other: Lab) -> None:
     assert count > 1500
     group.remove()
     box.kill()
+
+
+IMAGE_FACTS = {name: each for name in images.__all__ if not issubclass(each := getattr(images, name), LabError)
+               and name not in ("Image", "Images", "OverlayWatch")}  # fmt: skip
+"""What a learner makes of `images`; a store makes an Image, a lab its Images, and a container's test a watch."""
+
+
+def test_facts_and_build_steps_of_images() -> None:
+    layer = images.StoredLayer("x", "x", "x", 1, ("x",))
+    moment = images.OverlayMoment({"upper": None, "lower": None}, None)
+    right = {"image": "x", "name": "x", "command": "true", "sources": ["x"], "target": "/x", "word": "ENV",
+             "value": {"a": "b"}, "kind": "file", "digest": "x", "diff_id": "x", "chain_id": "x", "size": 1,
+             "holders": ("x",), "layers": (layer,), "path": "/x",
+             "what": "x", "before": moment, "after": moment, "merged": None}  # fmt: skip
+    face = {name: each for name, each in IMAGE_FACTS.items() if name != "OverlayMoment"}
+    count, found = checked(face, right, WRONG, repr)
+    found |= checked({"OverlayMoment": images.OverlayMoment}, {**right, "layers": moment.layers}, WRONG, repr)[1]
+    assert not found, "\n".join(found.values())
+    assert count > 4000
+
+
+def test_images_and_volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a/b")  # "../.." can be read
+    monkeypatch.setenv("PYCTR_LAB_IMAGES", str(tmp_path / "store"))
+    with Lab(private=True) as made:
+        made.images.import_("busybox", "kept")
+        strange = [*QUICK, made, [images.BaseImage("kept")], [images.RunCommand("true")], [5, images.BaseImage("kept")]]
+        wrong = [each for each in strange if not callable(each)]  # what a function raises is the learner's
+        right = {"what": "FROM kept", "name": "kept", "source": "kept", "target": str(tmp_path / "out.tar"),
+                 "first": "kept", "second": "kept", "other": "more", "names": ["kept"]}  # fmt: skip
+        count, found = checked({name: getattr(made.images, name) for name in METHODS[images.Images]}, right, wrong)
+        made.images.import_("busybox", "kept")
+        right = {"name": "data", "source": "data", "target": "/data"}
+        more, others = checked({name: getattr(made.images.volumes, name) for name in METHODS[Volumes]}, right, wrong)
+        found |= others
+        assert not found, "\n".join(found.values())
+        assert count + more > 1000
+        assert made.images.verify() == [] and made.run(["echo", "on"], image="kept").stdout == "on\n"
 
 
 def begun(experiments: Any, engines: Any, repetitions: Any, budget: Any, count: Any, seed: Any, progress: Any) -> None:

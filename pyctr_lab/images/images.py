@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput
-from ..kernel.checks import check_file_name, short_repr
+from ..kernel.checks import check_environment, check_file_name, check_function, short_repr
 from ..runtime import Lab
 from ..steps import Overlay, Recipe
 from .build.builder import ImageBuild, Progress
@@ -63,7 +63,7 @@ class Images:
 
     def import_(self, source: str, name: str, *, report: Report | None = None) -> Image:
         """Make an image of what lies elsewhere: a folder, a tar, `oci:FOLDER:TAG`, `busybox`; see images/sources.py."""
-        return import_image(self.store, source, name, report)
+        return import_image(self.store, source, name, check_function(report, "a report"))
 
     def build(
         self,
@@ -83,10 +83,13 @@ class Images:
         steps, beside = read_steps(what)
         folder = beside if context is None else check_file_name(context, "a context")
         found = None if folder is None else Context(folder)
-        return ImageBuild(self.lab, self.store, self.trees, found, args, progress).build(steps, name)
+        given = check_environment({} if args is None else args, "args")
+        said = check_function(progress, "progress")
+        return ImageBuild(self.lab, self.store, self.trees, found, given, said).build(steps, name)
 
     def export(self, name: str, target: str, *, report: Report | None = None) -> None:
         """Write an image as a folder, `FILE.tar`, `oci:FOLDER:TAG` or `docker-archive:FILE`; see images/export.py."""
+        report = check_function(report, "a report")
         export_image(self.store, self.trees, self.store.image(name), target, report)
 
     # --- registries
@@ -105,6 +108,8 @@ class Images:
 
     def _registry(self, where: Reference, progress: Callable[[str, int, int], object] | None) -> Registry:
         from .registry import Registry
+
+        check_function(progress, "progress")
 
         def report(blob: BlobProgress) -> None:
             if progress is not None:

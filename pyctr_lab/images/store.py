@@ -14,7 +14,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from ..errors import BadInput, Busy, LabError, Unsupported
-from ..kernel.checks import short_repr
+from ..kernel.checks import check_text, short_repr
 from .descriptors import BadImage, Descriptor, ImageConfig, ImageManifest, encode_json, parse_json
 from .layout import NAME, Layout, digest_of, file_lock, write_whole
 from .references import Reference
@@ -84,7 +84,7 @@ class ImageStore:
 
     def image(self, name: str) -> Image:
         """The image of this name, or whose id or digest begins so. Raises BadInput where there is none."""
-        known, start = self.names(), name.rpartition("@")[2]
+        known, start = self.names(), check_text(name, "an image's name").rpartition("@")[2]
         by_id = LONG_ENOUGH.fullmatch(start) is not None
         whole = start if by_id and len(start) == 64 else full_name(name)
         if whole in known:

@@ -132,10 +132,10 @@ def check_file_name(value: Any, what: str = "a file") -> Path:
     return Path(check_path(os.fspath(value), what))
 
 
-def check_environment(env: object) -> dict[str, str]:
+def check_environment(env: object, what: str = "an environment") -> dict[str, str]:
     """An environment as a dict: names and values are text, and a name contains no `=`."""
     if not isinstance(env, Mapping):
-        raise BadInput(f"an environment is a dictionary, not {type(env).__name__}: {short_repr(env)}")
+        raise BadInput(f"{what} is a dictionary, not {type(env).__name__}: {short_repr(env)}")
     for name, value in env.items():
         if not check_text(name, "a variable") or "=" in name:
             raise BadInput(f"a variable's name is not empty and has no =: {short_repr(name)}")

@@ -44,6 +44,9 @@ class BaseImage(BuildStep):
 
     image: str
 
+    def __post_init__(self) -> None:
+        check_text(self.image, "a base image")
+
     def expanded(self, variables: Mapping[str, str]) -> BaseImage:
         return replace(self, image=expand(self.image, variables, self.escape))
 
@@ -57,6 +60,11 @@ class BuildArgument(BuildStep):
 
     name: str
     default: str | None = None
+
+    def __post_init__(self) -> None:
+        check_text(self.name, "an argument's name")
+        if self.default is not None:
+            check_text(self.default, "an argument's value")
 
     def __str__(self) -> str:
         return f"ARG {self.name}" + ("" if self.default is None else f"={self.default}")
@@ -107,7 +115,7 @@ class ImageSetting(BuildStep):
     value: Any
 
     def __post_init__(self) -> None:
-        kind = KINDS.get(self.word)
+        kind = KINDS.get(check_text(self.word, "a setting's name"))
         if kind is None:
             raise BadInput(f"{short_repr(self.word)} is no setting of an image", hint=", ".join(KINDS))
         object.__setattr__(self, "value", CHECKS[kind](self.value, self.word))
