@@ -78,4 +78,4 @@ def test_a_learner_gets_the_versions_that_the_tests_saw() -> None:
 def test_conda_is_given_no_list_of_its_own() -> None:
     lines = [line.strip() for line in (TOP / "environment.yml").read_text().splitlines()]
     listed = [line for line in lines[lines.index("dependencies:") + 1 :] if line]
-    assert listed == ["- python >=3.11", "- pip", "- pip:", "- -e .[course,test]"]
+    assert listed == ["- python >=3.11", "- pip", "- pip:", "- -e .[course,images,test]"]
