@@ -13,7 +13,7 @@ import pytest
 
 TOP = Path(__file__).parents[1]
 PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())
-LOCKS = {"course": ["course"], "test": ["course", "test"]}
+LOCKS = {"course": ("course", "images"), "test": ("course", "images", "test")}
 
 
 def passes(*command: str) -> None:
@@ -58,7 +58,7 @@ def test_what_the_project_names_is_locked(name: str) -> None:
     named = list(PROJECT["build-system"]["requires"])
     for extra in LOCKS[name]:
         named += PROJECT["project"]["optional-dependencies"][extra]
-    missing = {re.split(r"[<>=!~;\[ ]", word)[0] for word in named} - set(locked(name))
+    missing = {re.split(r"[<>=!~;\[ ]", word)[0].replace(".", "-") for word in named} - set(locked(name))
     assert not missing, f"requirements/lock was not run since these came: {missing}"
 
 
