@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .... import BadInput, Lab, Unsupported
+from ....images.archive import Kind, read_archive
 from ....images.bases import OWNER, small_file
+from ....images.compression import Blob
 from ....images.copying import LONG_AGO
 from ....images.descriptors import (
     CONFIG,
@@ -29,12 +31,14 @@ from ....images.diff import RECORD, header
 from ....images.layout import NAME, Layout
 from ....images.overlayfs import OPAQUE
 from ....images.store import ImageStore
+from ....images.upkeep import image_files
 from ....kernel import proc
 from ...grading import Exercise, Ground, KernelView, Unreadable, again, descendants, own_name, runs
 from ...learner.places import live_dir
 
 if TYPE_CHECKING:
     from ....images import Image, Images
+    from ....images.upkeep import File
 
 __all__ = [
     "NAME",
@@ -48,7 +52,10 @@ __all__ = [
     "Placed",
     "blob_names",
     "busybox_of",
+    "bytes_of_blob",
+    "content_in",
     "end_all",
+    "file_in",
     "folder_of_ground",
     "forget_images",
     "images_of",
@@ -63,6 +70,7 @@ __all__ = [
 ]  # fmt: skip
 
 BASE = "busybox"
+FIRST_BYTES = 4096  # of a file's content, to be compared
 EntryContent = str | bytes | None  # of a layer: a file's content, or None for a folder
 Placed = tuple[Descriptor, str]  # a layer's blob, and its diff_id
 
@@ -167,6 +175,31 @@ def sha256_of(path: Path) -> str:
     return ""
 
 
+def bytes_of_blob(layout: Layout, blob: Descriptor) -> bytes:
+    """A blob, decompressed. Raises BadImage."""
+    with layout.open(blob) as file:
+        return b"".join(bytes(piece) for piece in Blob(file))
+
+
+def file_in(store: ImageStore, image: Image, path: str) -> File | None:
+    """What an image shows at a path: mode and owner; None for nothing, and for what is no regular file."""
+    found = image_files(store, image).get(path.strip("/").encode())
+    return found if found and found.kind is Kind.FILE else None
+
+
+def content_in(store: ImageStore, image: Image, path: str) -> bytes | None:
+    """The first bytes of a regular file, as an image shows it; None for nothing."""
+    if file_in(store, image, path) is None:
+        return None
+    name, found = path.strip("/").encode(), b""
+    for layer in image.manifest.layers:
+        with store.layout.open(layer) as file:
+            for entry in read_archive(Blob(file)):
+                if entry.name == name:
+                    found = b"".join(bytes(piece) for _, piece in entry.data)[:FIRST_BYTES]
+    return found
+
+
 def forget_images(ground: Ground, names: Iterable[str]) -> None:
     """Take names away, and the blobs that only they reached: of other images nothing is removed."""
     store = images_of(ground).store
@@ -183,12 +216,9 @@ def forget_images(ground: Ground, names: Iterable[str]) -> None:
 def stack_of(pid: int) -> tuple[str, ...]:
     """The layers of a process's root, the topmost first, as /proc/PID/mountinfo names them; none for another root."""
     with suppress(OSError):
-        for line in reversed(proc.text_of(pid, "mountinfo").splitlines()):
-            place, _, source = line.partition(" - ")
-            kind, _, options = source.split(" ", 2)
-            if place.split(" ")[4] == "/":
-                lower = [word for word in options.split(",") if word.startswith("lowerdir=")]
-                return tuple(lower[0].removeprefix("lowerdir=").split(":")) if kind == "overlay" and lower else ()
+        mount = next(each for each in reversed(proc.mountinfo(pid)) if each.target == "/")
+        lower = [word.removeprefix("lowerdir=") for word in mount.super_options if word.startswith("lowerdir=")]
+        return tuple(lower[0].split(":")) if mount.kind == "overlay" and lower else ()
     return ()
 
 
