@@ -11,6 +11,7 @@ from posixpath import isabs, normpath
 from ..errors import BadInput
 from ..images import ImageWords
 from ..images.users import User, check_ids, find_user
+from ..images.volumes import is_named
 from ..kernel.calls import Call
 from ..kernel.checks import short_repr
 from ..kernel.constants import AT_FDCWD, CAP_NAMES, CAPABILITIES
@@ -32,7 +33,6 @@ from ..steps import (
 from ..steps.privileges import KEPT, with_ids
 from ..steps.roots import ETC
 
-OURS = ("/", "/proc", "/dev")  # mounts of the container itself: no volume may replace them
 NO_ACCESS = (
     "nor may you"
     if os.getuid()
@@ -104,9 +104,10 @@ def chosen_recipe(lab: Lab, words: argparse.Namespace) -> Recipe:
     if words.network not in (None, "none"):
         why = "a container has no network yet but its own loopback"
         raise BadInput(f"--network {short_repr(words.network)} is not here yet: {why}", hint="--network none")
-    shown = [Volume(source, f"{ROOT}{place}", readonly) for source, place, readonly in volumes(words.volume)]
-    changed = Recipe(step for part in lab.recipe(words.hostname) for step in change_step(part, words, shown, user))
-    return lab.images.recipe(words.image, changed, image_words(words)) if words.image else changed
+    shown = volume_words(words.volume)
+    made = Recipe(step for part in lab.recipe(words.hostname) for step in change_step(part, words, user))
+    made = lab.images.recipe(words.image, made, image_words(words)) if words.image else made
+    return lab.images.volumes.recipe(made, shown) if shown else made
 
 
 def image_words(words: argparse.Namespace) -> ImageWords:
@@ -117,12 +118,12 @@ def image_words(words: argparse.Namespace) -> ImageWords:
     return ImageWords(words.user, folder, entrypoint, env, words.read_only)
 
 
-def change_step(step: Step, words: argparse.Namespace, shown: Sequence[Volume], user: User) -> list[Step]:
+def change_step(step: Step, words: argparse.Namespace, user: User) -> list[Step]:
     """The steps that replace a step of the default recipe."""
     match step:
         case ReadOnlyRoot():
             below = [ReadOnlyRoot(f"{ROOT}/tmp")] if words.read_only and not words.image else []
-            return [*below, *shown, step]
+            return [*below, step]
         case PivotRoot():
             folder = words.workdir if not words.image else None
             return [step, *([WorkingDirectory(container_folder(folder, "-w"))] if folder else [])]
@@ -171,42 +172,25 @@ def container_folder(text: str, option: str) -> str:
 
 
 # --- volumes
-def volumes(words: Sequence[str]) -> list[tuple[str, str, bool]]:
-    """Source, target in the container and whether read-only, for each -v. Raises BadInput."""
-    found = [volume(word) for word in words]
-    places = [place for _, place, _ in found]
-    for place in places:
-        if any(other.startswith(f"{place}/") for other in places) or places.count(place) > 1:
-            raise BadInput(f"-v: two volumes at or below {place}", hint="give each a place of its own")
-    return found
+def volume_words(words: Sequence[str]) -> list[tuple[str, str]]:
+    """Source and place of each -v: SOURCE:PLACE, SOURCE:PLACE:ro or SOURCE:PLACE:rw. Raises BadInput."""
+    pairs = [(source, place) for source, _, place in (word.partition(":") for word in words)]
+    for word, (source, place) in zip(words, pairs, strict=True):
+        if not source or not place:
+            raise BadInput(
+                f"-v {short_repr(word)} is no volume", hint="write FOLDER:PLACE, NAME:PLACE, or :ro behind it"
+            )
+    return pairs
 
 
-def volume(word: str) -> tuple[str, str, bool]:
-    """FOLDER:PLACE, FOLDER:PLACE:ro or FOLDER:PLACE:rw."""
-    source, *rest = word.split(":")
-    if len(rest) not in (1, 2) or (rest[1:] or ["rw"])[0] not in ("ro", "rw") or not source:
-        raise BadInput(f"-v {short_repr(word)} is no volume", hint="write FOLDER:PLACE or FOLDER:PLACE:ro")
-    if "/" not in source and source not in (".", ".."):
-        raise BadInput(
-            f"-v {short_repr(source)}: volumes with a name are not here yet", hint="a folder is written ./NAME"
-        )
-    if not os.path.isdir(source):
-        raise BadInput(
-            f"-v: there is no folder {short_repr(source)}", hint="only folders can be shown, and none is made"
-        )
-    place = container_folder(rest[0], "-v")
-    if place in OURS or place.startswith(("/proc/", "/dev/")):
-        raise BadInput(f"-v: {place} is the container's own", hint="take another place: /data")
-    return os.path.realpath(source), place, rest[1:] == ["ro"]
-
-
-def unwritable(lab: Lab, words: argparse.Namespace) -> Iterator[str]:
-    """Sources that should be writable but are not, found by access checks. Raises BadInput for an unreadable one."""
-    for source, _, readonly in volumes(words.volume):
-        if not may(lab, source, os.R_OK | os.X_OK):
-            raise BadInput(f"-v {source}: the lab may not read it", hint=NO_ACCESS)
-        if not readonly and not may(lab, source, os.W_OK):
-            yield source
+def unwritable(lab: Lab, recipe: Recipe) -> Iterator[str]:
+    """Folders that should be writable but are not, found by access checks. Raises BadInput for an unreadable one."""
+    for step in recipe:
+        if isinstance(step, Volume) and not is_named(step):
+            if not may(lab, step.source, os.R_OK | os.X_OK):
+                raise BadInput(f"-v {step.source}: the lab may not read it", hint=NO_ACCESS)
+            if not step.readonly and not may(lab, step.source, os.W_OK):
+                yield step.source
 
 
 def may(lab: Lab, source: str, mode: int) -> bool:

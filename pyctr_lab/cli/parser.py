@@ -11,6 +11,7 @@ from ..errors import BadInput
 from . import commands
 from .image import image, image_options
 from .run import run
+from .volume import volume, volume_options
 
 PROG = "pyctr-lab"
 MEASURED = ("startup", "memory", "density", "overhead", "images", "all")
@@ -32,7 +33,7 @@ NOT_YET: dict[tuple[str, ...], str] = {
     ("--device",): NO_DEVICES,
     ("--gpus",): NO_DEVICES,
     ("--privileged",): f"{NO_DEVICES}; --cap-add ALL is power over the container's own world",
-    ("--mount",): "say -v FOLDER:PLACE or -v FOLDER:PLACE:ro",
+    ("--mount",): "say -v FOLDER:PLACE or -v NAME:PLACE, with :ro behind it for reading only",
     ("--tmpfs",): "/tmp and /dev/shm are in memory already",
     ("--pull",): "`pyctr-lab image pull NAME` fetches one before",
     ("--platform",): "an image is of this machine's platform",
@@ -106,6 +107,7 @@ def parser() -> Parser:
     recipe_options(add("recipe", commands.print_recipe, "print the default recipe"))
     bench_options(add("bench", commands.bench, "measure, side by side with the engines that are here"))
     image_options(add("image", image, "build, import, push and pull images, and look into them"), image)
+    volume_options(add("volume", volume, "list volumes, look at them and remove them"), volume)
     add("clean", commands.clean_up, "remove the control groups of labs that were killed together with their guard")
     add("doctor", commands.run_doctor, "say what this machine can do, what is missing, and what mends it")
     made = add("progress", commands.show_progress, "show how far you have come")
@@ -147,7 +149,12 @@ def file_options(made: argparse.ArgumentParser) -> None:
     """Options for files and networks."""
     made.add_argument("--image", metavar="NAME", help="the files of an image, and what it says of itself")
     made.add_argument(
-        "-v", "--volume", action="append", default=[], metavar="FOLDER:PLACE[:ro]", help="show a folder of this machine"
+        "-v",
+        "--volume",
+        action="append",
+        default=[],
+        metavar="FOLDER:PLACE[:ro]",
+        help="show a folder, or by NAME: a volume",
     )
     made.add_argument("--read-only", action="store_true", help="let it write to no file but in volumes and /dev/shm")
     made.add_argument("--network", "--net", metavar="none", help="none: its own loopback, as always")

@@ -35,7 +35,7 @@ def run(words: argparse.Namespace) -> int:
             argv = [*lab.images.command(words.image, words.argv or None, options.image_words(words))]
             env = recipe.environment
         request = RunRequest(words, name, argv, env, limits)
-        for source in options.unwritable(lab, words):
+        for source in options.unwritable(lab, recipe):
             print(f"pyctr-lab: -v {source}: only for reading: {options.NO_ACCESS}", file=sys.stderr)
         if words.tty:
             run = in_terminal(lab, request, recipe, signals)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from posixpath import normpath
 
 from ..errors import BadInput, Busy
 from ..kernel import proc
-from ..kernel.checks import check_text, short_repr
+from ..kernel.checks import check_list, check_text, short_repr
 from ..steps import ROOT, HostTree, PivotRoot, ReadOnlyRoot, Recipe, Step, Volume, WorkingDirectory
 from .tree_jobs import VOLUMES
 from .trees import Trees
@@ -73,25 +73,51 @@ class Volumes:
         return path
 
     # --- for a container
-    def step(self, source: str, target: str) -> Volume:
-        """The step that shows a volume, made if need be, or a folder of the host's, at TARGET or TARGET:ro."""
-        place, colon, mode = check_text(target, "where a volume is shown").partition(":")
-        if mode not in ("", "ro", "rw") or (colon and not mode):
-            raise BadInput(f"{short_repr(target)} is no place for a volume", hint="/data or /data:ro")
-        place = normpath("/" + place.lstrip("/")) if place.startswith("/") else ""
-        if not place or OURS.fullmatch(place):
-            raise BadInput(f"no volume can be shown at {short_repr(target)}", hint="take another place: /data")
-        if "/" not in check_text(source, "a volume"):
-            self.make(source)
-            return Volume(f"{VOLUMES}/{source}", f"{ROOT}{place}", mode == "ro")
-        if not os.path.isdir(source):
-            raise BadInput(f"there is no folder {short_repr(source)}", hint="a volume with a name has no / in it")
-        return Volume(os.path.realpath(source), f"{ROOT}{place}", mode == "ro")
+    def steps(self, wanted: Iterable[tuple[str, str]]) -> list[Volume]:
+        """The steps that show volumes, made if need be, or folders of the host's: from a source to PLACE[:ro].
 
-    def recipe(self, base: Recipe, wanted: Mapping[str, str]) -> Recipe:
+        Raises BadInput; then no volume has been made.
+        """
+        shown = [volume_step(source, target) for source, target in sorted(wanted, key=lambda pair: str(pair[1]))]
+        places = [step.target for step in shown]
+        for place in places:
+            if sum(f"{other}/".startswith(f"{place}/") for other in places) > 1:
+                raise BadInput(f"two volumes at or below {place.removeprefix(ROOT)}", hint="give each another place")
+        for step in shown:
+            if is_named(step):
+                self.make(step.source.removeprefix(f"{VOLUMES}/"))
+        return shown
+
+    def recipe(self, base: Recipe, wanted: Mapping[str, str] | Iterable[tuple[str, str]]) -> Recipe:
         """A recipe that shows volumes, from a name or a folder to a place, before its root is closed."""
-        shown = [self.step(source, target) for source, target in sorted(wanted.items(), key=lambda pair: pair[1])]
-        return Recipe(with_volumes(base, shown), shared=base.shared)
+        hint = '{"data": "/data"}'
+        pairs = wanted.items() if isinstance(wanted, Mapping) else check_list(wanted, "volumes", hint=hint)
+        if not any(isinstance(step, PivotRoot) for step in base):
+            raise BadInput("this recipe has no root of its own in which a volume could be shown", hint="PivotRoot()")
+        return Recipe(with_volumes(base, self.steps(pairs)), shared=base.shared)
+
+
+def volume_step(source: str, target: str) -> Volume:
+    """The step that shows a volume, or a folder of the host's, at PLACE, PLACE:ro or PLACE:rw. Raises BadInput."""
+    place, colon, mode = check_text(target, "where a volume is shown").partition(":")
+    if mode not in ("", "ro", "rw") or (colon and not mode):
+        raise BadInput(f"{short_repr(target)} is no place for a volume", hint="/data or /data:ro")
+    if not place.startswith("/"):
+        raise BadInput(f"{short_repr(place)} is no folder of the container", hint="it begins with /")
+    place = normpath("/" + place.lstrip("/"))
+    if OURS.fullmatch(place):
+        raise BadInput(f"{place} is the container's own", hint="take another place: /data")
+    if "/" not in check_text(source, "a volume") and source not in (".", ".."):
+        return Volume(f"{VOLUMES}/{check_name(source)}", f"{ROOT}{place}", mode == "ro")
+    if not os.path.isdir(source):
+        hint = "only folders can be shown, and none is made; a volume with a name has no / in it"
+        raise BadInput(f"there is no folder {short_repr(source)}", hint=hint)
+    return Volume(os.path.realpath(source), f"{ROOT}{place}", mode == "ro")
+
+
+def is_named(step: Volume) -> bool:
+    """Whether a step shows a volume with a name: it is found from the folder of the layers."""
+    return not step.source.startswith("/")
 
 
 def with_volumes(base: Recipe, shown: list[Volume]) -> Iterator[Step]:
@@ -101,7 +127,7 @@ def with_volumes(base: Recipe, shown: list[Volume]) -> Iterator[Step]:
     """
     left = list(shown)
     for step in base:
-        if isinstance(step, HostTree) and left:
+        if isinstance(step, HostTree) and any(map(is_named, left)):
             yield WorkingDirectory(ROOT)
         if isinstance(step, ReadOnlyRoot | PivotRoot):
             yield from left
