@@ -150,8 +150,8 @@ class ImageConfig:
 
 
 def encode_json(content: Mapping[str, Any]) -> bytes:
-    """JSON without blanks, in the order of the fields."""
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    """JSON without blanks, in the order of the fields. A name that is not UTF-8 is escaped, as JSON has it."""
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def parse_json(raw: bytes, what: str) -> dict[str, Any]:

@@ -81,11 +81,7 @@ def new_archive(path: Path) -> Iterator[IO[bytes]]:
 def flatten(trees: Trees, image: Image, file: IO[bytes], report: Report | None) -> None:
     """Write all files of an image as one archive."""
     layers = trees.stack(image)[1:]
-    owners: dict[str, list[int]] = {}
-    for chain_id in image.chain_ids:
-        tree = trees.find(chain_id)
-        owners |= tree.owners if tree else {}
-    words = {"layers": layers, "owners": owners, "out": file.fileno()}
+    words = {"layers": layers, "owners": trees.owners(image), "out": file.fileno()}
     for size in run_as_root(trees.lab, trees.folder, "export_jobs:write_flat", (file.fileno(),), **words):
         if report:
             report(image.name, size, 0)

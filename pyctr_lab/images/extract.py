@@ -91,6 +91,7 @@ class Extraction:
 
     def __init__(self, layer: int, below: Mapping[int, Owners]) -> None:
         self.layer, self.below, self.owners = layer, list(below), below
+        self._odd = frozenset().union(*below.values())  # paths whose owner is remembered in a layer below
         self.report = Unpacked()
         self._open: list[Open] = []  # each inside the one before it
         self._make: dict[Kind, Callable[[Member, int, bytes], None]] = {
@@ -310,13 +311,17 @@ class Extraction:
             self.skip(entry.name, f"an attribute of a {entry.kind.value}", key)
 
     def set_owner(self, path: bytes, uid: int, gid: int, file: int | bytes, **where: Any) -> None:
-        """chown(2); the report keeps owners that the id map has not."""
+        """chown(2); the report keeps owners that the id map has not, and what takes the place of such in a report."""
+        name = os.fsdecode(path)
         try:
             os.chown(file, uid, gid, **where)
         except OSError as why:
             if why.errno not in (errno.EINVAL, errno.EPERM):
                 raise
-            self.report.owners[os.fsdecode(path)] = [uid, gid]
+            self.report.owners[name] = [uid, gid]
+        else:
+            if name in self._odd:
+                self.report.owners[name] = [uid, gid]
 
     def set_xattrs(self, path: bytes, xattrs: Mapping[bytes, bytes], fd: int) -> None:
         """Set extended attributes, but for overlayfs's own, and for those of other privileges."""

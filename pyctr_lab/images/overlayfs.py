@@ -10,7 +10,7 @@ from errno import ENODATA, ENOTSUP
 
 from .openat2 import opened_in
 
-OPAQUE = "user.overlay.opaque"
+OPAQUE, ORIGIN = "user.overlay.opaque", "user.overlay.origin"  # the latter on what was copied from a layer
 WHITEOUT, META, OPAQUE_NAME = b".wh.", b".wh..wh.", b".wh..wh..opq"  # how archives say it
 
 

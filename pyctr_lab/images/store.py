@@ -140,12 +140,15 @@ class ImageStore:
 
     # --- blobs on their way in and out
     @contextmanager
-    def adding(self) -> Iterator[None]:
-        """Hold off `prune` while blobs come that no name reaches yet. What an error leaves of them is removed."""
+    def adding(self, *, keep: bool = False) -> Iterator[None]:
+        """Hold off `prune` while blobs come that no name reaches yet.
+
+        What an error leaves of them is removed, unless whole ones are to be kept: a build finds its layers again.
+        """
         before: set[str] | None = None
         try:
             with file_lock(self.folder / ".adding", fcntl.LOCK_SH):
-                before = set(os.listdir(self.layout.blobs))
+                before = None if keep else set(os.listdir(self.layout.blobs))
                 yield
         except BaseException as why:
             if before is not None:

@@ -15,12 +15,14 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 from ..kernel.constants import MS_BIND
 from .archive import read_archive
 from .compression import Blob
 from .descriptors import Descriptor
-from .extract import extract
+from .extract import Owners, extract
+from .layout import sync_folder
 
 ROOT, SCRATCH, INIT, UPPERS, VOLUMES = "/mnt", "scratch", "init", "uppers", "volumes"
 libc = ctypes.CDLL(None, use_errno=True)
@@ -66,16 +68,27 @@ def remove_trees(names: Sequence[str]) -> Iterator[None]:
     yield None
 
 
-def unpack(blob: int, digest: str, diff_id: str, below: Sequence[str], name: str) -> Iterator[dict[str, object]]:
-    """Unpack a layer, verified, above others, the lowest first; visible when it is whole."""
+def unpack(
+    blob: int, digest: str, diff_id: str, below: Sequence[tuple[str, Owners]], name: str
+) -> Iterator[dict[str, object]]:
+    """Unpack a layer, verified, above others with their owners, the lowest first; visible when it is on the disk."""
     os.mkdir(f".new-{name}", 0o755)
     with ExitStack() as opened:
-        folders = [os.open(folder, os.O_RDONLY | os.O_DIRECTORY) for folder in (f".new-{name}", *reversed(below))]
+        names = [f".new-{name}", *(folder for folder, _ in reversed(below))]
+        folders = [os.open(folder, os.O_RDONLY | os.O_DIRECTORY) for folder in names]
         for fd in folders:
             opened.callback(os.close, fd)
         file = opened.enter_context(open(blob, "rb", closefd=False))
         content = Blob(file, Descriptor("", digest, os.fstat(blob).st_size), diff_id)
-        found = extract(read_archive(content), folders[0], folders[1:])
-        os.fsync(folders[0])
+        owners = [each for _, each in reversed(below)]
+        found = extract(read_archive(content), folders[0], folders[1:], owners)
+        sync_file_system(folders[0])
     os.rename(f".new-{name}", name)
-    yield {"entries": found.entries, "size": found.bytes, "owners": found.owners}
+    sync_folder(Path("."))
+    yield {"entries": found.entries, "size": found.bytes, "owners": found.owners, "opaque": found.opaque}
+
+
+def sync_file_system(fd: int) -> None:
+    """Have all files of a tree survive a power cut: one call, not one for each file. See syncfs(2)."""
+    if libc.syncfs(fd):
+        raise OSError(errno := ctypes.get_errno(), os.strerror(errno))

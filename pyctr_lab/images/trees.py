@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..runtime import Lab
+from .descriptors import Descriptor
 from .layout import file_lock, sync_folder, write_whole
 from .openat2 import open_in_root
 from .store import Image, ImageStore
@@ -30,12 +31,25 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True)
 class UnpackedTree:
-    """An unpacked layer. `name` is its folder's; `owners` are ids that a lab with one id could not give to files."""
+    """An unpacked layer. `name` is its folder's; `owners` are ids that a lab with one id could not give to files.
+
+    An `opaque` one hides all that is below it: overlayfs knows no such mark at a root, so those are left out.
+    """
 
     name: str
     entries: int
     size: int
     owners: dict[str, list[int]]
+    opaque: bool
+
+    @classmethod
+    def read(cls, record: bytes) -> UnpackedTree | None:
+        """A tree by its record; None for a damaged one: such a tree is removed, and unpacked anew."""
+        with suppress(ValueError, TypeError, AttributeError):
+            found = cls(**json.loads(record))
+            if OF_TREE.fullmatch(found.name) and isinstance(found.owners.items(), Collection):
+                return found
+        return None
 
 
 class Trees:
@@ -71,19 +85,24 @@ class Trees:
 
     def stack(self, image: Image) -> tuple[str, ...]:
         """The folders of an image's layers, the topmost first, unpacked if need be; above them what is mounted on."""
-        self.show()
-        return (INIT, *(tree.name for tree in reversed(list(self._trees(image)))))
+        return (INIT, *(tree.name for tree in reversed(self.seen(image))))
 
-    def _trees(self, image: Image) -> Iterator[UnpackedTree]:
-        below: list[str] = []
+    def seen(self, image: Image) -> list[UnpackedTree]:
+        """The unpacked layers of an image, the lowest first, but for those below an opaque one."""
+        self.show()
+        below: list[UnpackedTree] = []
         for chain_id, diff_id, layer in zip(image.chain_ids, image.config.diff_ids, image.manifest.layers, strict=True):
             tree = self.find(chain_id)
             if tree is None:
                 with file_lock(self.records / ".lock"):
                     tree = self.find(chain_id) or self._unpack(chain_id, diff_id, layer, below)
             assert tree
-            below.append(tree.name)
-            yield tree
+            below = [tree] if tree.opaque else [*below, tree]
+        return below
+
+    def owners(self, image: Image) -> dict[str, list[int]]:
+        """By path the owners that this lab could not give to files of the image's, the topmost layer's."""
+        return {path: ids for tree in self.seen(image) for path, ids in tree.owners.items()}
 
     def read(self, image: Image, path: str) -> str:
         """A small file as a container of the image sees it, looked up layer by layer; empty where there is none."""
@@ -104,14 +123,17 @@ class Trees:
             with suppress(FileNotFoundError):
                 record = self._record(chain_id).open("rb")
                 fcntl.flock(record, fcntl.LOCK_SH)
-                if os.fstat(record.fileno()).st_nlink:
-                    self._used[chain_id] = UnpackedTree(**json.loads(record.read())), record
+                tree = UnpackedTree.read(record.read()) if os.fstat(record.fileno()).st_nlink else None
+                if tree is None:
+                    record.close()
+                else:
+                    self._used[chain_id] = tree, record
         return self._used[chain_id][0] if chain_id in self._used else None
 
     def records_by_chain(self) -> dict[str, UnpackedTree]:
         """All trees for this id map, by what they are."""
-        files = [path for path in self.records.glob("*") if path.name[0] != "."]
-        return {f"sha256:{path.name}": UnpackedTree(**json.loads(path.read_bytes())) for path in files}
+        found = {f"sha256:{path.name}": UnpackedTree.read(path.read_bytes()) for path in self.records.glob("[!.]*")}
+        return {chain_id: tree for chain_id, tree in found.items() if tree}
 
     def prune(self, kept: Collection[str]) -> list[UnpackedTree]:
         """Remove trees, but for some chain ids and for what this or another lab uses; return those removed.
@@ -150,11 +172,11 @@ class Trees:
     def _record(self, chain_id: str) -> Path:
         return self.records / chain_id.removeprefix("sha256:")
 
-    def _unpack(self, chain_id: str, diff_id: str, layer: Any, below: list[str]) -> UnpackedTree | None:
+    def _unpack(self, chain_id: str, diff_id: str, layer: Descriptor, below: list[UnpackedTree]) -> UnpackedTree | None:
         name = self._free_name()
         with self.store.layout.open(layer) as blob:
-            words = {"blob": blob.fileno(), "digest": layer.digest, "diff_id": diff_id, "below": below, "name": name}
-            (done,) = self.run("unpack", (blob.fileno(),), **words)
+            words = {"blob": blob.fileno(), "digest": layer.digest, "diff_id": diff_id, "name": name}
+            (done,) = self.run("unpack", (blob.fileno(),), below=[(tree.name, tree.owners) for tree in below], **words)
         write_whole(self._record(chain_id), json.dumps(asdict(UnpackedTree(name, **done))).encode())
         return self.find(chain_id)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ..errors import LabError
 from .archive import Kind, Member, read_archive
+from .build.cache import BuildCache
 from .compression import Blob
 from .descriptors import DIGEST, Descriptor
 from .layout import CHUNK
@@ -70,6 +71,7 @@ def prune_store(store: ImageStore, trees: Trees) -> Pruned:
     """Remove what no name reaches, but for what a lab uses: blobs, and unpacked layers of this lab's id map."""
     kept = {chain_id for image in store.images() for chain_id in image.chain_ids}
     blobs, size = store.remove_unreachable()
+    BuildCache(store.layout).prune()
     return Pruned(blobs, size, len(trees.prune(kept)))
 
 

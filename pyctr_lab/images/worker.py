@@ -1,9 +1,9 @@
-"""A process that works on layers as root of a lab: `python -I -S worker.py PID FOLDER MODULE:FUNCTION WORDS PATHS`.
+"""A process that works on layers as root of a lab: `python -I -S worker.py PID FOLDER MODULE:FUNCTION PATHS`.
 
 It enters the user, mount and PID namespaces of the lab's PID 1, with the folder of the unpacked layers as its working
 directory: looked up before it lets go of its user's own rights, for a folder of root's may be closed to a lab.
-Prints what the generator yields, a JSON line each: a kind ("row", "error", "end") and its content.
-See setns(2), user_namespaces(7).
+Reads the generator's words from standard input, as JSON. Prints what it yields, a JSON line each: a kind ("row",
+"error", "end") and its content. See setns(2), user_namespaces(7).
 """
 
 from __future__ import annotations
@@ -93,5 +93,5 @@ def main(pid: int, folder: str, target: str, words: dict[str, Any], paths: list[
 
 
 if __name__ == "__main__":
-    pid, folder, target, words, paths = sys.argv[1:]
-    sys.exit(main(int(pid), folder, target, json.loads(words), json.loads(paths)))
+    pid, folder, target, paths = sys.argv[1:]
+    sys.exit(main(int(pid), folder, target, json.load(sys.stdin), json.loads(paths)))

@@ -7,9 +7,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .. import errors
 from ..errors import Gone, LabError
@@ -31,13 +32,12 @@ def run_as_root(
     """
     world = lab.world if isinstance(lab, Lab) else lab
     world.require_open()
-    what = [str(folder), f"pyctr_lab.images.{target}", json.dumps(words), json.dumps(list(filter(None, sys.path)))]
+    what = [str(folder), f"pyctr_lab.images.{target}", json.dumps(list(filter(None, sys.path)))]
     command = [*WORKER, str(world.machine_pid), *what]
     with (
+        words_file(words) as asked,
         tempfile.TemporaryFile() as said,
-        subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, pass_fds=given, cwd="/"
-        ) as process,
+        subprocess.Popen(command, stdin=asked, stdout=subprocess.PIPE, stderr=said, pass_fds=given, cwd="/") as process,
     ):
         assert process.stdout
         try:
@@ -53,6 +53,15 @@ def run_as_root(
             process.kill()
         said.seek(0)
         raise Gone(f"the work on a layer ended before it was done: {said.read()[-2000:].decode(errors='replace')}")
+
+
+@contextmanager
+def words_file(words: Mapping[str, Any]) -> Iterator[IO[str]]:
+    """A job's words as a file, of any size: an argument of a program has at most 128 KiB."""
+    with tempfile.TemporaryFile("w+") as file:
+        json.dump(words, file)
+        file.seek(0)
+        yield file
 
 
 def failure(name: str, message: str, hint: str) -> LabError:

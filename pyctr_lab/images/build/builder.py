@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from posixpath import join, normpath
-from typing import IO
+from typing import IO, Any
 
 from ...errors import BadInput, LabError, in_one_line
 from ...interrupts import uninterrupted, waiting
@@ -22,7 +20,7 @@ from ...steps import Overlay, Recipe, UpperFolder
 from ..archive import Member
 from ..descriptors import LAYER, Descriptor
 from ..process import ImageWords, recipe_of, user_of
-from ..store import Image, ImageStore
+from ..store import Image, ImageStore, full_name
 from ..trees import Trees
 from ..uppers import UPPERS
 from ..users import check_ids, find_user
@@ -67,15 +65,21 @@ class ImageBuild:
         self.given = dict(arguments or {})
         self.say = progress or (lambda text: None)
         self.epoch = epoch_of(self.given)
-        self.cache = BuildCache(store.folder / "cache", store.layout)
+        self.cache = BuildCache(store.layout)
         self.cached = 0  # layers that were there
 
     def build(self, steps: Sequence[BuildStep], name: str) -> Image:
         """Take all steps, and give the image its name at the end. Raises BuildFailed, and BadInput with the place."""
+        full_name(name)
         refuse_order(steps)
         unknown = set(self.given) - {step.name for step in steps if isinstance(step, BuildArgument)} - {EPOCH}
         if unknown:
             raise BadInput(f"no ARG names {', '.join(sorted(unknown))}", hint="an argument of a build has an ARG line")
+        with self.store.adding(keep=True):
+            return self.store.tag(name, self._stage(steps).write(self.store.layout))
+
+    def _stage(self, steps: Sequence[BuildStep]) -> BuildStage:
+        """What all steps make."""
         outer: dict[str, str] = {}  # arguments before FROM
         stage: BuildStage | None = None
         for number, step in enumerate(steps, 1):
@@ -90,7 +94,7 @@ class ImageBuild:
             except (LabError, OSError) as why:
                 raise failure_at(step.place or f"step {number}", why) from None
         assert stage is not None
-        return self.store.tag(name, stage.write(self.store.layout))
+        return stage
 
     # --- steps
     def _base(self, step: BaseImage) -> Image | None:
@@ -163,14 +167,11 @@ class ImageBuild:
         """Where paths are in the image so far. An image without layers has none."""
         if not stage.layers:
             return {}
-        init, *layers = self.trees.stack(stage.image())
-        with tempfile.TemporaryFile("w+") as file:
-            json.dump(asked, file)
-            file.flush()
-            file.seek(0)
-            words = {"layers": [*layers, init], "asked": file.fileno()}
-            rows = run_as_root(self.lab, self.trees.folder, "build.jobs:spots", (file.fileno(),), **words)
-            return {path: Spot(*rest) for path, *rest in rows}
+        image = stage.image()
+        init, *layers = self.trees.stack(image)
+        words: dict[str, Any] = {"layers": [*layers, init], "asked": asked, "owners": self.trees.owners(image)}
+        rows = run_as_root(self.lab, self.trees.folder, "build.jobs:spots", **words)
+        return {path: Spot(*rest) for path, *rest in rows}
 
     def _owner(self, stage: BuildStage, text: str) -> tuple[int, int]:
         """The ids of USER[:GROUP]. A user alone is the group's number too, as in Docker."""
@@ -200,12 +201,13 @@ class ImageBuild:
             overlay = Overlay((*layers, init), upper=upper.name)
             recipe = recipe_of(self.lab.recipe("build"), image, overlay, user, ImageWords(env=stage.build_arguments))
             self._program(words, recipe)
-            return self._difference(upper)
+            return self._difference(upper, image)
 
-    def _difference(self, upper: UpperFolder) -> Descriptor:
+    def _difference(self, upper: UpperFolder, image: Image) -> Descriptor:
         """What a container has written, as a layer. Only the lab's root may read all of it."""
         theirs, ours = os.pipe()
         words = {"upper": f"{upper.path}/upper", "out": ours, "newest": self.epoch, "left_out": OWN}
+        words["owners"] = self.trees.owners(image)
         with self.store.layout.incoming() as blob, open(theirs, "rb") as archive, ThreadPoolExecutor(1) as pool:
             try:
                 coming = pool.submit(shutil.copyfileobj, archive, blob, CHUNK)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 from ..descriptors import BadImage, Descriptor, parse_json
@@ -19,8 +18,8 @@ def key_of(*parts: Any) -> str:
 class BuildCache:
     """A folder of small files, a key each. One whose layer is not in the layout any more counts for nothing."""
 
-    def __init__(self, folder: Path, layout: Layout) -> None:
-        self.folder = folder
+    def __init__(self, layout: Layout) -> None:
+        self.folder = layout.folder / "cache"
         self.layout = layout
 
     def find(self, key: str) -> Descriptor | None:
@@ -30,6 +29,12 @@ class BuildCache:
         except (FileNotFoundError, BadImage):
             return None
         return found if self.layout.has(found) else None
+
+    def prune(self) -> None:
+        """Remove the keys whose layer is gone."""
+        for path in self.folder.glob("[!.]*"):
+            if self.find(path.name) is None:
+                path.unlink(missing_ok=True)
 
     def keep(self, key: str, layer: Descriptor) -> None:
         """Note the layer that was made under this key."""

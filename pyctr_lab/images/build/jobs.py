@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -13,12 +12,14 @@ from typing import Any
 from ...errors import BadInput
 from ...kernel.constants import CLONE_NEWNS, MS_NODEV, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC
 from ..diff import upper_changes, write_layer
-from ..openat2 import open_in_root
+from ..extract import Owners
+from ..openat2 import open_in_root, opened_in
+from ..overlayfs import ORIGIN
 from ..tree_jobs import SCRATCH, libc, mount_here
 
 
-def spots(layers: Sequence[str], asked: int) -> Iterator[list[Any]]:
-    """Where paths are in an image, the topmost layer first, and what is there; `asked` is a file with their list.
+def spots(layers: Sequence[str], asked: Sequence[str], owners: Owners) -> Iterator[list[Any]]:
+    """Where paths are in an image, the topmost layer first, and what is there; `owners` are those that no file has.
 
     Yields for each path, and for all folders on the way to it: the path, where it really is, its kind, mode and owner.
     """
@@ -29,14 +30,14 @@ def spots(layers: Sequence[str], asked: int) -> Iterator[list[Any]]:
     mount_here("overlay", SCRATCH, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, f"userxattr,lowerdir={lower}")
     top = os.open(SCRATCH, os.O_PATH | os.O_DIRECTORY)
     start = len(os.readlink(f"/proc/self/fd/{top}"))
-    with open(asked, closefd=False) as file:
-        wanted = json.load(file)
+    wanted = [*asked]
     seen: set[str] = set()
     while wanted:
         path = wanted.pop()
         if path not in seen:
             seen.add(path)
             found = spot(top, start, path)
+            found = (*found[:3], *(owners.get(found[0].strip("/"), found[3:]) if found[3:] else ()))
             yield [path, *found]
             wanted += [place for place in folders_above(found[0]) if place not in seen]
 
@@ -67,12 +68,25 @@ def folders_above(path: str) -> list[str]:
     return ["/" + "/".join(parts[: place + 1]) for place in range(len(parts))]
 
 
-def difference(upper: str, out: int, newest: int, left_out: Sequence[str]) -> Iterator[None]:
-    """Write what a container has changed as the archive of a layer, but for some paths."""
+def difference(upper: str, out: int, newest: int, left_out: Sequence[str], owners: Owners) -> Iterator[None]:
+    """Write what a container has changed as the archive of a layer, but for some paths.
+
+    What it has changed of the image's keeps the `owners` that no file has; what it made anew is its own.
+    """
     root = os.open(upper, os.O_RDONLY | os.O_DIRECTORY)
     hidden = {f"{folder}/.wh.{name}" for folder, _, name in (path.rpartition("/") for path in left_out)}
     paths = {path.encode() for path in hidden.union(left_out)}
     changes = (change for change in upper_changes(root) if change[0] not in paths)
     with open(out, "wb", closefd=False) as file:
-        file.writelines(write_layer(changes, root, newest=newest))
+        kept = {path: list(ids) for path, ids in owners.items() if is_copied_up(root, os.fsencode(path))}
+        file.writelines(write_layer(changes, root, owners=kept, newest=newest))
     yield None
+
+
+def is_copied_up(upper: int, path: bytes) -> bool:
+    """Whether overlayfs has copied a path from a layer, and no new file has taken its place."""
+    try:
+        with opened_in(upper, path, os.O_RDONLY | os.O_NONBLOCK) as fd:
+            return ORIGIN in os.listxattr(fd)
+    except OSError:  # not there, or a link: a program cannot change one, but only make it anew
+        return False
