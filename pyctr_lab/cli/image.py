@@ -23,6 +23,8 @@ def image_options(made: argparse.ArgumentParser, run: Callable[[argparse.Namespa
             word.add_argument(each)
         if function is import_:
             word.add_argument("--name", required=True, help="what it is to be called")
+        if function is verify:
+            word.add_argument("--repair", action="store_true", help="remove damaged blobs: import or pull them anew")
         if function is build:
             word.add_argument("-f", "--file", help="the Containerfile (default: that of the context)")
             word.add_argument("-t", "--tag", "--name", dest="name", required=True, help="what it is to be called")
@@ -138,7 +140,7 @@ def prune(images: Images, words: argparse.Namespace) -> int:
 
 def verify(images: Images, words: argparse.Namespace) -> int:
     """A line a fault; 1 if there is one."""
-    wrong = images.verify()
+    wrong = images.verify(repair=words.repair)
     print(*wrong or ["all there is can be read, and is what its digests say"], sep="\n")
     return int(bool(wrong))
 

@@ -101,8 +101,12 @@ class ImageStore:
         return (each for each in self.images() if each.digest.startswith(wanted) or each.id.startswith(wanted))
 
     def images(self) -> Iterator[Image]:
-        """All images that have a name."""
-        return (self.read(name, found) for name, found in sorted(self.names().items()))
+        """All images that have a name. Raises BadImage with the name of a damaged one."""
+        for name, found in sorted(self.names().items()):
+            try:
+                yield self.read(name, found)
+            except BadImage as why:
+                raise BadImage(f"{name}: {why.message}", hint=f"pyctr-lab image rm {name}, or bring it anew") from None
 
     def read(self, name: str, found: Descriptor) -> Image:
         """An image by its manifest's descriptor. Raises BadImage."""

@@ -14,7 +14,7 @@ from ..errors import LabError
 from .archive import Kind, Member, read_archive
 from .build.cache import BuildCache
 from .compression import Blob
-from .descriptors import DIGEST, Descriptor
+from .descriptors import DIGEST, BadImage, Descriptor
 from .layout import CHUNK
 from .overlayfs import OPAQUE_NAME, WHITEOUT
 from .store import Image, ImageStore
@@ -99,7 +99,11 @@ def verify_store(store: ImageStore, trees: Trees | None = None, *, repair: bool 
     found = [f"the blob sha256:{path.name} is damaged: its content has another digest" for path in damaged]
     for path in damaged if repair else ():
         path.unlink()
-    for name, descriptor in store.names().items():
+    try:
+        names = store.names()
+    except BadImage as why:
+        return [*found, str(why)]
+    for name, descriptor in names.items():
         found += [f"{name}: {why}" for why in complaints(store, name, descriptor)]
     unpacked = trees.records_by_chain() if trees else {}
     lost = [chain_id for chain_id, tree in unpacked.items() if trees and not (trees.folder / tree.name).is_dir()]

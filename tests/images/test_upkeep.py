@@ -11,6 +11,7 @@ from making import Made, archive, digest_of, run_python
 
 from pyctr_lab import Lab
 from pyctr_lab.images import upkeep
+from pyctr_lab.images.descriptors import BadImage
 from pyctr_lab.images.images import Images
 from pyctr_lab.images.sources import import_image
 from pyctr_lab.images.store import Image, ImageStore
@@ -54,6 +55,21 @@ def test_a_byte_flipped_in_each_blob_is_found_and_mended(store: ImageStore, tmp_
         assert any("is not there" in line for line in upkeep.verify_store(store))
         import_image(store, f"oci:{tmp_path}/x", "x")
         assert upkeep.verify_store(store) == []
+
+
+def test_a_damaged_image_is_named_and_can_be_removed(images: Images, tmp_path: Path) -> None:
+    image = image_of(images.store, tmp_path, "x", *SHARED)
+    for blob, content in ((image.manifest.config, b"{}"), (image.descriptor, b"[")):
+        images.store.layout.path(blob.digest).write_bytes(content)
+        for act in (images.ls, images.du, images.prune):
+            with pytest.raises(BadImage, match=r"^x:latest: the blob .* \(pyctr-lab image rm x:latest"):
+                act()
+    images.verify(repair=True)
+    images.rm("x")
+    assert images.prune().blobs == 4 and images.verify() == []
+    (images.store.folder / "index.json").write_text("[")
+    (line,) = images.verify()
+    assert line.startswith("index.json that is no JSON")
 
 
 def test_a_file_that_is_no_blob_is_found(store: ImageStore) -> None:
