@@ -12,7 +12,6 @@ from .descriptors import (
     DOCKER_MANIFEST,
     LAYER,
     MANIFEST,
-    MOST_JSON,
     BadImage,
     Descriptor,
     ImageConfig,
@@ -20,7 +19,7 @@ from .descriptors import (
     parse_json,
     platform_here,
 )
-from .layout import Incoming, Layout, digest_of
+from .layout import Incoming, Layout, read_blob
 
 Report = Callable[[str, int, int], object]  # what comes, how many bytes of it have come, and of how many
 LONG_AGO = "1970-01-01T00:00:00Z"  # so that the same content gives the same image
@@ -75,19 +74,6 @@ def copy_unpacked(layout: Layout, file: IO[bytes], diff_id: str = "") -> tuple[D
         for piece in Blob(file, None, diff_id):
             blob.write(piece)
     return Descriptor(LAYER, blob.digest, blob.size), blob.digest
-
-
-def read_blob(open_blob: Callable[[Descriptor], IO[bytes]], wanted: Descriptor) -> bytes:
-    """A blob of JSON, verified. Raises BadImage."""
-    if wanted.size > MOST_JSON:
-        raise BadImage(f"{wanted.digest} would be {wanted.size} bytes of JSON: too much")
-    with open_blob(wanted) as file:
-        raw = file.read(MOST_JSON + 1)
-    if len(raw) != wanted.size:
-        raise BadImage(f"the blob {wanted.digest} has {len(raw)} bytes, not {wanted.size}")
-    if digest_of(raw) != wanted.digest:
-        raise BadImage(f"the blob {wanted.digest} is damaged: its content has another digest")
-    return raw
 
 
 def copy_image(

@@ -10,11 +10,12 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from ..kernel.checks import short_repr
 from .descriptors import INDEX, MOST_JSON, BadImage, Descriptor, check_digest, encode_json, parse_json
 
 NAME = "org.opencontainers.image.ref.name"  # the annotation with an image's name
@@ -33,11 +34,9 @@ class Layout:
             self.blobs.mkdir(parents=True, exist_ok=True)
             write_whole(marker, encode_json(VERSION))
         try:
-            version = parse_json(marker.read_bytes(), "oci-layout").get("imageLayoutVersion")
+            check_layout(marker.read_bytes(), folder)
         except (FileNotFoundError, NotADirectoryError):
             raise BadImage(f"{folder} is no OCI image layout", hint="it would have a file oci-layout") from None
-        if version != VERSION["imageLayoutVersion"]:
-            raise BadImage(f"{folder} is a layout of version {version!r}", hint="this course reads 1.0.0")
 
     # --- blobs
     def path(self, digest: str) -> Path:
@@ -64,13 +63,7 @@ class Layout:
 
     def read(self, descriptor: Descriptor) -> bytes:
         """A blob of JSON, verified. Raises BadImage for a wrong digest, and for more than 4 MiB."""
-        if descriptor.size > MOST_JSON:
-            raise BadImage(f"{descriptor.digest} would be {descriptor.size} bytes of JSON: too much")
-        with self.open(descriptor) as file:
-            raw = file.read(MOST_JSON + 1)
-        if digest_of(raw) != descriptor.digest:
-            raise BadImage(f"the blob {descriptor.digest} is damaged: its content has another digest")
-        return raw
+        return read_blob(self.open, descriptor)
 
     def write(self, raw: bytes, media_type: str) -> Descriptor:
         """Keep a small blob."""
@@ -147,6 +140,26 @@ class Incoming:
             raise BadImage(f"the blob {expected.digest} came with {self.size} bytes, not {expected.size}")
         if self.digest != expected.digest:
             raise BadImage(f"the blob {expected.digest} came with the content of {self.digest}")
+
+
+def check_layout(marker: bytes, where: object) -> None:
+    """The content of a file oci-layout. Raises BadImage for a version that is not known here."""
+    version = parse_json(marker, "oci-layout").get("imageLayoutVersion")
+    if version != VERSION["imageLayoutVersion"]:
+        raise BadImage(f"{where} is a layout of version {short_repr(version)}", hint="this course reads 1.0.0")
+
+
+def read_blob(open_blob: Callable[[Descriptor], IO[bytes]], wanted: Descriptor) -> bytes:
+    """A blob of JSON, verified. Raises BadImage."""
+    if wanted.size > MOST_JSON:
+        raise BadImage(f"{wanted.digest} would be {wanted.size} bytes of JSON: too much")
+    with open_blob(wanted) as file:
+        raw = file.read(MOST_JSON + 1)
+    if len(raw) != wanted.size:
+        raise BadImage(f"the blob {wanted.digest} has {len(raw)} bytes, not {wanted.size}")
+    if digest_of(raw) != wanted.digest:
+        raise BadImage(f"the blob {wanted.digest} is damaged: its content has another digest")
+    return raw
 
 
 def digest_of(raw: bytes) -> str:

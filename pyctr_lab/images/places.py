@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from posixpath import dirname, join, normpath
-from typing import IO, Any, Protocol
+from typing import IO, Any, TypeAlias
 
 from ..kernel.checks import short_repr
 from .descriptors import MOST_JSON, BadImage
@@ -18,21 +18,6 @@ MOST_HEADER = 1 << 20  # bytes of a header of an archive, with its long names
 MOST_FILES = 1 << 16  # of an archive that holds an image
 MOST_LINKS = 8
 BAD_ARCHIVE = (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionError)
-
-
-class FileSource(Protocol):
-    """Files by name, in the folder or file `path`. `open` raises BadImage for one that is not there."""
-
-    path: Path
-
-    def has(self, name: str) -> bool:
-        """Whether a file is there."""
-
-    def open(self, name: str) -> IO[bytes]:
-        """Open a file for reading."""
-
-    def size(self, name: str) -> int:
-        """The bytes of a file."""
 
 
 class Folder:
@@ -93,6 +78,9 @@ class Archive:
                 return self._files.get(name)
             name = self._links[name]
         return None
+
+
+FileSource: TypeAlias = Folder | Archive
 
 
 class FilePart(RawIOBase):

@@ -33,7 +33,6 @@ from .copying import (
     copy_layer,
     copy_unpacked,
     manifest_type,
-    read_blob,
     single_layer,
 )
 from .descriptors import (
@@ -50,7 +49,7 @@ from .descriptors import (
     platform_here,
 )
 from .diff import tree_changes, write_layer
-from .layout import NAME, VERSION, Incoming, Layout, digest_of, pending_file
+from .layout import NAME, Incoming, Layout, check_layout, digest_of, pending_file, read_blob
 from .places import Archive, FileSource, Folder, open_regular, read_small
 from .platforms import choose, index_entries
 from .store import Image, ImageStore, full_name
@@ -146,9 +145,7 @@ def bring(store: ImageStore, kind: str, place: FileSource, tag: str, report: Rep
 # --- OCI layouts
 def from_layout(place: FileSource, tag: str) -> tuple[Callable[[Descriptor], IO[bytes]], bytes]:
     """How a layout's blobs are opened, and the manifest with this tag and for this platform."""
-    version = parse_json(read_small(place, "oci-layout"), "oci-layout").get("imageLayoutVersion")
-    if version != VERSION["imageLayoutVersion"]:
-        raise BadImage(f"{place} is a layout of version {short_repr(version)}", hint="this course reads 1.0.0")
+    check_layout(read_small(place, "oci-layout"), place)
 
     def open_blob(wanted: Descriptor) -> IO[bytes]:
         return place.open(f"blobs/sha256/{wanted.digest.removeprefix('sha256:')}")

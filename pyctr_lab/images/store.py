@@ -173,17 +173,12 @@ class ImageStore:
                 self.layout.sweep()
                 reached = {blob.digest for found in self.layout.manifests for blob in self.read("", found).blobs}
                 kept = {*older, *(digest.removeprefix("sha256:") for digest in reached)}
-                return remove_files([path for path in self.layout.blobs.iterdir() if path.name not in kept])
+                left = {path: path.stat().st_size for path in self.layout.blobs.iterdir() if path.name not in kept}
+                for path in left:
+                    path.unlink()
+                return len(left), sum(left.values())
         except BlockingIOError:
             raise Busy("another process is adding an image", hint="try again when it has ended") from None
-
-
-def remove_files(paths: list[Path]) -> tuple[int, int]:
-    """Remove files; return how many, and their bytes."""
-    size = sum(path.stat().st_size for path in paths)
-    for path in paths:
-        path.unlink()
-    return len(paths), size
 
 
 def refuse_newer(marker: Path) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from ..kernel.constants import MS_BIND
+from ..kernel.constants import CLONE_NEWNS, MS_BIND, MS_NODEV, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC
 from .archive import read_archive
 from .compression import Blob
 from .descriptors import Descriptor
@@ -59,6 +59,16 @@ def mount_here(source: str, target: str, kind: str | None, flags: int, options: 
     words = [word.encode() if word else None for word in (source, target, kind, options)]
     if libc.mount(*words[:3], ctypes.c_ulong(flags), words[3]):
         raise OSError(errno := ctypes.get_errno(), os.strerror(errno), target)
+
+
+def mount_layers(layers: Sequence[str]) -> int:
+    """Show this process alone what a container of these layers sees, the topmost first; the open folder."""
+    if libc.unshare(CLONE_NEWNS):
+        raise OSError(errno := ctypes.get_errno(), os.strerror(errno))
+    mount_here("none", "/", None, MS_REC | MS_PRIVATE)
+    lower = ":".join([*layers, SCRATCH])  # an empty one: overlayfs wants two
+    mount_here("overlay", ROOT, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, f"userxattr,lowerdir={lower}")
+    return os.open(ROOT, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def remove_trees(names: Sequence[str]) -> Iterator[None]:

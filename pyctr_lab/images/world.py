@@ -32,8 +32,8 @@ def run_as_root(
     """
     world = lab.world if isinstance(lab, Lab) else lab
     world.require_open()
-    what = [str(folder), f"pyctr_lab.images.{target}", json.dumps(list(filter(None, sys.path)))]
-    command = [*WORKER, str(world.machine_pid), *what]
+    paths = json.dumps(list(filter(None, sys.path)))
+    command = [*WORKER, str(world.machine_pid), str(folder), f"pyctr_lab.images.{target}", paths]
     with (
         words_file(words) as asked,
         tempfile.TemporaryFile() as said,
@@ -42,11 +42,13 @@ def run_as_root(
         assert process.stdout
         try:
             for line in process.stdout:
-                kind, content = json.loads(line)
-                if kind == "row":
+                what, content = json.loads(line)
+                if what == "row":
                     yield content
-                elif kind == "error":
-                    raise failure(*content)
+                elif what == "error":
+                    name, message, hint = content
+                    kind = BadImage if name == "BadImage" else getattr(errors, name, LabError)
+                    raise kind(message, hint=hint)
                 else:
                     return
         finally:
@@ -64,27 +66,15 @@ def words_file(words: Mapping[str, Any]) -> Iterator[IO[str]]:
         yield file
 
 
-def failure(name: str, message: str, hint: str) -> LabError:
-    """An error of the worker's, here."""
-    kind: type[LabError] = BadImage if name == "BadImage" else getattr(errors, name, LabError)
-    return kind(message, hint=hint)
-
-
 def map_name(lab: Lab) -> str:
     """A name for the lab's id maps: files of one map belong to strangers in another. `0-1000-1_1-100000-65535`."""
     lines = proc.uid_map(lab.launcher.machine_pid)
     return "_".join(f"{line.inside}-{line.outside}-{line.count}" for line in lines)
 
 
-def owner_of_root(lab: Lab) -> tuple[int, int]:
-    """The ids, outside, of the lab's root."""
-    uids, gids = proc.uid_map(lab.launcher.machine_pid), proc.gid_map(lab.launcher.machine_pid)
-    return uids[0].outside, gids[0].outside
-
-
 def make_folder_of(lab: Lab, folder: Path) -> None:
     """Make a folder that belongs to the lab's root."""
     folder.mkdir(parents=True, exist_ok=True)
-    uid, gid = owner_of_root(lab)
-    if os.stat(folder).st_uid != uid:
-        os.chown(folder, uid, gid)
+    uids, gids = proc.uid_map(lab.launcher.machine_pid), proc.gid_map(lab.launcher.machine_pid)
+    if os.stat(folder).st_uid != uids[0].outside:
+        os.chown(folder, uids[0].outside, gids[0].outside)

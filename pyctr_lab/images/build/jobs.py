@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -10,12 +9,11 @@ from posixpath import join
 from typing import Any
 
 from ...errors import BadInput
-from ...kernel.constants import CLONE_NEWNS, MS_NODEV, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC
 from ..diff import upper_changes, write_layer
 from ..extract import Owners
 from ..openat2 import open_in_root, opened_in
 from ..overlayfs import ORIGIN
-from ..tree_jobs import SCRATCH, libc, mount_here
+from ..tree_jobs import mount_layers
 
 
 def spots(layers: Sequence[str], asked: Sequence[str], owners: Owners) -> Iterator[list[Any]]:
@@ -23,12 +21,7 @@ def spots(layers: Sequence[str], asked: Sequence[str], owners: Owners) -> Iterat
 
     Yields for each path, and for all folders on the way to it: the path, where it really is, its kind, mode and owner.
     """
-    if libc.unshare(CLONE_NEWNS):
-        raise OSError(errno := ctypes.get_errno(), os.strerror(errno))
-    mount_here("none", "/", None, MS_REC | MS_PRIVATE)
-    lower = ":".join(layers)
-    mount_here("overlay", SCRATCH, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, f"userxattr,lowerdir={lower}")
-    top = os.open(SCRATCH, os.O_PATH | os.O_DIRECTORY)
+    top = mount_layers(layers)
     start = len(os.readlink(f"/proc/self/fd/{top}"))
     wanted = [*asked]
     seen: set[str] = set()
