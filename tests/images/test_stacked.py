@@ -84,7 +84,7 @@ def test_a_prune_removes_nothing_of_a_build(images: Images, tmp_path: Path) -> N
 
     def prune(said: str) -> None:
         with pytest.raises(Busy, match="another process is adding an image"):
-            upkeep.prune(other, images.trees)
+            upkeep.prune_store(other, images.trees)
 
     made = images.build(text, name="made", context=tmp_path, progress=prune)
     cache = images.store.folder / "cache"

@@ -82,7 +82,7 @@ def test_a_lost_tree_is_found(images: Images) -> None:
     image = images.store.image("busybox")
     images.trees.stack(image)
     assert upkeep.verify_store(images.store, images.trees) == []
-    images.trees.run("remove", names=[images.trees.stack(image)[1]])
+    images.trees.run("remove_trees", names=[images.trees.stack(image)[1]])
     (line,) = upkeep.verify_store(images.store, images.trees)
     assert image.chain_ids[0] in line and "no longer where it was unpacked" in line
 
@@ -122,7 +122,7 @@ def test_a_tree_without_a_record_goes_when_a_lab_opens_the_store(images: Images,
     with Lab(private=True) as other:
         again = other.images.trees.stack(image)[1:]
         assert len(again) == len(names) == 3
-        left = [name for name in os.listdir(images.trees.folder) if name not in ("init", "scratch", *again)]
+        left = [name for name in os.listdir(images.trees.folder) if name not in ("init", "scratch", "uppers", *again)]
         assert left == [] and not (images.trees.records / ".new-dead").exists()
         assert upkeep.verify_store(images.store, other.images.trees) == []
 
@@ -165,7 +165,7 @@ def test_sudden_death_with_trees(images: Images, tmp_path: Path, what: str, repe
         with Lab(private=True) as other:
             other.images.trees.show()
             known = {tree.name for tree in other.images.trees.records_by_chain().values()}
-            assert set(os.listdir(other.images.trees.folder)) == {*known, "init", "scratch"}
+            assert set(os.listdir(other.images.trees.folder)) == {*known, "init", "scratch", "uppers"}
             assert other.images.verify() == []
             other.images.trees.stack(image)
             if what == "unpack":
