@@ -17,7 +17,7 @@ from ..tree_jobs import mount_layers
 
 
 def spots(layers: Sequence[str], asked: Sequence[str], owners: Owners) -> Iterator[list[Any]]:
-    """Where paths are in an image, the topmost layer first, and what is there; `owners` are those that no file has.
+    """Where paths are in an image, the topmost layer first, and what is there; `owners`, by path, no file has.
 
     Yields for each path, and for all folders on the way to it: the path, where it really is, its kind, mode and owner.
     """
