@@ -49,13 +49,16 @@ from .learner import compare, predict, recall, recall_number, state_dir
 
 __all__ = [
     "cli_check", "cli_doctor", "cli_progress", "cli_reset", "compare", "control_groups", "doctor", "exercises",
-    "magics", "predict", "progress", "recall", "recall_number", "state_dir",
+    "images_and_layers", "magics", "predict", "progress", "recall", "recall_number", "state_dir",
     "virtual_machines",
 ]  # fmt: skip
 
 
+PARTS = ("control_groups", "doctor", "exercises", "images_and_layers", "magics", "progress", "virtual_machines")
+
+
 def __getattr__(name: str) -> Any:
     """Import a part when it is first used: the exercises bring the whole package with them. See PEP 562."""
-    if name not in ("control_groups", "doctor", "exercises", "magics", "progress", "virtual_machines"):
+    if name not in PARTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_module(f".{name}", __name__)

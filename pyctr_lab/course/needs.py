@@ -4,8 +4,8 @@
     group = lab.cgroup("web", memory="64M", cpus=0.5)
 
 The first line of a cell may name controllers of control groups, `group` (any one will do), `disk` (one that can be
-limited, under `/var/tmp`), `pressure`, or `busybox`, which the measured engines run. It is a comment: the cell is plain
-Python, and can be copied to any place.
+limited, under `/var/tmp`), `pressure`, `busybox`, which the measured engines run, or `registry`, Debian's
+docker-registry. It is a comment: the cell is plain Python, and can be copied to any place.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ def _why(word: str) -> str:
         return _why_no_disk()
     if word == "busybox":
         return "" if shutil.which(word) else "busybox is not installed (apt-get install busybox-static)"
+    if word == "registry":
+        return "" if shutil.which("docker-registry") else "docker-registry is not installed (./lab packages registry)"
     if word == "pressure":
         return "" if _has_pressure() else "no group of ours has its pressure counted"
     where = delegation()

@@ -42,7 +42,7 @@ LESSONS = (
            programs=("ps", "ip", "hostname", "mount", "unshare"), needs=("Linux 5.8",)),
     Lesson("04", "control_groups", "Control groups", 120, programs=("ps",), needs=("control groups",)),
     Lesson("05", "network", "Network", 60, planned=True),
-    Lesson("06", "images_and_layers", "Images and layers", 60, planned=True),
+    Lesson("06", "images_and_layers", "Images and layers", 105, programs=("busybox",)),
     Lesson("07", "whole_container", "A whole container", 60, planned=True),
     Lesson("08", "engines", "Engines", 60, planned=True),
     Lesson("09", "vm_versus_container", "Virtual machine or container", 60, programs=("ps", "busybox")),
