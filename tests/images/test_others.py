@@ -115,8 +115,8 @@ def test_podman_reads_ours(ours: Images, two: Image, place: Path, tmp_path: Path
 
 
 def podman_in(folder: Path) -> list[str]:
-    """podman with its storage in a folder, and with a /run and a /dev/shm of its own."""
-    own = 'for place in /run /dev/shm; do mount -t tmpfs none $place; done; exec "$@"'
+    """podman with its storage in a folder, and with a /run, a /dev/shm and a /var/lib of its own."""
+    own = 'for place in /run /dev/shm /var/lib; do mount -t tmpfs none $place; done; exec "$@"'
     podman = ["podman", "--root", str(folder / "root"), "--runroot", "/run/podman-tests", "--storage-driver", "vfs"]
     return ["unshare", "--mount", "sh", "-c", own, "sh", *podman]
 
