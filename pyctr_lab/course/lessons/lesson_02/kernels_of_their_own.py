@@ -96,6 +96,7 @@ class KernelsOfTheirOwn(OfMachines):
         ),
     )
     after = "One number in /proc tells kernels apart, whatever the walls say. A wall is not a second kernel."
+    asks_about = "held"
     names = ("amethyst", "coral", "jasper", "onyx", "pearl", "quartz", "zircon", "bench")
 
     def values(self, random: Random) -> Values:

@@ -55,6 +55,7 @@ class WhoTakesMost(OfMachines):
         "One had its memory touched in advance (prealloc). The others hold a promise, large or small, and next to no"
         " pages."
     )
+    asks_about = "programs"
     names = ("agate", "beryl", "garnet", "opal", "topaz", "shelf")
 
     def values(self, random: Random) -> Values:

@@ -80,6 +80,7 @@ class PullThePlug(OfMachines):
         ),
     )
     after = "On the disk is what was synced. The file system even remembers that nobody unmounted it."
+    asks_about = "facts"
     names = ("socket",)
 
     def values(self, random: Random) -> Values:

@@ -77,6 +77,7 @@ class BeyondDoubt(Exercise):
     )
     after = """The least value has what is there each time, the end of the list what comes now and then; a median or a
     mean alone has lost one of the two."""
+    asks_about = "held"
     names = ("count", "filter", "index", "merge", "pack", "render", "sort", "workbench")
 
     def values(self, random: Random) -> Values:

@@ -111,6 +111,7 @@ class Together(Exercise):
             act=lambda ground: round(of_children(ground.view(), "Pss")),
         ),
     )
+    asks_about = "programs"
     after = "A page that n of them share counts an n-th in each: so the sum is what there is."
 
     def values(self, random: Random) -> Values:
