@@ -37,7 +37,7 @@ class WhoTakesMost(OfMachines):
         Misconception(
             believes="The size of a process (VmSize, VSZ) is the memory that it takes.",
             explains=(1,),
-            message="""That one has the most addresses (VmSize): it has set aside room for translated code. Nobody has
+            message="""That one has the most addresses (VmSize): it has set aside room for translated code. Nothing is
             written there yet, so there is no memory behind them.""",
             sign=lambda view, answer: role(view, 2) in names_in(answer),
             act=lambda ground: role(ground, 2),

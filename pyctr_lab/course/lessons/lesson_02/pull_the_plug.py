@@ -34,7 +34,7 @@ class PullThePlug(OfMachines):
         """What a guest writes is in its memory first. After half a minute it is due: the guest's kernel writes it to
         the disk in one of its next rounds, or at once when it is asked to.""",
         """sync asks it to, for all that was written so far. So the order of three things counts: writing the one,
-        sync, writing the other. And then kill(), which asks nobody.""",
+        sync, writing the other. And then kill(), which does not ask.""",
         """mine = Machine(disk=ground.facts["disk"], lab=lab); mine.run(["sh", "-c", "mke2fs /dev/vda && mount -t ext4
         /dev/vda /mnt && echo {kept} > /mnt/a && sync && echo {lost} > /mnt/b"]); mine.kill()""",
     )
@@ -53,8 +53,8 @@ class PullThePlug(OfMachines):
             believes="What the guest can read is on its disk.",
             explains=(1,),
             message="""There is a file system, and neither word is in it: both were in the guest's memory when the
-            plug was pulled. `echo` had handed them to the kernel, and nobody had asked the kernel to write them
-            out.""",
+            plug was pulled. `echo` had handed them to the kernel, and no sync had asked the kernel to write
+            them out.""",
             sign=lambda view, answer: (
                 has_files(view) and not on_disk(view, "kept") and not on_disk(view, "lost") and not plugged_in(view)
             ),
@@ -79,7 +79,7 @@ class PullThePlug(OfMachines):
             act=lambda ground: write_both(ground, "echo {kept} > /mnt/a; sync; echo {lost} > /mnt/b"),
         ),
     )
-    after = "On the disk is what was synced. The file system even remembers that nobody unmounted it."
+    after = "On the disk is what was synced. The file system even notes that it was not unmounted."
     asks_about = "facts"
     names = ("socket",)
 
@@ -108,7 +108,7 @@ class PullThePlug(OfMachines):
                 look="the guest's list of mounts: is /mnt on /dev/vda? Without a mount it is the guest's memory",
             ),
             Requirement(
-                name="a guest has mounted a file system on it, and nobody has unmounted it",
+                name="a guest has mounted a file system on the disk, and has not unmounted it",
                 met=in_use(view),
                 observed=f"{place} has {state_of(view)}",
                 expected="a superblock that says: mounted, not yet clean",
@@ -116,7 +116,7 @@ class PullThePlug(OfMachines):
                 look='vm.run(["mount", "-t", "ext4", "/dev/vda", "/mnt"])',
             ),
             Requirement(
-                name="no machine has it any more",
+                name="no machine has the disk any more",
                 met=not plugged_in(view),
                 observed="a QEMU process has it open (its /proc/PID/fd)",
                 expected="a machine that has ended",

@@ -14,7 +14,7 @@ class NobodyElses(Exercise):
     """A mount that does not leak, made without touching the neighbour."""
 
     id = "3.5"
-    title = "Nobody else's"
+    title = "A mount that one alone sees"
     question = """{box} and {neighbour} have a mount namespace each, and both see a file system on /mnt that passes
     its mounts on. Mount a tmpfs on {folder} in {box}, so that {neighbour} does not see it, and leave {neighbour} as
     it is."""
@@ -46,7 +46,7 @@ class NobodyElses(Exercise):
             believes="Who must not see it has to be cut off.",
             explains=(3,),
             message="""You changed the neighbour's side: its /mnt takes part in nothing any more, not even in what
-            others mount. The one who keeps something to itself has to be the private one.""",
+            others mount. The container that keeps something to itself has to be the private one.""",
             sign=lambda view, answer: not own_side(view),
             act=lambda ground: cut_off(ground),
         ),

@@ -54,8 +54,8 @@ class Pod(Exercise):
         Misconception(
             believes="A loopback is always there.",
             explains=(4,),
-            message="""They share a network that is as new as the day: `lo` is there and down, and 127.0.0.1 answers
-            nobody. It takes a step to switch it on.""",
+            message="""They share a network that is as new as the day: `lo` is there and down, and 127.0.0.1 does not
+            answer. It takes a step to switch it on.""",
             sign=lambda view, answer: one(view, "net") and not loopback_is_up(view),
             act=lambda ground: join(ground, *SHARED, loopback=False),
         ),

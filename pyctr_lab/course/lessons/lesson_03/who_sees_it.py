@@ -103,13 +103,13 @@ class WhoSeesIt(Exercise):
                 look="the third column of /proc/PID/mountinfo",
             ),
             Requirement(
-                name="nobody is missing",
+                name="none is missing",
                 met=seeing <= names_in(answer),
                 observed=f"you named {len(names_in(answer) & seeing)} that see it; by /proc/PID/mountinfo there are"
                 f" {len(seeing)}",
                 expected="every container whose mountinfo has that file system on that path",
                 why="what leaks is exactly what one did not think of",
-                look="/proc/PID/mountinfo of those that you left out",
+                look="/proc/PID/mountinfo of the containers that you left out",
             ),
             as_it_was(view, fingerprint(view, ("mnt",), folder=folder), "mounts, by /proc/PID/mountinfo,"),
         ]  # fmt: skip

@@ -55,7 +55,7 @@ class APartOfOneCore(OfGroups):
     needs = ("cpu",)
     hints = (
         """Two files say something about processor time. One divides what several want at the same time; the other is a
-        limit that holds even if nobody else wants anything. You need the limit.""",
+        limit that holds even if no other process wants anything. You need the limit.""",
         """cpu.max has two numbers, microseconds: in each period (100,000) the group may compute so many. Over 100,000
         would be more than one core. (Version 1: cpu.cfs_quota_us and cpu.cfs_period_us.)""",
         """ground.groups["{program}"].cpu_max = {share}: the number is cores, not a share of the machine.""",

@@ -78,7 +78,7 @@ class RoomAndNoMore(OfGroups):
             believes="memory.high is the limit.",
             explains=(1,),
             message="""A soft limit is set, and no hard one. Over memory.high a group is slowed down and its memory
-            taken back where that can be done; nobody is ever killed for it. (Version 1's soft limit does even
+            taken back where that can be done; no process is ever killed for it. (Version 1's soft limit does even
             less.)""",
             sign=lambda view, answer: (
                 limit(folder_of(view, view.values["program"], "memory"), *SOFT) is not None and own_limit(view) is None

@@ -65,14 +65,14 @@ class WhoMetWhichLimit(OfGroups):
             believes="Whose program died of SIGKILL, met the memory limit.",
             explains=(1,),
             message="""A program of that group was ended by SIGKILL, and its status is 137 like the other's. But
-            somebody sent that signal: the group's oom_kill is 0.""",
+            another process sent that signal: the group's oom_kill is 0.""",
             sign=lambda view, answer: name_at(answer, 0) == role(view, BY_HAND),
             act=lambda ground: (role(ground, BY_HAND), role(ground, REFUSED), role(ground, THROTTLED)),
         ),
         Misconception(
             believes="Who used the most processor time was throttled.",
             explains=(3,),
-            message="""That group used the most, and nobody stopped it: it has no quota. Throttled is who had work
+            message="""That group used the most, and nothing stopped it: it has no quota. Throttled is who had work
             and had to wait, and may have used little.""",
             sign=lambda view, answer: name_at(answer, 2) == role(view, BUSY),
             act=lambda ground: (role(ground, KILLED), role(ground, REFUSED), role(ground, BUSY)),
@@ -80,8 +80,8 @@ class WhoMetWhichLimit(OfGroups):
         Misconception(
             believes="Where a limit is set, it has acted.",
             explains=(1, 2, 3),
-            message="""That group has limits, and never came near them: its counters are all 0. A limit costs nobody
-            anything until it is reached.""",
+            message="""That group has limits, and never came near them: its counters are all 0. A limit costs
+            nothing until it is reached.""",
             sign=lambda view, answer: role(view, ROOMY) in named_in_order(answer),
             act=lambda ground: (role(ground, KILLED), role(ground, ROOMY), role(ground, THROTTLED)),
         ),
