@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..learner.states import State
 from .exercise import Exercise, Misconception
 from .ground import Ground, whole
-from .processes import age, all_pids, command, descendants, end_below, until
+from .processes import age, all_below, all_pids, command, end_below, until
 from .question import Question, Values
 from .requirements import Requirement
 from .submissions import Choices, InOrder, Names, Number, Submission, Word
@@ -17,6 +17,6 @@ from .view import KernelView, Unreadable, again
 
 __all__ = [
     "Choices", "Exercise", "Ground", "InOrder", "KernelView", "Misconception", "Names", "Number", "Question",
-    "Requirement", "State", "Submission", "Unreadable", "Values", "Verdict", "Word", "again", "age", "all_pids",
-    "command", "descendants", "end_below", "until", "whole",
+    "Requirement", "State", "Submission", "Unreadable", "Values", "Verdict", "Word", "again", "age", "all_below",
+    "all_pids", "command", "end_below", "until", "whole",
 ]  # fmt: skip

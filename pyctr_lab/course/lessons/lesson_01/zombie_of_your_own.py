@@ -19,9 +19,9 @@ from ...grading import (
     Submission,
     Values,
     age,
+    all_below,
     all_pids,
     command,
-    descendants,
     until,
 )
 from ..kit import proc_parent, zombies
@@ -208,7 +208,7 @@ def under_a_shell(view: KernelView) -> bool:
 
 def offspring(view: KernelView) -> list[int]:
     """Their descendants."""
-    return [child for pid in sleepers(view) for child in descendants(pid)]
+    return [child for pid in sleepers(view) for child in all_below(pid)]
 
 
 def buried_not(view: KernelView) -> list[int]:
