@@ -20,7 +20,7 @@ from ...grading import (
     again,
     until,
 )
-from ..kit import role
+from ..kit import as_it_was, fingerprint_of, role
 from ..kit.groups import ANSWER_PATIENCE, OfGroups, counted, path_of, without_swap
 
 if TYPE_CHECKING:
@@ -111,9 +111,10 @@ class WhoMetWhichLimit(OfGroups):
             ground.groups[name] = ground.lab.cgroup(name, **limits)
         ground.facts["folders"] = {name: folders(group) for name, group in ground.groups.items()}
         ground.facts["ended"] = {role(ground, part): live_processes(ground, part) for part in range(6)}
+        ground.facts["start"] = limits_that_acted(ground.view())
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
-        return [
+        asked = [
             Requirement(
                 name=WHAT[controller],
                 met=times_acted(view, name, controller) > 0,
@@ -124,6 +125,7 @@ class WhoMetWhichLimit(OfGroups):
             )
             for name, controller in zip(named_in_order(answer), COUNTERS, strict=True)
         ]
+        return [*asked, as_it_was(view, limits_that_acted(view), "counters, below /sys/fs/cgroup,", whose="groups")]
 
     def solution(self, ground: Ground) -> object:
         seen = {name: group.events for name, group in ground.groups.items()}
@@ -205,6 +207,12 @@ def times_acted(view: KernelView, name: str, controller: str) -> int:
     if folder and not os.path.isdir(folder):
         raise Unreadable(f"the control group {name!r} of its ground has been removed", again(view.exercise))
     return counted(folder, *COUNTERS[controller]) if folder else 0
+
+
+def limits_that_acted(view: KernelView) -> str:
+    """A fingerprint of which limits have acted in which groups."""
+    groups = sorted(view.values["names"])
+    return fingerprint_of(times_acted(view, name, controller) > 0 for name in groups for controller in COUNTERS)
 
 
 def counter_words(view: KernelView, name: str, controller: str) -> str:
