@@ -127,3 +127,18 @@ def test_a_host_that_has_moved_is_a_set_up_that_has_changed(kind: str) -> None:
         verdict = exercises.check("3.7", "net")
         assert verdict.state is State.CANNOT
         assert "set-up has changed" in verdict.headline and 'exercises.reset("3.7")' in verdict.next
+
+
+ASKING = [pytest.param(each, id=name) for name, each in exercises.ALL.items() if each.wants.example]
+
+
+@pytest.mark.parametrize("exercise", ASKING)
+def test_containers_that_are_moved_make_no_wrong_answer_right(exercise: Exercise, lab: Lab) -> None:
+    """All containers of the ground, and a new one of the lab, enter the namespaces of its first one."""
+    ground = ground_of(exercise, lab)
+    answers = [wrong.act(ground) for wrong in exercise.misconceptions]
+    for box in [*ground.boxes.values()][1:]:
+        for kind in ("uts", "net", "ipc", "mnt"):
+            box.apply(steps.JoinNamespace(kind, ground.box.pid))
+    assert not [answer for answer in answers if exercises.check(exercise.id, answer).passed]
+    exercises.SESSION.end(exercise.id)

@@ -107,12 +107,14 @@ class WhoOwesAWait(Exercise):
         dead, there = the_zombie(view), view.processes()
         named = f"`{command(there[answer])}`" if isinstance(answer, int) and answer in there else "no process"
         seen = f"the zombie (/proc/{view.facts['zombie']}) is not its parent's any more: waited for, or an orphan"
+        met = bool(dead) and answer in {view.inner_pid(proc_parent(pid)) for pid in dead}
         if dead:
-            seen = f"/proc/{dead[0]}/status has State Z; its PPid is not number {answer} on the lab's host, {named}"
+            seen = f"/proc/{dead[0]}/status has State Z; its PPid is {'' if met else 'not '}number {answer} on the"
+            seen += f" lab's host, {named}"
         return [
             Requirement(
                 name="the number is that of the zombie's parent",
-                met=bool(dead) and answer in {view.inner_pid(proc_parent(pid)) for pid in dead},
+                met=met,
                 observed=seen,
                 expected="the process that the zombie's PPid names, in the count of the lab's host",
                 why="a zombie holds a number until its parent calls wait; no other process can",

@@ -95,8 +95,8 @@ class WhoSeesIt(Exercise):
             Requirement(
                 name="everyone you named sees it",
                 met=bool(names_in(answer)) and not wrong,
-                observed=what_is_there(view, first)
-                if first else "you named none of them; by /proc/PID/mountinfo there are some",
+                observed=what_is_there(view, first) if first else
+                f"you named {len(names_in(answer))} that see it; by /proc/PID/mountinfo there are some",
                 expected=f"the file system that {view.values['mounter']} has on {folder},"
                 " by its major:minor",
                 why="two mounts on one path are as different as two files of one name in two folders",

@@ -127,8 +127,9 @@ class APartOfOneCore(OfGroups):
                 name=f"the program of {view.values['program']} gets {share} of one core",
                 met=kept,
                 observed=f"{path_of(folder, *QUOTA)} says {quota_words(quota)}"
-                + (", and still it got more when it was asked to compute" if near_quota(quota, share) and there.met
-                   else ""),
+                + ("" if kept or not near_quota(quota, share) else
+                   ", and still it got more when it was asked to compute" if there.met else
+                   ", and its program is in another group"),
                 expected=f"{share} cores, and no more than that measured",
                 why="a quota holds on an idle machine, too: that makes a program's speed a thing to rely on",
                 look=f'ground.groups["{view.values["program"]}"].cpu_max, and its stat()',
