@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -315,9 +316,10 @@ PANELS = ("Builder", "Dashboard", "Meter")  # made by the functions of their nam
 STRANGE: list[Any] = [*QUICK, object(), races.starts, machines.GROWN, draw.Case("kvm", "x", "y"), measure.Results()]
 
 
-def of_a_lab(lab: Lab) -> dict[str, dict[str, Any]]:
-    return {"builder": {"lab": lab}, "isolation_map": {"box": lab.container("drawn")},
-            "meter": {"groups": lab.cgroup("drawn")}}  # fmt: skip
+@contextmanager
+def of_a_lab(lab: Lab) -> Iterator[dict[str, dict[str, Any]]]:
+    with lab.container("drawn") as box, lab.cgroup("drawn") as group:
+        yield {"builder": {"lab": lab}, "isolation_map": {"box": box}, "meter": {"groups": group}}
 
 
 def close(made: Any) -> None:
@@ -358,9 +360,9 @@ def test_pictures(name: str) -> None:
 
 @pytest.mark.parametrize("name", OF_A_LAB)
 def test_pictures_of_a_lab(name: str, lab: Lab, delegated: None) -> None:
-    right = of_a_lab(lab)[name]
-    assert_refused(name, right)
-    count, found = checked({name: getattr(draw, name)}, right, QUICK, close)
+    with of_a_lab(lab) as right:
+        assert_refused(name, right[name])
+        count, found = checked({name: getattr(draw, name)}, right[name], QUICK, close)
     assert not found, "\n".join(found.values())
     assert count >= len(QUICK) and lab.run(["echo", "on"]).stdout == "on\n"
 

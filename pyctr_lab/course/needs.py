@@ -4,8 +4,9 @@
     group = lab.cgroup("web", memory="64M", cpus=0.5)
 
 The first line of a cell may name controllers of control groups, `group` (any one will do), `disk` (one that can be
-limited, under `/var/tmp`), `pressure`, `busybox`, which the measured engines run, or `registry`, Debian's
-docker-registry. It is a comment: the cell is plain Python, and can be copied to any place.
+limited, under `/var/tmp`), `pressure`, `busybox`, which the measured engines run, `qemu`, which plays virtual
+machines, or `registry`, Debian's docker-registry. It is a comment: the cell is plain Python, and can be copied to any
+place.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from ..cgroups import device_of
 from ..cgroups.places import delegation
-from ..errors import BadInput
+from ..errors import BadInput, Unsupported
 
 NEEDS = re.compile(r"#\s*needs:\s*(.+)")
 DISK = "/var/tmp"  # kept on a disk where /tmp may be memory: see file-hierarchy(7)
@@ -53,6 +54,8 @@ def _why(word: str) -> str:
         return _why_no_disk()
     if word == "busybox":
         return "" if shutil.which(word) else "busybox is not installed (apt-get install busybox-static)"
+    if word == "qemu":
+        return _why_no_qemu()
     if word == "registry":
         return "" if shutil.which("docker-registry") else "docker-registry is not installed (./lab packages registry)"
     if word == "pressure":
@@ -70,6 +73,16 @@ def _why_no_disk() -> str:
         device_of(DISK)
     except BadInput as why:
         return why.message
+    return ""
+
+
+def _why_no_qemu() -> str:
+    from ..machines import check_emulator
+
+    try:
+        check_emulator()
+    except Unsupported as why:
+        return str(why)
     return ""
 
 

@@ -72,7 +72,7 @@ def race(nice: int = 0) -> Race:
     with spinner(base) as a, spinner(base + nice) as b:
         while sum(seen[-1][1:]) < ENOUGH and seen[-1][0] < LONGEST:
             time.sleep(PAUSE)
-            seen.append((time.monotonic() - began, cpu_time(a.pid), cpu_time(b.pid)))
+            seen.append((time.monotonic() - began, scheduled_seconds(a.pid), scheduled_seconds(b.pid)))
             show(*seen[-1][1:])
         preempted = sum(int(proc.status(each.pid)["nonvoluntary_ctxt_switches"]) for each in (a, b))
     return Race(tuple(seen), preempted)
@@ -90,7 +90,7 @@ def spinner(nice: int) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def cpu_time(pid: int) -> float:
+def scheduled_seconds(pid: int) -> float:
     """Seconds that a process has had of a processor: the first number of /proc/PID/schedstat is nanoseconds."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 

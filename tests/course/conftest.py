@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,11 @@ from typing import Any
 import pytest
 
 from pyctr_lab import Lab
+from pyctr_lab.course.grading import Exercise, session
+from pyctr_lab.course.grading.registry import Entry
+
+#: What was observed on each ground, without names and process numbers: by requirement, and whether it was met.
+OBSERVED: dict[tuple[str, float, str], dict[bool, set[str]]] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +47,31 @@ def shell() -> Iterator[Any]:
     made.run_line_magic("load_ext", "pyctr_lab")
     yield made
     InteractiveShell.clear_instance()
+
+
+@pytest.fixture(autouse=True)
+def observed_is_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every test that checks: when a mark of a requirement changes on one ground, so does its `observed`.
+
+    A fixed sentence, or one in which only a name is another, reads alike with both marks.
+    """
+    grade = session.grade
+
+    def graded(exercise: Exercise, live: Entry, given: object) -> Any:
+        verdict, after = grade(exercise, live, given)
+        for each in verdict.requirements:
+            seen = OBSERVED.setdefault((exercise.id, live.started, each.name), {True: set(), False: set()})
+            text = without_names(each.observed, live, after.answer)
+            seen[each.met].add(text)
+            assert text not in seen[not each.met], f"{exercise.id}, {each.name}: met or not, it says {each.observed!r}"
+        return verdict, after
+
+    monkeypatch.setattr(session, "grade", graded)
+
+
+def without_names(text: str, live: Entry, answer: object) -> str:
+    """A text with a sign for each name of the ground, each part of an answer, and each process number of a path."""
+    names = {*live.boxes, *live.facts.get("groups", {}), *live.values.get("names", ())}
+    names |= {*map(str, answer)} if isinstance(answer, tuple) else {str(answer)}
+    words = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    return re.sub(rf"(?<=/proc/)\d+|\b(?:{words})\b", "...", text)

@@ -66,6 +66,11 @@ def test_no_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert needs.why_not_run(["disk"]) == "Not run here: /var/tmp is on no disk that could be limited."
 
 
+def test_a_missing_emulator_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert needs.why_not_run(["qemu"]).startswith("Not run here: a virtual machine needs QEMU (apt-get install ")
+
+
 def test_pressure_is_missing_where_no_group_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "delegation", lambda: NOTHING)
     assert "pressure" in needs.why_not_run(["pressure"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..learner.states import State
 from .exercise import Exercise, Misconception
 from .ground import Ground, whole
-from .processes import age, all_pids, command, descendants, end_below, until
+from .processes import age, all_below, all_pids, command, end_below, until
 from .question import Question, Values
 from .registry import own_name, runs
 from .requirements import Requirement
@@ -18,6 +18,6 @@ from .view import KernelView, Unreadable, again
 
 __all__ = [
     "Choices", "Exercise", "Ground", "InOrder", "KernelView", "Misconception", "Names", "Number", "Question",
-    "Requirement", "State", "Submission", "Unreadable", "Values", "Verdict", "Word", "again", "age", "all_pids",
-    "command", "descendants", "end_below", "own_name", "runs", "until", "whole",
+    "Requirement", "State", "Submission", "Unreadable", "Values", "Verdict", "Word", "again", "age", "all_below",
+    "all_pids", "command", "end_below", "own_name", "runs", "until", "whole",
 ]  # fmt: skip

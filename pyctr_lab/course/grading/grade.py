@@ -75,8 +75,14 @@ def _all_there(exercise: Exercise, live: Entry) -> None:
         why = f"the set-up has changed: the lab's host is in another {kind} namespace than at the start"
         raise Unreadable(why, f'exercises.reset("{exercise.id}"), and start it again in a new lab')
     for name in live.lost():
-        what = "program" if name in live.programs else "container"
-        raise Unreadable(f"the {what} {name!r} of its ground has ended", again(exercise.id))
+        raise Unreadable(f"{_kind(live, name)} of its ground has ended", again(exercise.id))
+    for name in live.stopped():
+        way = f"let it go on: os.kill({live.boxes[name]}, signal.SIGCONT)"
+        raise Unreadable(f"{_kind(live, name)} of its ground is stopped (state T)", way)
+
+
+def _kind(live: Entry, name: str) -> str:
+    return f"the {'program' if name in live.programs else 'container'} {name!r}"
 
 
 def _headline(requirements: tuple[Requirement, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -95,13 +95,23 @@ class Ground:
         """The exercise as the learner reads it."""
         exercise = self.exercise
         page = Page(f"Exercise {exercise.id} “{exercise.title}”").line(exercise.ask(self.values))
-        names = ", ".join([] if self.groups else self.boxes)
         check = f'exercises.check("{exercise.id}"{exercise.wants.example and ", answer"})'
-        rows = [("ground", f'{names}: ground["{next(iter(self.boxes))}"] is a live container')] if names else []
-        if self.groups:
-            rows.append(("groups", f'{", ".join(self.groups)}: ground.groups["{next(iter(self.groups))}"] is one'))
+        name, words, there = self._asked_about()
+        rows = [(name, f"{', '.join(there)}: {words.format(next(iter(there)))}")] if there else []
         rows += [("answer", exercise.wants.words)] if exercise.wants.words else []
         return page.rows([*rows, ("check", check), ("hints", f'exercises.hint("{exercise.id}")')])
+
+    def _asked_about(self) -> tuple[str, str, Mapping[str, object]]:
+        """The part of the ground that the question is about: the row's name, how to take one of it, and all of it."""
+        parts: dict[str, tuple[str, Mapping[str, object]]] = {
+            "boxes": ('ground["{}"] is a live container', self.boxes),
+            "programs": ('ground.programs["{}"] is a live program', self.programs),
+            "held": ('ground.held["{}"] is one', self.held),
+            "facts": ('ground.facts["{}"]', self.facts),
+        }
+        if self.groups:
+            return "groups", 'ground.groups["{}"] is one', self.groups
+        return "ground", *parts[self.exercise.asks_about]
 
     def __repr__(self) -> str:
         return self.page().text()

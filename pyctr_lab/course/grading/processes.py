@@ -16,21 +16,21 @@ def all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def descendants(top: int) -> list[int]:
+def all_below(top: int) -> list[int]:
     """Children, their children and so on, zombies included."""
     return sorted(proc.descendants(top))
 
 
 def end_below(top: int) -> list[int]:
     """Kill what was started in a container, which would outlive it as orphans of the lab. Returns the numbers."""
-    ended = descendants(top)
+    ended = all_below(top)
     for pid in ended:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return ended
 
 
-def until(true: Callable[[], object], seconds: float = 5.0) -> None:
+def until(true: Callable[[], object], seconds: float = 20.0) -> None:
     """Poll until something is true of the kernel that no event announces (a zombie). Raises TimeoutError."""
     end = time.monotonic() + seconds
     while not true():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 from string import Formatter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from .submissions import Wants
 
@@ -16,7 +16,8 @@ class Question:
 
     `hints` go from a nudge to nearly the answer; `after` is said when it is passed. A learner's ground has the values
     that the question or `shows` names; all others are the check's own. `hides` names programs of the ground whose
-    numbers would be the answer.
+    numbers would be the answer. `asks_about` is the part of the ground that the learner works with: its containers, or
+    its programs, what it holds, or its facts.
     """
 
     id: ClassVar[str]
@@ -28,6 +29,7 @@ class Question:
     names: ClassVar[tuple[str, ...]] = ()
     shows: ClassVar[tuple[str, ...]] = ()
     hides: ClassVar[tuple[str, ...]] = ()
+    asks_about: ClassVar[Literal["boxes", "programs", "held", "facts"]] = "boxes"
 
     @property
     def lesson(self) -> str:

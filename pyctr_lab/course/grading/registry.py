@@ -60,6 +60,10 @@ class Entry:
         return [name for name, pid in self.boxes.items()
                 if not pid or proc.start_time(pid) != self.born[name] or proc.state(pid) == "Z"]  # fmt: skip
 
+    def stopped(self) -> list[str]:
+        """The containers and programs that a signal has stopped (state T): alive, and not running."""
+        return [name for name, pid in self.boxes.items() if pid and proc.state(pid) == "T"]
+
     def view(self) -> KernelView:
         """The ground as a check sees it."""
         return KernelView(self.exercise, self.values, self.boxes, self.host, self.facts)

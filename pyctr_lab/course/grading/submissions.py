@@ -1,8 +1,8 @@
 """What a learner hands in, read strictly: a submission is plain data before any check sees it.
 
-Names may be given as text (one, or several with commas), as containers or programs, in any collection; numbers as any
-kind of number, or as text. All else (an object that claims to be equal to everything) is refused here, with its value
-and the reason.
+Names may be given as text (one, or several with commas or spaces between), as containers or programs, in any
+collection; numbers as any kind of number, or as text. All else (an object that claims to be equal to everything) is
+refused here, with its value and the reason.
 """
 
 from __future__ import annotations
@@ -189,9 +189,9 @@ def missing(found: Iterable[object]) -> bool:
 
 
 def parts(given: object) -> list[object]:
-    """The members of a collection, whatever its kind (of a dict its keys); names in one text with commas between."""
+    """The members of a collection, whatever its kind (of a dict its keys); the names in one text: "a, b", "a b"."""
     if isinstance(given, str):
-        return [part for part in SEPARATORS.split(str.strip(given)) if part] if "," in given else [given]
+        return [part for part in SEPARATORS.split(str.strip(given)) if part] or [given]
     if hasattr(given, "tolist") and not isinstance(given, type):  # numpy's arrays and numbers
         given = given.tolist()
     if isinstance(given, bytes | PathLike) or not isinstance(given, Iterable):

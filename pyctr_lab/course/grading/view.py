@@ -15,7 +15,7 @@ from errno import ENOENT, ESRCH
 from typing import Any, TypeVar
 
 from ...kernel import proc
-from .processes import all_pids, descendants
+from .processes import all_below, all_pids
 
 #: Join the namespaces named by the arguments, in order, and print the host name there; or print why not, and exit with
 #: the errno. A process of its own: setns(2) into a user namespace wants a single-threaded one.
@@ -142,7 +142,7 @@ class KernelView:
 
     def below(self, name: str) -> list[int]:
         """The descendants of a container's process, by their numbers on this machine."""
-        return descendants(self.pid(name))
+        return all_below(self.pid(name))
 
     def _hostname(self, pid: int) -> str:
         outer = f"/proc/{self.host}/ns/user"

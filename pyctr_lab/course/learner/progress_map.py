@@ -12,7 +12,7 @@ from .page import Page
 from .states import State
 
 WIDTH, ROW, TOP = 980, 28, 76
-CELL = 44
+CELL = 52
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class ProgressMap:
         height = TOP + ROW * len(self.rows) + 40
         head = [
             label(24, 34, self.title, size=TITLE, style="h"),
-            label(24, 58, "the map of the course: each lesson stands alone; a mark is an exercise", style="d"),
+            label(24, 58, "the map of the course: a mark is an exercise", style="d"),
         ]
         rows = [part for place, row in enumerate(self.rows) for part in _row(row, TOP + ROW * place)]
         parts = [*head, *rows, *_legend(height - 16)]
@@ -120,10 +120,11 @@ MARKS = {
 
 
 def mark(state: State, name: str, left: int, top: int) -> list[str]:
-    """One exercise. Not started is a small dot."""
-    text = label(left + (CELL - 6) / 2, top + 14, name, size=NOTE, style="c p h" if state is State.PASSED else "c")
+    """One exercise, or an empty mark of the legend. Not started is a small dot, all else a frame with its sign."""
+    words = name if state is State.NOT_STARTED else f"{state.sign} {name}".strip()
+    text = label(left + (CELL - 6) / 2, top + 14, words, size=NOTE, style="c p h" if state is State.PASSED else "c")
     if state is State.NOT_STARTED:
-        return [rect(left, top + 8, 4, 4, fill="idle", radius=2), text]
+        return [rect(left, top + 8, 4, 4, fill="idle", radius=2), *([text] if name else [])]
     fill, stroke, dash = MARKS[state]
     return [rect(left, top, CELL - 6, 20, fill=fill, stroke=stroke, line=2, radius=3, dash=dash), text]
 
@@ -131,9 +132,10 @@ def mark(state: State, name: str, left: int, top: int) -> list[str]:
 def _legend(base: int) -> list[str]:
     parts, left = [], 24
     for state in State:
+        wide = 14 if state is State.NOT_STARTED else CELL
         parts += [
-            *mark(state, state.sign, left, base - 14),
-            label(left + CELL, base, state.value, size=NOTE, style="d"),
+            *mark(state, "", left, base - 14),
+            label(left + wide, base, state.value, size=NOTE, style="d"),
         ]
-        left += CELL + 24 + 7 * len(state.value)
+        left += wide + 24 + int(6.5 * len(state.value))
     return parts

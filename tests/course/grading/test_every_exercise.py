@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,6 +44,15 @@ def test_what_a_learner_holds_has_no_value_of_which_the_question_is_silent(exerc
     assert not [name for name in exercise.hides if name in ground.programs]
     for told in ground.values:
         assert f"{{{told}}}" in exercise.question or told in exercise.shows
+
+
+@pytest.mark.parametrize("exercise", EACH)
+def test_what_the_page_offers_is_there_and_is_what_the_question_names(exercise: Exercise, lab: Lab) -> None:
+    ground = ground_of(exercise, lab)
+    row = re.search(r' (?:ground|groups) +([\w, ]+): (ground[\w.]*\["\w+"\])', " ".join(repr(ground).split()))
+    assert row and eval(row[2], {"ground": ground})
+    unnamed = [name for name in row[1].split(", ") if name not in exercise.ask(ground.values)]
+    assert not unnamed or exercise.asks_about == "programs"  # then the row is where the learner meets the name
 
 
 @pytest.mark.parametrize("exercise", EACH)
@@ -117,3 +127,18 @@ def test_a_host_that_has_moved_is_a_set_up_that_has_changed(kind: str) -> None:
         verdict = exercises.check("3.7", "net")
         assert verdict.state is State.CANNOT
         assert "set-up has changed" in verdict.headline and 'exercises.reset("3.7")' in verdict.next
+
+
+ASKING = [pytest.param(each, id=name) for name, each in exercises.ALL.items() if each.wants.example]
+
+
+@pytest.mark.parametrize("exercise", ASKING)
+def test_containers_that_are_moved_make_no_wrong_answer_right(exercise: Exercise, lab: Lab) -> None:
+    """All containers of the ground, and a new one of the lab, enter the namespaces of its first one."""
+    ground = ground_of(exercise, lab)
+    answers = [wrong.act(ground) for wrong in exercise.misconceptions]
+    for box in [*ground.boxes.values()][1:]:
+        for kind in ("uts", "net", "ipc", "mnt"):
+            box.apply(steps.JoinNamespace(kind, ground.box.pid))
+    assert not [answer for answer in answers if exercises.check(exercise.id, answer).passed]
+    exercises.SESSION.end(exercise.id)

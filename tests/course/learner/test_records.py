@@ -125,7 +125,8 @@ def test_the_map_says_how_it_stands_in_both_forms() -> None:
     picture = shown._repr_mimebundle_()
     assert "3.2 passed once, but no longer" in picture["text/html"]
     texts = [element.text for element in ElementTree.fromstring(shown.picture().svg).iter() if element.text]
-    assert {shown.title, "Namespaces", "3.2", "passed once, but no longer"} <= set(texts)
+    assert {shown.title, "Namespaces", "✓ 3.1", "↺ 3.2", "3.3", "passed once, but no longer"} <= set(texts)
+    assert State.NOT_STARTED.sign not in texts, "a dot stands before it, in the legend as in the rows"
 
 
 def test_the_command_line_shows_and_resets(capsys: pytest.CaptureFixture[str], own_state: Path) -> None:

@@ -38,15 +38,20 @@ def fingerprint(view: KernelView, kinds: Iterable[str], *, folder: str = "") -> 
     found = [f"{name} {kind} {view.namespace(name, kind)}" for name in ("host", *sorted(view.boxes)) for kind in kinds]
     if folder:
         found += [f"{name} {view.mounted(name, place)}" for name in sorted(view.boxes) for place in (PLACE, folder)]
-    return hashlib.sha256("\n".join(found).encode()).hexdigest()
+    return fingerprint_of(found)
 
 
-def as_it_was(view: KernelView, now: str, what: str) -> Requirement:
-    """The containers are asked about, not changed: else any answer could be made true. Compares fingerprints."""
+def fingerprint_of(found: Iterable[object]) -> str:
+    """One text for what was read, which does not show it."""
+    return hashlib.sha256("\n".join(map(str, found)).encode()).hexdigest()
+
+
+def as_it_was(view: KernelView, now: str, what: str, *, whose: str = "containers") -> Requirement:
+    """The ground is asked about, not changed: else any answer could be made true. Compares fingerprints."""
     return Requirement(
-        name="the containers are as you found them",
+        name=f"the {whose} are as you found them",
         met=now == view.facts["start"],
-        observed=f"{what} of the containers are others by now",
+        observed=f"{what} of the {whose} are {'as' if now == view.facts['start'] else 'not as'} at the start",
         expected="those of the start",
         why="the question is about what the exercise has made, not about what you make of it",
         look=again(view.exercise),

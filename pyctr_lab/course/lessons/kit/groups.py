@@ -91,8 +91,8 @@ def begin(ground: Ground, name: str, script: str, *words: object) -> Program:
 #: How each of these programs begins: it is asked by signals, and says how it stands in its name and a running number.
 PREAMBLE = """
 import os, signal, sys, time
-ASKED = {signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT}
-signal.pthread_sigmask(signal.SIG_BLOCK, ASKED)
+ASKED = {signal.SIGUSR1, signal.SIGUSR2}
+signal.pthread_sigmask(signal.SIG_BLOCK, ASKED | {signal.SIGCONT})
 answered = -1
 def say(word):
     with open("/proc/self/comm", "w") as name:
@@ -279,12 +279,10 @@ def _locked(fd: int) -> bool:
 
 
 def refuse_frozen(view: KernelView, name: str) -> None:
-    """Raise Unreadable for a program that cannot answer: its group is frozen, or it is stopped."""
+    """Raise Unreadable for a program that cannot answer, for its group is frozen."""
     if any(map(frozen, all_folders(view.pid(name)))):
         way = f'ground.groups["{name}"].thaw(), or thaw the group in which it was frozen'
         raise Unreadable(f"the group of {name} is frozen, so that its program cannot answer", way)
-    if proc.state(view.pid(name)) == "T":
-        raise Unreadable(f"the program of {name} is stopped", f"os.kill({view.pid(name)}, signal.SIGCONT)")
 
 
 def all_folders(pid: int) -> list[str]:
@@ -295,7 +293,7 @@ def all_folders(pid: int) -> list[str]:
         return []
 
 
-def word(pid: int) -> str:
+def said_by(pid: int) -> str:
     """The word that a program of the ground says now; empty for one that has ended."""
     try:
         return proc.text_of(pid, "comm").strip()
@@ -306,7 +304,7 @@ def word(pid: int) -> str:
 def ask(view: KernelView, name: str, asked: signal.Signals) -> str:
     """Signal a program to try something, and return the word that it answers. Raises Unreadable without an answer."""
     refuse_frozen(view, name)
-    pid, before = view.pid(name), word(view.pid(name))
+    pid, before = view.pid(name), said_by(view.pid(name))
     try:
         os.kill(pid, asked)
         return changed_word(pid, before)
@@ -317,7 +315,7 @@ def ask(view: KernelView, name: str, asked: signal.Signals) -> str:
 def changed_word(pid: int, before: str) -> str:
     """The word after the next answer; its number is higher then."""
     end = time.monotonic() + ANSWER_PATIENCE
-    while (now := word(pid)) and (now == before or not now[-1].isdigit()):
+    while (now := said_by(pid)) and (now == before or not now[-1].isdigit()):
         if time.monotonic() > end:
             raise TimeoutError(f"{pid} has not answered within {ANSWER_PATIENCE} s")
         time.sleep(0.002)
@@ -329,7 +327,7 @@ def changed_word(pid: int, before: str) -> str:
 def await_word(pid: int, wanted: str) -> None:
     """Wait until a program of a new ground says this word. Raises TimeoutError."""
     end = time.monotonic() + ANSWER_PATIENCE
-    while (now := word(pid)) != wanted:
+    while (now := said_by(pid)) != wanted:
         if not now or time.monotonic() > end:
             raise TimeoutError(f"{pid} is at {now!r}, not at {wanted!r}")
         time.sleep(0.002)

@@ -33,7 +33,7 @@ from ....images.overlayfs import OPAQUE
 from ....images.store import ImageStore
 from ....images.upkeep import image_files
 from ....kernel import proc
-from ...grading import Exercise, Ground, KernelView, Unreadable, again, descendants, own_name, runs
+from ...grading import Exercise, Ground, KernelView, Unreadable, again, all_below, own_name, runs
 from ...learner.places import live_dir
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def stack_of(pid: int) -> tuple[str, ...]:
 
 def living_below(host: int, wanted: Callable[[int], object]) -> list[int]:
     """The processes of a lab for which something holds; zombies have no root, and count for nothing."""
-    return [pid for pid in descendants(host) if proc.state(pid) not in ("", "Z") and wanted(pid)]
+    return [pid for pid in all_below(host) if proc.state(pid) not in ("", "Z") and wanted(pid)]
 
 
 def end_all(ground: Ground, pids: Iterable[int]) -> None:

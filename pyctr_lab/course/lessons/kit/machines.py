@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .... import Unsupported
-from ...grading import Exercise, Ground, KernelView, descendants
+from ...grading import Exercise, Ground, KernelView, all_below
 
 if TYPE_CHECKING:
     from ....machines import Machine
@@ -65,7 +65,7 @@ def hold(ground: Ground, **given: object) -> Machine:
 
 def machines_in(view: KernelView) -> set[int]:
     """The QEMU processes of the lab, by their numbers on this machine: found by /proc/PID/exe, not by a name."""
-    return {pid for pid in descendants(view.host) if is_qemu(pid)}
+    return {pid for pid in all_below(view.host) if is_qemu(pid)}
 
 
 def is_qemu(pid: int) -> bool:

@@ -29,8 +29,8 @@ class WhoOwesAWait(Exercise):
     process is to blame that it still stands in the list. Which number does that process have on the lab's host?"""
     wants = Number("its number on the lab's host", "...")
     hints = (
-        """A zombie is all that is left of a process: its exit status, kept for somebody who is to ask for it. Who
-        may ask? Only one process may.""",
+        """A zombie is all that is left of a process: its exit status, which the kernel keeps until it is asked for.
+        Only one process may ask. Which?""",
         """lab.host.run(["ps", "-e", "-o", "pid,ppid,stat,args"]).stdout lists every process with its state; the
         zombie's begins with Z.""",
         "The second column of the zombie's line, PPID, is the process that has not called wait.",
@@ -53,7 +53,7 @@ class WhoOwesAWait(Exercise):
             act=lambda ground: 1,
         ),
         Misconception(
-            believes="Whoever began it all has to clean up.",
+            believes="What began it all has to clean up.",
             explains=(1,),
             message="""That is the container's process, the grandparent. It cannot wait for a grandchild: wait(2)
             knows one's own children only.""",
@@ -107,15 +107,17 @@ class WhoOwesAWait(Exercise):
         dead, there = the_zombie(view), view.processes()
         named = f"`{command(there[answer])}`" if isinstance(answer, int) and answer in there else "no process"
         seen = f"the zombie (/proc/{view.facts['zombie']}) is not its parent's any more: waited for, or an orphan"
+        met = bool(dead) and answer in {view.inner_pid(proc_parent(pid)) for pid in dead}
         if dead:
-            seen = f"/proc/{dead[0]}/status has State Z; its PPid is not number {answer} on the lab's host, {named}"
+            seen = f"/proc/{dead[0]}/status has State Z; its PPid is {'' if met else 'not '}number {answer} on the"
+            seen += f" lab's host, {named}"
         return [
             Requirement(
                 name="the number is that of the zombie's parent",
-                met=bool(dead) and answer in {view.inner_pid(proc_parent(pid)) for pid in dead},
+                met=met,
                 observed=seen,
                 expected="the process that the zombie's PPid names, in the count of the lab's host",
-                why="a zombie holds a number and a place in the table until its parent calls wait; nobody else can",
+                why="a zombie holds a number until its parent calls wait; no other process can",
                 look='lab.host.run(["ps", "-e", "-o", "pid,ppid,stat,args"]).stdout',
             )
         ]

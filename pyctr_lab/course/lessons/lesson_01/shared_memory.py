@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ....kernel import O_RDWR, Call, openat
 from ...grading import Exercise, Ground, KernelView, Misconception, Names, Requirement, Submission, Values
-from ..kit import names_in, role
+from ..kit import as_it_was, fingerprint_of, names_in, role
 
 if TYPE_CHECKING:
     from ....runtime import Container
@@ -73,6 +73,7 @@ class WhoSharesMemory(Exercise):
         map_at(private, LOW, borrow(private, owner, fd), shared=False)
         map_at(namesake, LOW, new_memory(namesake, ground.values["memory"]), shared=True)
         borrow(holder, owner, fd)
+        ground.facts["start"] = all_mappings(ground.view())
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         names = sorted(names_in(answer))
@@ -85,7 +86,8 @@ class WhoSharesMemory(Exercise):
                 expected="two lines that both say `s`, with one inode",
                 why="memory is private by default, by the processor's own page tables; sharing is asked for, by mmap",
                 look="/proc/PID/maps of both",
-            )
+            ),
+            as_it_was(view, all_mappings(view), "mappings, by /proc/PID/maps,"),
         ]
 
     def solution(self, ground: Ground) -> object:
@@ -127,6 +129,11 @@ def mapping(view: KernelView, name: str) -> tuple[str, str] | None:
     pattern = rf"^\S+ \S\S\S(\S) \S+ \S+ (\d+) +/memfd:{view.values['memory']}\b"
     found = re.search(pattern, view.file(name, "maps"), re.MULTILINE)
     return (found[1], found[2]) if found else None
+
+
+def all_mappings(view: KernelView) -> str:
+    """A fingerprint of the mappings of all processes."""
+    return fingerprint_of(mapping(view, name) for name in sorted(view.boxes))
 
 
 def inodes(view: KernelView, answer: Submission) -> list[str]:

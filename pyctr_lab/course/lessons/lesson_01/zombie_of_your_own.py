@@ -19,9 +19,9 @@ from ...grading import (
     Submission,
     Values,
     age,
+    all_below,
     all_pids,
     command,
-    descendants,
     until,
 )
 from ..kit import proc_parent, zombies
@@ -45,8 +45,8 @@ class AZombieOfYourOwn(Exercise):
         Misconception(
             believes="A child that has ended is a zombie.",
             explains=(2,),
-            message="""The process lives, and has no child: either none was started, or whoever started it waited
-            for it (a shell does, before it goes on), and so it was reaped at once.""",
+            message="""The process lives, and has no child: either none was started, or the program that started it
+            waited for it (a shell does, before it goes on), and so it was reaped at once.""",
             sign=lambda view, answer: childless(view) and not other_zombies(view) and not under_a_shell(view),
             act=lambda ground: start_scripts(ground, "true; exec sleep {seconds}"),
         ),
@@ -59,10 +59,10 @@ class AZombieOfYourOwn(Exercise):
             act=lambda ground: start_scripts(ground, "sleep 900 & kill -STOP $!; exec sleep {seconds}", stopped=True),
         ),
         Misconception(
-            believes="A child that nobody looks after is a zombie.",
+            believes="A child that is left alone is a zombie.",
             explains=(2,),
-            message="""Its child lives and sleeps. That nobody waits for it matters only from the moment when it has
-            ended.""",
+            message="""Its child lives and sleeps. That its parent does not wait for it matters only from the moment
+            when it has ended.""",
             sign=lambda view, answer: bool(offspring(view)) and not buried_not(view),
             act=lambda ground: start_scripts(ground, "sleep 900 & exec sleep {seconds}"),
         ),
@@ -208,7 +208,7 @@ def under_a_shell(view: KernelView) -> bool:
 
 def offspring(view: KernelView) -> list[int]:
     """Their descendants."""
-    return [child for pid in sleepers(view) for child in descendants(pid)]
+    return [child for pid in sleepers(view) for child in all_below(pid)]
 
 
 def buried_not(view: KernelView) -> list[int]:

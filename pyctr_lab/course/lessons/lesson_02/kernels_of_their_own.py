@@ -96,6 +96,7 @@ class KernelsOfTheirOwn(OfMachines):
         ),
     )
     after = "One number in /proc tells kernels apart, whatever the walls say. A wall is not a second kernel."
+    asks_about = "held"
     names = ("amethyst", "coral", "jasper", "onyx", "pearl", "quartz", "zircon", "bench")
 
     def values(self, random: Random) -> Values:
@@ -117,7 +118,8 @@ class KernelsOfTheirOwn(OfMachines):
             Requirement(
                 name="no kernel is named that others share",
                 met=bool(said) and not wrong,
-                observed=of_one_kernel(view, wrong) if wrong else "no name that /proc knows of",
+                observed=of_one_kernel(view, wrong) if wrong
+                else f"{len(said)} of yours are processes of QEMU (/proc/PID/exe)",
                 expected="places whose kernel is not this machine's",
                 why="a wall changes what a process sees; the kernel that answers stays the same",
                 look="/proc/sys/kernel/random/boot_id in each place, and out here",
@@ -130,7 +132,7 @@ class KernelsOfTheirOwn(OfMachines):
                 why="each virtual machine boots a kernel, and no two boots draw the same number",
                 look="/proc/sys/kernel/random/boot_id in each place, and out here",
             ),
-        ]
+        ]  # fmt: skip
 
     def solution(self, ground: Ground) -> object:
         ask = ["cat", "/proc/sys/kernel/random/boot_id"]

@@ -37,7 +37,7 @@ class WhoTakesMost(OfMachines):
         Misconception(
             believes="The size of a process (VmSize, VSZ) is the memory that it takes.",
             explains=(1,),
-            message="""That one has the most addresses (VmSize): it has set aside room for translated code. Nobody has
+            message="""That one has the most addresses (VmSize): it has set aside room for translated code. Nothing is
             written there yet, so there is no memory behind them.""",
             sign=lambda view, answer: role(view, 2) in names_in(answer),
             act=lambda ground: role(ground, 2),
@@ -55,6 +55,7 @@ class WhoTakesMost(OfMachines):
         "One had its memory touched in advance (prealloc). The others hold a promise, large or small, and next to no"
         " pages."
     )
+    asks_about = "programs"
     names = ("agate", "beryl", "garnet", "opal", "topaz", "shelf")
 
     def values(self, random: Random) -> Values:
@@ -77,12 +78,14 @@ class WhoTakesMost(OfMachines):
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         sizes = {name: view.pss(name) for name in view.values["names"]}
         (name,) = names_in(answer)
+        largest = name in sizes and sizes[name] == max(sizes.values())
         return [
             Requirement(
                 name="its process takes more than any other",
-                met=name in sizes and sizes[name] == max(sizes.values()),
-                observed=f"{name}: " + (f"Pss in /proc/{view.pid(name)}/smaps_rollup is not the largest of the four"
-                if name in sizes else "no machine of this ground; each has a /proc/PID/smaps_rollup"),
+                met=largest,
+                observed=f"{name}: " + (f"Pss in /proc/{view.pid(name)}/smaps_rollup is {'' if largest else 'not '}"
+                "the largest of the four" if name in sizes
+                else "no machine of this ground; each has a /proc/PID/smaps_rollup"),
                 expected="the one whose Pss is the largest",
                 why="memory is given out page by page, at the first touch, to a virtual machine as to any process",
                 look="/proc/PID/smaps_rollup of each",

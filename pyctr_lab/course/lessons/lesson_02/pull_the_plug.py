@@ -34,7 +34,7 @@ class PullThePlug(OfMachines):
         """What a guest writes is in its memory first. After half a minute it is due: the guest's kernel writes it to
         the disk in one of its next rounds, or at once when it is asked to.""",
         """sync asks it to, for all that was written so far. So the order of three things counts: writing the one,
-        sync, writing the other. And then kill(), which asks nobody.""",
+        sync, writing the other. And then kill(), which does not ask.""",
         """mine = Machine(disk=ground.facts["disk"], lab=lab); mine.run(["sh", "-c", "mke2fs /dev/vda && mount -t ext4
         /dev/vda /mnt && echo {kept} > /mnt/a && sync && echo {lost} > /mnt/b"]); mine.kill()""",
     )
@@ -53,8 +53,8 @@ class PullThePlug(OfMachines):
             believes="What the guest can read is on its disk.",
             explains=(1,),
             message="""There is a file system, and neither word is in it: both were in the guest's memory when the
-            plug was pulled. `echo` had handed them to the kernel, and nobody had asked the kernel to write them
-            out.""",
+            plug was pulled. `echo` had handed them to the kernel, and no sync had asked the kernel to write
+            them out.""",
             sign=lambda view, answer: (
                 has_files(view) and not on_disk(view, "kept") and not on_disk(view, "lost") and not plugged_in(view)
             ),
@@ -75,11 +75,12 @@ class PullThePlug(OfMachines):
             explains=(3,),
             message="""The machine still runs, with the second word in its memory, and its kernel will write it out
             in its own time. Nothing is lost before the power is.""",
-            sign=lambda view, answer: plugged_in(view) and in_a_file(view, "kept") and not on_disk(view, "lost"),
+            sign=lambda view, answer: bool(plugged_in(view)) and in_a_file(view, "kept") and not on_disk(view, "lost"),
             act=lambda ground: write_both(ground, "echo {kept} > /mnt/a; sync; echo {lost} > /mnt/b"),
         ),
     )
-    after = "On the disk is what was synced. The file system even remembers that nobody unmounted it."
+    after = "On the disk is what was synced. The file system even notes that it was not unmounted."
+    asks_about = "facts"
     names = ("socket",)
 
     def values(self, random: Random) -> Values:
@@ -95,19 +96,18 @@ class PullThePlug(OfMachines):
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         kept, lost = view.values["kept"], view.values["lost"]
-        place = f"the disk (a file in {os.path.dirname(view.facts['disk'])})"
+        place, machines = f"the disk (a file in {os.path.dirname(view.facts['disk'])})", plugged_in(view)
         return [
             Requirement(
                 name=f"{kept} is in a file on the disk",
                 met=in_a_file(view, "kept"),
-                observed=f"{place} holds this word, and no file on it has it as content" if on_disk(view, "kept") else
-                f"{place} does not hold this word",
+                observed=f"{place} {where_is(view, 'kept')}",
                 expected="a file on that disk with the word in it",
                 why="a guest's kernel keeps what is written in memory, until it is asked or finds the time",
                 look="the guest's list of mounts: is /mnt on /dev/vda? Without a mount it is the guest's memory",
             ),
             Requirement(
-                name="a guest has mounted a file system on it, and nobody has unmounted it",
+                name="a guest has mounted a file system on the disk, and has not unmounted it",
                 met=in_use(view),
                 observed=f"{place} has {state_of(view)}",
                 expected="a superblock that says: mounted, not yet clean",
@@ -115,9 +115,10 @@ class PullThePlug(OfMachines):
                 look='vm.run(["mount", "-t", "ext4", "/dev/vda", "/mnt"])',
             ),
             Requirement(
-                name="no machine has it any more",
-                met=not plugged_in(view),
-                observed="a QEMU process has it open (its /proc/PID/fd)",
+                name="no machine has the disk any more",
+                met=not machines,
+                observed=", ".join(f"/proc/{pid} is a QEMU that has it open" for pid in machines) or
+                "no QEMU process has it open (by their /proc/PID/fd)",
                 expected="a machine that has ended",
                 why="as long as the guest lives, it will write out what it has, sooner or later",
                 look="Machine.kill",
@@ -126,7 +127,7 @@ class PullThePlug(OfMachines):
             Requirement(
                 name=f"{lost} is not on the disk",
                 met=not on_disk(view, "lost"),
-                observed=f"{place} holds this word, too",
+                observed=f"{place} {where_is(view, 'lost')}",
                 expected="a disk without it",
                 why="what is never written out is lost with the guest's memory",
                 look="Machine.kill, and when it comes",
@@ -188,6 +189,8 @@ def state_of(view: KernelView) -> str:
         return "no file system"
     if not was_mounted(view):
         return "a file system that no kernel has mounted (mounts: 0)"
+    if in_use(view):
+        return "a file system that is mounted (not marked as clean)"
     return "a file system that was mounted, and unmounted in good order (marked as clean)"
 
 
@@ -197,11 +200,17 @@ def in_a_file(view: KernelView, word: str) -> bool:
     return has_files(view) and any(text in content for content in small_files(disk_bytes(view)))
 
 
-def plugged_in(view: KernelView) -> bool:
-    """Whether a QEMU process has the disk open, in this lab or in another one."""
+def where_is(view: KernelView, word: str) -> str:
+    """Where one of the two words is, in words."""
+    if in_a_file(view, word):
+        return "holds this word in a file"
+    return "holds this word, and no file on it has it as content" if on_disk(view, word) else "does not hold this word"
+
+
+def plugged_in(view: KernelView) -> list[int]:
+    """The QEMU processes that have the disk open, in this lab or in another one."""
     disk = os.stat(view.facts["disk"])
-    machines = filter(is_qemu, all_pids())
-    return any(os.path.samestat(disk, each) for pid in machines for each in open_files(pid))
+    return [pid for pid in all_pids() if is_qemu(pid) and any(os.path.samestat(disk, each) for each in open_files(pid))]
 
 
 def open_files(pid: int) -> list[os.stat_result]:

@@ -18,7 +18,7 @@ class FirstAndRoot(Exercise):
     question = """The process {box} is to be number 1 in a PID namespace of its own, and root (uid 0) in a user
     namespace of its own, while outside it stays one process among many, with the uid that it has. Carry it there."""
     hints = (
-        """Two walls: one for numbers, one for users. And a user namespace alone makes nobody root: something has to
+        """Two walls: one for numbers, one for users. And a user namespace alone does not make root: something has to
         say which user outside is which inside.""",
         """For the numbers, look at what the step does: unshare(CLONE_NEWPID) and then a fork, for the caller itself
         never changes its number. For the users: steps.NewNamespace("user"), then steps.IdMaps(...).""",

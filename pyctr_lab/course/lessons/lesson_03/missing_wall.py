@@ -22,7 +22,7 @@ class TheMissingWall(Exercise):
     hints = (
         """What it sees looks almost entirely like the host's. That proves nothing: most namespaces begin as a copy,
         and a file system shows what it was mounted to show.""",
-        "A wall is told by its inode number, not by the view. There are eight links to compare with the host's.",
+        "A wall shows in its inode number, not in the view. There are eight links to compare with the host's.",
         "ground.box.view().same(lab.host.view()) compares all eight at once.",
     )
     misconceptions = (
@@ -30,7 +30,7 @@ class TheMissingWall(Exercise):
             believes="It has the host's name, so UTS is open.",
             explains=(1,),
             message="""The UTS wall stands. A new UTS namespace begins as a copy of the old one, name included:
-            nobody has renamed it yet.""",
+            it has not been renamed yet.""",
             sign=lambda view, answer: answer == "uts",
             act=lambda ground: "uts",
         ),

@@ -14,7 +14,7 @@ class NobodyElses(Exercise):
     """A mount that does not leak, made without touching the neighbour."""
 
     id = "3.5"
-    title = "Nobody else's"
+    title = "A mount that one alone sees"
     question = """{box} and {neighbour} have a mount namespace each, and both see a file system on /mnt that passes
     its mounts on. Mount a tmpfs on {folder} in {box}, so that {neighbour} does not see it, and leave {neighbour} as
     it is."""
@@ -46,7 +46,7 @@ class NobodyElses(Exercise):
             believes="Who must not see it has to be cut off.",
             explains=(3,),
             message="""You changed the neighbour's side: its /mnt takes part in nothing any more, not even in what
-            others mount. The one who keeps something to itself has to be the private one.""",
+            others mount. The container that keeps something to itself has to be the private one.""",
             sign=lambda view, answer: not own_side(view),
             act=lambda ground: cut_off(ground),
         ),
@@ -66,6 +66,7 @@ class NobodyElses(Exercise):
         neighbour.apply(steps.NewNamespace("mnt"))
         view = ground.view()
         ground.facts["mounts"] = mounts_seen(view, neighbour.name)
+        ground.facts["side"] = own_place(view, neighbour.name)
         ground.facts["file systems"] = sorted({each.number for each in view.mounts(box.name)})
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
@@ -82,7 +83,7 @@ class NobodyElses(Exercise):
             Requirement(
                 name=f"{neighbour} does not see it",
                 met=not leaked(view),
-                observed=f"{neighbour}: /proc/{view.pid(neighbour)}/mountinfo has {came_over(view)}"
+                observed=f"{neighbour}: /proc/{view.pid(neighbour)}/mountinfo has {came_over(view) or 'no mount'}"
                 " that it had not before",
                 expected="the mounts that it had when you started, and no other",
                 why="a wall that passes mounts on is none: this is how a container's secrets leak to its host",
@@ -91,10 +92,10 @@ class NobodyElses(Exercise):
             ),
             Requirement(
                 name=f"{neighbour} is as it was",
-                met=passes_on(view, neighbour),
+                met=own_side(view),
                 observed=f"{neighbour}: the line of /mnt in /proc/{view.pid(neighbour)}/mountinfo"
-                " has no `shared` any more",
-                expected="`shared`, as when you started",
+                f" has {propagation_words(view, neighbour)}; {view.link(neighbour, 'mnt')}",
+                expected=" in ".join(view.facts["side"]) + ", as when you started",
                 why="it still wants to see what others mount",
                 look="which of the two you applied the step to",
                 given=True,
@@ -173,15 +174,23 @@ def leaked(view: KernelView) -> bool:
     return bool(came_over(view))
 
 
-def passes_on(view: KernelView, name: str) -> bool:
-    """Whether a container's /mnt still passes mounts on and takes them."""
+def own_place(view: KernelView, name: str) -> list[str]:
+    """With whom a container's /mnt passes mounts on (`shared:N`, a peer group), and its mount namespace."""
+    return [propagation_words(view, name), f"mnt:[{view.namespace(name, 'mnt')}]"]
+
+
+def propagation_words(view: KernelView, name: str) -> str:
+    """What the line of a container's /mnt says of its propagation."""
     found = view.mounted(name, PLACE)
-    return found is not None and any(word.startswith("shared:") for word in found.propagation)
+    if found is None:
+        return "nothing: nothing is mounted there"
+    return " ".join(f"`{word}`" for word in found.propagation) or "no `shared` (it is private)"
 
 
 def own_side(view: KernelView) -> bool:
     """Whether the neighbour was left alone."""
-    return passes_on(view, second_name(view))
+    before: list[str] = view.facts["side"]
+    return own_place(view, second_name(view)) == before
 
 
 def bind_file_system(ground: Ground) -> None:

@@ -54,8 +54,8 @@ class Pod(Exercise):
         Misconception(
             believes="A loopback is always there.",
             explains=(4,),
-            message="""They share a network that is as new as the day: `lo` is there and down, and 127.0.0.1 answers
-            nobody. It takes a step to switch it on.""",
+            message="""They share a network that is as new as the day: `lo` is there and down, and 127.0.0.1 does not
+            answer. It takes a step to switch it on.""",
             sign=lambda view, answer: one(view, "net") and not loopback_is_up(view),
             act=lambda ground: join(ground, *SHARED, loopback=False),
         ),
@@ -92,6 +92,7 @@ class Pod(Exercise):
         first, second = pair(view)
         uts, network, ipc = (shared_kind(view, kind) for kind in SHARED)
         name, hostname = view.hostname(first), view.values["hostname"]
+        loopback = loopback_is_up(view)
         return [
             uts,
             Requirement(
@@ -105,9 +106,9 @@ class Pod(Exercise):
             network,
             Requirement(
                 name="its loopback is up",
-                met=network.met and loopback_is_up(view),
-                observed=f"/proc/{view.pid(first)}/net/fib_trie knows no local address 127.0.0.1"
-                if network.met else "there is no network of the two yet",
+                met=network.met and loopback,
+                observed=f"/proc/{view.pid(first)}/net/fib_trie has {'the' if loopback else 'no'} local address"
+                " 127.0.0.1" if network.met else "there is no network of the two yet",
                 expected="127.0.0.1 among the local addresses",
                 why="two containers of a pod talk to each other over it",
                 look="steps.LoopbackUp",

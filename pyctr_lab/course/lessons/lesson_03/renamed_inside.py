@@ -69,7 +69,7 @@ class RenamedInside(Exercise):
                 met=walled(view),
                 observed=f"{view.link(box, 'uts')}; {host_then_and_now(view)}",
                 expected="another inode than the host's",
-                why="whoever shares a UTS namespace shares the one host name in it",
+                why="all processes of a UTS namespace share the one host name in it",
                 look="steps.NewNamespace",
             ),
             Requirement(

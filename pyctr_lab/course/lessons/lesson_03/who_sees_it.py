@@ -95,21 +95,21 @@ class WhoSeesIt(Exercise):
             Requirement(
                 name="everyone you named sees it",
                 met=bool(names_in(answer)) and not wrong,
-                observed=what_is_there(view, first)
-                if first else "you named none of them; by /proc/PID/mountinfo there are some",
+                observed=what_is_there(view, first) if first else
+                f"you named {len(names_in(answer))} that see it; by /proc/PID/mountinfo there are some",
                 expected=f"the file system that {view.values['mounter']} has on {folder},"
                 " by its major:minor",
                 why="two mounts on one path are as different as two files of one name in two folders",
                 look="the third column of /proc/PID/mountinfo",
             ),
             Requirement(
-                name="nobody is missing",
+                name="none is missing",
                 met=seeing <= names_in(answer),
                 observed=f"you named {len(names_in(answer) & seeing)} that see it; by /proc/PID/mountinfo there are"
                 f" {len(seeing)}",
                 expected="every container whose mountinfo has that file system on that path",
                 why="what leaks is exactly what one did not think of",
-                look="/proc/PID/mountinfo of those that you left out",
+                look="/proc/PID/mountinfo of the containers that you left out",
             ),
             as_it_was(view, fingerprint(view, ("mnt",), folder=folder), "mounts, by /proc/PID/mountinfo,"),
         ]  # fmt: skip

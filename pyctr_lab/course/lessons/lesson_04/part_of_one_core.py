@@ -55,7 +55,7 @@ class APartOfOneCore(OfGroups):
     needs = ("cpu",)
     hints = (
         """Two files say something about processor time. One divides what several want at the same time; the other is a
-        limit that holds even if nobody else wants anything. You need the limit.""",
+        limit that holds even if no other process wants anything. You need the limit.""",
         """cpu.max has two numbers, microseconds: in each period (100,000) the group may compute so many. Over 100,000
         would be more than one core. (Version 1: cpu.cfs_quota_us and cpu.cfs_period_us.)""",
         """ground.groups["{program}"].cpu_max = {share}: the number is cores, not a share of the machine.""",
@@ -127,8 +127,9 @@ class APartOfOneCore(OfGroups):
                 name=f"the program of {view.values['program']} gets {share} of one core",
                 met=kept,
                 observed=f"{path_of(folder, *QUOTA)} says {quota_words(quota)}"
-                + (", and still it got more when it was asked to compute" if near_quota(quota, share) and there.met
-                   else ""),
+                + ("" if kept or not near_quota(quota, share) else
+                   ", and still it got more when it was asked to compute" if there.met else
+                   ", and its program is in another group"),
                 expected=f"{share} cores, and no more than that measured",
                 why="a quota holds on an idle machine, too: that makes a program's speed a thing to rely on",
                 look=f'ground.groups["{view.values["program"]}"].cpu_max, and its stat()',

@@ -78,7 +78,7 @@ class RoomAndNoMore(OfGroups):
             believes="memory.high is the limit.",
             explains=(1,),
             message="""A soft limit is set, and no hard one. Over memory.high a group is slowed down and its memory
-            taken back where that can be done; nobody is ever killed for it. (Version 1's soft limit does even
+            taken back where that can be done; no process is ever killed for it. (Version 1's soft limit does even
             less.)""",
             sign=lambda view, answer: (
                 limit(folder_of(view, view.values["program"], "memory"), *SOFT) is not None and own_limit(view) is None
@@ -139,14 +139,15 @@ class RoomAndNoMore(OfGroups):
         folder, other = folder_of(view, values["program"], "memory"), folder_of(view, values["neighbour"], "memory")
         there = stays(view, "memory", values["program"], values["neighbour"])
         with one_check_at_a_time(view, values["parent"]):
-            done = hard is None or try_out(view, signal.SIGUSR1) == "done"
+            job = "not tried" if hard is None else try_out(view, signal.SIGUSR1)
             limited = there.met and hard is not None and hard <= most_bytes(view)
-            stopped = limited and try_out(view, signal.SIGUSR2) == "killed"
+            bomb = try_out(view, signal.SIGUSR2) if limited else "not tried"
         return in_its_group_first(there, [
             Requirement(
                 name="a job that takes without end is killed in time",
-                met=stopped,
-                observed=f"{path_of(folder, *HARD)} says {limit_words(hard)}",
+                met=bomb == "killed",
+                observed=f"{path_of(folder, *HARD)} says {limit_words(hard)}"
+                + (f"; such a job was {bomb}" if limited else ""),
                 expected=f"a limit of {most_bytes(view)} bytes ({values['most']} MiB) at most,"
                 " at which the kernel kills",
                 why="without a limit of its own a group has all memory of the machine to take",
@@ -154,9 +155,9 @@ class RoomAndNoMore(OfGroups):
             ),
             Requirement(
                 name="its jobs get done",
-                met=done,
-                observed=f"{path_of(folder, *HARD)} says {limit_words(hard)}" + ("" if hard is None else
-                f", and oom_kill in {path_of(folder, 'memory.events', 'memory.oom_control')} went up when a job ran"),
+                met=hard is None or job == "done",
+                observed=f"{path_of(folder, *HARD)} says {limit_words(hard)}; a job was {job}" + (", and oom_kill in "
+                f"{path_of(folder, 'memory.events', 'memory.oom_control')} went up" if job == "killed" else ""),
                 expected=f"room for {values['keep']} MiB, {values['job']} MiB of a job, and the programs themselves",
                 why="all processes of a group are counted together, and at the limit the kernel kills one of them",
                 look=f'the most that it has used, ground.groups["{values["program"]}"].stat().memory_peak',

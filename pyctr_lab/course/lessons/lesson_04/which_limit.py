@@ -20,7 +20,7 @@ from ...grading import (
     again,
     until,
 )
-from ..kit import role
+from ..kit import as_it_was, fingerprint_of, role
 from ..kit.groups import ANSWER_PATIENCE, OfGroups, counted, path_of, without_swap
 
 if TYPE_CHECKING:
@@ -65,14 +65,14 @@ class WhoMetWhichLimit(OfGroups):
             believes="Whose program died of SIGKILL, met the memory limit.",
             explains=(1,),
             message="""A program of that group was ended by SIGKILL, and its status is 137 like the other's. But
-            somebody sent that signal: the group's oom_kill is 0.""",
+            another process sent that signal: the group's oom_kill is 0.""",
             sign=lambda view, answer: name_at(answer, 0) == role(view, BY_HAND),
             act=lambda ground: (role(ground, BY_HAND), role(ground, REFUSED), role(ground, THROTTLED)),
         ),
         Misconception(
             believes="Who used the most processor time was throttled.",
             explains=(3,),
-            message="""That group used the most, and nobody stopped it: it has no quota. Throttled is who had work
+            message="""That group used the most, and nothing stopped it: it has no quota. Throttled is who had work
             and had to wait, and may have used little.""",
             sign=lambda view, answer: name_at(answer, 2) == role(view, BUSY),
             act=lambda ground: (role(ground, KILLED), role(ground, REFUSED), role(ground, BUSY)),
@@ -80,8 +80,8 @@ class WhoMetWhichLimit(OfGroups):
         Misconception(
             believes="Where a limit is set, it has acted.",
             explains=(1, 2, 3),
-            message="""That group has limits, and never came near them: its counters are all 0. A limit costs nobody
-            anything until it is reached.""",
+            message="""That group has limits, and never came near them: its counters are all 0. A limit costs
+            nothing until it is reached.""",
             sign=lambda view, answer: role(view, ROOMY) in named_in_order(answer),
             act=lambda ground: (role(ground, KILLED), role(ground, ROOMY), role(ground, THROTTLED)),
         ),
@@ -111,9 +111,10 @@ class WhoMetWhichLimit(OfGroups):
             ground.groups[name] = ground.lab.cgroup(name, **limits)
         ground.facts["folders"] = {name: folders(group) for name, group in ground.groups.items()}
         ground.facts["ended"] = {role(ground, part): live_processes(ground, part) for part in range(6)}
+        ground.facts["start"] = limits_that_acted(ground.view())
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
-        return [
+        asked = [
             Requirement(
                 name=WHAT[controller],
                 met=times_acted(view, name, controller) > 0,
@@ -124,6 +125,7 @@ class WhoMetWhichLimit(OfGroups):
             )
             for name, controller in zip(named_in_order(answer), COUNTERS, strict=True)
         ]
+        return [*asked, as_it_was(view, limits_that_acted(view), "counters, below /sys/fs/cgroup,", whose="groups")]
 
     def solution(self, ground: Ground) -> object:
         seen = {name: group.events for name, group in ground.groups.items()}
@@ -205,6 +207,12 @@ def times_acted(view: KernelView, name: str, controller: str) -> int:
     if folder and not os.path.isdir(folder):
         raise Unreadable(f"the control group {name!r} of its ground has been removed", again(view.exercise))
     return counted(folder, *COUNTERS[controller]) if folder else 0
+
+
+def limits_that_acted(view: KernelView) -> str:
+    """A fingerprint of which limits have acted in which groups."""
+    groups = sorted(view.values["names"])
+    return fingerprint_of(times_acted(view, name, controller) > 0 for name in groups for controller in COUNTERS)
 
 
 def counter_words(view: KernelView, name: str, controller: str) -> str:

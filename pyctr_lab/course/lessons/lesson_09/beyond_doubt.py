@@ -45,7 +45,7 @@ class BeyondDoubt(Exercise):
         Misconception(
             believes="The larger mean, or the greatest value, is the slower job.",
             explains=(2, 3),
-            message="""Some of those that you call slower are so in a few runs only. These few lift the mean, and one of
+            message="""Some that you call slower are so in a few runs only. These few lift the mean, and one of
             them is the greatest value; the least value is like that of the quick ones.""",
             sign=lambda view, answer: told(view, answer, NOW) == {SLOWER},
             act=lambda ground: as_told(ground, lambda kind: SLOWER if kind == NOW else kind),
@@ -77,6 +77,7 @@ class BeyondDoubt(Exercise):
     )
     after = """The least value has what is there each time, the end of the list what comes now and then; a median or a
     mean alone has lost one of the two."""
+    asks_about = "held"
     names = ("count", "filter", "index", "merge", "pack", "render", "sort", "workbench")
 
     def values(self, random: Random) -> Values:
@@ -115,7 +116,7 @@ class BeyondDoubt(Exercise):
             ),
             *(
                 Requirement(
-                    name=f"those that are {words}",
+                    name=f"the jobs that are {words} are named",
                     met=those(said, kind) == those(made, kind),
                     observed=count_words(said, made, kind),
                     expected=expected,
@@ -123,10 +124,10 @@ class BeyondDoubt(Exercise):
                     look=look,
                 )
                 for kind, words, expected, why, look in (
-                    (SLOWER, "slower each time", "those that do more work in every run, and no others",
-                     "a cost that comes each time is paid by everybody", "the least value of many runs of each"),
-                    (NOW, "slower now and then", "those that do more work in some runs only, and no others",
-                     "a cost that comes now and then is in no median, and somebody waits for it all the same",
+                    (SLOWER, "slower each time", "the jobs that do more work in every run, and no others",
+                     "a cost that comes each time is paid by every user", "the least value of many runs of each"),
+                    (NOW, "slower now and then", "the jobs that do more work in some runs only, and no others",
+                     "a cost that comes now and then is in no median, and each time a user waits for it",
                      "the values next to the greatest, of forty runs or more"),
                 )
             ),

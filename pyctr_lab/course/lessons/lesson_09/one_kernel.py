@@ -31,8 +31,8 @@ class OneKernel(OfMachines):
     title = "One kernel"
     question = """Six files: {all}. {box} has walls all around, and over one of the six something else is mounted.
     ground.held["machine"] is a virtual machine. Which of these files give away that {box} has no kernel of its own?
-    Read each twice or more, on the host, in {box} and in the machine: it is those that are the same each time on the
-    host and in {box}, and different in the machine."""
+    Read each twice or more, on the host, in {box} and in the machine: it is the files that are the same each time on
+    the host and in {box}, and different in the machine."""
     wants = Names("a list of paths", "[...]")
     hints = (
         """Read each of them in three places: lab.host.run(["cat", path]).stdout, ground.box.run(["cat", path]).stdout,
@@ -135,7 +135,7 @@ class OneKernel(OfMachines):
                 observed=f"you named {right} that give it away; measured by reading all six under /proc, there are"
                 f" {len(true)}",
                 expected="every file that is alike on the host and in the container, and otherwise in the machine",
-                why="a kernel shows in more places than its version: in what it drew, was told, and was set to",
+                why="a kernel shows in more places than its version: in its boot_id, its command line, its settings",
                 look="the paths that you left out, in each of the three",
                 given=True,  # to name all six meets it, and is no step towards the answer
             ),

@@ -16,7 +16,7 @@ from ...grading import (
     Submission,
     Values,
     again,
-    descendants,
+    all_below,
     until,
 )
 from ..kit import mebibytes
@@ -111,6 +111,7 @@ class Together(Exercise):
             act=lambda ground: round(of_children(ground.view(), "Pss")),
         ),
     )
+    asks_about = "programs"
     after = "A page that n of them share counts an n-th in each: so the sum is what there is."
 
     def values(self, random: Random) -> Values:
@@ -130,12 +131,14 @@ class Together(Exercise):
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         together = total_mebibytes(view, "Pss")
         said = answer if isinstance(answer, int) else 0
+        right = near_enough(said, together)
         alive = [pid for pid in crew(view) if proc.state(pid) not in ("", "Z")]
         return [
             Requirement(
                 name="it is what all of them take, shared pages counted once",
-                met=near_enough(said, together),
-                observed=f"you said {said} MiB; {parent_words(view)}, and it is one of {view.values['all']}",
+                met=right,
+                observed=f"you said {said} MiB; {parent_words(view)}, and it is one of {view.values['all']}, whose Pss"
+                f" is {'that' if right else 'another number'} together",
                 expected="the sum of their Pss, within a twentieth",
                 why="memory that is shared is there once, however many see it: so containers of one image are cheap",
                 look=f"/proc/{view.pid('crew')}/smaps_rollup, and those of its children",
@@ -182,7 +185,7 @@ def told_apart(shared: int, own: list[int], *, python: float) -> bool:
 
 def crew(view: KernelView) -> list[int]:
     """The parent and its children."""
-    return [view.pid("crew"), *descendants(view.pid("crew"))]
+    return [view.pid("crew"), *all_below(view.pid("crew"))]
 
 
 def total_mebibytes(view: KernelView, what: str) -> float:

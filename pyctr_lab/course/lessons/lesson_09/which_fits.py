@@ -13,7 +13,7 @@ from ..kit.machines import OfMachines, hold
 
 CHOICES = ("container", "machine", "neither")
 KERNEL_NEEDS = (  # that only a kernel of its own meets
-    "each loads a kernel module that nobody else shall have",
+    "each loads a kernel module for itself alone",
     "each must run on an older release of Linux",
     "strangers' programs run in each, and a fault in one kernel must not open the others",
     "each sets the sysctl vm.overcommit_memory as it likes, and for itself alone",

@@ -11,7 +11,7 @@ import pytest
 from pyctr_lab import Lab, Unsupported
 from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.course import exercises
-from pyctr_lab.course.grading import State, Unreadable, whole
+from pyctr_lab.course.grading import State, Unreadable, until, whole
 from pyctr_lab.course.lessons.kit import groups
 
 OF_GROUPS = [name for name, each in exercises.ALL.items() if isinstance(each, groups.OfGroups)]
@@ -138,6 +138,17 @@ def test_a_program_that_has_ended_cannot_be_asked(lab: Lab) -> None:
         groups.changed_word(view.pid(ground.values["one"]), "waits 0")
     verdict = exercises.check("4.5")
     assert (verdict.state, verdict.next) == (State.CANNOT, 'make fresh ground: ground = exercises.start("4.5", lab)')
+
+
+def test_to_go_on_after_a_stop_is_no_question(lab: Lab) -> None:
+    """SIGCONT is the way out that a verdict names: the program of 4.2 must not start a job for it."""
+    ground = exercises.start("4.5", lab)
+    pid = ground.programs[ground.values["one"]].machine_pid
+    before = groups.said_by(pid)
+    for each in (signal.SIGSTOP, signal.SIGCONT):
+        os.kill(pid, each)
+    with pytest.raises(TimeoutError):
+        until(lambda: groups.said_by(pid) != before, 0.5)
 
 
 @pytest.mark.parametrize("name", OF_GROUPS)

@@ -60,7 +60,7 @@ def test_the_words_are_true_of_what_was_done(lab: Lab, script: str, said: str, n
     verdict = done(ground, f"{MADE}; {script}")
     words = " ".join(str(verdict).split())
     assert verdict.state.failed and said in words and not_said not in words, words
-    assert "✗ no machine has it any more" not in words
+    assert "✗ no machine has the disk any more" not in words
 
 
 def test_an_orderly_end_is_no_pulled_plug_even_if_the_second_word_was_never_written(lab: Lab) -> None:
@@ -73,7 +73,7 @@ def test_a_raw_write_by_the_guest_is_not_called_one_from_outside(lab: Lab) -> No
     ground = exercises.start("2.2", lab)
     verdict = done(ground, "echo {kept} > /dev/vda; sync")
     assert verdict.misconception == "M1" and "from outside" not in str(verdict)
-    assert "✓ no machine has it any more" in str(verdict)
+    assert "✓ no machine has the disk any more" in str(verdict)
 
 
 def test_the_last_hint_can_be_pasted(lab: Lab) -> None:
