@@ -57,7 +57,8 @@ class Names(Wants):
             return None
         names = sorted({plain_name(part) for part in found})
         if self.count and len(names) != self.count:
-            raise UnreadableSubmission(f"you named {len(names)}: {', '.join(names)[:60]}; wanted are {self.count}")
+            wanted = "wanted is one name" if self.count == 1 else f"wanted are {self.count}"
+            raise UnreadableSubmission(f"you named {len(names)}: {', '.join(names)[:60]}; {wanted}")
         return tuple(names)
 
 

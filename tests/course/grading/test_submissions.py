@@ -91,6 +91,7 @@ def test_names_are_read_as_people_give_them() -> None:
     [(Number(), 2.5, "2.5 is no whole number"), (Number(), "two", "'two' is a text"), (Names(), [3], "3 is a number"),
      (Number(unit="MiB"), "3 parsec", "has the unit 'parsec'; wanted is in MiB"), (Number(), (1, 2), r"\(1, 2\) has 2"),
      (Names(count=2), ["a"], "you named 1: a; wanted are 2"), (Names(), "\udce4", r"'\\udce4' has a character"),
+     (Names(count=1), ["a", "b"], "you named 2: a, b; wanted is one name"),
      (Names(), object(), "an object of the kind object")],
 )  # fmt: skip
 def test_what_cannot_be_read_is_shown_with_its_value_and_why(wants: Wants, given: object, words: str) -> None:
