@@ -118,3 +118,14 @@ def test_45_the_counts_of_both_groups_are_told_apart(lab: Lab) -> None:
     ground.groups[ground.values["one"]].pids_max = half
     ground.groups[ground.values["two"]].pids_max = half
     assert f"listed {half} and 1 processes" in " ".join(str(exercises.check("4.5")).split())
+
+
+def test_that_one_may_have_what_the_other_leaves_is_not_said_as_if_it_were_all(lab: Lab) -> None:
+    """With the whole number for one alone, as the requirement once said, the limit would have to be one higher."""
+    ground = exercises.start("4.5", lab)
+    most = ground.values["most"]
+    ground.groups["hive"].pids_max = most + 1
+    said = " ".join(str(exercises.check("4.5")).split())
+    assert f"listed {most} and 1 processes" in said
+    assert f"expected {most} processes at most, the two counts added" in said
+    assert f"✗ either has all that the other leaves of {most}" in said
