@@ -16,7 +16,7 @@ from ..computer import describe_machine
 from ..measuring import add_row
 from ..options import MeasureOptions
 from ..rounds import rows_of_rounds, without_name
-from ..rows import ExperimentRow, MissingEngine, Note, Progress
+from ..rows import CutShort, ExperimentRow, MissingEngine, Note, Progress
 from ..samples import Results
 from ..turns import LITTLE, Turns
 from .bench_ground import BenchGround, bench_ground
@@ -51,6 +51,10 @@ def measure_images(
                 add_row(results, row)
             elif progress:
                 progress(row)
+    except LabError as why:  # of the ground, or at its end; what was measured is kept
+        if not results.samples:
+            raise
+        add_row(results, CutShort(f"images: {why}"))
     except KeyboardInterrupt:
         results.ended = "interrupted"
         results.notes.append("interrupted: what had been measured by then")

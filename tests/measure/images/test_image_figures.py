@@ -80,6 +80,17 @@ def test_an_interrupt_keeps_what_there_was(monkeypatch: pytest.MonkeyPatch, plac
     assert list(place.iterdir()) == []
 
 
+def test_an_error_at_the_end_keeps_what_there_was(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    def fail(self: ground.BenchGround) -> None:
+        raise LabError("not removed")
+
+    monkeypatch.setattr(running, "IMAGE_EXPERIMENTS", {"bomb_memory": IMAGE_EXPERIMENTS["bomb_memory"]})
+    monkeypatch.setattr(ground.BenchGround, "remove_trees", fail)
+    results = measure_images(options=ONCE, sizes=TINY)
+    assert results.ended == "cut short" and len(results.samples) == 1
+    assert results.notes[-1] == "cut short: images: not removed"
+
+
 def test_a_disk_without_room_is_refused(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     usage = namedtuple("usage", "free")(SMALL.disk - 1)
     monkeypatch.setattr(ground.shutil, "disk_usage", lambda where: usage)  # type: ignore[attr-defined]
