@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from .registry.transfers import BlobProgress
 
 
+MOST_RECIPES = 64
+
+
 def remote(name: str) -> Reference:
     """A name with a registry in it. Raises BadInput."""
     found = Reference.read(name)
@@ -58,6 +61,7 @@ class Images:
         self.store = store or ImageStore()
         self.trees = Trees(lab, self.store)
         self.volumes = Volumes(self.trees)
+        self._recipes: dict[tuple[object, ...], Recipe] = {}  # those of earlier starts: most ask for the same again
         #: What the last `push` or `pull` and the registry said to each other: `draw.registry` shows it.
         self.conversation: Conversation | None = None
 
@@ -170,6 +174,11 @@ class Images:
     def recipe(self, name: str, base: Recipe, words: ImageWords) -> Recipe:
         """A recipe with the layers of an image where else the host's programs are."""
         image = self.store.image(name)
-        overlay = Overlay(self.trees.stack(image))
-        user = check_ids(user_of(image, words.user, lambda path: self.trees.read(image, path)), self.lab.ids)
-        return recipe_of(base, image, overlay, user, words)
+        stack = self.trees.stack(image)
+        key = (image.digest, stack, base, repr(words))
+        if key not in self._recipes:
+            user = check_ids(user_of(image, words.user, lambda path: self.trees.read(image, path)), self.lab.ids)
+            if len(self._recipes) == MOST_RECIPES:
+                self._recipes.clear()
+            self._recipes[key] = recipe_of(base, image, Overlay(stack), user, words)
+        return self._recipes[key]
