@@ -1,0 +1,54 @@
+"""Lesson 09 after a break: with its first cell and section 2, as its head says, each section has the names it needs."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+LESSON = Path(__file__).resolve().parents[2] / "notebooks" / "09_vm_versus_container.ipynb"
+BESIDES = {5: (4,), 9: (4, 5, 6)}  # the sections whose figures a section needs, as the lesson's head says
+
+
+def sections() -> list[list[str]]:
+    """The code of what stands before section 1, then of each section; section 2 up to its exercise."""
+    found: list[list[str]] = [[]]
+    taken = True
+    for cell in json.loads(LESSON.read_text())["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and taken:
+            found[-1].append(source)
+        elif re.search(r"^## \d", source, re.MULTILINE):
+            found.append([])
+            taken = True
+        elif len(found) == 3 and re.search(r"^### Exercise", source, re.MULTILINE):
+            taken = False
+    return found
+
+
+def lacking(cells: list[str]) -> set[str]:
+    """The names that these cells, run in turn, use before any of them has made them."""
+    made, lacks = {*dir(builtins), "display", "get_ipython"}, set[str]()
+    for source in cells:
+        nodes = list(ast.walk(ast.parse(source)))
+        used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        made |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        made |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+        made |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+        made |= {node.asname or node.name for node in nodes if isinstance(node, ast.alias)}
+        lacks |= used - made
+    return lacks
+
+
+@pytest.mark.parametrize("number", range(1, 10))
+def test_a_section_has_its_names_after_a_break(number: int) -> None:
+    found = sections()
+    assert len(found) == 10
+    again = [*found[0][:1], *found[2]]  # "the first cell of code, then section 2 up to its exercise"
+    for each in (*BESIDES.get(number, ()), number):
+        again += found[each]
+    assert lacking(again) == set()
