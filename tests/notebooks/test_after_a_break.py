@@ -1,4 +1,4 @@
-"""Lesson 09 after a break: with its first cell and section 2, as its head says, each section has the names it needs."""
+"""A lesson after a break: with the cells that its head names, a section has what it needs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import json
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
-LESSON = Path(__file__).resolve().parents[2] / "notebooks" / "09_vm_versus_container.ipynb"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+LESSON = NOTEBOOKS / "09_vm_versus_container.ipynb"
 BESIDES = {5: (4,), 9: (4, 5, 6)}  # the sections whose figures a section needs, as the lesson's head says
 
 
@@ -52,3 +55,11 @@ def test_a_section_has_its_names_after_a_break(number: int) -> None:
     for each in (*BESIDES.get(number, ()), number):
         again += found[each]
     assert lacking(again) == set()
+
+
+def test_in_lesson_03_the_box_that_is_killed_is_number_1_in_its_own_namespace() -> None:
+    """Else nothing says so, and the cell that waits for its children to end with it waits for ever."""
+    cells = {cell.id: cell for cell in nbformat.read(NOTEBOOKS / "03_namespaces.ipynb", 4).cells}
+    book = nbformat.v4.new_notebook(cells=[cells[name] for name in ("who-02", "who-22", "who-23")])
+    NotebookClient(book, timeout=60, kernel_name="python3").execute()
+    assert book.cells[-1].outputs[0]["data"]["text/plain"] == "[(1, 'demo')]"
