@@ -190,13 +190,18 @@ def missing(found: Iterable[object]) -> bool:
 
 
 def parts(given: object) -> list[object]:
-    """The members of a collection, whatever its kind (of a dict its keys); the names in one text: "a, b", "a b"."""
+    """The members of a collection, whatever its kind; the names in one text: "a, b", "a b".
+
+    Of a dict its keys; where each value is True or False, those with True.
+    """
     if isinstance(given, str):
         return [part for part in SEPARATORS.split(str.strip(given)) if part] or [given]
     if hasattr(given, "tolist") and not isinstance(given, type):  # numpy's arrays and numbers
         given = given.tolist()
     if isinstance(given, bytes | PathLike) or not isinstance(given, Iterable):
         return [given]
+    if isinstance(given, dict) and all(isinstance(value, bool) for value in given.values()):
+        given = [key for key, value in given.items() if value]
     return list(islice(given, MOST_PARTS))
 
 

@@ -113,6 +113,13 @@ def test_names_in_order_keep_their_order_and_are_all_there() -> None:
 FITS = Choices("", "...", choices=("container", "machine"))
 
 
+def test_of_a_dict_that_says_yes_or_no_the_names_with_yes_are_read() -> None:
+    assert Names().read({"coral": False, "pearl": True, "amber": True}) == ("amber", "pearl")
+    assert Names().read({"coral": False}) == ()
+    with pytest.raises(UnreadableSubmission, match="you named 2"):
+        Names(count=1).read({"b": 1, "a": False})
+
+
 def test_choices_come_as_a_dict_or_as_words_of_a_terminal() -> None:
     assert FITS.read({"b": "machine", "a": "container"}) == ("a=container", "b=machine")
     assert FITS.read(["b=machine", "a=container"]) == ("a=container", "b=machine")

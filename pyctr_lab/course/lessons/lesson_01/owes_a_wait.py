@@ -85,7 +85,7 @@ class WhoOwesAWait(Exercise):
             act=lambda ground: with_another_zombie(ground),
         ),
     )
-    after = "The kernel keeps the exit status until the parent asks. End that parent, and PID 1 adopts and buries."
+    after = "The kernel keeps the exit status until the parent asks. End that parent: PID 1 adopts it and waits."
     hides = ("living", "parent")
     names = ("badger", "ferret", "marten", "otter")
 
