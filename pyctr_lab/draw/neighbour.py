@@ -111,8 +111,15 @@ def title(acts: Sequence[Act]) -> str:
     first = f"The aggregator took p99 from {two_digits(alone.p99)} to {ms_words(loose.p99)}"
     if not limited.rounds:
         return f"{first}; it cannot be limited here"
-    said = f"{first}; {limited_how(limited)}, it is {ms_words(limited.p99)}"
-    return said if len(said) <= TITLE_LIMIT else f"{first}; limited, it is {ms_words(limited.p99)}"
+    finding = "the rounds overlap" if overlap(loose, limited) else f"it is {ms_words(limited.p99)}"
+    said = f"{first}; {limited_how(limited)}, {finding}"
+    return said if len(said) <= TITLE_LIMIT else f"{first}; limited, {finding}"
+
+
+def overlap(one: Act, other: Act) -> bool:
+    """Whether the rounds' p99 of two acts have times in common, so that no one can say which is slower."""
+    (least, _, most), (least_other, _, most_other) = one.spread(99), other.spread(99)
+    return least <= most_other and least_other <= most
 
 
 def limited_how(act: Act) -> str:

@@ -29,6 +29,11 @@ def test_the_title_is_the_finding():
     assert len(neighbour(acts(12_345, 60_000_000, 34_567, limits=limits)).title) <= 80
 
 
+def test_where_rounds_overlap_the_title_claims_no_time():
+    three = [act("alone", 2, 2), act("loose", 300, 700), act("limited", 200, 400, limits=Limits(cpus=0.3))]
+    assert neighbour(three).title.endswith("; limited, the rounds overlap")
+
+
 def test_where_it_did_no_harm_the_title_says_so():
     assert neighbour(acts(60, 2, 3)).title == "The aggregator did no harm: p99 is 3.0 ms beside it, 61 ms alone"
 

@@ -76,11 +76,14 @@ class Session:
         keep(self.entries)
         return shown
 
-    def check(self, exercise: str, answer: object = BEFORE) -> Verdict:
+    def check(self, exercise: str, answer: object = BEFORE, *more: object) -> Verdict:
         """Ask the kernel how an exercise stands. An answer is needed only where the question asks for one.
 
-        Without it, the one given before counts. A notebook checks its own ground, a terminal that of any notebook.
+        Without it, the one given before counts; several are one answer of many parts. A notebook checks its own ground,
+        a terminal that of any notebook.
         """
+        if more:
+            answer = (answer, *more)
         found = self.named(exercise)
         with _patience(found.id):
             self._follow(found.id)

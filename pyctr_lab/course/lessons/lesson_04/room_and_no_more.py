@@ -146,7 +146,7 @@ class RoomAndNoMore(OfGroups):
             Requirement(
                 name="a job that takes without end is killed in time",
                 met=bomb == "killed",
-                observed=f"{path_of(folder, *HARD)} says {limit_words(hard)}"
+                observed=f"{path_of(folder, *HARD)} {limit_words(hard)}"
                 + (f"; such a job was {bomb}" if limited else ""),
                 expected=f"a limit of {most_bytes(view)} bytes ({values['most']} MiB) at most,"
                 " at which the kernel kills",
@@ -156,7 +156,7 @@ class RoomAndNoMore(OfGroups):
             Requirement(
                 name="its jobs get done",
                 met=hard is None or job == "done",
-                observed=f"{path_of(folder, *HARD)} says {limit_words(hard)}; a job was {job}" + (", and oom_kill in "
+                observed=f"{path_of(folder, *HARD)} {limit_words(hard)}; a job was {job}" + (", and oom_kill in "
                 f"{path_of(folder, 'memory.events', 'memory.oom_control')} went up" if job == "killed" else ""),
                 expected=f"room for {values['keep']} MiB, {values['job']} MiB of a job, and the programs themselves",
                 why="all processes of a group are counted together, and at the limit the kernel kills one of them",
@@ -166,7 +166,7 @@ class RoomAndNoMore(OfGroups):
             Requirement(
                 name=f"{values['neighbour']} and {values['parent']} are not limited",
                 met=memory_limit(other) is None and outer_limit(view) is None,
-                observed=f"{path_of(other, *HARD)} says {limit_words(memory_limit(other))}, "
+                observed=f"{path_of(other, *HARD)} {limit_words(memory_limit(other))}, "
                 f"the same file of {values['parent']} {limit_words(outer_limit(view))}",
                 expected="no limit on either",
                 why="a limit holds for a group and all that is inside it",
@@ -202,8 +202,8 @@ def needed_bytes(view: KernelView) -> int:
 
 
 def limit_words(number: int | None) -> str:
-    """A limit as version 2 writes it."""
-    return "max" if number is None else str(number)
+    """What a file says of a limit. For none each version has a word of its own: max, or 2^63 less a page."""
+    return "sets no limit" if number is None else f"says {number}"
 
 
 def try_out(view: KernelView, asked: signal.Signals) -> str:

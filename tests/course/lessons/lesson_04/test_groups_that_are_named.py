@@ -76,6 +76,12 @@ def test_42_several_checks_at_once_all_pass(lab: Lab) -> None:
     assert [check.returncode for check in checks] == [0, 0, 0], said
 
 
+def test_42_no_limit_is_not_said_in_a_word_that_the_file_does_not_have(lab: Lab) -> None:
+    exercises.start("4.2", lab)
+    said = " ".join(str(exercises.check("4.2")).split())
+    assert "sets no limit" in said and "says max" not in said
+
+
 def test_42_room_for_a_job_is_not_called_too_little(lab: Lab) -> None:
     ground = exercises.start("4.2", lab)
     values = ground.values
