@@ -35,7 +35,7 @@ def read_file(folder: str, file: str) -> str:
 
 
 def write_file(folder: str, file: str, value: str) -> None:
-    """Write a file of a group with one write_file(2), as echo does. Raises OSError as the kernel says."""
+    """Write a file of a group with one write(2), as echo does. Raises OSError as the kernel says."""
     with open(f"{folder}/{file}", "w", encoding="ascii") as opened:
         opened.write(f"{value}\n")
 

@@ -137,7 +137,7 @@ class Laid:
         self._shared[0] = 0
 
     def collect(self) -> list[bytes]:
-        """What became of it: the results, what the clock said, and what the kernel wrote to. See `story.py`.
+        """What became of it: the results, what the clock said, and what the kernel wrote to. See `trace.py`.
 
         Each of the last begins with the number of its entry. All memory is then as it was.
         """

@@ -94,7 +94,7 @@ class Spawner:
         return int(self._begun[number][1].open_gate())
 
     def results(self, number: int) -> list[bytes]:
-        """What became of a list, as `story.py` reads it. It must be over. Raises OSError when that was forgotten."""
+        """What became of a list, as `trace.py` reads it. It must be over. Raises OSError when that was forgotten."""
         if number in self._begun:
             return self._trace_of(number)
         if number not in self._stories:
