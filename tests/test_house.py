@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,13 @@ def test_shellcheck_finds_nothing() -> None:
     files = [path for folder in ("vagrant", "vagrant/service") for path in (TOP / folder).iterdir() if path.is_file()]
     scripts = [str(path) for path in files if path.read_bytes().startswith(b"#!/bin/sh")]
     passes("shellcheck", "lab", ".ci/run", "requirements/lock", *scripts)
+
+
+def test_each_folder_of_tests_is_entered(pytestconfig: pytest.Config) -> None:
+    """pytest passes over folders whose names are those of outputs: build, dist, ..."""
+    passed_over = pytestconfig.getini("norecursedirs")
+    folders = {folder for path in (TOP / "tests").rglob("test_*.py") for folder in path.relative_to(TOP).parents}
+    assert [str(folder) for folder in folders if any(fnmatch(folder.name, name) for name in passed_over)] == []
 
 
 def test_the_package_itself_needs_nothing() -> None:

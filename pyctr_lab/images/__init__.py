@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .build.builder import BuildFailed
-from .build.steps import BaseImage, BuildArgument, CopyFiles, ImageSetting, RunCommand
+from .building.builder import BuildFailed
+from .building.steps import BaseImage, BuildArgument, CopyFiles, ImageSetting, RunCommand
 from .descriptors import BadImage
 from .images import Images
 from .process import ImageWords

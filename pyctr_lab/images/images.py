@@ -10,10 +10,10 @@ from ..errors import BadInput
 from ..kernel.checks import check_environment, check_file_name, check_function, short_repr
 from ..runtime import Lab
 from ..steps import Overlay, Recipe
-from .build.builder import ImageBuild, Progress
-from .build.containerfile import read_steps
-from .build.context import Context
-from .build.steps import BuildStep
+from .building.builder import ImageBuild, Progress
+from .building.containerfile import read_steps
+from .building.context import Context
+from .building.steps import BuildStep
 from .copying import Report
 from .export import export_image
 from .process import ImageWords, command_of, recipe_of, user_of

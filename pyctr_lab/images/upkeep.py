@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..errors import LabError
 from .archive import Kind, Member, read_archive
-from .build.cache import BuildCache
+from .building.cache import BuildCache
 from .compression import Blob
 from .descriptors import DIGEST, BadImage, Descriptor
 from .layout import CHUNK

@@ -12,7 +12,7 @@ from tar_parts import END, file, folder, header
 
 from pyctr_lab.errors import Busy
 from pyctr_lab.images import tree_jobs, upkeep
-from pyctr_lab.images.build.builder import BuildFailed
+from pyctr_lab.images.building.builder import BuildFailed
 from pyctr_lab.images.images import Images
 from pyctr_lab.images.store import Image, ImageStore
 

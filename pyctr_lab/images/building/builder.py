@@ -170,7 +170,7 @@ class ImageBuild:
         image = stage.image()
         init, *layers = self.trees.stack(image)
         words: dict[str, Any] = {"layers": [*layers, init], "asked": asked, "owners": self.trees.owners(image)}
-        rows = run_as_root(self.lab, self.trees.folder, "build.jobs:spots", **words)
+        rows = run_as_root(self.lab, self.trees.folder, "building.jobs:spots", **words)
         return {path: Spot(*rest) for path, *rest in rows}
 
     def _owner(self, stage: BuildStage, text: str) -> tuple[int, int]:
@@ -211,7 +211,7 @@ class ImageBuild:
         with self.store.layout.incoming() as blob, open(theirs, "rb") as archive, ThreadPoolExecutor(1) as pool:
             try:
                 coming = pool.submit(shutil.copyfileobj, archive, blob, CHUNK)
-                list(run_as_root(self.lab, self.trees.folder, "build.jobs:difference", (ours,), **words))
+                list(run_as_root(self.lab, self.trees.folder, "building.jobs:difference", (ours,), **words))
             finally:
                 os.close(ours)
             coming.result()

@@ -14,9 +14,9 @@ import pytest
 
 from pyctr_lab.errors import BadInput, Gone
 from pyctr_lab.images import Image, Images
-from pyctr_lab.images.build import builder
-from pyctr_lab.images.build.builder import BuildFailed
-from pyctr_lab.images.build.steps import BaseImage, CopyFiles, ImageSetting, RunCommand
+from pyctr_lab.images.building import builder
+from pyctr_lab.images.building.builder import BuildFailed
+from pyctr_lab.images.building.steps import BaseImage, CopyFiles, ImageSetting, RunCommand
 from pyctr_lab.images.process import ImageWords
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pyctr_lab.errors import BadInput
-from pyctr_lab.images.build.expansion import expand
+from pyctr_lab.images.building.expansion import expand
 
 VARIABLES = {"x": "one", "y_2": "two", "empty": ""}
 

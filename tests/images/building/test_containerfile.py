@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab.errors import BadInput
-from pyctr_lab.images.build.containerfile import parse_containerfile, read_steps
-from pyctr_lab.images.build.steps import BaseImage, BuildArgument, BuildStep, CopyFiles, ImageSetting, RunCommand
+from pyctr_lab.images.building.containerfile import parse_containerfile, read_steps
+from pyctr_lab.images.building.steps import BaseImage, BuildArgument, BuildStep, CopyFiles, ImageSetting, RunCommand
 
 SECOND = 10**9
 

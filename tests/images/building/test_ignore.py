@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pyctr_lab.errors import BadInput
-from pyctr_lab.images.build.ignore import Ignored
+from pyctr_lab.images.building.ignore import Ignored
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyctr_lab.errors import BadInput
-from pyctr_lab.images.build.context import Context, content_key
+from pyctr_lab.images.building.context import Context, content_key
 
 
 @pytest.fixture
