@@ -92,7 +92,7 @@ RIGHT = {
     "data": "x", "old": 3, "new": 4, "request": 1, "arg": 0, "target": "/x", "source": "/x",
     "new_root": "/x", "put_old": "/x", "attr_set": 1, "clock": 1, "port": 80, "address": "127.0.0.1", "domain": 2,
     "type": 1, "kind": "uts", "seconds": 5, "steps": (), "path": "/x",
-    "operation": 2, "mode": 0, "dev": 259, "mask": 0,
+    "operation": 2, "mode": 0, "dev": 259, "mask": 0, "layers": ("x",),
 }  # fmt: skip
 
 
@@ -124,7 +124,7 @@ METHODS = {
         *("build", "import_", "export", "push", "pull", "tag", "layers"),
         *("verify", "history", "inspect", "diff", "rm"),
     ),
-    Volumes: ("make", "inspect", "step", "remove"),
+    Volumes: ("make", "inspect", "steps", "remove"),
 }
 LEFT_OUT = {
     Lab: "current close processes launch outside images",
@@ -238,7 +238,7 @@ def test_images_and_volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
                  "first": "kept", "second": "kept", "other": "more", "names": ["kept"]}  # fmt: skip
         count, found = checked({name: getattr(made.images, name) for name in METHODS[images.Images]}, right, wrong)
         made.images.import_("busybox", "kept")
-        right = {"name": "data", "source": "data", "target": "/data"}
+        right = {"name": "data", "wanted": [("data", "/data")]}
         more, others = checked({name: getattr(made.images.volumes, name) for name in METHODS[Volumes]}, right, wrong)
         found |= others
         assert not found, "\n".join(found.values())

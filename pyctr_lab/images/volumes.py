@@ -20,6 +20,7 @@ from .trees import Trees
 from .world import make_folder_of, map_name, run_as_root
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
+SHAPE = '{"data": "/data"}'
 OURS = re.compile(r"/(proc|dev)?|/(proc|dev)/.*")  # mounts of the container itself: no volume may replace them
 
 
@@ -78,7 +79,8 @@ class Volumes:
 
         Raises BadInput; then no volume has been made.
         """
-        shown = [volume_step(source, target) for source, target in sorted(wanted, key=lambda pair: str(pair[1]))]
+        pairs = [check_pair(pair) for pair in check_list(wanted, "volumes", hint=SHAPE)]
+        shown = [volume_step(source, target) for source, target in sorted(pairs, key=lambda pair: str(pair[1]))]
         places = [step.target for step in shown]
         for place in places:
             if sum(f"{other}/".startswith(f"{place}/") for other in places) > 1:
@@ -90,11 +92,17 @@ class Volumes:
 
     def recipe(self, base: Recipe, wanted: Mapping[str, str] | Iterable[tuple[str, str]]) -> Recipe:
         """A recipe that shows volumes, from a name or a folder to a place, before its root is closed."""
-        hint = '{"data": "/data"}'
-        pairs = wanted.items() if isinstance(wanted, Mapping) else check_list(wanted, "volumes", hint=hint)
+        pairs = list(wanted.items()) if isinstance(wanted, Mapping) else wanted
         if not any(isinstance(step, PivotRoot) for step in base):
             raise BadInput("this recipe has no root of its own in which a volume could be shown", hint="PivotRoot()")
         return Recipe(with_volumes(base, self.steps(pairs)), shared=base.shared)
+
+
+def check_pair(pair: object) -> tuple[str, str]:
+    """A source and where it is shown. Raises BadInput."""
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise BadInput(f"{short_repr(pair)} is no volume", hint=SHAPE)
+    return pair
 
 
 def volume_step(source: str, target: str) -> Volume:

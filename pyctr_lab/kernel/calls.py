@@ -315,7 +315,8 @@ def ioctl(fd: int | Ref, request: int, arg: Argument) -> Call:
 
 def mkdirat(path: str | GroupFile, mode: int = 0o755, *, at: int | Ref = k.AT_FDCWD) -> Call:
     """mkdirat(2): make a directory; `at` is the open folder that a relative path starts from."""
-    return Call("mkdirat", (at, check_path(path), octal(check_number(mode, "a mode"))))
+    folder = check_number(at, "a folder", least=int(k.AT_FDCWD))
+    return Call("mkdirat", (folder, check_path(path), octal(check_number(mode, "a mode"))))
 
 
 def mknodat(path: str, mode: int, dev: int) -> Call:

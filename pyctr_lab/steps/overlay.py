@@ -66,9 +66,9 @@ class Overlay(MountStep):
         check_path(self.target, "a mount point")
         check_path(self.store, "the folder of the layers")
         check_number(self.mode, "a mode", most=0o7777)
-        check_text(self.options, "mount options")
-        if self.upper and not NAME.fullmatch(self.upper):
+        if check_text(self.upper, "an upper folder") and not NAME.fullmatch(self.upper):
             raise BadInput(f"{short_repr(self.upper)} is no name for an upper folder", hint="letters and digits")
+        check_text(self.options, "mount options")
 
     @property
     def needs(self) -> frozenset[str]:

@@ -49,7 +49,7 @@ def test_no_such_container_is_one_line(shell: Any, lab: Lab, capsys: pytest.Capt
 
 
 def test_no_lab_is_one_line(shell: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(Lab, "current", staticmethod(lambda: None))
+    monkeypatch.setattr("pyctr_lab.runtime.Lab.current", staticmethod(lambda: None))
     said = run(shell, "%%host\ntrue", capsys)
     assert "there is no open lab (make one: lab = Lab()" in said
     assert "Traceback" not in said

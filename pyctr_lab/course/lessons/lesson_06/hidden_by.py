@@ -134,7 +134,7 @@ class HiddenBy(OfImages):
                 name="and in this way",
                 met=way == how,
                 observed=f"you said {way or 'neither whiteout nor opaque nor file'}; measured in the layer that hides"
-                " it, that is not what lies there",
+                f" it, that is {'' if way == how else 'not '}what lies there",
                 expected=f"one of {', '.join(WAYS)}: what lstat and the extended attributes say",
                 why="a deleted file, a replaced folder and a new file are three entries of an archive, too",
                 look="os.lstat and os.listxattr, of the path and of each folder on the way",
@@ -261,7 +261,9 @@ def what_lies_in(view: KernelView, named: str) -> str:
         return "you named none of these"
     if named == view.values["holder"]:
         return f"{named} is the layer in which it lies"
-    there = os.path.lexists(Path(view.facts["layers"][named], view.values["path"]))
-    if there:
+    folder, parts = view.facts["layers"][named], view.values["path"].split("/")
+    if named == truth(view)[0]:
+        return f"{named} has an entry there, or on the way to it, that hides it"
+    if os.path.lexists(Path(folder, *parts)):
         return f"{named} has an entry at this path, and does not hide this one"
     return f"{named} has no entry at this path, and no opaque folder or whiteout on the way to it"

@@ -134,12 +134,12 @@ class Outlives(OfImages):
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         volume, place = view.values["volume"], view.values["place"]
-        pid = view.facts["first"][0]
+        pid, ended = view.facts["first"][0], first_has_ended(view)
         return [
             Requirement(
                 name="the first container has ended",
-                met=first_has_ended(view),
-                observed=f"/proc/{pid} is still the process of the first container",
+                met=ended,
+                observed=f"/proc/{pid} is {'no longer' if ended else 'still'} the process of the first container",
                 expected="a process that has ended",
                 why="only what is there without it has outlived it",
                 look='ground.held["first"].kill()',

@@ -61,7 +61,7 @@ class PinWhatYouRun(OfImages):
             believes="A tag is an image.",
             explains=(1,),
             message="""What runs is the image that this tag stands for today. The tag was moved: the same words,
-            and other layers below your program. What you have tested has a name that nobody can move: its digest.""",
+            and other layers below your program. What you have tested has a name that cannot move: its digest.""",
             sign=lambda view, answer: bool(running_on(view, MOVED)) and not running_on(view, TESTED),
             act=lambda ground: begin_image(ground, ground.values["tag"]),
         ),

@@ -134,7 +134,7 @@ class WhatGoes(Exercise):
             Requirement(
                 name="each that you named would go",
                 met=bool(said) and not wrong,
-                observed=fate(view, wrong[0]) if wrong else "you named none; measured by following index.json, some go",
+                observed=fate(view, wrong[0]) if wrong else nothing_reaches(said),
                 expected="blobs that no name reaches which stays",
                 why="a store keeps a blob as long as one name needs it, and no longer",
                 look="blobs/sha256, from each name that stays to its manifest, and on to what that names",
@@ -190,6 +190,13 @@ def images_of_variant(layout: Layout, values: Values) -> dict[str, Descriptor]:
 
 
 # --- read by a check
+def nothing_reaches(said: set[str]) -> str:
+    """What is so for blobs that would go, or for none that were named, in words."""
+    if not said:
+        return "you named none; measured by following index.json, some go"
+    return f"measured by following index.json, no name that stays reaches the {len(said)} that you named"
+
+
 def store_content(layout: Layout) -> str:
     """One digest for the names of a store and the names of its blobs: it says nothing else."""
     listed = sorted((each.annotations.get(NAME, ""), each.digest) for each in layout.manifests)

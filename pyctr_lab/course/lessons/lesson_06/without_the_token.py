@@ -49,7 +49,7 @@ class WithoutTheToken(OfImages):
             believes="What a later step deletes is not in the image.",
             explains=(5,),
             message="""A layer has the token. A step that deletes the file adds a whiteout above it: containers do
-            not see the file, and whoever has the image reads it in the layer below. A token that has been out like
+            not see the file, and all who have the image can read it in the layer below. A token that has been out like
             this is no secret any more.""",
             sign=lambda view, answer: any(place.startswith("layer") for place in leaks(view)),
             act=lambda ground: build_wrongly(
@@ -60,7 +60,7 @@ class WithoutTheToken(OfImages):
             believes="An argument of a build leaves no trace.",
             explains=(5,),
             message="""The token is in the configuration: the history has each step with the arguments and the
-            words that it saw, and an ENV is there in the open. `history` shows it to whoever has the image.""",
+            words that it saw, and an ENV is there in the open. `history` shows it to all who have the image.""",
             sign=lambda view, answer: leaks(view) == ["configuration"],
             act=lambda ground: build_wrongly(
                 ground,
@@ -157,7 +157,7 @@ class WithoutTheToken(OfImages):
                 met=not found,
                 observed=f"measured: the token is in its {found[0] if found else 'nothing'}",
                 expected="an image whose layers and configuration never had it",
-                why="whoever has an image has all of its blobs, whatever its containers show",
+                why="with an image come all of its blobs, whatever its containers show",
                 look="each layer of its own, and lab.images.history of the image",
                 given=True,
             ),
