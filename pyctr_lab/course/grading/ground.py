@@ -103,11 +103,12 @@ class Ground:
 
     def _asked_about(self) -> tuple[str, str, Mapping[str, object]]:
         """The part of the ground that the question is about: the row's name, how to take one of it, and all of it."""
+        asked = self.exercise.ask(self.values)
         parts: dict[str, tuple[str, Mapping[str, object]]] = {
             "boxes": ('ground["{}"] is a live container', self.boxes),
             "programs": ('ground.programs["{}"] is a live program', self.programs),
             "held": ('ground.held["{}"] is one', self.held),
-            "facts": ('ground.facts["{}"]', self.facts),
+            "facts": ('ground.facts["{}"]', {name: self.facts[name] for name in self.facts if f'"{name}"' in asked}),
         }
         if self.groups:
             return "groups", 'ground.groups["{}"] is one', self.groups

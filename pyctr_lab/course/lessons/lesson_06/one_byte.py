@@ -29,6 +29,7 @@ class OneByte(Exercise):
 
     id = "6.4"
     title = "One byte"
+    asks_about = "facts"
     question = """ground.facts["store"] is a store with {count} images, {all}. In one of its blobs a byte was flipped: a
     disk does that. ground.facts["mirror"] is a store elsewhere, made by the same people at another time. Repair yours:
     each blob is what its name says, each name stands for the image that it stood for, and nothing else is changed."""

@@ -28,6 +28,7 @@ class Outlives(OfImages):
 
     id = "6.6"
     title = "What outlives the container"
+    asks_about = "held"
     question = """ground.held["first"] is a live container of busybox. It has a text in /data/ledger, on the volume
     {volume}, and another in /root/draft, which is on no volume. Its time has come: end it, so that neither text is
     lost. Then start another container of busybox that goes on running (`sleep 1000`), with the volume {volume} at

@@ -32,6 +32,7 @@ class PinWhatYouRun(OfImages):
 
     id = "6.5"
     title = "Pin what you run"
+    asks_about = "facts"
     question = """On Friday you tested the image {tag}, found it good, and wrote down its digest: it is in
     ground.facts["tested"]. On Saturday a colleague moved this tag to a newer image. Today, start exactly what you have
     tested, in a container of your lab that goes on running (`sleep 1000` will do). Others use the tags: leave them as

@@ -46,6 +46,7 @@ class WhatGoes(Exercise):
 
     id = "6.3"
     title = "What goes with them?"
+    asks_about = "facts"
     question = """ground.facts["store"] is a store of images: a folder as plain as the specification, with index.json
     and blobs/sha256. Its images are {all}. Suppose that the names {going} were taken away, and then all was removed
     that no name needs any more. Which blobs would go? (Of each, the first twelve digits of its digest will do.)"""

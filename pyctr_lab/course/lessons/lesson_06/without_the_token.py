@@ -31,6 +31,7 @@ class WithoutTheToken(OfImages):
 
     id = "6.2"
     title = "What the image must not know"
+    asks_about = "facts"
     question = """In the folder ground.facts["context"] lies a file `token`. Build an image {name} on busybox, with
     at most two layers of its own. Its file {path} has the token's sha256 (the 64 digits that sha256sum prints) and
     the mode {mode}; its containers run as user {uid}; and the token itself is in none of the image's blobs: no
