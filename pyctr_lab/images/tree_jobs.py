@@ -82,9 +82,12 @@ def unpack(
     blob: int, digest: str, diff_id: str, below: Sequence[tuple[str, Owners]], name: str
 ) -> Iterator[dict[str, object]]:
     """Unpack a layer, verified, above others with their owners, the lowest first; visible when it is on the disk."""
-    os.mkdir(f".new-{name}", 0o755)
+    fresh = f".new-{name}"
+    shutil.rmtree(fresh, ignore_errors=True)  # of an unpacking that was killed
+    os.mkdir(fresh, 0o755)
     with ExitStack() as opened:
-        names = [f".new-{name}", *(folder for folder, _ in reversed(below))]
+        opened.callback(shutil.rmtree, fresh, ignore_errors=True)  # where this one fails
+        names = [fresh, *(folder for folder, _ in reversed(below))]
         folders = [os.open(folder, os.O_RDONLY | os.O_DIRECTORY) for folder in names]
         for fd in folders:
             opened.callback(os.close, fd)
@@ -93,7 +96,7 @@ def unpack(
         owners = [each for _, each in reversed(below)]
         found = extract(read_archive(content), folders[0], folders[1:], owners)
         sync_file_system(folders[0])
-    os.rename(f".new-{name}", name)
+        os.rename(fresh, name)
     sync_folder(Path("."))
     yield {"entries": found.entries, "size": found.bytes, "owners": found.owners, "opaque": found.opaque}
 

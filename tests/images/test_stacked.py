@@ -13,6 +13,7 @@ from tar_parts import END, file, folder, header
 from pyctr_lab.errors import Busy
 from pyctr_lab.images import tree_jobs, upkeep
 from pyctr_lab.images.building.builder import BuildFailed
+from pyctr_lab.images.descriptors import BadImage
 from pyctr_lab.images.images import Images
 from pyctr_lab.images.store import Image, ImageStore
 
@@ -103,6 +104,18 @@ def test_a_build_that_fails_keeps_its_layers_for_the_next(images: Images, tmp_pa
         except BuildFailed:
             assert "cached\n" not in said and "made:latest" not in images.store.names()
     assert said.count("cached\n") == 1
+
+
+def test_a_layer_that_cannot_be_unpacked_leaves_nothing_in_the_way(images: Images, tmp_path: Path) -> None:
+    images.trees.stack(images.store.image("busybox"))
+    there = set(os.listdir(images.trees.folder))
+    for number in range(2):
+        image = stacked(images, tmp_path / str(number), file(b"door", b"") + file(b"door/note", b"x"))
+        with pytest.raises(BadImage, match="'door' is no folder"):
+            images.trees.stack(image)
+        assert set(os.listdir(images.trees.folder)) == there
+    (images.trees.folder / ".new-001").mkdir()  # one that was killed
+    assert len(images.trees.stack(stacked(images, tmp_path / "good", file(b"note", b"x")))) == 2
 
 
 def test_a_damaged_record_of_a_tree_counts_for_nothing(images: Images) -> None:
