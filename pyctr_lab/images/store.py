@@ -34,6 +34,10 @@ class Image:
     manifest: ImageManifest
     config: ImageConfig
 
+    def __repr__(self) -> str:
+        count = len(self.manifest.layers)
+        return f"Image({self.name!r}, {count} layer{'s' * (count != 1)}, {self.digest[:19]})"
+
     @property
     def digest(self) -> str:
         """The digest of its manifest: the name that no one can move."""

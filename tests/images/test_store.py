@@ -46,6 +46,7 @@ def test_an_image_is_found_by_name_tag_digest_and_id(store: ImageStore, made: Ma
     for name in ("some/name", "name:1", "0" * 12, image.id[7:10]):
         with pytest.raises(BadInput, match="there is no image"):
             store.image(name)
+    assert repr(image) == f"Image('some/name:1', 3 layers, {image.digest[:19]})"
 
 
 def test_a_name_moves_to_the_newest(store: ImageStore, made: Made) -> None:
