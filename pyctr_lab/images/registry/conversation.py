@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from threading import Lock
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 SHOWN = ("mount", "from", "digest", "n", "last")  # of a query; others may hold a secret, or what only the server knows
 
 
@@ -32,8 +34,9 @@ class Exchange:
     blob: str = ""
 
     def __str__(self) -> str:
-        status = "cached" if self.cached else self.status or "no answer"
-        return f"{self.method:5} {self.path}  {status}  sent {self.sent}  received {self.received}"
+        said = [str(self.status)] * bool(self.status) + ["cached"] * self.cached
+        path = DIGEST.sub(r"\1", self.path)
+        return f"{self.method:5} {path}  {' '.join(said) or 'no answer'}  sent {self.sent}  received {self.received}"
 
 
 class Conversation:

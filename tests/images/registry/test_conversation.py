@@ -22,6 +22,8 @@ def test_a_push_is_listed_request_by_request(plain: str, repository: str, make: 
     registry.push(layout, image, repository, "2")
     again = registry.conversation.exchanges[len(found) :]
     assert [(each.method, each.cached) for each in again] == [("HEAD", True), ("HEAD", True), ("PUT", False)]
+    digest = again[0].path.rpartition("/")[2]
+    assert str(again[0]).endswith(f"/blobs/{digest[:19]}  200 cached  sent 0  received 0") and len(digest) == 71
 
 
 def test_no_secret_is_kept(tokened: str, repository: str, make: Make, layout: Layout) -> None:
