@@ -30,6 +30,7 @@ ROW, REACH = 20, 104  # px: a request's height at least; from one side to the ot
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 HINT = 'draw.registry({"push": lab.images.conversation})'
 NO_ANSWER = "no answer"
+SPARED = "here already"
 SUBTITLE = "requests of one client to one registry, those about one blob together · bands: bytes, to scale"
 
 
@@ -164,7 +165,7 @@ def _ask(each: Exchange, named: Mapping[str, str]) -> Ask:
     spared = each.cached and not each.status
     purpose, answer = _meaning(each, path)
     if spared:
-        answer = "here already: not asked"
+        answer = f"{SPARED}: not asked"
     elif not each.status:
         answer = NO_ANSWER
     elif each.status == 401:
@@ -312,16 +313,18 @@ def _row(ask: Ask, here: float, there: float, right: float, y: float, height: fl
     room = right - x - (text_width(size, NOTE, bold=large) + 10 if size else 0)
     yield label(x, middle + 4, named, size=NOTE, style=style, width=room)
     after = text_width(named, NOTE, bold=True) + 8
-    said = longest_fitting(f"{ask.purpose} {ask.answer}", ask.answer, room - after)
+    status = ask.answer.partition(" ")[0]
+    texts = [ask.answer, SPARED] if ask.spared else [f"{ask.purpose} {ask.answer}", ask.answer, status]
+    said = longest_fitting(texts, room - after)
     if said:
         yield label(x + after, middle + 4, said, size=NOTE, style="w" if ask.cached else "d")
     if size:
         yield label(right, middle + 4, size, size=NOTE, style="n h e" if large else "e")
 
 
-def longest_fitting(long: str, short: str, room: float) -> str:
-    """The longer of two texts that has room, or none."""
-    return next((each for each in (long, short) if text_width(each, NOTE) <= room), "")
+def longest_fitting(texts: Sequence[str], room: float) -> str:
+    """The first of some texts, the longest first, that has room; or none."""
+    return next((each for each in texts if text_width(each, NOTE) <= room), "")
 
 
 def _sums(talks: Sequence[Talk], page: PageWidth, top: float) -> tuple[list[str], float]:

@@ -35,6 +35,13 @@ def test_a_spared_request_is_none_and_its_line_ends_at_home() -> None:
     assert registry({"again": AGAIN}).svg.count('width="3" height="12"') == 3
 
 
+def test_a_spared_request_says_so_however_narrow_its_column() -> None:
+    picture = registry({"push": FIRST, "again": AGAIN})
+    assert picture.small
+    for svg in (picture.svg, picture.small):
+        assert svg.count(">here already") == 3
+
+
 def test_bands_are_as_high_as_bytes_are_many() -> None:
     bands = re.findall(r'height="([\d.]+)" rx="2" fill="var\(--newt\)"', registry(TALKS).svg)
     *_, second, first = sorted(map(float, bands))
