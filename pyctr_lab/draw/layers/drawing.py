@@ -187,7 +187,8 @@ def _image(
 def _removals(plan: LayerMap, left: float, right: float, top: float) -> tuple[list[str], float]:
     """A bar for the removal of each image, and for that of all: what goes is dashed, at the right."""
     parts = [label(left, top + 6, "What does a removal free?", style="h"),
-             label(left, top + 24, "only what no other image holds; dashed: gone", size=NOTE, style="d")]  # fmt: skip
+             label(left, top + 24, "after prune: only what no other image holds; dashed: gone",
+                   size=NOTE, style="d")]  # fmt: skip
     cases: list[tuple[str, ...]] = [(image.name,) for image in plan.images]
     every = tuple(image.name for image in plan.images)
     cases += [case for case in (plan.removed, every) if len(case) > 1 and case not in cases]
