@@ -62,7 +62,7 @@ class HiddenBy(OfImages):
             explains=(1,),
             message="""In that layer a file of this name is deleted, in another folder. A whiteout counts for one path:
             its own.""",
-            sign=lambda view, answer: role(view, ELSEWHERE) in names_in(answer),
+            sign=lambda view, answer: role(view, ELSEWHERE) == layer_named(view, answer),
             act=lambda ground: (role(ground, ELSEWHERE), "whiteout"),
         ),
         Misconception(
@@ -70,7 +70,7 @@ class HiddenBy(OfImages):
             explains=(1,),
             message="""That layer has an opaque folder, and it is another one than this file's. An opaque folder hides
             what lower layers have in that folder, and nothing beside it.""",
-            sign=lambda view, answer: role(view, SIBLING) in names_in(answer),
+            sign=lambda view, answer: role(view, SIBLING) == layer_named(view, answer),
             act=lambda ground: (role(ground, SIBLING), "opaque"),
         ),
         Misconception(
@@ -181,7 +181,7 @@ def layer_contents(values: Values) -> list[tuple[str, Entries]]:
     }[values["how"]]
     parts = {
         "elsewhere": (ELSEWHERE, {**beside, f"{sibling}/.wh.{name}": ""}),
-        "sibling": (SIBLING, {**beside, f"{sibling}/{OPAQUE_MARK}": "", f"{sibling}/readme": "all new\n"}),
+        "sibling": (SIBLING, {**beside, f"{sibling}/{OPAQUE_MARK}": "", f"{sibling}/{name}": "all new\n"}),
         "hider": (HIDER, hider),
     }
     low: list[tuple[int, Entries]] = [
@@ -214,13 +214,16 @@ def place_of_name(view: KernelView, answer: Submission) -> int:
 
 
 def layer_named(view: KernelView, answer: Submission) -> str:
-    """The layer in an answer; empty where none is named."""
-    return next((name for name in sorted(names_in(answer)) if name in view.facts["layers"]), "")
+    """The layer in an answer, by its name or its folder; empty where none is named."""
+    names = {folder: name for name, folder in view.facts["layers"].items()}
+    said = (names.get(name, name.lower()) for name in sorted(names_in(answer)))
+    return next((name for name in said if name in view.facts["layers"]), "")
 
 
 def way_named(answer: Submission) -> str:
     """The way in an answer; empty where none is named."""
-    return next((way for way in WAYS if way in {name.lower() for name in names_in(answer)}), "")
+    said = {word for name in names_in(answer) for word in name.lower().split()}
+    return next((way for way in WAYS if way in said), "")
 
 
 def truth(view: KernelView) -> tuple[str, str]:
