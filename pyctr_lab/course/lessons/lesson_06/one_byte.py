@@ -74,7 +74,7 @@ class OneByte(Exercise):
             explains=(2,),
             message="""A name has gone. What is left may be whole: but the image was wanted, and a repair keeps it.
             index.json must list each name as before: ground.facts["names"] has the digests.""",
-            sign=lambda view, answer: bool(missing_names(view)),
+            sign=lambda view, answer: bool(missing_names(view)) and not unreadable_index(view),
             act=lambda ground: untag_damaged(ground),
         ),
     )
@@ -113,7 +113,7 @@ class OneByte(Exercise):
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         lost, bad, new = lost_blobs(view), damaged_blobs(view), new_blobs(view)
-        moved = renamed(view) + missing_names(view)
+        moved = unreadable_index(view) + renamed(view) + missing_names(view)
         total, more = len(view.facts["blobs"]), ", ".join(name[:12] for name in new[:2])
         return [
             Requirement(
@@ -240,6 +240,15 @@ def renamed(view: KernelView) -> list[str]:
     moved = [name for name in sorted(now) if name in before and now[name] != before[name]]
     said = [f"{name} stands for {now[name][:19]}, and stood for {before[name][:19]}" for name in moved]
     return said + [f"{name or 'an entry without a name'} was not there before" for name in sorted(now.keys() - before)]
+
+
+def unreadable_index(view: KernelView) -> list[str]:
+    """Why the index of the store cannot be read, in words; empty where it can."""
+    try:
+        _ = layout_at(view, "store").manifests
+    except (LabError, OSError) as why:
+        return [f"it cannot be read: {getattr(why, 'message', '') or why}"]
+    return []
 
 
 def as_in_mirror(view: KernelView) -> bool:

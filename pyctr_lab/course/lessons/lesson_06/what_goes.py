@@ -90,7 +90,9 @@ class WhatGoes(Exercise):
             message="""All that you named goes, and a layer is missing that two images share, both of which lose their
             names. Shared is not enough to stay: one of those who share must stay.""",
             sign=lambda view, answer: (
-                named_blobs(view, answer) <= freed(view) and not named_blobs(view, answer) & shared_by_going(view)
+                bool(named_blobs(view, answer))
+                and named_blobs(view, answer) <= freed(view)
+                and not named_blobs(view, answer) & shared_by_going(view)
             ),
             act=lambda ground: freed(ground.view()) - shared_by_going(ground.view()),
         ),
@@ -136,7 +138,7 @@ class WhatGoes(Exercise):
                 name="each that you named would go",
                 met=bool(said) and not wrong,
                 observed=fate(view, wrong[0]) if wrong else nothing_reaches(said),
-                expected="blobs that no name reaches which stays",
+                expected="blobs that none of the names that stay reaches",
                 why="a store keeps a blob as long as one name needs it, and no longer",
                 look="blobs/sha256, from each name that stays to its manifest, and on to what that names",
                 near=len(said ^ true) == 1,
@@ -287,4 +289,6 @@ def fate(view: KernelView, blob: str) -> str:
     staying = [name for name in holders if name in (role(view, STAYS), role(view, ALIAS))]
     if staying:
         return f"{blob[:19]}: measured by following index.json, {staying[0]} reaches it, and stays"
+    if len(blob.removeprefix("sha256:")) < SHORTEST:
+        return f"{blob} is too short to say which blob; measured, the names in blobs/sha256 have 64 digits"
     return f"{blob[:30]} is no blob of this store; measured, blobs/sha256 has others"

@@ -25,7 +25,9 @@ def test_63_digests_are_read_in_each_form(lab: Lab) -> None:
     forms = [each[7:19] for each in answer], [each[:19] for each in answer], [f"blobs/sha256/{e[7:]}" for e in answer]
     assert all(exercises.check("6.3", form).passed for form in forms)
     assert "is no blob of this store" in str(exercises.check("6.3", [*answer, "0123456789ab"]))
+    assert "is too short" in str(exercises.check("6.3", [each[7:11] for each in answer]))
     assert exercises.check("6.3", answer[:-1]).state is State.ALMOST
+    assert exercises.check("6.3", []).misconception == "", "of nothing it is not said that it goes"
 
 
 @pytest.mark.parametrize("seed", range(1, 4))
@@ -69,7 +71,8 @@ def test_64_what_was_done_is_what_is_said(lab: Lab) -> None:
     assert exercises.check("6.4").passed
     index = json.loads((store / "index.json").read_text())
     (store / "index.json").write_text("{")
-    assert exercises.check("6.4").misconception == "M4"
+    verdict = exercises.check("6.4")
+    assert verdict.misconception == "" and "index.json: it cannot be read" in str(verdict)
     index["manifests"].append({**index["manifests"][0], "annotations": {"org.opencontainers.image.ref.name": "new:1"}})
     (store / "index.json").write_text(json.dumps(index))
     assert "new:1 was not there before" in str(exercises.check("6.4"))
