@@ -79,7 +79,7 @@ class PinWhatYouRun(OfImages):
             explains=(2,),
             message="""The tag stands for what you have tested again: and all others who use it have lost what your
             colleague gave them. To run one image, no tag has to move. Give it back:
-            ground.facts["names"] has the digest of each.""",
+            ground.facts["names"] has the digest of each, and lab.images.tag(digest, name) moves a name.""",
             sign=lambda view, answer: tags_now(view).get(view.values["tag"]) == view.facts["tested"],
             act=lambda ground: put_back(ground),
         ),
@@ -91,7 +91,7 @@ class PinWhatYouRun(OfImages):
         name = random.choice(self.names[:-1])
         number = random.randrange(100, 1000)
         return {"names": [name], "box": "quay", "tag": f"exercise/{name}:1", "old": f"exercise/{name}:0",
-                "latest": f"exercise/{name}:latest", "release": f"{name} 1.{number}",
+                "next": f"exercise/{name}:2", "latest": f"exercise/{name}:latest", "release": f"{name} 1.{number}",
                 "newer": f"{name} 1.{number + 1}"}  # fmt: skip
 
     def setup(self, ground: Ground) -> None:
@@ -110,6 +110,8 @@ class PinWhatYouRun(OfImages):
                 layers = [*layers_of(base), tiny_layer(store.layout, files)]
                 image = store.tag(name, layered_image(store.layout, layers, base.config.settings))
             names[name], stacks[part] = image.digest, list(images.trees.stack(image))
+        moved = store.image(values["tag"]).descriptor
+        names[values["next"]] = store.tag(values["next"], moved).digest  # so that the tag can be given back
         ground.facts.update(store=str(store.folder), tested=names[values["old"]], names=names, stacks=stacks)
 
     def teardown(self, ground: Ground) -> None:

@@ -49,6 +49,17 @@ def test_65_the_id_of_an_image_pins_too_and_what_has_ended_does_not_run(lab: Lab
     assert verdict.state.failed and "has no process of the lab" in str(verdict)
 
 
+def test_65_a_tag_that_was_put_back_can_be_given_back(lab: Lab) -> None:
+    ground = exercises.start("6.5", lab)
+    tag, names = whole(ground).values["tag"], ground.facts["names"]
+    lab.images.tag(ground.facts["tested"], tag)
+    lab.start(["sleep", "1000"], image=tag)
+    verdict = exercises.check("6.5")
+    assert verdict.misconception == "M4" and "lab.images.tag(digest, name)" in " ".join(str(verdict).split())
+    lab.images.tag(names[tag], tag)
+    assert exercises.check("6.5").passed
+
+
 def test_65_a_reset_takes_its_names_and_blobs_and_no_others(lab: Lab) -> None:
     lab.images.tag("busybox", "kept")
     ground = exercises.start("6.5", lab)
