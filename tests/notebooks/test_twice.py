@@ -18,6 +18,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from ranges import as_user_with, needs_range
 from rotation import in_turn
 
 from pyctr_lab.course.syllabus import QEMU, WRITTEN, Lesson
@@ -106,12 +107,25 @@ def test_a_section_runs_after_the_first_cell_alone(cells: list[NotebookNode], se
 def test_a_lesson_runs_twice_for_a_user_who_is_not_root(name: str) -> None:
     if os.getuid() != 0:
         pytest.skip("the tests above have been run by such a user")
+    run_twice_as(USER, name)
+
+
+@needs_range
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", whole(each for each in SECTIONED if each.number == "06"))
+def test_a_lesson_runs_twice_for_a_user_with_subordinate_ids(name: str, tmp_path: Path) -> None:
+    """Files of images have many owners here, and in the test above one."""
+    run_twice_as(as_user_with("jane.doe:322000000:65536", tmp_path, uid=61234, gid=61234), name)
+
+
+def run_twice_as(user: list[str], name: str) -> None:
+    """Execute a lesson twice in one kernel as user 61234; `user` are the words in front of the command."""
     with tempfile.TemporaryDirectory(dir="/tmp") as home:
         os.chown(home, 61234, 61234)
         places = dict.fromkeys(("HOME", "IPYTHONDIR", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"), home)
         jupyter = dict.fromkeys(("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"), home)
         code = f"import sys; sys.path[:0] = {[str(HERE), str(HERE.parent)]!r}; import test_twice as t; "
-        command = [*USER, sys.executable, "-c", f"{code}t.run(t.lesson({name!r}) * 2)"]
+        command = [*user, sys.executable, "-c", f"{code}t.run(t.lesson({name!r}) * 2)"]
         done = subprocess.run(command, env={**os.environ, **places, **jupyter}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
 
