@@ -23,7 +23,7 @@ CLEAN = 1
 
 
 class PullThePlug(OfMachines):
-    """A deed: one word is on the disk, another never came there, and no machine has it any more."""
+    """A deed: one word is on the disk, another never came there, and no machine has the disk any more."""
 
     id = "2.2"
     title = "Pull the plug in time"
@@ -42,8 +42,9 @@ class PullThePlug(OfMachines):
         Misconception(
             believes="Bytes on the disk are a file.",
             explains=(1, 2),
-            message="""The word is among the disk's bytes, and no file of a file system has it: it was written to the
-            disk itself, past every file system. The question is what a guest's kernel does with a file.""",
+            message="""The word is among the disk's bytes, and no file of a file system contains the word: it was
+            written to the disk itself, past every file system. The question is what a guest's kernel does with a
+            file.""",
             sign=lambda view, answer: on_disk(view, "kept") and not has_files(view),
             act=lambda ground: Path(ground.facts["disk"]).write_bytes(
                 ground.values["kept"].encode().ljust(DISK, b"\0")
@@ -63,7 +64,7 @@ class PullThePlug(OfMachines):
         Misconception(
             believes="Switching off is pulling the plug.",
             explains=(4,),
-            message="""Both words are on the disk, and no machine has it any more. A guest that is asked to switch
+            message="""Both words are on the disk, and no machine has the disk any more. A guest that is asked to switch
             itself off (or to sync once more) writes out what it has: that is the difference between an orderly end
             and a pulled plug. A new file system does not wipe the old bytes off this disk:
             ground = exercises.start("2.2", lab) gives you an empty one.""",
@@ -117,8 +118,8 @@ class PullThePlug(OfMachines):
             Requirement(
                 name="no machine has the disk any more",
                 met=not machines,
-                observed=", ".join(f"/proc/{pid} is a QEMU that has it open" for pid in machines) or
-                "no QEMU process has it open (by their /proc/PID/fd)",
+                observed=", ".join(f"/proc/{pid} is a QEMU that has the disk open" for pid in machines) or
+                "no QEMU process has the disk open (by their /proc/PID/fd)",
                 expected="a machine that has ended",
                 why="as long as the guest lives, it will write out what it has, sooner or later",
                 look="Machine.kill",
@@ -204,7 +205,7 @@ def where_is(view: KernelView, word: str) -> str:
     """Where one of the two words is, in words."""
     if in_a_file(view, word):
         return "holds this word in a file"
-    return "holds this word, and no file on it has it as content" if on_disk(view, word) else "does not hold this word"
+    return "holds this word, and no file there contains it" if on_disk(view, word) else "does not hold this word"
 
 
 def plugged_in(view: KernelView) -> list[int]:

@@ -50,7 +50,7 @@ def test_nothing_that_any_lab_still_runs_is_said_to_have_ended(lab: Lab) -> None
 @pytest.mark.parametrize(
     ("script", "said", "not_said"),
     [
-        ("touch /mnt/{kept}; sync", "no file on it has it as content", "neither word"),
+        ("touch /mnt/{kept}; sync", "no file there contains it", "neither word"),
         ("echo {lost} > /mnt/b; sync; echo {kept} > /mnt/a", "does not hold this word", "neither word"),
         ("echo {kept} > /mnt/a; umount /mnt", "mounted, and unmounted in good order", "no kernel has mounted"),
     ],
