@@ -53,6 +53,7 @@ def observed_is_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
         verdict, after = grade(exercise, live, given)
         for each in verdict.requirements:
             seen = OBSERVED.setdefault((exercise.id, live.started, each.name), {True: set(), False: set()})
+            assert each.observed.strip(), f"{exercise.id}, {each.name}: nothing is observed"
             text = without_names(each.observed, live, after.answer)
             seen[each.met].add(text)
             assert text not in seen[not each.met], f"{exercise.id}, {each.name}: met or not, it says {each.observed!r}"
