@@ -118,8 +118,9 @@ def forms_of(answer: Any) -> Iterator[object]:
         yield from (", ".join(answer), "\n".join(answer), [f" {name}\n" for name in answer])
     elif isinstance(answer, int):
         yield from (numpy.int64(answer), float(answer), str(answer), f" {answer}.0 ", [answer], {answer})
+        yield numpy.array(answer)
     else:
-        yield from ([answer], {answer: 1}.keys(), numpy.str_(answer), f" {answer}\n")
+        yield from ([answer], {answer: 1}.keys(), numpy.str_(answer), numpy.array(answer), f" {answer}\n")
 
 
 def check_before_a_deed(exercise: Exercise) -> None:
