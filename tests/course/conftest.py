@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pyctr_lab import Lab
+from pyctr_lab.course import exercises
 from pyctr_lab.course.grading import Exercise, session
 from pyctr_lab.course.grading.registry import Entry
 
@@ -28,6 +29,8 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def lab() -> Iterator[Lab]:
     with Lab() as made:
         yield made
+        for exercise in [*exercises.SESSION.grounds]:  # a ground may have made processes outside of the lab
+            exercises.SESSION.end(exercise)
 
 
 @pytest.fixture
