@@ -20,6 +20,12 @@ def test_a_zombie_that_the_learner_has_made_does_not_count(lab: Lab) -> None:
     assert exercises.check("1.2", exercises.named("1.2").solution(ground)).passed
 
 
+def test_any_number_of_this_machine_is_told_from_the_labs(lab: Lab) -> None:
+    ground = exercises.start("1.2", lab)
+    for number in (ground.box.machine_pid, *the_zombie(whole(ground).view())):
+        assert exercises.check("1.2", number).misconception == "M5", number
+
+
 def test_a_zombie_that_has_lost_its_parent_has_nobody_to_blame(lab: Lab) -> None:
     ground = exercises.start("1.2", lab)
     answer = exercises.named("1.2").solution(ground)
