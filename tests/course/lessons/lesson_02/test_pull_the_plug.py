@@ -63,6 +63,14 @@ def test_the_words_are_true_of_what_was_done(lab: Lab, script: str, said: str, n
     assert "✗ no machine has the disk any more" not in words
 
 
+def test_old_bytes_on_the_disk_do_not_hide_that_nothing_was_synced(lab: Lab) -> None:
+    ground = exercises.start("2.2", lab)
+    old = f"{ground.values['kept']} {ground.values['lost']}".encode()
+    Path(ground.facts["disk"]).write_bytes(old.ljust(2 << 20, b"\0"))  # as of an earlier try
+    verdict = done(ground, f"{MADE}; echo {{kept}} > /mnt/a; echo {{lost}} > /mnt/b")
+    assert verdict.misconception == "M2" and "earlier try" in verdict.message, verdict
+
+
 def test_an_orderly_end_is_no_pulled_plug_even_if_the_second_word_was_never_written(lab: Lab) -> None:
     ground = exercises.start("2.2", lab)
     verdict = done(ground, f"{MADE}; echo {{kept}} > /mnt/a; sync", end="power_off")
