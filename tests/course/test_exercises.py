@@ -140,9 +140,10 @@ def assert_the_ground_is_verified_again(ground: Ground) -> None:
         os.kill(pid, signal.SIGSTOP)
         until(lambda pid=pid: proc.state(pid) == "T")
         verdict = exercises.check(name)
-        kind = "program" if each in whole(ground).programs else "container"
+        kind = "The program" if each in whole(ground).programs else "The container"
+        named = "A program" if each in ground.exercise.hides else f"{kind} {each!r}"
         assert verdict.state is State.CANNOT, verdict
-        assert f"{kind} {each!r} of its ground is stopped" in verdict.headline
+        assert verdict.headline == f"{named} of its ground is stopped (state T)."
         os.kill(pid, signal.SIGCONT)
         until(lambda pid=pid: proc.state(pid) != "T")
     for group, program in ((ground.groups.get(name), each) for name, each in ground.programs.items()):
