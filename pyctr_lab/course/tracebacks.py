@@ -80,7 +80,7 @@ def _is_library(trace: TracebackType) -> bool:
 def _way_out(shell: Any, error: BaseException) -> list[str]:
     """Advice about a process that is gone, or a name that is not defined: a slip, or a cell that was passed over."""
     if isinstance(error, ProcessLookupError) or str(getattr(error, "filename", "")).startswith("/proc/"):
-        return ["If that process has ended: run this section again, from its heading."]
+        return [f"If that process has ended: run {first_cell(shell)}, then this section from its heading."]
     if type(error) is not NameError or error.name is None:
         return []
     name = error.name
