@@ -70,7 +70,7 @@ class Gone(LabError):
 
 
 class Busy(LabError):
-    """The process is still inside an earlier call; only `kill` ends that."""
+    """The process is still inside an earlier call, which only `kill` ends; or another machine has the disk."""
 
 
 class TimeExpired(LabError, TimeoutError):

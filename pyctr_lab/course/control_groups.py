@@ -17,6 +17,7 @@ from ..cgroups.files import MAX, parse_number, read_file
 from ..errors import Unsupported
 from ..kernel.proc import has_ended as has_ended
 from ..measure.neighbour import Act, percentile
+from ..measure.neighbour import unsteady as unsteady
 from ..runtime import Lab
 
 FILL = "data = b'x' * ({0} << 20); print('{0} MiB', flush=True)"  # << 20 makes MiB of it
@@ -117,19 +118,6 @@ def change_of(held: Sequence[float], free: Sequence[float]) -> str:
     if median > 1.5:
         return "all are slower"
     return "most are as before, a few very much slower" if tail > 2 else "nothing"
-
-
-def unsteady(act: Act, alone: Act) -> str:
-    """A reason where an act of the noisy neighbour says little: few rounds, far apart, or a server that is late alone.
-
-    Alone the server has twice the processor time that it needs. If it cannot keep up then, others have the processor.
-    """
-    if alone.throughput < 0.9 * alone.rate:
-        return f"alone the server gave {alone.throughput:.0f} answers a second of {alone.rate:.0f} that were due"
-    if len(act.rounds) < 2:
-        return "one round only, so that there is no spread"
-    least, _, greatest = act.spread(99)
-    return uneven([least, greatest], "ms", most=4.0)
 
 
 def said_of_limit(alone: Act, loose: Act, limited: Act) -> str:

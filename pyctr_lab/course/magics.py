@@ -20,9 +20,10 @@ from ..errors import BadInput
 from . import needs
 from .grading.session import current_lab
 from .tracebacks import show_error
+from .whereabouts import first_cell, is_made_here
 
 if TYPE_CHECKING:
-    from ..runtime import Container, Run
+    from ..runtime import Container, Lab, Run
 
 def load(shell: Any) -> None:
     """Register the magics with an IPython shell. Twice is fine."""
@@ -37,7 +38,7 @@ def load(shell: Any) -> None:
 def host(line: str, cell: str) -> None:
     """%%host: run the cell as a shell script on the host of the course."""
     _refuse_words(line, "%%host takes no word; the container's view is %%inside NAME")
-    show_run(current_lab().host.run(["/bin/sh", "-c", cell]))
+    show_run(open_lab().host.run(["/bin/sh", "-c", cell]))
 
 
 def inside(line: str, cell: str) -> None:
@@ -62,13 +63,26 @@ def show_run(run: Run) -> None:
 
 def container(name: str) -> Container:
     """A live container of the newest open lab. Raises BadInput that lists the live ones."""
-    lab = current_lab()
+    lab = open_lab()
     found = lab.containers.get(name)
     if found is None or not found.alive:
         there = ", ".join(each for each, box in lab.containers.items() if box.alive) or "none yet"
         asked = f"no container {name[:40]!r}" if name else "no container named after %%inside"
         raise BadInput(f"there is {asked} in the lab", hint=f'there are: {there}; lab.container("NAME") makes one')
     return found
+
+
+def open_lab() -> Lab:
+    """The newest open lab. Raises BadInput that names the lesson's cell which opens one, where there is such a cell."""
+    from IPython import get_ipython
+
+    try:
+        return current_lab()
+    except BadInput as why:
+        if not is_made_here("lab"):
+            raise
+        first = first_cell(get_ipython())
+        raise BadInput(why.message, hint=f"after a restart of the kernel, run {first} again") from None
 
 
 def _refuse_words(line: str, hint: str) -> None:

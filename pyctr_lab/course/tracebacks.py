@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import LabError
-from .whereabouts import first_cell, is_made_here
+from .whereabouts import first_cell, heading_of, is_made_here
 
 #: Names that a lesson's first cell makes, and that are gone after a restart of the notebook's kernel.
 LESSON_NAMES = ("lab", "Lab", "steps", "exercises", "draw", "os", "subprocess", "Path", "predict", "compare")
@@ -80,12 +80,14 @@ def _is_library(trace: TracebackType) -> bool:
 def _way_out(shell: Any, error: BaseException) -> list[str]:
     """Advice about a process that is gone, or a name that is not defined: a slip, or a cell that was passed over."""
     if isinstance(error, ProcessLookupError) or str(getattr(error, "filename", "")).startswith("/proc/"):
-        return ["If that process has ended: run this section again, from its heading."]
+        return [f"If that process has ended: run {first_cell(shell)}, then this section from its heading."]
     if type(error) is not NameError or error.name is None:
         return []
     name = error.name
     if name in _exercise_words() or (_is_in_answer(shell, name) and not is_made_here(name)):
         return [f"Names are text: write it in quotes, {name!r}."]
+    if heading := heading_of(shell, name):
+        return [f"A cell under “{heading}” makes {name!r}: run {first_cell(shell)}, then from that heading on."]
     return [f"If an earlier cell makes {name!r}: run {first_cell(shell)}, then this section from its heading."]
 
 

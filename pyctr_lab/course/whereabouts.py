@@ -6,6 +6,7 @@ an older client, both are missing: then the words say less.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 SITTING = re.compile(r"^# (Sitting \d+)", re.MULTILINE)
+HEADING = re.compile(r"^#{1,3} (.+)", re.MULTILINE)
 LESSON, UNKNOWN = "the lesson's first cell", "the lesson's first cell (or your sitting's, where it has sittings)"
 
 
@@ -39,6 +41,33 @@ def is_made_here(name: str) -> bool:
     """Whether a code cell of the notebook assigns, defines or imports this name. False where it cannot be read."""
     made = re.compile(rf"\b(?:def|class|as|for|import) {re.escape(name)}\b|(?<!\.)\b{re.escape(name)}\b[\w, ]*=(?!=)")
     return any(kind == "code" and made.search(source) for _, kind, source in notebook())
+
+
+def heading_of(shell: Any, name: str) -> str:
+    """The heading above the code cell that makes this name: the nearest one before the running cell, else the first.
+
+    Empty where no cell below a heading makes it, or the notebook cannot be read.
+    """
+    cells, heading, found = notebook(), "", []
+    for at, (_, kind, source) in enumerate(cells):
+        if kind == "markdown":
+            heading = [heading, *HEADING.findall(source)][-1]
+        elif name in _names_made(source):
+            found.append((at, heading))
+    here = _position(shell, cells)
+    before = [heading for at, heading in found if here is not None and at < here]
+    return (before[-1:] or [heading for _, heading in found[:1]] or [""])[0]
+
+
+def _names_made(source: str) -> set[str]:
+    """The names that a cell assigns, defines or imports; none of a cell that is no plain Python."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError):
+        return set()
+    made = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    made |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return made | {(node.asname or node.name).partition(".")[0] for node in nodes if isinstance(node, ast.alias)}
 
 
 def notebook() -> list[tuple[str, str, str]]:

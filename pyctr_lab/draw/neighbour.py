@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BadInput
 from ..kernel.checks import check_each
-from ..measure.neighbour import ACTS, Act, percentile
+from ..measure.neighbour import ACTS, Act, percentile, unsteady
 from .chart import chart
 from .guesses import usable_guesses
 from .picture import Picture
@@ -104,8 +104,12 @@ def _throughput_axes(axes: Axes, acts: Sequence[Act]) -> None:
 
 # --------------------------------------------------------------------------------------------------------------- words
 def title(acts: Sequence[Act]) -> str:
-    """The finding, from the rounds' medians."""
+    """The finding, from the rounds' medians; none where they cannot tell, as `unsteady` judges."""
     alone, loose, limited = acts_by_name(acts)
+    if why := unsteady(alone, alone):
+        return f"Too busy to tell: {why}"
+    if overlap(alone, loose):
+        return f"The rounds overlap: p99 is {ms_words(alone.p99)} alone, {ms_words(loose.p99)} with the aggregator"
     if loose.p99 <= alone.p99:
         return f"The aggregator did no harm: p99 is {ms_words(loose.p99)} beside it, {ms_words(alone.p99)} alone"
     first = f"The aggregator took p99 from {two_digits(alone.p99)} to {ms_words(loose.p99)}"

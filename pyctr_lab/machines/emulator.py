@@ -9,7 +9,7 @@ import time
 import weakref
 from collections.abc import Mapping
 
-from ..errors import Gone, LabError, TimeExpired, Unsupported
+from ..errors import Busy, Gone, LabError, TimeExpired, Unsupported
 from ..runtime import Lab, Program, Run
 from .channels import Channels
 from .hardware import Hardware
@@ -19,6 +19,7 @@ LAST = 8  # lines of the console that an error shows
 GLANCE = 0.2  # seconds between two looks at the console: it is a file in memory, which cannot be polled
 ENDING = 5.0  # seconds for a machine to end after its channels have closed
 PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
+LOCKED = '"write" lock'  # QEMU: Failed to get "write" lock
 
 
 class Panicked(Gone):
@@ -80,11 +81,13 @@ class Emulator:
         return time.monotonic() - self.began
 
     def why_it_ended(self, when: str) -> LabError:
-        """The error for a process that has ended: panic, QEMU's own complaint, or a signal."""
+        """The error for a process that has ended: panic, a disk in use, QEMU's own complaint, or a signal."""
         run = self.program.wait(ENDING)
         panic = PANIC.search(run.stdout)
         if panic:
             return Panicked(self.story(f"the guest ended {when}: kernel panic: {panic[1].strip()}"))
+        if LOCKED in run.stderr:
+            return Busy("another machine has this disk open", hint="`.kill()` of that machine pulls its plug")
         if run.returncode > 0:
             return Unsupported(f"QEMU gave up {when}: {complaint(run)}")
         by = f", by {run.signal}" if run.signal else ""

@@ -42,8 +42,9 @@ class Machine:
     `boot_seconds` is the time from the start of QEMU to the guest's first answer; `kvm` says whether KVM `.works` here,
     and if not the `.reason`.
 
-    Raises BadInput for wrong arguments, Unsupported if a program or kernel is missing, and Gone or TimeExpired with the
-    console's last lines if the guest ends or hangs during boot. No process is left then.
+    Raises BadInput for wrong arguments, Unsupported if a program or kernel is missing, Busy if another machine has the
+    disk, and Gone or TimeExpired with the console's last lines if the guest ends or hangs during boot. No process is
+    left then.
     """
 
     def __init__(

@@ -118,6 +118,19 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return sorted(values)[max(0, math.ceil(percent / 100 * len(values)) - 1)]
 
 
+def unsteady(act: Act, alone: Act) -> str:
+    """A reason why an act says little: few rounds, far apart, or a server that is late alone; empty where it can tell.
+
+    Alone the server has twice the processor time that it needs. If it cannot keep up then, others have the processor.
+    """
+    if alone.throughput < 0.9 * alone.rate:
+        return f"alone the server gave {alone.throughput:.0f} answers a second of {alone.rate:.0f} that were due"
+    if len(act.rounds) < 2:
+        return "one round only, so that there is no spread"
+    least, _, greatest = act.spread(99)
+    return "" if greatest <= 4 * least else f"spread {least:.3g} to {greatest:.3g} ms"
+
+
 # ------------------------------------------------------------------------------------------------------ the experiment
 def measure_neighbour(
     lab: Lab,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pyctr_lab import Lab
+from pyctr_lab.course import exercises
 from pyctr_lab.course.grading import Exercise, session
 from pyctr_lab.course.grading.registry import Entry
 
@@ -36,6 +37,8 @@ def own_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def lab(own_images: None) -> Iterator[Lab]:
     with Lab() as made:
         yield made
+        for exercise in [*exercises.SESSION.grounds]:  # a ground may have made processes outside of the lab
+            exercises.SESSION.end(exercise)
 
 
 @pytest.fixture
@@ -61,6 +64,7 @@ def observed_is_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
         verdict, after = grade(exercise, live, given)
         for each in verdict.requirements:
             seen = OBSERVED.setdefault((exercise.id, live.started, each.name), {True: set(), False: set()})
+            assert each.observed.strip(), f"{exercise.id}, {each.name}: nothing is observed"
             text = without_names(each.observed, live, after.answer)
             seen[each.met].add(text)
             assert text not in seen[not each.met], f"{exercise.id}, {each.name}: met or not, it says {each.observed!r}"

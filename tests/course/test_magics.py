@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def test_no_such_container_is_one_line(shell: Any, lab: Lab, capsys: pytest.Capt
 
 def test_no_lab_is_one_line(shell: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("pyctr_lab.runtime.Lab.current", staticmethod(lambda: None))
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
     said = run(shell, "%%host\ntrue", capsys)
     assert "there is no open lab (make one: lab = Lab()" in said
     assert "Traceback" not in said
@@ -97,6 +99,30 @@ def test_the_help_names_the_first_cell_of_the_sitting(
     assert "run the first cell of your sitting again" in run(shell, "lab.host", capsys)
 
 
+def test_a_name_that_is_missing_is_made_under_a_heading(
+    shell: Any, sittings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in lesson 09, whose sections need the figures of others."""
+    sittings("c1")
+    said = run(shell, "copper", capsys)
+    assert "A cell under “Sitting 2 · Files” makes 'copper': run the first cell of Sitting 1, then from that" in said
+    assert "If an earlier cell makes 'tin'" in run(shell, "tin", capsys)
+
+
+def test_a_magic_before_the_first_cell_names_it(
+    shell: Any, sittings: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lab, "current", staticmethod(lambda: None))
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    sittings("c4")
+    assert "there is no open lab (make one: lab = Lab()" in run(shell, "%%host\ntrue", capsys), "no cell opens one"
+    book = Path(os.environ["JPY_SESSION_NAME"])
+    book.write_text(book.read_text().replace("import os", "lab = Lab()"))
+    for magic in ("%%host", "%%inside demo"):
+        said = run(shell, f"{magic}\ntrue", capsys)
+        assert "there is no open lab" in said and "run the first cell of Sitting 2 again" in said
+
+
 def test_forgotten_quotes_are_told_from_a_missing_cell(
     shell: Any, sittings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,7 +132,7 @@ def test_forgotten_quotes_are_told_from_a_missing_cell(
 
     assert "Names are text: write it in quotes, 'tin'." in said("answer = (tin, zinc)")
     assert "write it in quotes, 'tin'" in said("e = type('E', (), {'check': print}); e.check('1', tin)")
-    assert "If an earlier cell makes 'copper'" in said("answer = copper"), "a cell of this notebook makes it"
+    assert "Sitting 2 · Files” makes 'copper'" in said("answer = copper"), "a cell of this notebook makes it"
     assert "If an earlier cell makes 'found'" in said("answer = [each for each in found]")
 
 
@@ -130,7 +156,8 @@ def test_an_interrupt_ends_in_one_line(shell: Any, capsys: pytest.CaptureFixture
 
 
 def test_a_process_that_is_gone_says_where_to_begin_again(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(shell, "open('/proc/0/comm')", capsys).rstrip().endswith("run this section again, from its heading.")
+    said = run(shell, "open('/proc/0/comm')", capsys).rstrip()
+    assert said.endswith("then this section from its heading.") and "first cell" in said, "which may have made it"
     assert "from its heading" in run(shell, "import os\nos.kill(2**22 + 1, 0)", capsys)
 
 

@@ -34,12 +34,23 @@ def test_where_rounds_overlap_the_title_claims_no_time():
     assert neighbour(three).title.endswith("; limited, the rounds overlap")
 
 
+def test_where_the_server_alone_cannot_tell_the_title_claims_nothing():
+    """As the comparisons beside it say: too busy to tell."""
+    late = [act("alone", 600, 620, answered=39), act("loose", 860, 880), act("limited", 490, 500)]
+    assert neighbour(late).title == "Too busy to tell: alone the server gave 39 answers a second of 100 that were due"
+    once = [act("alone", 2), act("loose", 60), act("limited", 3)]
+    assert neighbour(once).title == "Too busy to tell: one round only, so that there is no spread"
+    assert neighbour([act("alone", 2, 90), *once[1:]]).title == "Too busy to tell: spread 2 to 90 ms"
+    alike = [act("alone", 2, 4), act("loose", 3, 5), act("limited", 3, 5)]
+    assert neighbour(alike).title == "The rounds overlap: p99 is 3.0 ms alone, 4.0 ms with the aggregator"
+
+
 def test_where_it_did_no_harm_the_title_says_so():
     assert neighbour(acts(60, 2, 3)).title == "The aggregator did no harm: p99 is 3.0 ms beside it, 61 ms alone"
 
 
 def test_a_missing_act_says_why_and_leaves_the_way_out_to_others():
-    picture = neighbour([act("alone", 2), act("loose", 60), act("limited")])
+    picture = neighbour([act("alone", 2, 2), act("loose", 60, 60), act("limited")])
     assert picture.title == "The aggregator took p99 from 2.0 to 60 ms; it cannot be limited here"
     assert "not limited: no control group can be made here: nobody has given us one<" in picture.svg
     assert picture.alt_text.endswith(f"Limited: missing, {NO}.")

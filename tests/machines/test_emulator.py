@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pyctr_lab import Lab, Machine, TimeExpired, Unsupported
+from pyctr_lab.errors import Busy
 from pyctr_lab.machines import boot, hardware, initramfs, machine_options
 from pyctr_lab.machines.emulator import Panicked, Silent
 
@@ -49,3 +53,13 @@ def test_what_qemu_complains_of_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(hardware.BOARD, machine_options.os.uname().machine, "no-such-board")
     with pytest.raises(Unsupported, match="QEMU gave up before it answered: unsupported machine type"):
         Machine(lab=lab, accelerator="tcg")
+
+
+def test_a_disk_that_another_machine_has_is_named_with_the_way_out(lab: Lab, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.write_bytes(bytes(1 << 20))
+    with disk.open("r+b") as other:
+        byte = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 201, 1, 0)  # QEMU's: nobody else may write
+        fcntl.fcntl(other, fcntl.F_OFD_SETLK, byte)
+        with pytest.raises(Busy, match=r"another machine has this disk open \(`.kill\(\)` of that machine"):
+            Machine(lab=lab, disk=disk, accelerator="tcg")

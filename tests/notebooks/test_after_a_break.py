@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import ast
 import builtins
-import json
-import re
-from pathlib import Path
+from itertools import takewhile
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from sections import code, lesson, sections
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-LESSON = NOTEBOOKS / "09_vm_versus_container.ipynb"
 BESIDES = {5: (4,), 9: (4, 5, 6)}  # the sections whose figures a section needs, as the lesson's head says
 
 
-def sections() -> list[list[str]]:
+def parts() -> list[list[str]]:
     """The code of what stands before section 1, then of each section; section 2 up to its exercise."""
-    found: list[list[str]] = [[]]
-    taken = True
-    for cell in json.loads(LESSON.read_text())["cells"]:
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "code" and taken:
-            found[-1].append(source)
-        elif re.search(r"^## \d", source, re.MULTILINE):
-            found.append([])
-            taken = True
-        elif len(found) == 3 and re.search(r"^### Exercise", source, re.MULTILINE):
-            taken = False
-    return found
+    found = [*sections(lesson("09_vm_versus_container")).values()]
+    found[2] = [*takewhile(lambda cell: "### Exercise" not in cell.source, found[2])]
+    return [*map(code, found)]
 
 
 def lacking(cells: list[str]) -> set[str]:
@@ -49,7 +37,7 @@ def lacking(cells: list[str]) -> set[str]:
 
 @pytest.mark.parametrize("number", range(1, 10))
 def test_a_section_has_its_names_after_a_break(number: int) -> None:
-    found = sections()
+    found = parts()
     assert len(found) == 10
     again = [*found[0][:1], *found[2]]  # "the first cell of code, then section 2 up to its exercise"
     for each in (*BESIDES.get(number, ()), number):
@@ -59,7 +47,7 @@ def test_a_section_has_its_names_after_a_break(number: int) -> None:
 
 def test_in_lesson_03_the_box_that_is_killed_is_number_1_in_its_own_namespace() -> None:
     """Else nothing says so, and the cell that waits for its children to end with it waits for ever."""
-    cells = {cell.id: cell for cell in nbformat.read(NOTEBOOKS / "03_namespaces.ipynb", 4).cells}
+    cells = {cell.id: cell for cell in lesson("03_namespaces")}
     book = nbformat.v4.new_notebook(cells=[cells[name] for name in ("who-02", "who-22", "who-23")])
     NotebookClient(book, timeout=60, kernel_name="python3").execute()
     assert book.cells[-1].outputs[0]["data"]["text/plain"] == "[(1, 'demo')]"

@@ -21,14 +21,7 @@ MOST_WORDS = 60
 # --- what still stands: lesson -> ids of cells, or a share
 TYPED_IN: dict[str, set[str]] = {}
 EXEMPT = {"01": 0.19}
-WALLS = {
-    "01": {
-        "birth-20", "calls-01", "calls-15", "kernel-05", "kernel-09", "memory-01", "memory-07", "memory-09c",
-        "recap-01", "schedule-01", "schedule-03", "view-09", "view-11",
-    },
-    "03": {"wall-45"},
-    "04": {"recap-03"},
-}  # fmt: skip
+WALLS = {"03": {"wall-45"}, "04": {"recap-03"}}
 EACH = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 
 
@@ -126,8 +119,9 @@ def test_code_cells_are_short(lesson: Path) -> None:
 
 @EACH
 def test_prose_cells_are_short(lesson: Path) -> None:
-    found = walls(lesson) - WALLS.get(lesson.stem[:2], set())
-    assert not found, f"at most {MOST_WORDS} words a cell: one idea each"
+    found, known = walls(lesson), WALLS.get(lesson.stem[:2], set())
+    assert found <= known, f"at most {MOST_WORDS} words a cell: one idea each"
+    assert known <= found, "short by now: take them off the list"
 
 
 @pytest.mark.parametrize(

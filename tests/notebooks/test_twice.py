@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,38 +20,21 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from ranges import as_user_with, needs_range
 from rotation import in_turn
+from sections import lesson, sections
 
 from pyctr_lab.course.syllabus import QEMU, WRITTEN, Lesson
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 PLAIN = [each for each in WRITTEN if each.number != "03"]  # which has sittings: test_sittings.py
 SECTIONED = [each for each in PLAIN if each.number != "09"]  # whose sections draw what its first one has measured
 QUICK = [each for each in SECTIONED if not each.needs]
 USER = ["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"]
-SECTION = "## "
 SITTING = "\n# Sitting "
 
 
 def whole(lessons: Iterable[Lesson]) -> list[Any]:
     """Parameters of a test of whole lessons."""
     return [pytest.param(each.notebook, id=each.notebook, marks=in_turn(each.notebook)) for each in lessons]
-
-
-def lesson(name: str) -> list[NotebookNode]:
-    """The cells of a lesson."""
-    return list(nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4).cells)
-
-
-def sections(cells: list[NotebookNode]) -> Iterator[tuple[str, list[NotebookNode]]]:
-    """What stands under each numbered heading. A learner may begin at any of them, after the lesson's first cell."""
-    found: dict[str, list[NotebookNode]] = {}
-    heading = ""
-    for cell in cells:
-        lines = cell.source.splitlines() if cell.cell_type == "markdown" else []
-        heading = next((line.removeprefix(SECTION) for line in lines if line.startswith(SECTION)), heading)
-        found.setdefault(heading, []).append(cell)
-    return ((name, found[name]) for name in found if name[:1].isdigit())
 
 
 def run(cells: list[NotebookNode]) -> None:
@@ -92,7 +75,8 @@ def test_each_cell_runs_twice_in_a_row(name: str) -> None:
 ALL = [
     pytest.param(lesson(each.notebook), cells, id=f"{each.notebook}, {title}", marks=in_turn(each.notebook))
     for each in SECTIONED
-    for title, cells in sections(lesson(each.notebook))
+    for title, cells in sections(lesson(each.notebook)).items()
+    if title[:1].isdigit()
 ]
 
 

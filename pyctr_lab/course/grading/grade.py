@@ -75,13 +75,16 @@ def _all_there(exercise: Exercise, live: Entry) -> None:
         why = f"the set-up has changed: the lab's host is in another {kind} namespace than at the start"
         raise Unreadable(why, f'exercises.reset("{exercise.id}"), and start it again in a new lab')
     for name in live.lost():
-        raise Unreadable(f"{_kind(live, name)} of its ground has ended", again(exercise.id))
+        raise Unreadable(f"{_kind(exercise, live, name)} of its ground has ended", again(exercise.id))
     for name in live.stopped():
         way = f"let it go on: os.kill({live.boxes[name]}, signal.SIGCONT)"
-        raise Unreadable(f"{_kind(live, name)} of its ground is stopped (state T)", way)
+        raise Unreadable(f"{_kind(exercise, live, name)} of its ground is stopped (state T)", way)
 
 
-def _kind(live: Entry, name: str) -> str:
+def _kind(exercise: Exercise, live: Entry, name: str) -> str:
+    """A part of the ground in words; a program whose name would give the answer away stays without it."""
+    if name in exercise.hides:
+        return "a program"
     return f"the {'program' if name in live.programs else 'container'} {name!r}"
 
 

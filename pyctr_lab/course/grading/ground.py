@@ -42,8 +42,9 @@ class Ground:
     def __getitem__(self, name: str) -> Container:
         if name in self.boxes:
             return self.boxes[name]
-        group = f"ground.groups[{name!r}] is a control group"
-        hint = group if name in self.groups else f"there is {', '.join(self.boxes) or 'none'}"
+        kinds = {"groups": "a control group", "programs": "a program", "held": "what you look for"}
+        parts = [f"ground.{part}[{name!r}] is {kind}" for part, kind in kinds.items() if name in getattr(self, part)]
+        hint = parts[0] if parts else f"there is {', '.join(self.boxes) or 'none'}"
         raise BadInput(f"the ground has no container {name!r}", hint=hint)
 
     def __iter__(self) -> Iterator[str]:

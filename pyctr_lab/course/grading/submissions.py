@@ -194,10 +194,10 @@ def parts(given: object) -> list[object]:
 
     Of a dict its keys; where each value is True or False, those with True.
     """
+    if hasattr(given, "tolist") and not isinstance(given, type):  # numpy's arrays, numbers and texts
+        given = given.tolist()
     if isinstance(given, str):
         return [part for part in SEPARATORS.split(str.strip(given)) if part] or [given]
-    if hasattr(given, "tolist") and not isinstance(given, type):  # numpy's arrays and numbers
-        given = given.tolist()
     if isinstance(given, bytes | PathLike) or not isinstance(given, Iterable):
         return [given]
     if isinstance(given, dict) and all(isinstance(value, bool) for value in given.values()):

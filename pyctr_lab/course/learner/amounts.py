@@ -16,13 +16,17 @@ _SMALL = """zero one two three four five six seven eight nine ten eleven twelve 
 seventeen eighteen nineteen"""
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _HEDGES = "about around roughly nearly almost maybe perhaps some say at most least up to only just ~ ca of"
-_UNITS = """ns us µs ms s second seconds millisecond milliseconds microsecond microseconds minute minutes b kb kib mb
-mib gb gib bytes byte % percent processes calls containers machines times"""
+_UNITS = """ns us µs ms s sec min second seconds millisecond milliseconds microsecond microseconds minute minutes b kb
+kib mb mib gb gib bytes byte % percent processes calls containers machines times"""
 NAMED = {word: float(value) for value, word in enumerate(_SMALL.split())}
 NAMED |= {word: 10.0 * value for value, word in enumerate(_TENS.split(), 2)}
 NAMED |= {"a": 1.0, "an": 1.0, "half": 0.5, "none": 0.0, "dozen": 12.0, "couple": 2.0}
 TIMES = {"hundred": 100.0, "thousand": 1e3, "million": 1e6}
 TIMES |= {f"{word}s": value for word, value in TIMES.items()}
+MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "microsecond": 1e-3, "ms": 1.0, "millisecond": 1.0, "s": 1e3}
+MILLISECONDS |= {"sec": 1e3, "second": 1e3, "min": 6e4, "minute": 6e4}
+BYTES = {"b": 1.0, "byte": 1.0, "kb": 1024.0, "kib": 1024.0, "mb": 1024.0**2, "mib": 1024.0**2, "gb": 1024.0**3}
+BYTES |= {"gib": 1024.0**3}
 ALONE = {"a", "an"}  # no number without another word
 HEDGES, UNITS = set(_HEDGES.split()), set(_UNITS.split())
 
@@ -35,24 +39,36 @@ class Amount:
     read: bool
 
 
-def amount(text: str) -> Amount | None:
-    """The first number in a text, in digits; else the one that its words say; None without one."""
+def amount(text: str, unit: str = "") -> Amount | None:
+    """The first number in a text, in digits; else the one that its words say; None without one.
+
+    `unit` is the unit that was asked for ("ms", "MiB", "bytes"): a number with another one is converted.
+    """
     text = text.strip()
     found = NUMBER.search(text)
     if found:
-        value = value_of(found[0])
+        value = value_of(found[0]) * _factor(re.findall(r"^\s*([^\W\d]+)", text[found.end() :]), unit)
         return Amount(value, found[0] != text) if math.isfinite(value) else None
     value_said = _in_words(text)
-    return None if value_said is None else Amount(value_said, True)
+    return None if value_said is None else Amount(value_said * _factor(text.split()[-1:], unit), True)
 
 
-def only_amount(text: str) -> Amount | None:
+def _factor(words: list[str], unit: str) -> float:
+    """How many of `unit` the unit in front of these words is; 1 where it is none, or of another kind."""
+    for scale in (MILLISECONDS, BYTES):
+        known = [scale.get(word.lower(), scale.get(word.lower().rstrip("s"))) for word in (unit, *words[:1])]
+        if known[0] and known[-1]:
+            return known[-1] / known[0]
+    return 1.0
+
+
+def only_amount(text: str, unit: str = "") -> Amount | None:
     """The number of a text that says nothing else, but for words like `about` and a unit; else None."""
     rest = NUMBER.sub(" ", text.strip(), count=1)
     if rest != text.strip():
         words = re.findall(r"[^\W\d]+|\S", rest.lower())
-        return amount(text) if all(word in HEDGES or word in UNITS or word in ".?!" for word in words) else None
-    return amount(text)
+        return amount(text, unit) if all(word in HEDGES or word in UNITS or word in ".?!" for word in words) else None
+    return amount(text, unit)
 
 
 def value_of(text: str) -> float:

@@ -28,6 +28,8 @@ STORE = Store(lambda: state_dir() / "predictions.json")
 
 ASKED: dict[str, tuple[str, ...]] = {}
 """What there was to choose from, by key: of the questions that this process has asked."""
+ASKED_IN: dict[str, str] = {}
+"""The unit in which a number was asked for, by key: likewise."""
 
 #: While the buttons live, the page above them does not say the same once more. Buttons without a kernel are hidden, and
 #: so is the line `Error displaying widget` that JupyterLab puts in their place when a notebook is opened again.
@@ -76,14 +78,20 @@ class Prediction:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
-def predict(key: str, question: str, *, options: Sequence[str] = (), guess: str | float | None = None) -> Prediction:
+def predict(
+    key: str, question: str, *, options: Sequence[str] = (), unit: str = "", guess: str | float | None = None
+) -> Prediction:
     """Ask for a prediction. `options` are what there is to choose from; none of them means free text or a number.
 
-    `guess` is the learner's answer, given in the call. Raises BadInput for a guess that is not among the options.
+    `unit` is the one of the number that is asked for ("ms", "MiB"): "2 s" is 2000 then. `guess` is the learner's
+    answer, given in the call. Raises BadInput for a guess that is not among the options.
     """
     _checked_text("the key of a prediction", key, 200)
     _checked_text("the question of a prediction", question, 2000)
+    if not isinstance(unit, str):
+        raise BadInput(f"the unit of a prediction is a text, not {_named(unit)}")
     choices = ASKED[key] = _checked_options(options)
+    ASKED_IN[key] = unit
     if guess is not None:
         if not isinstance(guess, str) and not is_number(guess):
             raise BadInput(f"a guess is a text or a number, not {_named(guess)}")
@@ -100,8 +108,9 @@ def commit(key: str, guess: str, options: Sequence[str] = ()) -> str:
     stands = recall(key)
     if stands is not None and _kept(key).get("compared"):
         return f"You have seen the answer; what you said first is kept: {stands}"
-    STORE.change(lambda data: _all(data).setdefault(key, {}).update(guess=guess, options=list(options)))
-    taken = None if options else only_amount(guess)
+    unit = _unit(key)
+    STORE.change(lambda data: _all(data).setdefault(key, {}).update(guess=guess, options=list(options), unit=unit))
+    taken = None if options else only_amount(guess, unit)
     return f"Kept: {guess}" + (f" (taken as {taken.value:g})" if taken and taken.read else "")
 
 
@@ -113,9 +122,9 @@ def recall(key: str) -> str | None:
 
 
 def recall_number(key: str) -> float:
-    """The number in what the learner said ("about 50 ms" is 50, "twenty" 20), for a picture; 0 where there is none."""
+    """The number in what the learner said ("about 50" is 50, "2 s" 2000 ms), for a picture; 0 where there is none."""
     guess = recall(key)
-    found = amount(guess) if guess else None
+    found = amount(guess, _unit(key)) if guess else None
     if guess and not found:
         print(f"There is no number in what you said ({guess[:60]}): the picture is drawn without it.")
     return max(0.0, found.value) if found else 0.0
@@ -138,7 +147,7 @@ def compare(key: str, actual: object, *, note: str = "", busy: str = "") -> Page
         raise BadInput(f"the kernel's answer is a text or a number, not {_named(actual)}")
     answer = str(actual)
     _checked_text("the kernel's answer", answer, 20_000)
-    finding = _finding(guess, answer, chosen=bool(ASKED.get(key) or _kept(key).get("options")))
+    finding = _finding(guess, answer, _unit(key), chosen=bool(ASKED.get(key) or _kept(key).get("options")))
     if guess is not None:
         STORE.change(lambda data: _all(data).setdefault(key, {}).update(compared=True, actual=answer))
     rows = [("you said", guess if guess is not None else "nothing yet: the next prediction is yours"),
@@ -152,7 +161,12 @@ def forget(key: str) -> None:
     STORE.change(lambda data: _all(data).pop(key, None) and None)
 
 
-def _finding(guess: str | None, answer: str, *, chosen: bool) -> str:
+def _unit(key: str) -> str:
+    """The unit in which a number was asked for: now, or when the guess was made."""
+    return ASKED_IN.get(key) or str(_kept(key).get("unit", ""))
+
+
+def _finding(guess: str | None, answer: str, unit: str, *, chosen: bool) -> str:
     """The comparison's title. An answer that was chosen from several is the same or another, whatever it looks like."""
     if guess is None:
         return "The kernel's answer"
@@ -161,7 +175,7 @@ def _finding(guess: str | None, answer: str, *, chosen: bool) -> str:
     measured = None if chosen else only_amount(answer)
     if measured is None or measured.value <= 0:
         return "Other than you said"
-    said = amount(guess)
+    said = amount(guess, unit)
     if said is None:
         return "There is no number in what you said, and the kernel's answer is one"
     return _ratio(said, measured)

@@ -16,6 +16,7 @@ from .words import begin_sentence, check_results, guess_words, missing_words, wi
 
 KINDS = {"cpu": "a computation", "syscalls": "a system call", "files": "reading small files"}
 SHORT = {"cpu": "computing", "syscalls": "system calls", "files": "files"}
+Costs = Mapping[tuple[str, str], float]  # multiples, by engine and kind
 IMPOSSIBLE = 0.1  # times the cost outside: what took less has measured nothing
 
 
@@ -89,38 +90,58 @@ def left_out_words(results: Results) -> str:
     return f" Left out, for nothing can have been measured: {'; '.join(words)}." if words else ""
 
 
-def within_noise(results: Results, kind: str, name: str) -> bool:
-    """Whether an engine's samples and those of the bare process overlap, so that no difference is known."""
+def can_tell(results: Results, kind: str, name: str) -> bool:
+    """Whether an engine's samples and those of the bare process are enough to compare: a single one has no spread."""
+    return all(len(results.values(kind, each)) > 1 for each in (name, "exec"))
+
+
+def is_apart(results: Results, kind: str, name: str) -> bool:
+    """Whether an engine's samples and those of the bare process do not overlap, so that a difference is known."""
     low, _, high = multiples(results, kind, name)
     least, _, greatest = multiples(results, kind, "exec")
-    return len(results.values(kind, name)) > 1 and low <= greatest and least <= high
+    return can_tell(results, kind, name) and not (low <= greatest and least <= high)
 
 
 def title(results: Results) -> str:
-    """The finding, from the medians: what our container pays, and which engine most; emulated ones are left out."""
+    """The finding, from the medians: what our container pays, and which engine most; emulated ones are left out.
+
+    A difference is claimed only where the samples show one.
+    """
+    measured = [(name, kind) for kind in comparable_kinds(results) for name in results.engines(kind) if name != "exec"]
     costs = {
-        (name, kind): multiples(results, kind, name)[1]
-        for kind in comparable_kinds(results)
-        for name in results.engines(kind)
-        if name != "exec"
+        (name, kind): multiples(results, kind, name)[1] for name, kind in measured if is_apart(results, kind, name)
     }
-    fair = {key: cost for key, cost in costs.items() if not results.emulated(key[0])} or costs
-    worst = max(fair, key=lambda key: fair[key])
-    dear = f"{times_words(fair[worst])} times ({SHORT[worst[1]]})"
-    ours = {kind: cost for (name, kind), cost in costs.items() if name == "ours"}
+    ours = [kind for name, kind in measured if name == "ours"]
+    fair = {key: cost for key, cost in costs.items() if not results.emulated(key[0])}
     if not ours:
-        return f"{begin_sentence(with_article(results, worst[0]))} pays up to {dear} the cost outside"
-    paid = [cost for kind, cost in ours.items() if not within_noise(results, kind, "ours")]
+        return _title_of_worst(results, fair or costs, measured)
+    paid = [cost for (name, _), cost in costs.items() if name == "ours"]
     if paid:
         low, high = times_words(min(paid)), times_words(max(paid))
         words = f"Our container pays {low if low == high else f'{low} to {high}'} times the cost outside"
-    else:
+    elif any(can_tell(results, kind, "ours") for kind in ours):
         words = "Our container: no cost above the noise"
+    else:
+        words = "Our container: too few samples to tell a cost"
+    worst = max(fair, key=lambda key: fair[key], default=("ours", ""))
     if worst[0].startswith("ours"):
         return words
-    longer = f"{words}, {results.name_of(worst[0])} {dear}"
+    longer = f"{words}, {results.name_of(worst[0])} {_dear(fair, worst)}"
     short = f"{words}; {results.name_of(worst[0])} {times_words(fair[worst])} times"
     return longer if len(longer) <= TITLE_LIMIT else short
+
+
+def _title_of_worst(results: Results, costs: Costs, measured: list[tuple[str, str]]) -> str:
+    """The finding where our container was not measured."""
+    if not costs:
+        known = any(can_tell(results, kind, name) for name, kind in measured)
+        return "No cost above the noise" if known else "Too few samples to tell a cost"
+    worst = max(costs, key=lambda key: costs[key])
+    return f"{begin_sentence(with_article(results, worst[0]))} pays up to {_dear(costs, worst)} the cost outside"
+
+
+def _dear(costs: Costs, worst: tuple[str, str]) -> str:
+    return f"{times_words(costs[worst])} times ({SHORT[worst[1]]})"
 
 
 def alt_text(results: Results, *, predicted: Mapping[str, float | None] | None = None) -> str:

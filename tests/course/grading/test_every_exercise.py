@@ -134,11 +134,17 @@ ASKING = [pytest.param(each, id=name) for name, each in exercises.ALL.items() if
 
 @pytest.mark.parametrize("exercise", ASKING)
 def test_containers_that_are_moved_make_no_wrong_answer_right(exercise: Exercise, lab: Lab) -> None:
-    """All containers of the ground, and a new one of the lab, enter the namespaces of its first one."""
+    """The containers that a wrong answer names enter the namespaces of the first of them."""
     ground = ground_of(exercise, lab)
-    answers = [wrong.act(ground) for wrong in exercise.misconceptions]
-    for box in [*ground.boxes.values()][1:]:
-        for kind in ("uts", "net", "ipc", "mnt"):
-            box.apply(steps.JoinNamespace(kind, ground.box.pid))
-    assert not [answer for answer in answers if exercises.check(exercise.id, answer).passed]
-    exercises.SESSION.end(exercise.id)
+    moved = False
+    for wrong in exercise.misconceptions:
+        answer = wrong.act(ground)
+        named = [ground[name] for name in answer if name in ground.boxes] if isinstance(answer, tuple) else []
+        for box in named[1:]:
+            for kind in ("uts", "net", "ipc", "mnt"):
+                box.apply(steps.JoinNamespace(kind, named[0].pid))
+        assert not exercises.check(exercise.id, answer).passed
+        if len(named) > 1:
+            moved = True
+            ground = exercises.start(exercise.id, lab)
+    assert moved or exercise.id not in ("1.1", "3.1", "3.4"), "an answer to these names containers"

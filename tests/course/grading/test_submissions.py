@@ -79,7 +79,7 @@ def test_names_are_read_as_people_give_them() -> None:
     numpy = pytest.importorskip("numpy")
     two = {"b": 1, "a": 2}
     for given in ("b, a", "b,a", two, two.keys(), (name for name in two), iter(["a", "b"]), numpy.array(["a", "b"]),
-                  [Path("a"), "b"]):  # fmt: skip
+                  numpy.array("b, a"), [Path("a"), "b"]):  # fmt: skip
         assert Names(count=2).read(given) == ("a", "b"), given
     assert InOrder(count=2).read("b, a") == ("b", "a")
     assert Names().read([Path("/proc/version")]) == ("/proc/version",)

@@ -7,7 +7,7 @@ import pytest
 
 from pyctr_lab import BadInput
 from pyctr_lab.course import compare, predict, recall, recall_number
-from pyctr_lab.course.learner.predictions import ASKED, Prediction, buttons, commit, forget
+from pyctr_lab.course.learner.predictions import ASKED, ASKED_IN, Prediction, buttons, commit, forget
 
 WRONG: list[Any] = [
     None, True, False, float("nan"), float("inf"), "", " ", "\0", "a\0b", "\ud800", "x" * 30_000, b"", b"x", [], [None],
@@ -218,3 +218,17 @@ def test_what_are_no_options_is_refused(options: Any) -> None:
 
 def test_a_question_has_its_answers() -> None:
     assert isinstance(predict(KEY, QUESTION, options=[1, 2]), Prediction)  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("said", "unit", "number"),
+    [("2 s", "ms", 2000), ("two seconds", "ms", 2000), ("about 0.5 sec", "ms", 500), ("30 µs", "ms", 0.03),
+     ("2 GB", "MiB", 2048), ("5 kB", "bytes", 5120), ("50 ms", "ms", 50), ("7 containers", "", 7), ("2 s", "", 2)],
+)  # fmt: skip
+def test_a_number_in_another_unit_is_converted_to_the_one_asked_for(said: str, unit: str, number: float) -> None:
+    predict("in-unit", "How many?", unit=unit)
+    assert commit("in-unit", said) == f"Kept: {said} (taken as {number:g})"
+    ASKED_IN.clear()  # another day: the guess is kept with the unit
+    assert recall_number("in-unit") == number
+    finding = repr(compare("in-unit", f"{2 * number:.6f}")).splitlines()[0]
+    assert finding == f"You said less (taken as {number:g}), by a factor of 2.0"

@@ -169,7 +169,8 @@ def test_several_ticks_on_every_axis() -> None:
 
 def test_running_cost_that_says_something_else() -> None:
     def costs(**engines: float) -> Results:
-        return races.results_of([races.sample("cpu", name, value) for name, value in {"exec": 1.0, **engines}.items()])
+        every = {"exec": 1.0, **engines}.items()
+        return races.results_of([races.sample("cpu", name, value, n) for name, value in every for n in (1, 2)])
 
     assert draw.overhead(costs(ours=7.0)).title == "Our container pays 7.0 times the cost outside"
     assert (
@@ -180,6 +181,19 @@ def test_running_cost_that_says_something_else() -> None:
     for few in (costs(), races.results_of([races.sample("cpu", "ours", 1.0)])):
         with pytest.raises(BadInput, match="to compare with a bare process"):
             draw.overhead(few)
+
+
+@pytest.mark.parametrize("engine", ["ours", "runc"])
+def test_of_running_cost_nothing_is_claimed_that_the_samples_do_not_show(engine: str) -> None:
+    def title(outside: list[float], inside: list[float]) -> str:
+        samples = {"exec": outside, engine: inside}
+        return draw.overhead(races.results_of([races.sample("cpu", name, value, n) for name, values in samples.items()
+                                               for n, value in enumerate(values, 1)])).title  # fmt: skip
+
+    assert title([1.0], [7.0, 7.1]).lower().endswith("too few samples to tell a cost")
+    assert title([1.0, 1.1], [7.0]).lower().endswith("too few samples to tell a cost")
+    assert title([1.0, 8.0], [7.0, 9.0]).lower().endswith("no cost above the noise")
+    assert "times" in title([1.0, 1.1], [7.0, 9.0])
 
 
 def test_a_crowd_is_told_by_its_number() -> None:

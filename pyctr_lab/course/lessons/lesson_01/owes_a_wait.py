@@ -71,9 +71,9 @@ class WhoOwesAWait(Exercise):
         Misconception(
             believes="The number that my own terminal shows is the lab's host's.",
             explains=(1,),
-            message="""That is its number on your machine (`machine_pid`). The lab's host stands between your
+            message="""That is a number on your machine (`machine_pid`). The lab's host stands between your
             machine and the container, and counts for itself: ask lab.host.""",
-            sign=lambda view, answer: answer in {proc_parent(pid) for pid in the_zombie(view)},
+            sign=lambda view, answer: answer in {*view.processes().values()} - {*view.processes()},
             act=lambda ground: ground.programs["parent"].machine_pid,
         ),
         Misconception(

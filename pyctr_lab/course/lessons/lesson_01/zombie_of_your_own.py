@@ -20,7 +20,6 @@ from ...grading import (
     Values,
     age,
     all_below,
-    all_pids,
     command,
     until,
 )
@@ -120,8 +119,7 @@ class AZombieOfYourOwn(Exercise):
         ground.add(ground.values["box"])
 
     def teardown(self, ground: Ground) -> None:
-        own = [pid for pid in outside_the_lab(ground.view()) if proc_parent(pid) == os.getpid()]
-        for pid in [*strays(ground.view()), *own]:
+        for pid in [*strays(ground.view()), *outside_the_lab(ground.view())]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -187,13 +185,21 @@ def adopted(view: KernelView) -> Callable[[int], bool]:
 
 
 def outside_the_lab(view: KernelView) -> list[int]:
-    """Such processes of this machine that are not in the lab."""
-    return [pid for pid in all_pids() if is_wanted(view, pid) and not view.contains(pid)]
+    """Such processes that the notebook has started on this machine; not another notebook's."""
+    notebook = proc_parent(proc_parent(view.host))  # the launcher is its grandchild
+    return [pid for pid in all_below(notebook) if is_wanted(view, pid) and not view.contains(pid)]
 
 
 def command_lines(view: KernelView) -> str:
-    """The command lines below the container."""
-    return ", ".join(f"`{command(pid)}`" for pid in view.below(view.values["box"])) or "no process"
+    """The command lines below the container; of one that has ended the kernel has the name alone, in brackets."""
+    box = view.values["box"]
+    found = []
+    for pid in view.below(box):
+        with suppress(ProcessLookupError):  # reaped meanwhile
+            state, parent = proc.stat(pid)[:2]
+            whose = box if int(parent) == view.pid(box) else f"`{command(int(parent))}`"
+            found.append(f"`{command(pid)}`" + (f", which has ended: a zombie of {whose}" if state == "Z" else ""))
+    return "; ".join(found) or "no process"
 
 
 def childless(view: KernelView) -> bool:

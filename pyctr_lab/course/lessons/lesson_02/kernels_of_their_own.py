@@ -117,12 +117,13 @@ class KernelsOfTheirOwn(OfMachines):
         return [
             Requirement(
                 name="no kernel is named that others share",
-                met=bool(said) and not wrong,
+                met=not wrong,
                 observed=of_one_kernel(view, wrong) if wrong
-                else f"{len(said)} of yours are processes of QEMU (/proc/PID/exe)",
+                else f"all that you name are processes of QEMU (/proc/PID/exe): {', '.join(sorted(said)) or 'none'}",
                 expected="places whose kernel is not this machine's",
                 why="a wall changes what a process sees; the kernel that answers stays the same",
                 look="/proc/sys/kernel/random/boot_id in each place, and out here",
+                given=not said,
             ),
             Requirement(
                 name="each kernel of its own is named",

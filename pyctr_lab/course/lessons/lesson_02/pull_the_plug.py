@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...grading import Ground, KernelView, Misconception, Requirement, Submission, Unreadable, Values, again, all_pids
 from ..kit import MIB
-from ..kit.ext2 import small_files
+from ..kit.ext2 import FOLDER, REGULAR, small_files
 from ..kit.machines import OfMachines, hold, is_qemu
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ CLEAN = 1
 
 
 class PullThePlug(OfMachines):
-    """A deed: one word is on the disk, another never came there, and no machine has it any more."""
+    """A deed: one word is on the disk, another never came there, and no machine has the disk any more."""
 
     id = "2.2"
     title = "Pull the plug in time"
@@ -31,10 +31,10 @@ class PullThePlug(OfMachines):
     it and mount it. Write {kept} into a file there, and then {lost} into another. Pull the plug so that the disk keeps
     {kept}, and {lost} has never reached it."""
     hints = (
-        """What a guest writes is in its memory first. After half a minute it is due: the guest's kernel writes it to
-        the disk in one of its next rounds, or at once when it is asked to.""",
-        """sync asks it to, for all that was written so far. So the order of three things counts: writing the one,
-        sync, writing the other. And then kill(), which does not ask.""",
+        """Section 6 has done it once, with a disk of its own: of its two files one was on the disk afterwards. What
+        was between the two, and what ended the machine?""",
+        """What a guest writes is in its memory first. Its kernel writes it to the disk in its own time, or at once when
+        sync asks it to: all that was written so far, and nothing that comes later. kill() does not ask.""",
         """mine = Machine(disk=ground.facts["disk"], lab=lab); mine.run(["sh", "-c", "mke2fs /dev/vda && mount -t ext4
         /dev/vda /mnt && echo {kept} > /mnt/a && sync && echo {lost} > /mnt/b"]); mine.kill()""",
     )
@@ -42,8 +42,9 @@ class PullThePlug(OfMachines):
         Misconception(
             believes="Bytes on the disk are a file.",
             explains=(1, 2),
-            message="""The word is among the disk's bytes, and no file of a file system has it: it was written to the
-            disk itself, past every file system. The question is what a guest's kernel does with a file.""",
+            message="""The word is among the disk's bytes, and no file of a file system contains the word: it was
+            written to the disk itself, past every file system. The question is what a guest's kernel does with a
+            file.""",
             sign=lambda view, answer: on_disk(view, "kept") and not has_files(view),
             act=lambda ground: Path(ground.facts["disk"]).write_bytes(
                 ground.values["kept"].encode().ljust(DISK, b"\0")
@@ -52,18 +53,16 @@ class PullThePlug(OfMachines):
         Misconception(
             believes="What the guest can read is on its disk.",
             explains=(1,),
-            message="""There is a file system, and neither word is in it: both were in the guest's memory when the
-            plug was pulled. `echo` had handed them to the kernel, and no sync had asked the kernel to write
-            them out.""",
-            sign=lambda view, answer: (
-                has_files(view) and not on_disk(view, "kept") and not on_disk(view, "lost") and not plugged_in(view)
-            ),
+            message="""There is a file system, and neither word is in a file of it. What `echo` has written to a file
+            is in the guest's memory, until a sync asks the kernel to write it out: a plug pulled before takes it
+            away. (Bytes of an earlier try may still be on this disk.)""",
+            sign=lambda view, answer: nothing_came(view) and not plugged_in(view),
             act=lambda ground: write_both(ground, "echo {kept} > /mnt/a; echo {lost} > /mnt/b").kill(),
         ),
         Misconception(
             believes="Switching off is pulling the plug.",
             explains=(4,),
-            message="""Both words are on the disk, and no machine has it any more. A guest that is asked to switch
+            message="""Both words are on the disk, and no machine has the disk any more. A guest that is asked to switch
             itself off (or to sync once more) writes out what it has: that is the difference between an orderly end
             and a pulled plug. A new file system does not wipe the old bytes off this disk:
             ground = exercises.start("2.2", lab) gives you an empty one.""",
@@ -117,8 +116,8 @@ class PullThePlug(OfMachines):
             Requirement(
                 name="no machine has the disk any more",
                 met=not machines,
-                observed=", ".join(f"/proc/{pid} is a QEMU that has it open" for pid in machines) or
-                "no QEMU process has it open (by their /proc/PID/fd)",
+                observed=", ".join(f"/proc/{pid} is a QEMU that has the disk open" for pid in machines) or
+                "no QEMU process has the disk open (by their /proc/PID/fd)",
                 expected="a machine that has ended",
                 why="as long as the guest lives, it will write out what it has, sooner or later",
                 look="Machine.kill",
@@ -200,11 +199,18 @@ def in_a_file(view: KernelView, word: str) -> bool:
     return has_files(view) and any(text in content for content in small_files(disk_bytes(view)))
 
 
+def nothing_came(view: KernelView) -> bool:
+    """Whether there is a file system, and neither word has come into it: as content of a file, or as its name."""
+    disk, words = disk_bytes(view), [view.values[word].encode() for word in ("kept", "lost")]
+    contents = [content for kind in (REGULAR, FOLDER) for content in small_files(disk, kind)]
+    return has_files(view) and not any(word in content for word in words for content in contents)
+
+
 def where_is(view: KernelView, word: str) -> str:
     """Where one of the two words is, in words."""
     if in_a_file(view, word):
         return "holds this word in a file"
-    return "holds this word, and no file on it has it as content" if on_disk(view, word) else "does not hold this word"
+    return "holds this word, and no file there contains it" if on_disk(view, word) else "does not hold this word"
 
 
 def plugged_in(view: KernelView) -> list[int]:

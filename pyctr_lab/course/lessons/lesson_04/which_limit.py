@@ -148,7 +148,7 @@ def limits_of_part(part: int, values: Values) -> dict[str, Any]:
     return {
         KILLED: {"memory": memory},
         REFUSED: {"pids": pids, "memory": memory},
-        THROTTLED: {"cpus": 0.1},
+        THROTTLED: {"cpus": 0.02},
         BY_HAND: {"memory": memory},
         ROOMY: {"memory": "512M", "pids": 400, "cpus": 16},
         BUSY: {},

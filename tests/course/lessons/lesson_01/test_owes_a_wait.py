@@ -20,6 +20,12 @@ def test_a_zombie_that_the_learner_has_made_does_not_count(lab: Lab) -> None:
     assert exercises.check("1.2", exercises.named("1.2").solution(ground)).passed
 
 
+def test_any_number_of_this_machine_is_told_from_the_labs(lab: Lab) -> None:
+    ground = exercises.start("1.2", lab)
+    for number in (ground.box.machine_pid, *the_zombie(whole(ground).view())):
+        assert exercises.check("1.2", number).misconception == "M5", number
+
+
 def test_a_zombie_that_has_lost_its_parent_has_nobody_to_blame(lab: Lab) -> None:
     ground = exercises.start("1.2", lab)
     answer = exercises.named("1.2").solution(ground)
@@ -36,3 +42,12 @@ def test_a_parent_whose_child_was_killed_is_not_said_to_have_a_living_one(lab: L
     os.kill(child, signal.SIGKILL)
     until(lambda: proc.state(child) == "Z")
     assert exercises.check("1.2", living.pid).misconception == "M6"
+
+
+def test_the_right_number_is_not_said_to_be_another(lab: Lab) -> None:
+    """With each answer another program is named, so that the texts differ whatever they say of the number."""
+    ground = exercises.start("1.2", lab)
+    right = exercises.named("1.2").solution(ground)
+    for answer, words in ((right, "is number"), (ground.box.pid, "is not number")):
+        (found,) = exercises.check("1.2", answer).requirements
+        assert f"its PPid {words} {answer} on" in found.observed

@@ -28,3 +28,11 @@ def test_names_and_versions_do_not_give_the_machines_away(lab: Lab) -> None:
 
 def test_how_many_machines_there_are_differs_from_variant_to_variant() -> None:
     assert {parts_played(seed).count("machine") for seed in range(40)} == {1, 2}
+
+
+def test_an_empty_list_names_no_kernel_that_others_share(lab: Lab) -> None:
+    exercises.start("2.3", lab)
+    verdict = exercises.check("2.3", [])
+    assert verdict.state is State.NOT_YET, verdict
+    assert "✓ no kernel is named that others share" in str(verdict)
+    assert "among the five is not in your list" in dict(verdict.rows())["observed"]

@@ -50,7 +50,7 @@ def test_nothing_that_any_lab_still_runs_is_said_to_have_ended(lab: Lab) -> None
 @pytest.mark.parametrize(
     ("script", "said", "not_said"),
     [
-        ("touch /mnt/{kept}; sync", "no file on it has it as content", "neither word"),
+        ("touch /mnt/{kept}; sync", "no file there contains it", "neither word"),
         ("echo {lost} > /mnt/b; sync; echo {kept} > /mnt/a", "does not hold this word", "neither word"),
         ("echo {kept} > /mnt/a; umount /mnt", "mounted, and unmounted in good order", "no kernel has mounted"),
     ],
@@ -61,6 +61,14 @@ def test_the_words_are_true_of_what_was_done(lab: Lab, script: str, said: str, n
     words = " ".join(str(verdict).split())
     assert verdict.state.failed and said in words and not_said not in words, words
     assert "✗ no machine has the disk any more" not in words
+
+
+def test_old_bytes_on_the_disk_do_not_hide_that_nothing_was_synced(lab: Lab) -> None:
+    ground = exercises.start("2.2", lab)
+    old = f"{ground.values['kept']} {ground.values['lost']}".encode()
+    Path(ground.facts["disk"]).write_bytes(old.ljust(2 << 20, b"\0"))  # as of an earlier try
+    verdict = done(ground, f"{MADE}; echo {{kept}} > /mnt/a; echo {{lost}} > /mnt/b")
+    assert verdict.misconception == "M2" and "earlier try" in verdict.message, verdict
 
 
 def test_an_orderly_end_is_no_pulled_plug_even_if_the_second_word_was_never_written(lab: Lab) -> None:

@@ -34,3 +34,16 @@ def test_36_an_ipc_namespace_left_out_is_named(lab: Lab) -> None:
     second.apply(steps.LoopbackUp())
     missed = [each.name for each in exercises.check("3.6").requirements if not each.met]
     assert missed == ["they are in one IPC namespace, not the host's"]
+
+
+def test_36_a_loopback_is_said_to_be_up_once_it_is(lab: Lab) -> None:
+    ground = exercises.start("3.6", lab)
+    first, second = ground.boxes.values()
+    first.apply(steps.NewNamespace("net"))
+    second.apply(steps.JoinNamespace("net", first.pid))
+    for up in (False, True):
+        if up:
+            second.apply(steps.LoopbackUp())
+        loopback = next(each for each in exercises.check("3.6").requirements if "loopback" in each.name)
+        assert loopback.met == up
+        assert f"has {'the' if up else 'no'} local address 127.0.0.1" in loopback.observed

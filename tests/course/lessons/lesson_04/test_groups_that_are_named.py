@@ -82,6 +82,14 @@ def test_42_no_limit_is_not_said_in_a_word_that_the_file_does_not_have(lab: Lab)
     assert "sets no limit" in said and "says max" not in said
 
 
+@pytest.mark.parametrize(("name", "overrun"), [("4.2", "went up"), ("4.4", "still it got more")])
+def test_a_limit_that_holds_is_not_said_to_be_overrun(name: str, overrun: str, lab: Lab) -> None:
+    ground = exercises.start(name, lab)
+    ground.exercise.solution(ground)
+    verdict = exercises.check(name)
+    assert verdict.passed and not [each for each in verdict.requirements if overrun in each.observed]
+
+
 def test_42_room_for_a_job_is_not_called_too_little(lab: Lab) -> None:
     ground = exercises.start("4.2", lab)
     values = ground.values
