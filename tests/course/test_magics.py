@@ -112,7 +112,7 @@ def test_a_name_that_is_missing_is_made_under_a_heading(
 def test_a_magic_before_the_first_cell_names_it(
     shell: Any, sittings: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Lab, "current", staticmethod(lambda: None))
+    monkeypatch.setattr("pyctr_lab.runtime.Lab.current", staticmethod(lambda: None))
     monkeypatch.setattr("IPython.get_ipython", lambda: shell)
     sittings("c4")
     assert "there is no open lab (make one: lab = Lab()" in run(shell, "%%host\ntrue", capsys), "no cell opens one"
