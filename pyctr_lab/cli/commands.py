@@ -74,7 +74,7 @@ def show_progress(words: argparse.Namespace) -> int:
 
 
 def check_exercise(words: argparse.Namespace) -> int:
-    """`pyctr-lab check 3.1`: 0 passed, 1 not yet, 3 not started, 4 cannot be checked here."""
+    """`pyctr-lab check 3.1`: 0 passed, 1 not yet, 3 not started or no answer yet, 4 cannot be checked here."""
     from ..course import cli_check
 
     return cli_check(words.exercise, tuple(words.answer))

@@ -7,7 +7,7 @@ Exercises, each with live ground of its own (any order works, twice works):
     ground = exercises.start("3.1", lab)     # `ground` as a cell's last line shows the question
     ground["amber"], ground.box              # its live containers: by name; the only or first one
 
-    answer = (..., ...)                      # the dots are "not started"; names, containers or a number
+    answer = (..., ...)                      # the dots are "no answer yet"; names, containers or a number
     exercises.check("3.1", answer)           # a Verdict: the cell's last line shows it
     exercises.check("3.2")                   # where the question asks for a deed, the kernel's state is the answer
     exercises.hint("3.1")                    # next; hint("3.1", back=True); hint("3.1", 2)

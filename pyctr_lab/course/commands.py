@@ -22,7 +22,7 @@ def cli_check(exercise: str, answer: Sequence[str] = ()) -> int:
     """`pyctr-lab check 3.1 [ANSWER ...]`: the verdict that the cell gives, on the ground that the notebook has live.
 
     Without an answer, the one last given in the notebook counts. 0: passed. 1: not yet, almost, or no longer.
-    3: not started. 4: cannot be checked here. Raises BadInput for an unknown exercise.
+    3: not started, or no answer yet. 4: cannot be checked here. Raises BadInput for an unknown exercise.
     """
     from . import exercises
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 SITTING = re.compile(r"^# (Sitting \d+)", re.MULTILINE)
-HEADING = re.compile(r"^#{1,3} (.+)", re.MULTILINE)
+HEADING = re.compile(r"^(#{1,3}) (.+)", re.MULTILINE)
 LESSON, UNKNOWN = "the lesson's first cell", "the lesson's first cell (or your sitting's, where it has sittings)"
 
 
@@ -44,14 +44,16 @@ def is_made_here(name: str) -> bool:
 
 
 def heading_of(shell: Any, name: str) -> str:
-    """The heading above the code cell that makes this name: the nearest one before the running cell, else the first.
+    """The heading of the section whose code makes this name: the nearest one before the running cell, else the first.
 
-    Empty where no cell below a heading makes it, or the notebook cannot be read.
+    Empty where no section makes it, or the notebook cannot be read. What stands between the title of a lesson or of a
+    sitting and its first section is none.
     """
     cells, heading, found = notebook(), "", []
     for at, (_, kind, source) in enumerate(cells):
         if kind == "markdown":
-            heading = [heading, *HEADING.findall(source)][-1]
+            for level, words in HEADING.findall(source):
+                heading = words if len(level) > 1 else ""
         elif name in _names_made(source):
             found.append((at, heading))
     here = _position(shell, cells)

@@ -444,6 +444,16 @@ def test_a_terminal_follows_a_process_that_goes_on_as_its_child(lab: Lab) -> Non
     assert said.returncode == 0, said.stdout + said.stderr
 
 
+def test_a_missing_answer_is_neither_not_started_nor_a_check_that_cannot_be_made(lab: Lab) -> None:
+    ground = exercises.start("3.7", lab)
+    verdict = exercises.check("3.7", ...)
+    assert str(verdict).splitlines()[0] == "· Exercise 3.7 “The wall that is missing”: no answer yet"
+    assert exercises.check("3.7", exercises.ALL["3.7"].solution(ground)).passed
+    verdict = exercises.check("3.7", None)
+    assert "no answer yet" in str(verdict) and "recorded as passed, and stays so" in str(verdict)
+    assert records.record("3.7")["state"] == State.PASSED.value
+
+
 def test_a_terminal_without_a_notebook_says_so() -> None:
     for name in list(exercises.ALL):
         exercises.SESSION.end(name)

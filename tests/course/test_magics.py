@@ -76,7 +76,7 @@ def test_an_error_of_the_lab_is_one_line(shell: Any, lab: Lab, capsys: pytest.Ca
 @pytest.fixture
 def sittings(shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A saved notebook of two sittings, and a way to say which of its cells runs."""
-    sources = ["# Sitting 1 · The name", "import os", "# Sitting 2 · Files", "import os", "copper = 5"]
+    sources = ["# Sitting 1 · The name", "import os", "# Sitting 2 · Files", "import os", "## 2 · Metals", "copper = 5"]
     cells = [{"id": f"c{at}", "cell_type": "markdown" if source.startswith("#") else "code", "source": [source]}
              for at, source in enumerate(sources)]  # fmt: skip
     book = tmp_path / "03_x.ipynb"
@@ -105,8 +105,11 @@ def test_a_name_that_is_missing_is_made_under_a_heading(
     """As in lesson 09, whose sections need the figures of others."""
     sittings("c1")
     said = run(shell, "copper", capsys)
-    assert "A cell under “Sitting 2 · Files” makes 'copper': run the first cell of Sitting 1, then from that" in said
+    assert "A cell under “2 · Metals” makes 'copper': run the first cell of Sitting 1, then from that" in said
     assert "If an earlier cell makes 'tin'" in run(shell, "tin", capsys)
+    book = Path(os.environ["JPY_SESSION_NAME"])
+    book.write_text(book.read_text().replace("import os", "import brass", 1))
+    assert "If an earlier cell makes 'brass': run the first cell" in run(shell, "brass", capsys), "no section makes it"
 
 
 def test_a_magic_before_the_first_cell_names_it(
@@ -132,7 +135,7 @@ def test_forgotten_quotes_are_told_from_a_missing_cell(
 
     assert "Names are text: write it in quotes, 'tin'." in said("answer = (tin, zinc)")
     assert "write it in quotes, 'tin'" in said("e = type('E', (), {'check': print}); e.check('1', tin)")
-    assert "Sitting 2 · Files” makes 'copper'" in said("answer = copper"), "a cell of this notebook makes it"
+    assert "2 · Metals” makes 'copper'" in said("answer = copper"), "a cell of this notebook makes it"
     assert "If an earlier cell makes 'found'" in said("answer = [each for each in found]")
 
 

@@ -49,5 +49,5 @@ def test_in_lesson_03_the_box_that_is_killed_is_number_1_in_its_own_namespace() 
     """Else nothing says so, and the cell that waits for its children to end with it waits for ever."""
     cells = {cell.id: cell for cell in lesson("03_namespaces")}
     book = nbformat.v4.new_notebook(cells=[cells[name] for name in ("who-02", "who-22", "who-23")])
-    NotebookClient(book, timeout=60, kernel_name="python3").execute()
+    NotebookClient(book, timeout=240, kernel_name="python3").execute()
     assert book.cells[-1].outputs[0]["data"]["text/plain"] == "[(1, 'demo')]"

@@ -49,7 +49,7 @@ def test_it_stands_alone_and_runs_twice(
     for cell in again:
         cell.id = f"again-{cell.id}"
     book = nbformat.v4.new_notebook(cells=[*copy.deepcopy(cells), *again])
-    NotebookClient(book, timeout=60, kernel_name="python3").execute()  # raises at the first cell that fails
+    NotebookClient(book, timeout=240, kernel_name="python3").execute()  # raises at the first cell that fails
 
 
 def test_there_are_sittings_to_run() -> None:

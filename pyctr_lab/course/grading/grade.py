@@ -45,10 +45,10 @@ def without_ground(exercise: Exercise, *, closed: bool = False) -> Verdict:
 
 def _verdict(exercise: Exercise, live: Entry, answer: Submission) -> Verdict:
     if exercise.wants.example and answer is None:
+        said = "No answer has been given yet."
         if records.record(exercise.id).get("state") == State.PASSED.value:
             said = "This check got no answer. The exercise is recorded as passed, and stays so."
-            return _plain(exercise, State.CANNOT, said, _give(exercise))
-        return _plain(exercise, State.NOT_STARTED, "No answer has been given yet.", _give(exercise))
+        return replace(_plain(exercise, State.NOT_STARTED, said, _give(exercise)), words="no answer yet")
     view = live.view()
     try:
         _all_there(exercise, live)

@@ -11,7 +11,10 @@ from .requirements import Requirement
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of one check. `str()` and the notebook's picture of it say the same."""
+    """The outcome of one check. `str()` and the notebook's picture of it say the same.
+
+    `words` stand in place of the state's own, where they say it more exactly.
+    """
 
     exercise: str
     title: str
@@ -21,6 +24,7 @@ class Verdict:
     misconception: str = ""
     message: str = ""
     next: str = ""
+    words: str = ""
 
     @property
     def passed(self) -> bool:
@@ -58,7 +62,7 @@ class Verdict:
 
     def page(self) -> Page:
         """The verdict as a page: the one source of its text and of its HTML."""
-        title = f"{self.state.sign} Exercise {self.exercise} “{self.title}”: {self.state.value}"
+        title = f"{self.state.sign} Exercise {self.exercise} “{self.title}”: {self.words or self.state.value}"
         kind = "wall" if self.passed else "news" if self.state.failed else "idle"
         page = Page(title, kind=kind).line(self.headline)
         return page.marks(self.marks()).rows(self.rows())

@@ -14,6 +14,7 @@ from ..wording import counted_noun, cut_title, listed, quoted_name
 MIB = 1 << 20
 WARNING = 0.1  # of the time a task waits for memory: from here on pressure is a warning
 HELD = 0.05  # cores of throttled time, on average: less happens to every group
+MOST_OF = 0.8  # of its quota on average: with less, the quota is not what held it there
 Meters = Mapping[str, Sequence[UsageSample]]
 
 
@@ -159,7 +160,10 @@ def _slowed(samples: Sequence[UsageSample]) -> tuple[int, str]:
     seconds = sum(each.seconds for each in samples)
     limits = [each for each in limit_periods(samples, "cpus") if each[2] is not None]
     if limits and throttled_seconds(samples) / seconds >= HELD:
-        held = f"cpu.max held it at {core_percent(limits[0][2] or 0)} of a core"
+        quota, used = limits[0][2] or 0, mean_cores(samples)
+        held = f"cpu.max held it at {core_percent(quota)} of a core"
+        if used < MOST_OF * quota:  # others had the processor as well, or it had no work for a while
+            held = f"It used {core_percent(used)} of a core, of {core_percent(quota)} that cpu.max allows"
         return 3, f"{held}: throttled for {throttled_seconds(samples):.1f} s"
     full = next((each for each in samples if each.events.memory_max and each.limits.memory is not None), None)
     if full is not None:

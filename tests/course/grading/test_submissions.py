@@ -58,6 +58,13 @@ def test_what_cannot_be_read_says_what_is_wanted(wants: Wants, given: object) ->
         wants.read(given)
 
 
+def test_a_word_may_be_written_as_the_course_writes_it() -> None:
+    wants = Word(choices=("uts", "pid"))
+    assert wants.read("PID") == wants.read([" Pid "]) == "pid"
+    with pytest.raises(UnreadableSubmission, match="you handed in 'the network'; wanted is one of uts, pid"):
+        wants.read("the network")
+
+
 def test_numbers_may_come_from_a_terminal() -> None:
     assert Number().read(["47"]) == 47
     assert Number(whole=False).read(154.4) == Number(whole=False).read("154.4") == 154

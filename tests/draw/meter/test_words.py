@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pyctr_lab.draw.meter.words import alt_text, limit_periods, moment_words, moments, title
@@ -25,6 +27,11 @@ from ..meters import BARE, BOMB, CHANGED, KILLED, MIB, QUIET, THROTTLED, happens
 )
 def test_the_title_is_the_gravest_finding(samples, finding):
     assert title({"web": samples}) == finding
+
+
+def test_a_group_that_others_kept_from_its_quota_was_not_held_at_it():
+    shared = [replace(each, cpu=each.cpu / 2) for each in THROTTLED]
+    assert title({"web": shared}) == "It used 23 % of a core, of 50 % that cpu.max allows: throttled for 3.6 s"
 
 
 def test_the_headline_knows_the_value_before_and_every_kind_of_limit():

@@ -56,7 +56,7 @@ class Pod(Exercise):
             explains=(4,),
             message="""They share a network that is as new as the day: `lo` is there and down, and 127.0.0.1 does not
             answer. It takes a step to switch it on.""",
-            sign=lambda view, answer: one(view, "net") and not loopback_is_up(view),
+            sign=lambda view, answer: one(view, "net") and not loopback_is_up(view, view.values["one"]),
             act=lambda ground: join(ground, *SHARED, loopback=False),
         ),
         Misconception(
@@ -91,25 +91,23 @@ class Pod(Exercise):
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         first, second = pair(view)
         uts, network, ipc = (shared_kind(view, kind) for kind in SHARED)
-        name, hostname = view.hostname(first), view.values["hostname"]
-        loopback = loopback_is_up(view)
+        hostname, named = view.values["hostname"], {name: view.hostname(name) for name in pair(view)}
         return [
             uts,
             Requirement(
                 name=f"their host name is {hostname}",
-                met=uts.met and name == hostname,
-                observed=f"asked in the UTS namespace of {first}, uname says {name}",
-                expected=hostname,
+                met=all(name == hostname for name in named.values()),
+                observed=f"uname says {named[first]} in {first}, {named[second]} in {second}",
+                expected=f"{hostname}, twice",
                 why="all containers of a pod have the pod's name",
                 look="steps.SetHostname, in the namespace of the two",
             ),
             network,
             Requirement(
                 name="its loopback is up",
-                met=network.met and loopback,
-                observed=f"/proc/{view.pid(first)}/net/fib_trie has {'the' if loopback else 'no'} local address"
-                " 127.0.0.1" if network.met else "there is no network of the two yet",
-                expected="127.0.0.1 among the local addresses",
+                met=all(outside(view, name, "net") and loopback_is_up(view, name) for name in pair(view)),
+                observed="; ".join(loopback_words(view, name) for name in pair(view)),
+                expected="127.0.0.1 among the local addresses of a network that is not the host's",
                 why="two containers of a pod talk to each other over it",
                 look="steps.LoopbackUp",
             ),
@@ -172,9 +170,17 @@ def one(view: KernelView, kind: str) -> bool:
     return view.same(*pair(view), kind) and outside(view, view.values["one"], kind)
 
 
-def loopback_is_up(view: KernelView) -> bool:
+def loopback_is_up(view: KernelView, name: str) -> bool:
     """An interface that is down has no local route: fib_trie lists 127.0.0.1 only while lo is up."""
-    return "127.0.0.1" in view.file(view.values["one"], "net/fib_trie")
+    return "127.0.0.1" in view.file(name, "net/fib_trie")
+
+
+def loopback_words(view: KernelView, name: str) -> str:
+    """What is known of a container's loopback. That of the host is no merit."""
+    if not outside(view, name, "net"):
+        return f"{name} is in the host's network"
+    has = "the" if loopback_is_up(view, name) else "no"
+    return f"/proc/{view.pid(name)}/net/fib_trie has {has} local address 127.0.0.1"
 
 
 def apart(ground: Ground) -> None:

@@ -47,3 +47,23 @@ def test_36_a_loopback_is_said_to_be_up_once_it_is(lab: Lab) -> None:
         loopback = next(each for each in exercises.check("3.6").requirements if "loopback" in each.name)
         assert loopback.met == up
         assert f"has {'the' if up else 'no'} local address 127.0.0.1" in loopback.observed
+
+
+def test_36_what_is_right_in_a_wrong_place_is_not_marked_as_wrong(lab: Lab) -> None:
+    """Each has the pod's name and a loopback that is up, in namespaces of its own."""
+    ground = exercises.start("3.6", lab)
+    for box in ground.boxes.values():
+        for kind in ("uts", "net", "ipc"):
+            box.apply(steps.NewNamespace(kind))
+        box.apply(steps.SetHostname(ground.values["hostname"]))
+        box.apply(steps.LoopbackUp())
+    met = {each.name: each.met for each in exercises.check("3.6").requirements}
+    assert [name for name, holds in met.items() if not holds] == [
+        f"they are in one {place}, not the host's" for place in ("UTS namespace", "network", "IPC namespace")
+    ]
+
+
+def test_36_the_loopback_of_the_host_is_not_that_of_the_pod(lab: Lab) -> None:
+    exercises.start("3.6", lab)
+    loopback = exercises.check("3.6").requirements[3]
+    assert not loopback.met and "is in the host's network" in loopback.observed
