@@ -81,12 +81,15 @@ def send_rows(job: Callable[..., Iterator[Any]], words: dict[str, Any]) -> None:
         send("error", ["LabError", in_one_line(why), ""])
 
 
-def main(pid: int, folder: str, target: str, words: dict[str, Any], paths: list[str]) -> int:
-    """Enter, fork, and have the child work as the lab's root."""
+def main(pid: int, folder: str, target: str, words: dict[str, Any], paths: list[str]) -> int | str:
+    """Enter, fork, and have the child work as the lab's root. A lab's end waits until the child is reaped."""
     job = find_job(target, paths)  # before: modules may lie where the lab may not read
     enter_lab(pid, folder)
     if child := os.fork():
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        pidfd = os.pidfd_open(child)
+        signal.signal(signal.SIGTERM, lambda *_: signal.pidfd_send_signal(pidfd, signal.SIGKILL))
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return f"killed by {signal.Signals(-status).name}" if status < 0 else status
     become_root()
     send_rows(job, words)
     return 0

@@ -16,6 +16,7 @@ from .. import errors
 from ..errors import Gone, LabError
 from ..kernel import proc
 from ..runtime import Lab
+from ..runtime.carrier import ended
 from ..runtime.outer_world import OuterWorld
 from .descriptors import BadImage
 
@@ -51,10 +52,14 @@ def run_as_root(
                     raise kind(message, hint=hint)
                 else:
                     return
+            process.wait()
         finally:
-            process.kill()
+            process.terminate()
+        if ended(world.machine_pid, 1):  # all in its PID namespace were killed before it
+            world.require_open()
         said.seek(0)
-        raise Gone(f"the work on a layer ended before it was done: {said.read()[-2000:].decode(errors='replace')}")
+        last = said.read()[-2000:].decode(errors="replace").strip().rpartition("\n")[2]
+        raise Gone(f"the work on a layer ended before it was done: {last or 'it said nothing'}")
 
 
 @contextmanager
