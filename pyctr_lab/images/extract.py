@@ -80,6 +80,7 @@ def extract(
                 raise BadImage(f"{shown_name(entry.name)} cannot be unpacked: {why.strerror}") from None
         extraction.leave(None)
     finally:
+        os.close(extraction.last)
         os.umask(umask)
         if isinstance(entries, Generator):
             entries.close()
@@ -94,6 +95,8 @@ class Extraction:
         self._odd = frozenset().union(*below.values())  # paths whose owner is remembered in a layer below
         self.report = Unpacked()
         self._open: list[Open] = []  # each inside the one before it
+        self._path: bytes | None = None  # of the folder that was opened last; None if a name was removed since
+        self.last = os.dup(layer)
         self._make: dict[Kind, Callable[[Member, int, bytes], None]] = {
             Kind.FILE: self.file, Kind.FOLDER: self.folder, Kind.SYMLINK: self.symlink, Kind.LINK: self.link,
             Kind.FIFO: self.fifo}  # fmt: skip
@@ -102,7 +105,7 @@ class Extraction:
         """Unpack one entry."""
         folder, name = split(entry.name)
         self.report.entries += 1
-        if any(part.startswith(META) for part in entry.name.split(b"/")) and name != OPAQUE_NAME:
+        if META in entry.name and name != OPAQUE_NAME and b"/" + META in b"/" + entry.name:
             return  # aufs's own
         if folder.startswith(WHITEOUT) or b"/" + WHITEOUT in folder:
             raise BadImage(f"an entry in a folder that is a whiteout: {shown_name(entry.name)}")
@@ -141,11 +144,16 @@ class Extraction:
         return fd
 
     def existing(self, path: bytes) -> int | None:
-        """Open a folder of the layer."""
-        try:
-            return open_in_root(self.layer, path, FOLDER)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        """Open a folder of the layer: the last one again, as most entries ask for, or by openat2(2)."""
+        if path != self._path:
+            try:
+                found = open_in_root(self.layer, path, FOLDER)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            os.dup2(found, self.last, inheritable=False)
+            os.close(found)
+            self._path = path
+        return os.dup(self.last)
 
     def leave(self, path: bytes | None) -> None:
         """Set what folders are to have at the end, but for those around `path`."""
@@ -189,6 +197,7 @@ class Extraction:
     def new_folder(self, parent: int, name: bytes, found: os.stat_result | None) -> None:
         """Make a folder instead of what was `found`. Where that hides a name below, the folder hides it, too."""
         if found:
+            self._path = None
             os.unlink(name, dir_fd=parent)
         os.mkdir(name, 0o700, dir_fd=parent)
         if found and is_whiteout(found):
@@ -229,7 +238,7 @@ class Extraction:
 
     def file(self, entry: Member, parent: int, name: bytes) -> None:
         """A file; what is not written stays a hole."""
-        fd = replacing(parent, name, lambda: os.open(name, NEW, 0o600, dir_fd=parent))
+        fd = self.replacing(parent, name, lambda: os.open(name, NEW, 0o600, dir_fd=parent))
         try:
             end = 0
             for offset, piece in entry.data:
@@ -245,12 +254,12 @@ class Extraction:
 
     def symlink(self, entry: Member, parent: int, name: bytes) -> None:
         """A symbolic link."""
-        replacing(parent, name, lambda: os.symlink(entry.target, name, dir_fd=parent))
+        self.replacing(parent, name, lambda: os.symlink(entry.target, name, dir_fd=parent))
         self.set_by_name(entry, parent, name)
 
     def fifo(self, entry: Member, parent: int, name: bytes) -> None:
         """A named pipe."""
-        replacing(parent, name, lambda: os.mkfifo(name, 0o600, dir_fd=parent))
+        self.replacing(parent, name, lambda: os.mkfifo(name, 0o600, dir_fd=parent))
         self.set_by_name(entry, parent, name)
         os.chmod(name, entry.mode, dir_fd=parent)
         os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=parent)
@@ -269,7 +278,7 @@ class Extraction:
                 return self.copy(entry, parent, name)
             if stat.S_ISDIR(found.st_mode) or is_whiteout(found) or entry.target == entry.name:
                 raise BadImage(f"a hard link {shown_name(entry.name)} to {shown_name(entry.target)}, which is no file")
-            replacing(parent, name, lambda: os.link(last, name, src_dir_fd=source, dst_dir_fd=parent,
+            self.replacing(parent, name, lambda: os.link(last, name, src_dir_fd=source, dst_dir_fd=parent,
                                                     follow_symlinks=False))  # fmt: skip
         finally:
             os.close(source)
@@ -293,6 +302,15 @@ class Extraction:
             entry.size = found[1].st_size
             entry.data = pieces_of(source)
             self.file(entry, parent, name)
+
+    def replacing(self, parent: int, name: bytes, make: Callable[[], Made]) -> Made:
+        """Make a name; if it exists, remove it first: the last entry of a name wins."""
+        try:
+            return make()
+        except FileExistsError:
+            self._path = None
+            remove_path(parent, name)
+            return make()
 
     # --- metadata
     def set_metadata(self, entry: Member, fd: int, *, chown: bool = True) -> None:
@@ -358,15 +376,6 @@ def write_at(fd: int, data: memoryview, offset: int) -> None:
     while data:
         written = os.pwrite(fd, data, offset)
         data, offset = data[written:], offset + written
-
-
-def replacing(parent: int, name: bytes, make: Callable[[], Made]) -> Made:
-    """Make a name; if it exists, remove it first: the last entry of a name wins."""
-    try:
-        return make()
-    except FileExistsError:
-        remove_path(parent, name)
-        return make()
 
 
 def remove_path(parent: int, name: bytes) -> None:
