@@ -23,7 +23,7 @@ from .copying import Report
 from .descriptors import CONFIG, DOCKER_MANIFEST, LAYER, MANIFEST, Descriptor, ImageManifest, encode_json
 from .diff import RECORD, header
 from .extract import extract
-from .layout import CHUNK, NAME, Layout, pending_file, publish
+from .layout import CHUNK, NAME, Layout, pending_file, publish, sync_folder
 from .store import Image, ImageStore, full_name
 from .trees import Trees
 from .world import run_as_root
@@ -75,6 +75,7 @@ def new_archive(path: Path) -> Iterator[IO[bytes]]:
     with pending_file(path.absolute().parent) as file:
         yield file
         publish(file, path.absolute())
+        sync_folder(path.absolute().parent)
 
 
 # --- its files

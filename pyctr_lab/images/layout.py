@@ -109,6 +109,7 @@ class Layout:
             before = list(listed)
             yield listed
             if listed != before or not (self.folder / "index.json").exists():
+                sync_folder(self.blobs)  # once for all blobs that have come
                 content = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [each.as_json() for each in listed]}
                 write_whole(self.folder / "index.json", json.dumps(content, indent=1).encode())
 
@@ -180,12 +181,11 @@ def pending_file(folder: Path) -> Iterator[IO[bytes]]:
 
 
 def publish(file: IO[bytes], path: Path) -> None:
-    """Give a new file its name, when all of it is on the disk. See fsync(2), rename(2)."""
+    """Give a new file its name, when it is on the disk; `sync_folder` has the name last. See fsync(2), rename(2)."""
     file.flush()
     os.fsync(file.fileno())
     os.fchmod(file.fileno(), 0o644)
     os.rename(file.name, path)
-    sync_folder(path.parent)
 
 
 def write_whole(path: Path, raw: bytes) -> None:
@@ -193,6 +193,7 @@ def write_whole(path: Path, raw: bytes) -> None:
     with pending_file(path.parent) as file:
         file.write(raw)
         publish(file, path)
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
