@@ -11,9 +11,9 @@ import importlib
 import lzma
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import chain
 from queue import SimpleQueue
 from threading import Semaphore
@@ -23,7 +23,7 @@ from ..errors import BadInput, Unsupported
 from ..kernel.checks import short_repr
 from .descriptors import BadImage, Descriptor
 
-READ = 1 << 16  # bytes of a blob at a time
+READ = 1 << 18  # bytes of a blob at a time
 STEP = 1 << 18  # most bytes that one step of a decompressor returns
 AHEAD = 8  # chunks between two threads
 MOST = 1 << 37  # bytes of a layer, uncompressed
@@ -127,8 +127,9 @@ def decompress(codec: Codec, chunks: Iterable[bytes]) -> Iterator[bytes]:
 class Blob:
     """The content of a layer's blob, decompressed, in chunks. What is `expected` is verified at the end of the chunks.
 
-    After the last chunk `digest` and `size` are the blob's, `diff_id` and `content_size` those of its content. Raises
-    BadImage for a wrong size, digest or diff_id, for a blob that is cut or damaged, and for more than `most` bytes.
+    After the last chunk `size` is the blob's, and `digest` where one was expected; `diff_id` and `content_size` are
+    those of its content. Raises BadImage for a wrong size, digest or diff_id, for a blob that is cut or damaged, and
+    for more than `most` bytes.
     """
 
     def __init__(
@@ -153,22 +154,23 @@ class Blob:
         return f"sha256:{self._content.hexdigest()}"
 
     def _chunks(self) -> Iterator[bytes]:
-        raw = self._raw()
-        start = next(raw, b"")
-        codec = sniff(start)
-        self.compression = codec.name if codec else ""
-        chunks = chain((start,), raw)
-        for chunk in filter(None, decompress(codec, chunks) if codec else chunks):
-            self.content_size += len(chunk)
-            if self.content_size > self._most:
-                raise BadImage(f"a layer of more than {self._most} bytes, unpacked from {self.size}")
-            self._content.update(chunk)
-            yield chunk
+        with closing(ahead(self._raw())) as raw:
+            start = next(raw, b"")
+            codec = sniff(start)
+            self.compression = codec.name if codec else ""
+            chunks = chain((start,), raw)
+            for chunk in filter(None, decompress(codec, chunks) if codec else chunks):
+                self.content_size += len(chunk)
+                if self.content_size > self._most:
+                    raise BadImage(f"a layer of more than {self._most} bytes, unpacked from {self.size}")
+                self._content.update(chunk)
+                yield chunk
         self._verify()
 
     def _raw(self) -> Iterator[bytes]:
         while chunk := self._file.read(READ):
-            self._blob.update(chunk)
+            if self._expected:
+                self._blob.update(chunk)
             self.size += len(chunk)
             yield chunk
 
@@ -185,7 +187,7 @@ class Blob:
                 raise BadImage(f"a layer with the diff_id {self.diff_id}, not {self._diff_id}")
 
 
-def ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def ahead(chunks: Iterator[bytes]) -> Generator[bytes, None, None]:
     """Run an iterator in a thread of its own, a few chunks ahead: hashing and zlib work without Python's lock."""
     ready: SimpleQueue[bytes | None] = SimpleQueue()
     room = Semaphore(AHEAD)

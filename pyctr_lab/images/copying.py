@@ -54,7 +54,7 @@ def copy_layer(
     """
     what = (expected.digest if expected else diff_id or "the archive")[:19]
     with layout.incoming(expected) as blob:
-        content = Blob(cast(IO[bytes], Tee(file, blob, size, report, what)), expected, diff_id)
+        content = Blob(cast(IO[bytes], Tee(file, blob, size, report, what)), None, diff_id)
         for _ in read_archive(content):
             pass
     described = Descriptor(KEPT.get(content.compression, LAYER), blob.digest, blob.size)
