@@ -20,8 +20,7 @@ from pathlib import Path
 from ..kernel.constants import CLONE_NEWNS, MS_BIND, MS_NODEV, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC
 from .archive import read_archive
 from .compression import Blob
-from .descriptors import Descriptor
-from .extract import Owners, extract
+from .extract import Owners, Unpacked, extract
 from .layout import sync_folder
 
 ROOT, SCRATCH, INIT, UPPERS, VOLUMES = "/mnt", "scratch", "init", "uppers", "volumes"
@@ -78,30 +77,46 @@ def remove_trees(names: Sequence[str]) -> Iterator[None]:
     yield None
 
 
-def unpack(
-    blob: int, digest: str, diff_id: str, below: Sequence[tuple[str, Owners]], name: str
-) -> Iterator[dict[str, object]]:
-    """Unpack a layer, verified, above others with their owners, the lowest first; visible when it is on the disk."""
-    fresh = f".new-{name}"
-    shutil.rmtree(fresh, ignore_errors=True)  # of an unpacking that was killed
-    os.mkdir(fresh, 0o755)
+def unpack(layers: Sequence[tuple[str, int | None, str, Owners, bool]]) -> Iterator[dict[str, object]]:
+    """Unpack an image's layers, the lowest first, each verified by its diff_id; visible when all are on the disk.
+
+    Of each: its name, its blob, its diff_id; of one that is unpacked, and has no blob, its owners, and if it is opaque.
+    """
+    below: list[tuple[str, Owners]] = []  # the highest first
+    made: dict[str, Unpacked] = {}
+    with ExitStack() as fresh:
+        for name, blob, diff_id, owners, opaque in layers:
+            if blob is not None:
+                fresh.callback(shutil.rmtree, f".new-{name}", ignore_errors=True)  # where one fails
+                made[name] = found = unpack_layer(f".new-{name}", blob, diff_id, below)
+                name, owners, opaque = f".new-{name}", found.owners, found.opaque
+            below = [(name, owners), *([] if opaque else below)]
+        sync_file_system()
+        for name in made:
+            os.rename(f".new-{name}", name)
+    sync_folder(Path("."))
+    for name, found in made.items():
+        yield {"name": name, "entries": found.entries, "size": found.bytes, "owners": found.owners,
+               "opaque": found.opaque}  # fmt: skip
+
+
+def unpack_layer(name: str, blob: int, diff_id: str, below: Sequence[tuple[str, Owners]]) -> Unpacked:
+    """Unpack one layer into a new folder, above others with their owners, the highest first."""
+    shutil.rmtree(name, ignore_errors=True)  # of an unpacking that was killed
+    os.mkdir(name, 0o755)
     with ExitStack() as opened:
-        opened.callback(shutil.rmtree, fresh, ignore_errors=True)  # where this one fails
-        names = [fresh, *(folder for folder, _ in reversed(below))]
-        folders = [os.open(folder, os.O_RDONLY | os.O_DIRECTORY) for folder in names]
+        folders = [os.open(folder, os.O_RDONLY | os.O_DIRECTORY) for folder in (name, *(lower for lower, _ in below))]
         for fd in folders:
             opened.callback(os.close, fd)
         file = opened.enter_context(open(blob, "rb", closefd=False))
-        content = Blob(file, Descriptor("", digest, os.fstat(blob).st_size), diff_id)
-        owners = [each for _, each in reversed(below)]
-        found = extract(read_archive(content), folders[0], folders[1:], owners)
-        sync_file_system(folders[0])
-        os.rename(fresh, name)
-    sync_folder(Path("."))
-    yield {"entries": found.entries, "size": found.bytes, "owners": found.owners, "opaque": found.opaque}
+        return extract(read_archive(Blob(file, None, diff_id)), folders[0], folders[1:], [each for _, each in below])
 
 
-def sync_file_system(fd: int) -> None:
-    """Have all files of a tree survive a power cut: one call, not one for each file. See syncfs(2)."""
-    if libc.syncfs(fd):
-        raise OSError(errno := ctypes.get_errno(), os.strerror(errno))
+def sync_file_system() -> None:
+    """Have all files survive a power cut: one call, not one for each file. See syncfs(2)."""
+    folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if libc.syncfs(folder):
+            raise OSError(errno := ctypes.get_errno(), os.strerror(errno))
+    finally:
+        os.close(folder)

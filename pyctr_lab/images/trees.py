@@ -9,13 +9,12 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterator
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from ..runtime import Lab
-from .descriptors import Descriptor
 from .layout import file_lock, sync_folder, write_whole
 from .openat2 import open_in_root
 from .store import Image, ImageStore
@@ -24,6 +23,7 @@ from .uppers import abandoned_uppers
 from .world import make_folder_of, map_name, run_as_root
 
 JOBS = "tree_jobs"
+MOST_AT_ONCE = 100  # layers that one process unpacks: their blobs are open
 MOST_TEXT = 1 << 20  # bytes of a passwd file
 OF_TREE = re.compile(r"(\.new-)?[0-9a-z]{3}")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -90,12 +90,11 @@ class Trees:
     def seen(self, image: Image) -> list[UnpackedTree]:
         """The unpacked layers of an image, the lowest first, but for those below an opaque one."""
         self.show()
+        while None in map(self.find, image.chain_ids):
+            with file_lock(self.records / ".lock"):
+                self._unpack(image)
         below: list[UnpackedTree] = []
-        for chain_id, diff_id, layer in zip(image.chain_ids, image.config.diff_ids, image.manifest.layers, strict=True):
-            tree = self.find(chain_id)
-            if tree is None:
-                with file_lock(self.records / ".lock"):
-                    tree = self.find(chain_id) or self._unpack(chain_id, diff_id, layer, below)
+        for tree in map(self.find, image.chain_ids):
             assert tree
             below = [tree] if tree.opaque else [*below, tree]
         return below
@@ -172,17 +171,28 @@ class Trees:
     def _record(self, chain_id: str) -> Path:
         return self.records / chain_id.removeprefix("sha256:")
 
-    def _unpack(self, chain_id: str, diff_id: str, layer: Descriptor, below: list[UnpackedTree]) -> UnpackedTree | None:
-        name = self._free_name()
-        with self.store.layout.open(layer) as blob:
-            words = {"blob": blob.fileno(), "digest": layer.digest, "diff_id": diff_id, "name": name}
-            (done,) = self.run("unpack", (blob.fileno(),), below=[(tree.name, tree.owners) for tree in below], **words)
-        write_whole(self._record(chain_id), json.dumps(asdict(UnpackedTree(name, **done))).encode())
-        return self.find(chain_id)
+    def _unpack(self, image: Image) -> None:
+        """Unpack what is missing of an image, by one process, or as much of it as that may hold open."""
+        layers: list[tuple[str, int | None, str, dict[str, list[int]], bool]] = []
+        missing: dict[str, str] = {}  # by name
+        names = self._free_names()
+        with ExitStack() as opened:
+            for chain_id, (_, diff_id), blob in zip(image.chain_ids, image.layers, image.manifest.layers, strict=True):
+                if tree := self.find(chain_id):
+                    layers.append((tree.name, None, diff_id, tree.owners, tree.opaque))
+                elif len(missing) < MOST_AT_ONCE:
+                    file = opened.enter_context(self.store.layout.open(blob))
+                    layers.append((name := next(names), file.fileno(), diff_id, {}, False))
+                    missing[name] = chain_id
+                else:
+                    break
+            given = tuple(fd for _, fd, *_ in layers if fd is not None)
+            for made in self.run("unpack", given, layers=layers) if missing else ():
+                write_whole(self._record(missing[made["name"]]), json.dumps(made).encode())
 
-    def _free_name(self) -> str:
+    def _free_names(self) -> Iterator[str]:
         taken = {tree.name for tree in self.records_by_chain().values()}
-        return next(name for name in short_names() if name not in taken and not (self.folder / name).exists())
+        return (name for name in short_names() if name not in taken and not (self.folder / name).exists())
 
 
 def open_below(folder: Path, path: str) -> IO[bytes]:

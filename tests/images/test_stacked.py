@@ -134,8 +134,8 @@ def test_a_tree_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatc
     (tmp_path / "blob").write_bytes(content)
     digest, seen = digest_of(content), []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tree_jobs, "sync_file_system", lambda fd: seen.append((os.listdir(fd), os.listdir("."))))
+    monkeypatch.setattr(tree_jobs, "sync_file_system", lambda: seen.append((os.listdir(".new-000"), os.listdir("."))))
     with open("blob", "rb") as blob:
-        list(tree_jobs.unpack(blob.fileno(), digest, digest, [], "000"))
+        list(tree_jobs.unpack([("000", blob.fileno(), digest, {}, False)]))
     ((inside, beside),) = seen
     assert inside == ["x"] and "000" not in beside and "000" in os.listdir(".")
