@@ -95,7 +95,7 @@ class Extraction:
         self._odd = frozenset().union(*below.values())  # paths whose owner is remembered in a layer below
         self.report = Unpacked()
         self._open: list[Open] = []  # each inside the one before it
-        self._path: bytes | None = None  # of the folder that was opened last; None if a name was removed since
+        self._path: bytes | None = None  # of the folder that was opened last, if its name still leads there
         self.last = os.dup(layer)
         self._make: dict[Kind, Callable[[Member, int, bytes], None]] = {
             Kind.FILE: self.file, Kind.FOLDER: self.folder, Kind.SYMLINK: self.symlink, Kind.LINK: self.link,
@@ -197,7 +197,6 @@ class Extraction:
     def new_folder(self, parent: int, name: bytes, found: os.stat_result | None) -> None:
         """Make a folder instead of what was `found`. Where that hides a name below, the folder hides it, too."""
         if found:
-            self._path = None
             os.unlink(name, dir_fd=parent)
         os.mkdir(name, 0o700, dir_fd=parent)
         if found and is_whiteout(found):

@@ -95,6 +95,12 @@ def test_the_time_of_a_folder_through_a_link(layers: Layers) -> None:
     assert [seconds(layers / name) for name in ("r", "l", "r/d")] == [2, 3, 4]
 
 
+def test_a_link_in_the_place_of_the_folder_of_its_target(layers: Layers) -> None:
+    with pytest.raises(AssertionError, match="BadImage: 'd' is no folder"):
+        layers.add(folder(b"r"), file(b"r/x"), symlink(b"d", b"r"), link(b"d", b"d/x"), file(b"d/y"))
+    assert not (layers / "r/y").exists()
+
+
 @pytest.mark.parametrize(("said", "kept"), [(b"-5", -5.0), (b"1.5", 1.5)])
 def test_odd_times(layers: Layers, said: bytes, kept: float) -> None:
     layers.add(pax({b"mtime": said}), file(b"x"))
