@@ -55,7 +55,7 @@ def run_as_root(
             process.wait()
         finally:
             process.terminate()
-        if ended(world.machine_pid, 1):  # all in its PID namespace were killed before it
+        if ended(world.machine_pid, 10):  # all in its PID namespace were killed before it
             world.require_open()
         said.seek(0)
         last = said.read()[-2000:].decode(errors="replace").strip().rpartition("\n")[2]
