@@ -246,7 +246,7 @@ def free_port() -> int:
 
 def wait_until_served(address: str, token: str, server: subprocess.Popen[bytes], log: Path) -> None:
     """There is no event to wait for: a server says that it serves by answering."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while time.monotonic() < end and server.poll() is None:
         try:
             urllib.request.urlopen(f"{address}/api/status?token={token}", timeout=5).close()
