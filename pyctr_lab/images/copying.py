@@ -55,8 +55,13 @@ def copy_layer(
     what = (expected.digest if expected else diff_id or "the archive")[:19]
     with layout.incoming(expected) as blob:
         content = Blob(cast(IO[bytes], Tee(file, blob, size, report, what)), None, diff_id)
-        for _ in read_archive(content):
-            pass
+        try:
+            for _ in read_archive(content):
+                pass
+        except BadImage:
+            if expected and blob.size == expected.size:
+                blob.verify(expected)  # if all follows from a damaged blob, that is what is wrong
+            raise
     described = Descriptor(KEPT.get(content.compression, LAYER), blob.digest, blob.size)
     return expected or described, diff_id or content.diff_id
 
