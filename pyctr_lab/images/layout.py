@@ -140,7 +140,7 @@ class Incoming:
         if self.size != expected.size:
             raise BadImage(f"the blob {expected.digest} came with {self.size} bytes, not {expected.size}")
         if self.digest != expected.digest:
-            raise BadImage(f"the blob {expected.digest} came with the content of {self.digest}")
+            raise BadImage(f"the blob {expected.digest} is damaged: its content has another digest")
 
 
 def check_layout(marker: bytes, where: object) -> None:
