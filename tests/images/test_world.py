@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from time import sleep
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from pyctr_lab.errors import Gone
 from pyctr_lab.images.images import Images
-from pyctr_lab.images.world import run_as_root
+from pyctr_lab.images.world import WORKER, run_as_root
 from pyctr_lab.kernel import proc
 
 pytestmark = pytest.mark.machine
@@ -45,9 +46,9 @@ def kill_when_it_works(images: Images, machine: bool) -> None:
     """Kill the lab's PID 1, or the process that works as its root."""
     while not (images.trees.folder / ".new-0zz").exists():
         sleep(0.01)
-    lab = images.lab.world.machine_pid
-    (worker,) = {pid for each in proc.children(os.getpid()) for pid in proc.children(each)} - {lab}
-    os.kill(lab if machine else worker, signal.SIGKILL)
+    jobs = {pid for pid in proc.descendants(os.getpid()) if WORKER[-1] in Path(f"/proc/{pid}/cmdline").read_text()}
+    (worker,) = {pid for pid in jobs if int(proc.status(pid)["PPid"]) in jobs}
+    os.kill(images.lab.world.machine_pid if machine else worker, signal.SIGKILL)
 
 
 def test_no_zombie_is_left_in_the_lab(images: Images, orphans: None) -> None:
