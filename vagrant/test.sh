@@ -303,7 +303,7 @@ inside() {
     need_all
 }
 
-marked='tests/kernel tests/steps tests/cgroups tests/launcher tests/runtime' # rooms whose tests may end otherwise inside
+marked='tests/kernel tests/steps tests/cgroups tests/launcher tests/runtime tests/images' # rooms whose tests may end otherwise inside
 
 numbers() { echo "$1" | sed 's,.*/\(..\)_.*,\1,' | paste -s -d ' '; } # of lessons
 
@@ -319,9 +319,10 @@ all_inside() {
     # Tests that count what hundreds of containers leave ask for size, not for another kernel.
     # shellcheck disable=SC2086 # words
     step "the kernel's tests inside, as student under cgroup v2" \
-        "$here/vm" test $marked \
+        "$here/vm" test ${marked% tests/images} \
         tests/measure/test_neighbour.py::test_the_aggregator_starves_the_server_and_a_limit_gives_it_back \
         -k 'not hundreds_alive'
+    step "images inside: tests marked machine" guest_tests -m machine tests/images # all 2,000 would take an hour
     step "all lessons inside" guest_tests --nbval notebooks
     step "destroy, and a new machine: the changed notebook is there" begin_again
 }

@@ -37,7 +37,7 @@ def test_bytes_that_no_machine_has_written_do_not_pass(lab: Lab) -> None:
     disk[8192:8292] = ground.values["kept"].encode().ljust(100)
     Path(ground.facts["disk"]).write_bytes(disk)
     verdict = exercises.check("2.2")
-    assert verdict.state.failed and "no file on it has it" in str(verdict)
+    assert verdict.state.failed and "no file there contains it" in str(verdict)
 
 
 def test_nothing_that_any_lab_still_runs_is_said_to_have_ended(lab: Lab) -> None:
