@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ..errors import BadInput
 from ..kernel.checks import check_text, short_repr
+from ..runtime.job import run_as_root
 from .archive import BLOCK, read_archive
 from .compression import Blob
 from .copying import Report
@@ -26,8 +27,8 @@ from .extract import extract
 from .layout import CHUNK, NAME, Layout, pending_file, publish, sync_folder
 from .store import Image, ImageStore, full_name
 from .trees import Trees
-from .world import run_as_root
 
+JOB = "pyctr_lab.images.export_jobs:write_flat"
 KINDS = ("oci", "docker-archive", "tar")
 OCI_LAYERS = {"application/vnd.docker.image.rootfs.diff.tar.gzip": f"{LAYER}+gzip",
               "application/vnd.docker.image.rootfs.diff.tar": LAYER,
@@ -82,8 +83,8 @@ def new_archive(path: Path) -> Iterator[IO[bytes]]:
 def flatten(trees: Trees, image: Image, file: IO[bytes], report: Report | None) -> None:
     """Write all files of an image as one archive."""
     layers = trees.stack(image)[1:]
-    words = {"layers": layers, "owners": trees.owners(image), "out": file.fileno()}
-    for size in run_as_root(trees.lab, trees.folder, "export_jobs:write_flat", (file.fileno(),), **words):
+    words: dict[str, Any] = {"layers": layers, "owners": trees.owners(image), "out": file.fileno()}
+    for size in run_as_root(trees.lab.world, JOB, folder=trees.folder, given=(file.fileno(),), **words):
         if report:
             report(image.name, size, 0)
 

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..runtime import Lab
+from ..runtime.job import run_as_root
 from .layout import file_lock, sync_folder, write_whole
 from .openat2 import open_in_root
 from .store import Image, ImageStore
 from .tree_jobs import INIT, UPPERS
 from .uppers import abandoned_uppers
-from .world import make_folder_of, map_name, run_as_root
+from .world import TREE_JOBS, make_folder_of, map_name
 
-JOBS = "tree_jobs"
 MOST_AT_ONCE = 100  # layers that one process unpacks: their blobs are open
 MOST_TEXT = 1 << 20  # bytes of a passwd file
 OF_TREE = re.compile(r"(\.new-)?[0-9a-z]{3}")
@@ -81,7 +81,7 @@ class Trees:
 
     def run(self, job: str, given: tuple[int, ...] = (), **words: Any) -> list[Any]:
         """Have a job done by the lab's root in the folder; what it yields."""
-        return list(run_as_root(self.lab, self.folder, f"{JOBS}:{job}", given, **words))
+        return list(run_as_root(self.lab.world, f"{TREE_JOBS}:{job}", folder=self.folder, given=given, **words))
 
     def stack(self, image: Image) -> tuple[str, ...]:
         """The folders of an image's layers, the topmost first, unpacked if need be; above them what is mounted on."""

@@ -15,11 +15,14 @@ from pathlib import Path
 
 from ..errors import Busy, Gone
 from ..kernel.calls import Answer
+from ..runtime.job import run_as_root
 from ..runtime.outer_world import OuterWorld
 from ..runtime.resources import KEEPERS, Holder
 from ..steps import UpperFolder
 from .layout import file_lock
-from .world import run_as_root
+from .world import TREE_JOBS
+
+REMOVE = f"{TREE_JOBS}:remove_trees"
 
 
 class Upper:
@@ -48,9 +51,7 @@ class Upper:
         """Remove the folder with all in it, if its lab lives; else the next lab does that."""
         if UPPERS.forget(self):
             with suppress(Gone):
-                list(
-                    run_as_root(self.world, Path(self.folder.store), "tree_jobs:remove_trees", names=[self.folder.path])
-                )
+                list(run_as_root(self.world, REMOVE, folder=self.folder.store, names=[self.folder.path]))
                 self.lock.unlink(missing_ok=True)
             self.unlock()
 

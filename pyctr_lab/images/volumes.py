@@ -10,14 +10,16 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from posixpath import normpath
+from typing import Any
 
 from ..errors import BadInput, Busy
 from ..kernel import proc
 from ..kernel.checks import check_list, check_text, short_repr
+from ..runtime.job import run_as_root
 from ..steps import ROOT, HostTree, PivotRoot, ReadOnlyRoot, Recipe, Step, Volume, WorkingDirectory
 from .tree_jobs import VOLUMES
 from .trees import Trees
-from .world import make_folder_of, map_name, run_as_root
+from .world import TREE_JOBS, make_folder_of, map_name
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 SHAPE = '{"data": "/data"}'
@@ -53,7 +55,7 @@ class Volumes:
         except Busy:
             going.rename(path)
             raise
-        list(run_as_root(self.lab, self.folder, "tree_jobs:remove_trees", names=[going.name]))
+        self._run("remove_trees", names=[going.name])
 
     def make(self, name: str) -> None:
         """Make a volume, unless it is there, and show it to the lab's containers."""
@@ -62,9 +64,13 @@ class Volumes:
         make_folder_of(self.lab, self.folder / check_name(name))
         if not self._shown:
             left = [path.name for path in self.folder.glob(".gone-*")]
-            list(run_as_root(self.lab, self.folder, "tree_jobs:remove_trees", names=left))
-            list(run_as_root(self.lab, self.folder, "tree_jobs:bind_volumes"))
+            self._run("remove_trees", names=left)
+            self._run("bind_volumes")
             self._shown = True
+
+    def _run(self, job: str, **words: Any) -> None:
+        """Have a job done by the lab's root in the folder of the volumes."""
+        list(run_as_root(self.lab.world, f"{TREE_JOBS}:{job}", folder=self.folder, **words))
 
     def _find(self, name: str) -> Path:
         path = self.folder / check_name(name)

@@ -16,7 +16,6 @@ from pyctr_lab.images.process import ImageWords
 from pyctr_lab.images.store import ImageStore
 from pyctr_lab.images.trees import Trees
 from pyctr_lab.images.uppers import UPPERS
-from pyctr_lab.images.world import run_as_root
 from pyctr_lab.runtime import Program
 from pyctr_lab.steps import Overlay, Recipe, UpperFolder
 
@@ -29,7 +28,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
         images = Images(lab, store)
         images.trees.show()
         yield images
-        list(run_as_root(lab, images.trees.folder, "tree_jobs:remove_trees", names=os.listdir(images.trees.folder)))
+        images.trees.run("remove_trees", names=os.listdir(images.trees.folder))
 
 
 def recipe(images: Images, upper: str) -> Recipe:

@@ -15,6 +15,7 @@ from ...errors import BadInput, LabError, in_one_line
 from ...interrupts import uninterrupted, waiting
 from ...kernel.checks import short_repr
 from ...runtime import Lab
+from ...runtime.job import run_as_root
 from ...runtime.streams import Streams
 from ...steps import Overlay, Recipe, UpperFolder
 from ..archive import Member
@@ -24,7 +25,6 @@ from ..store import Image, ImageStore, full_name
 from ..trees import Trees
 from ..uppers import UPPERS
 from ..users import check_ids, find_user
-from ..world import run_as_root
 from .cache import BuildCache, key_of
 from .context import CHUNK, Context, Source, content_key
 from .copied import Copy, Spot, archive_of, asked_of, is_archive
@@ -32,6 +32,7 @@ from .expansion import expand
 from .stage import BuildStage, said_with
 from .steps import BaseImage, BuildArgument, BuildStep, CopyFiles, ImageSetting, RunCommand
 
+JOBS = "pyctr_lab.images.building.jobs"
 EPOCH = "SOURCE_DATE_EPOCH"  # seconds since 1970: the time of all that a build makes, and no file's is later
 OWN = ("etc/hosts", "etc/hostname", "etc/resolv.conf")  # a container's own, which a layer must not have
 Progress = Callable[[str], object]
@@ -170,7 +171,7 @@ class ImageBuild:
         image = stage.image()
         init, *layers = self.trees.stack(image)
         words: dict[str, Any] = {"layers": [*layers, init], "asked": asked, "owners": self.trees.owners(image)}
-        rows = run_as_root(self.lab, self.trees.folder, "building.jobs:spots", **words)
+        rows = run_as_root(self.lab.world, f"{JOBS}:spots", folder=self.trees.folder, **words)
         return {path: Spot(*rest) for path, *rest in rows}
 
     def _owner(self, stage: BuildStage, text: str) -> tuple[int, int]:
@@ -206,12 +207,12 @@ class ImageBuild:
     def _difference(self, upper: UpperFolder, image: Image) -> Descriptor:
         """What a container has written, as a layer. Only the lab's root may read all of it."""
         theirs, ours = os.pipe()
-        words = {"upper": f"{upper.path}/upper", "out": ours, "newest": self.epoch, "left_out": OWN}
-        words["owners"] = self.trees.owners(image)
+        words: dict[str, Any] = {"upper": f"{upper.path}/upper", "out": ours, "newest": self.epoch, "left_out": OWN}
+        words |= {"owners": self.trees.owners(image), "folder": self.trees.folder}
         with self.store.layout.incoming() as blob, open(theirs, "rb") as archive, ThreadPoolExecutor(1) as pool:
             try:
                 coming = pool.submit(shutil.copyfileobj, archive, blob, CHUNK)
-                list(run_as_root(self.lab, self.trees.folder, "building.jobs:difference", (ours,), **words))
+                list(run_as_root(self.lab.world, f"{JOBS}:difference", given=(ours,), **words))
             finally:
                 os.close(ours)
             coming.result()

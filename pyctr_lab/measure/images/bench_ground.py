@@ -19,8 +19,9 @@ from ...images.copying import copy_layer, single_layer
 from ...images.descriptors import CONFIG, Descriptor, encode_json, platform_here
 from ...images.layout import NAME, Layout
 from ...images.store import ImageStore
-from ...images.world import run_as_root
+from ...images.world import TREE_JOBS
 from ...lab import Lab
+from ...runtime.job import run_as_root
 from .servers import find_tool
 from .sizes import ImageSizes
 
@@ -77,7 +78,7 @@ class BenchGround:
     def remove_trees(self) -> None:
         """Remove what is unpacked: an ordinary user cannot, but in a lab."""
         for folder in self.place.glob("*/unpacked/*"):
-            list(run_as_root(self.lab, folder, "tree_jobs:remove_trees", names=os.listdir(folder)))
+            list(run_as_root(self.lab.world, f"{TREE_JOBS}:remove_trees", folder=folder, names=os.listdir(folder)))
 
 
 @contextmanager

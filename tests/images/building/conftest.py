@@ -12,7 +12,6 @@ from pyctr_lab import Lab
 from pyctr_lab.images import Images
 from pyctr_lab.images.bases import busybox_image
 from pyctr_lab.images.store import ImageStore
-from pyctr_lab.images.world import run_as_root
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +22,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
         images = Images(lab, store)
         yield images
         if images.trees.folder.exists():  # files of the lab's ids: only its root can remove them
-            list(run_as_root(lab, images.trees.folder, "tree_jobs:remove_trees", names=os.listdir(images.trees.folder)))
+            images.trees.run("remove_trees", names=os.listdir(images.trees.folder))
 
 
 @pytest.fixture
