@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from draw import machines, meters, races, stores
+from draw import machines, meters, races, stores, wires
 
 from pyctr_lab import Cgroup, Container, Lab, Limits, Program, Recipe, draw, images, kernel, measure, steps
 from pyctr_lab.errors import LabError
@@ -290,16 +290,20 @@ def test_a_survey(wrong: dict[str, Any]) -> None:
 PICTURES: dict[str, dict[str, Any]] = {
     "boot": {"phases": machines.EMULATED, "parts": machines.PARTS, "emulated": True},
     "chart": {"plot": lambda figure: figure.subplots(), "title": "x", "twin": "x"},
+    "conversation": {"packets": wires.PING, "names": wires.WHO, "tables": wires.TABLES},
     "density": {"rows": machines.filled(100, 3), "emulated": True},
     "draw_map": {"inside": "ended", "outside": "ended", "name": "x"},
     "fit": {"results": races.crowds()},
     "growth": {"samples": machines.GROWN, "promised": 256 << 20},
     "hypervisors": {"case": draw.Case("tcg", "6.18", "6.1")},
     "layers": {"images": stores.TWO, "removed": "web:1"},
+    "live_network": {"read": lambda: wires.THREE, "seconds": 5},
     "memory": {"results": races.memories()},
     "neighbour": {"acts": races.acts()},
+    "network": {"view": wires.CUT},
     "overhead": {"results": races.costs()},
     "overlay": {"changes": stores.CHANGES},
+    "packet_path": {"hops": wires.DROPPED, "packet": "the SYN"},
     "registry": {"conversations": stores.TALKS, "images": stores.TWO},
     "startup": {"results": races.starts()},
     "story": {"results": machines.history()},
@@ -307,12 +311,14 @@ PICTURES: dict[str, dict[str, Any]] = {
     "waterfall": {"history": machines.history(), "seconds": 0.01, "phases": machines.EMULATED, "emulated": True},
     "worlds": {"command": "sleep 1000", "numbers": [4123, 17, 2]},
     "Case": {"accelerator": "tcg", "host_kernel": "6.18", "guest_kernel": "6.1"},
+    "Hop": {"place": "br0", "what": "x", "verdict": "y", "passed": True, "namespace": "lab"},
     "MemoryReading": {"written": 16 << 20, "taken": 180 << 20},
+    "Said": {"seconds": 1.0, "sender": "a", "receiver": "b", "text": "x", "learned": "y"},
     "Picture": {"svg": "<svg/>", "alt_text": "x"},
 }
 """What is right for each public function and class of `draw`; `of_a_lab` says it for those that take a lab's things."""
 OF_A_LAB = ("builder", "isolation_map", "meter")
-PANELS = ("Builder", "Dashboard", "Meter")  # made by the functions of their names
+PANELS = ("Builder", "Dashboard", "Meter", "NetworkWidget")  # made by the functions of their names
 STRANGE: list[Any] = [*QUICK, object(), races.starts, machines.GROWN, draw.Case("kvm", "x", "y"), measure.Results()]
 
 

@@ -2,9 +2,9 @@
 
 The convention: a picture module, or a folder where a picture needs more than one file, has a function of its own name,
 which returns a `Picture`; `title(data)`, the finding in at most 80 characters; and `alt_text(data)`, all that the
-picture shows in reading order. All three take the same data. A live panel (builder, meter, dashboard) is a folder whose
-function of its own name imports ipywidgets when it is called; its still is one of the pictures. No module imports an
-engine: results carry the names that pictures show.
+picture shows in reading order. All three take the same data. A live panel (builder, meter, dashboard, live network) is
+a folder whose function of its own name imports ipywidgets when it is called; its still is one of the pictures. No
+module imports an engine: results carry the names that pictures show.
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ from .growth import MemoryReading, growth
 from .hypervisors import Case, hypervisors
 from .isolation_map import draw_map, isolation_map
 from .layers import layers
+from .live_network import live_network
 from .meter import meter, usage_chart
 from .neighbour import neighbour
+from .network import network
+from .network.conversation import Said, conversation
+from .network.packet_path import Hop, packet_path
 from .overlay import overlay
 from .picture import Picture
 from .registry import registry
@@ -35,15 +39,17 @@ from .worlds import worlds
 if TYPE_CHECKING:
     from .builder.panel import Builder
     from .dashboard.panel import Dashboard
+    from .live_network.panel import NetworkWidget
     from .meter.panel import Meter
 
 __all__ = [
-    "Builder", "Case", "Dashboard", "MemoryReading", "Meter", "Picture", "boot", "builder", "chart", "dashboard",
-    "density", "draw_map", "fit", "growth", "hypervisors", "isolation_map", "layers", "memory", "meter", "neighbour",
-    "overhead", "overlay", "registry", "startup", "story", "usage_chart", "waterfall", "worlds",
+    "Builder", "Case", "Dashboard", "Hop", "MemoryReading", "Meter", "NetworkWidget", "Picture", "Said", "boot",
+    "builder", "chart", "conversation", "dashboard", "density", "draw_map", "fit", "growth", "hypervisors",
+    "isolation_map", "layers", "live_network", "memory", "meter", "neighbour", "network", "overhead", "overlay",
+    "packet_path", "registry", "startup", "story", "usage_chart", "waterfall", "worlds",
 ]  # fmt: skip
 
-PANELS = ("Builder", "Dashboard", "Meter")
+PANELS = {"Builder": "builder", "Dashboard": "dashboard", "Meter": "meter", "NetworkWidget": "live_network"}
 
 
 def __getattr__(name: str) -> Any:
@@ -52,4 +58,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f".{name.lower()}.panel", __name__), name)
+    return getattr(import_module(f".{PANELS[name]}.panel", __name__), name)

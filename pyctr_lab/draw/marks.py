@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .svg import label, line, rect, text_width, wrap
-from .theme import NOTE, TEXT, TITLE
+from .theme import NOTE, TAG, TEXT, TITLE
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,13 @@ def dot(x: float, y: float, radius: float = 6, *, fill: str = "wall", stroke: st
     """A round mark."""
     edge = f' stroke="var(--{stroke})" stroke-width="1.5"' if stroke else ""
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" fill="var(--{fill})"{edge}/>'
+
+
+def number_mark(x: float, y: float, number: int, *, fill: str = "ink", dashed: bool = False) -> str:
+    """A number in a round mark: filled, or outlined for what did not happen."""
+    shape = rect(x - 10, y - 10, 20, 20, fill="paper" if dashed else fill, stroke="idle" if dashed else "", radius=10,
+                 dash="3 3" if dashed else "")  # fmt: skip
+    return shape + label(x, y + 4, str(number), size=TAG, style="d c" if dashed else "p h c")
 
 
 def diamond_mark(x: float, y: float, radius: float = 8, *, fill: str = "new") -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from draw import machines, meters, races, states, stores
+from draw import machines, meters, races, states, stores, wires
 from pyctr_lab import draw
 from pyctr_lab.draw.hypervisors import Case
 from pyctr_lab.draw.isolation_map import MapData, alt_text, title
@@ -33,13 +33,16 @@ PICTURES: dict[str, tuple[str, list[Any], dict[str, Any]]] = {  # module -> func
     "layers": ("layers", [stores.TWO, "web:1"], {}),
     "meter": ("usage_chart", [{"web": meters.THROTTLED}], {}),
     "neighbour": ("neighbour", [races.acts()], GUESSED),
+    "network": ("network", [wires.CUT], {}),
+    "network.conversation": ("conversation", [wires.PING, wires.WHO, wires.TABLES], {}),
+    "network.packet_path": ("packet_path", [wires.DROPPED, "the SYN"], {}),
     "overlay": ("overlay", [stores.CHANGES], {}),
     "registry": ("registry", [stores.TALKS, stores.TWO], {}),
     "story": ("story", [machines.history()], {}),
     "worlds": ("worlds", ["sleep 4242", (41234, 17, 2)], {}),
 }
 NO_PICTURES = {"__init__", "chart", "guesses", "marks", "panels", "picture", "svg", "theme", "wording"}
-PANELS = {"builder", "dashboard"}  # their stills are pictures of other modules
+PANELS = {"builder", "dashboard", "live_network"}  # their stills are pictures of other modules
 
 
 def called(function: Any, data: list[Any], options: dict[str, Any]) -> Any:
