@@ -23,13 +23,15 @@ from ..theme import STYLE as PICTURES
 EVERY = 0.5  # seconds between two looks
 RUNNING = "Network: live, while the kernel runs."
 STILL = "A still: nothing is read any more. For the live map run its cell again."
-# Each layout where it has room, as in the still's.
+# Each layout where it has room; none is shrunk, for its smallest text would fall below 11 px.
 STYLE = style_sheet(
     "pcn",
     """
-.pcn .small{display:none}
-.pcn .note{font-size:12px;color:var(--dim);margin:4px 0 0}
-@container (max-width:880px){.pcn .small{display:block}.pcn .wide{display:none}}
+.pc.pcn{padding:0}
+.pcn .small{display:none;overflow-x:auto}
+.pcn svg{display:block}
+.pcn .note{font-size:12px;color:var(--dim);margin:4px 16px 12px}
+@container (max-width:899px){.pcn .small{display:block}.pcn .wide{display:none}}
 """,
 )
 
