@@ -242,5 +242,6 @@ def _cable(plug: Plug, grid: MapGrid, y: float, bridge: str, *, news: bool) -> I
     said = counted_noun(plug.packets, "packet")
     short = f"{plug.packets:,}"
     fits = text_width(said, NOTE) <= CABLE - 22
-    yield dot(middle, y, 4, fill=ink)
+    if plug.packets:
+        yield dot(middle, y, 4, fill=ink)
     yield label(grid.wall - 6, y - 14, said if fits else short, size=NOTE, style=f"{style} e", width=CABLE - 22)
