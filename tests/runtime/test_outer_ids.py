@@ -95,7 +95,7 @@ def readable() -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         for source in (HERE.parent / "pyctr_lab", HERE / "kernel", HERE / "steps", HERE / "runtime",
-                       HERE / "cgroups"):  # fmt: skip
+                       HERE / "cgroups", HERE / "networks"):  # fmt: skip
             shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
         for module in ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments"):
             found = importlib.util.find_spec(module)
@@ -124,7 +124,7 @@ def as_user(folder: Path, uid: int, *command: str) -> subprocess.CompletedProces
 
 
 ROOMS = ("kernel", "steps", "runtime/test_container.py", "runtime/test_program.py", "runtime/test_view.py",
-         "runtime/test_lab.py")  # fmt: skip
+         "runtime/test_lab.py", "networks/test_capture.py", "networks/test_fetch_socket.py")  # fmt: skip
 
 
 @ROOT_ONLY
