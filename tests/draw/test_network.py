@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from draw.wires import CUT, EMPTY, HOSTILE, LAST, LONG, MAPS, STRANGE, THREE, net, unplugged
+from draw.wires import CUT, EMPTY, HOSTILE, LAST, LONG, MAPS, STRANGE, THREE, net, room, unplugged
 from pyctr_lab import BadInput
 from pyctr_lab.draw import network
 from pyctr_lab.draw.network.words import network_plan, newest_change
@@ -56,6 +56,12 @@ def test_the_alternative_text_has_what_the_picture_shows() -> None:
                  "br0 has learned 02:00:0a:58:00:02 behind v1, heard 0.1 s ago"):  # fmt: skip
         assert said in words
     assert words.endswith("Changed now: v3.")
+
+
+def test_link_local_addresses_are_shown_where_there_are_no_others() -> None:
+    for addresses, said in ((("10.88.0.2/24", "fe80::1/64"), "10.88.0.2/24"), (("fe80::1/64",), "fe80::1/64")):
+        rooms = (room("web", 1, addresses=addresses),)
+        assert f">{said}</text>" in network(replace(net(1), rooms=rooms)).svg
 
 
 def test_one_thing_is_orange_and_only_if_something_has_changed() -> None:

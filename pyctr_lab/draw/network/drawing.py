@@ -226,7 +226,7 @@ def _cable(plug: Plug, grid: MapGrid, y: float, bridge: str, *, news: bool) -> I
         yield rect(grid.wall - 1, y - 10, WALL + 2, 20, fill="paper", radius=0)
         yield line(start, y, end, y, stroke=ink, line=stroke, dash="6 4" if plug.cut else "")
     if plug.port:
-        name = fit_text(clean_text(plug.port.name), 36, TAG, mono=True)
+        name = fit_text(clean_text(plug.port.name), 42, TAG, mono=True)
         wide = text_width(name, TAG, mono=True) + 12
         yield rect(start, y - 9, wide, 18, fill="paper", stroke=ink, line=stroke if news else 1.2, radius=3)
         yield label(start + 6, y + 4, name, size=TAG, style="m n h" if news else "m")

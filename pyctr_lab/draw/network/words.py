@@ -34,8 +34,9 @@ class Plug:
 
     @property
     def addresses(self) -> str:
-        """Of its end."""
-        return clean_text(", ".join(self.end.addresses)) if self.end else ""
+        """Of its end; link-local ones, which every interface with IPv6 has, only if there are no others."""
+        found = self.end.addresses if self.end else ()
+        return clean_text(", ".join([each for each in found if not each.startswith("fe80:")] or found))
 
     @property
     def state(self) -> str:
