@@ -67,9 +67,9 @@ def test_of_an_address_too_long_for_its_column_the_end_is_shown() -> None:
 
 def test_a_broadcast_reaches_every_column() -> None:
     alone = [Said(0, "a", "b", "x"), Said(1e-6, "b", "c", "x")]
-    to_all = [*alone, Said(2e-6, "b", "ff:ff:ff:ff:ff:ff", "who-has a?")]
-    arrows = [conversation(each).svg.count("<path d=") for each in (alone, to_all)]
-    assert arrows == [2, 4]
+    for sender, arrows, passed in (("b", 2, 0), ("a", 1, 1), ("c", 1, 1)):
+        svg = conversation([*alone, Said(2e-6, sender, "ff:ff:ff:ff:ff:ff", "who-has a?")]).svg
+        assert (svg.count("<path d=") - 2, svg.count("<circle")) == (arrows, passed), sender
 
 
 def test_what_was_learned_is_orange_with_a_mark_of_its_own() -> None:

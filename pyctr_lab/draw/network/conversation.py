@@ -21,7 +21,7 @@ SILENCE = 0.001  # seconds without a packet that are drawn as a gap
 SIDE, CLOCK = 250, 74  # px: the column of what was learned; the column of times
 EVERYONE = re.compile(r"(\*|ff:ff:ff:ff:ff:ff|255\.255\.255\.255|33:33:.*|01:00:5e:.*|)$", re.IGNORECASE)
 ADDRESS = re.compile(r"[\da-fA-F.:]+$")
-ASKING = re.compile(r"\b(who-has|is-at|ARP)\b", re.IGNORECASE)
+ASKING = re.compile(r"\b(who[- ]has|is[- ]at|ARP)\b", re.IGNORECASE)
 SUBTITLE = "in order, not to scale · µs since the first packet, anew after each gap"
 HINT = 'draw.conversation([draw.Said(0.0, "10.88.0.2", "10.88.0.3", "echo request")], {"10.88.0.2": "web"})'
 Names = Mapping[str, str] | None
@@ -212,9 +212,10 @@ def _arrows(
     x, line_y = columns[talk.name(packet.sender)], y + 26
     others = [each for each in columns.values() if each != x]
     ends = others if talk.is_to_all(packet) else [columns[talk.name(packet.receiver)]]
-    for end in sorted({min(ends, default=x), max(ends, default=x)} - {x}):
+    last = {min([x, *ends]), max([x, *ends])} - {x}
+    for end in sorted(last):
         yield arrow(x, end - (1 if end > x else -1), line_y, stroke=ink)
-    for end in ends if len(ends) > 2 else ():
+    for end in set(ends) - last - {x}:  # an arrow passes
         yield dot(end, line_y, 4, fill=ink)
     yield number_mark(x, line_y, number, fill=ink)
     first = min([x, *ends])
