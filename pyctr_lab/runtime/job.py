@@ -28,6 +28,7 @@ PF_EXITING = 4  # a flag of /proc/PID/stat, see linux/sched.h
 def run_as_root(
     world: OuterWorld,
     target: str,
+    /,
     *,
     folder: Path | str = "/",
     kinds: Sequence[str] = KINDS,
@@ -57,7 +58,7 @@ class Job:
         world.require_open()
         paths = json.dumps(list(filter(None, sys.path)))
         command = [*WORKER, str(world.machine_pid), ",".join(kinds), str(folder), target, paths]
-        self._world, self._target = world, target
+        self._world, self.target = world, target
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
         self._lines: deque[bytes] = deque()
         self._rest = b""
@@ -82,7 +83,7 @@ class Job:
         """The next row of the generator; None at its end. Raises its LabError; Gone; TimeExpired, in seconds."""
         while not self._lines:
             if not readable(self._stdout, timeout):
-                raise TimeExpired(f"no answer after {timeout} s from {self._target}")
+                raise TimeExpired(f"no answer after {timeout} s from {self.target}")
             more = os.read(self._stdout, 1 << 16)
             if not more:
                 raise self._gone()
@@ -100,7 +101,7 @@ class Job:
             self._world.require_open()
         self._errors.seek(0)
         last = self._errors.read()[-2000:].decode(errors="replace").strip().rpartition("\n")[2]
-        return Gone(f"{self._target} ended before it was done: {last or 'it said nothing'}")
+        return Gone(f"{self.target} ended before it was done: {last or 'it said nothing'}")
 
     def close(self) -> None:
         """End the process, and wait for its end. Twice is fine."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -47,3 +48,17 @@ def refuse(kind: str) -> Iterator[None]:
 def crash() -> Iterator[int]:
     yield 1
     raise ZeroDivisionError("a mistake")
+
+
+def serve(gate: int = 0, refuse: str = "") -> Iterator[dict[str, Any]]:
+    """A service: an answer to each order; to one that waits, when the gate is closed."""
+    if refuse:
+        raise OSError(98, "Address already in use", refuse)
+    yield {"ids": [os.getuid()], "gate": os.fstat(gate).st_ino}
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "end" in order:
+            return
+        if "wait" in order:
+            os.read(gate, 1)
+        yield {"error": "not that"} if "wrong" in order else {"got": order}
