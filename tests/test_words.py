@@ -68,7 +68,7 @@ def test_words_are_plain(room: str) -> None:
 # A picture module has `title`, `subtitle`, `alt_text` and the function of its own name; a program's entry is `main`.
 # cgroups/v1.py and v2.py answer to the same names; programs of another interpreter are not imported.
 CONVENTIONS = {"title", "subtitle", "alt_text", "main"}
-PROGRAMS = re.compile(r"launcher/main\.py|measure/programs/")
+PROGRAMS = re.compile(r"launcher/main\.py|(measure|networks)/programs/")
 # Other names that two modules define: this number only goes down.
 MOST_SHARED = 5
 
