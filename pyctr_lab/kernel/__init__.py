@@ -1,6 +1,6 @@
 """What Linux offers: system calls as data, their constants, /proc. Thin; no policy."""
 
-from . import calls, constants, proc, sockets
+from . import calls, constants, netlink, proc, sockets
 from .arguments import Argument, GroupDescriptor, GroupFile, ProcFile, Ref, Spelled, Struct, Subject
 from .calls import (
     Answer,
@@ -41,6 +41,7 @@ from .calls import (
     umask,
     umount2,
     uname,
+    unlinkat,
     unshare,
     wait4,
     write,
@@ -50,11 +51,12 @@ from .constants import Named
 from .sockets import bind, connect, ifreq, listen, sockaddr_in, socket
 
 __all__ = [
-    "Answer", "Argument", "Call", "CallError", "GroupDescriptor", "GroupFile", "Named", "ProcFile", "Ref",
-    "Spelled", "Struct", "Subject", "bind", "calls", "capset", "chdir", "chroot", "clock_gettime", "close",
-    "connect", "constants", "dup3", "execve", "fchdir", "flock", "fork", "getgid", "getpid", "getuid", "ifreq",
-    "ioctl", "kill", "listen", "mkdirat", "mknodat", "mount", "mount_setattr", "openat", "pidfd_open", "pivot_root",
+    "Answer", "Argument", "Call", "CallError", "GroupDescriptor", "GroupFile", "Named", "ProcFile", "Ref", "Spelled",
+    "Struct", "Subject", "bind", "calls", "capset", "chdir", "chroot", "clock_gettime", "close", "connect",
+    "constants", "dup3", "execve", "fchdir", "flock", "fork", "getgid", "getpid", "getuid", "ifreq", "ioctl", "kill",
+    "listen", "mkdirat", "mknodat", "mount", "mount_setattr", "netlink", "openat", "pidfd_open", "pivot_root",
     "prctl", "prlimit64", "proc", "read", "setgroups", "sethostname", "setns", "setresgid", "setresuid", "setsid",
-    "sockaddr_in", "socket", "sockets", "symlinkat", "umask", "umount2", "uname", "unshare", "wait4", "write",
+    "sockaddr_in", "socket", "sockets", "symlinkat", "umask", "umount2", "uname", "unlinkat", "unshare", "wait4",
+    "write",
 ]  # fmt: skip
 __all__ += [name for name in vars(constants) if name.isupper() and not name.startswith("_")]

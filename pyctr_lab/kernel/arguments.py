@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from .constants import Named
@@ -69,7 +70,26 @@ class GroupDescriptor:
         return str(self.file)
 
 
-Later: TypeAlias = ProcFile | Subject | GroupFile | GroupDescriptor
+@dataclass(frozen=True)
+class SubjectBytes:
+    """A buffer with the process's number in its midst, four bytes long, for a call that is made from outside."""
+
+    before: bytes
+    after: bytes
+    spell: Callable[[], str] = field(compare=False)  # as strace prints the buffer, with PID for the number
+    __match_args__ = ("before", "after")
+
+    def of(self, pid: int) -> Spelled:
+        """The buffer for one process."""
+        raw = self.before + pid.to_bytes(4, "little") + self.after
+        number = "".join(f"\\x{byte:02x}" for byte in pid.to_bytes(4, "little"))
+        return LazilySpelled(raw, lambda: self.spell().replace("\\PID", number).replace("PID", str(pid)))
+
+    def __repr__(self) -> str:
+        return self.spell().replace("\\PID", "PID")
+
+
+Later: TypeAlias = ProcFile | Subject | SubjectBytes | GroupFile | GroupDescriptor
 """What is known only when a call is made."""
 
 
@@ -85,6 +105,20 @@ class Spelled(bytes):
 
     def __repr__(self) -> str:
         return self.spelling
+
+
+class LazilySpelled(Spelled):
+    """The same, with a text that is made only when it is asked for."""
+
+    spell: Callable[[], str]
+
+    def __new__(cls, value: bytes, spell: Callable[[], str]) -> LazilySpelled:
+        self = bytes.__new__(cls, value)
+        self.spell = spell
+        return self
+
+    def __repr__(self) -> str:
+        return self.spell()
 
 
 class Struct(tuple["Argument", ...]):

@@ -20,9 +20,21 @@ from typing import NamedTuple
 
 from ..errors import BadInput, LabError
 from . import constants as k
-from .arguments import Argument, GroupDescriptor, GroupFile, ProcFile, Ref, Spelled, Struct, Subject, octal, spell
+from .arguments import (
+    Argument,
+    GroupDescriptor,
+    GroupFile,
+    ProcFile,
+    Ref,
+    Spelled,
+    Struct,
+    Subject,
+    SubjectBytes,
+    octal,
+    spell,
+)
 from .checks import check_argument, check_environment, check_id, check_list, check_number, check_path, check_text
-from .errno_hints import hint_for
+from .errno_hints import hint_for, kernel_text
 
 MOST_READ = 1 << 18  # bytes that one answer can carry
 PATH_BEHIND = {"mount": 1, "symlinkat": 2}  # arguments before the path that may be text as well
@@ -37,6 +49,7 @@ class Call(NamedTuple):
     accept: tuple[int, ...] = ()  # errnos that are fine
     result: str = ""  # the name of its result for later calls of the same list
     outside: bool = False  # made by the launcher for the process, which it sees as /proc/PID
+    own_errno: int = -1  # where in its buffer the kernel's answer has an errno, negative or 0: it is the call's
 
     def __str__(self) -> str:
         return self.bare() + (f" = {self.result}" if self.result else "")
@@ -122,7 +135,8 @@ class Answer(NamedTuple):
         """The failure as an exception, with a hint where the errno misleads."""
         all_of_them = tuple(answers)
         opened = {answer.result: str(answer.arguments[1]) for answer in all_of_them if answer.name == "openat"}
-        hint = hint_for(self.call.name, self.call.args, self.errno, opened)
+        said = kernel_text(self.buffers[0]) if self.call.own_errno >= 0 and self.buffers else ""
+        hint = said or hint_for(self.call.name, self.call.args, self.errno, opened)
         return CallError(self.call, self.errno, hint=hint, answers=all_of_them)
 
 
@@ -151,6 +165,8 @@ def resolve(arg: Argument, pid: int | None, lab: str) -> Argument:
         return Ref(arg.file.within(lab))
     if isinstance(arg, ProcFile) and pid is not None:
         return f"/proc/{pid}/{arg.name}"
+    if isinstance(arg, SubjectBytes) and pid is not None:
+        return arg.of(pid)
     return arg
 
 
@@ -275,9 +291,13 @@ def openat(path: str | ProcFile | GroupFile, flags: int = k.O_RDONLY, mode: int 
     return Call("openat", (k.AT_FDCWD, check_path(path), how, *rights), result="fd")
 
 
-def openat2(folder: int | Ref, path: str, flags: int, resolve: int) -> Call:
+def openat2(folder: int | Ref, path: str, flags: int, resolve: int, *, mode: int = 0) -> Call:
     """openat2(2): open a file as `resolve` has it; with RESOLVE_IN_ROOT no link leads out of the folder."""
-    how = Struct(flags=check_number(flags, "flags") | k.O_CLOEXEC, mode=0, resolve=check_number(resolve, "resolve"))
+    how = Struct(
+        flags=check_number(flags, "flags") | k.O_CLOEXEC,
+        mode=octal(check_number(mode, "a mode")) if mode else 0,
+        resolve=check_number(resolve, "resolve"),
+    )
     return Call("openat2", (check_number(folder, "a folder"), check_path(path), how, 24), result="fd")
 
 
@@ -328,6 +348,12 @@ def mknodat(path: str, mode: int, dev: int) -> Call:
 def symlinkat(target: str, path: str) -> Call:
     """symlinkat(2): make a symbolic link at `path` that points to `target`."""
     return Call("symlinkat", (check_path(target), k.AT_FDCWD, check_path(path)))
+
+
+def unlinkat(path: str, flags: int = 0, *, at: int | Ref = k.AT_FDCWD) -> Call:
+    """unlinkat(2): remove a name; `at` is the open folder that a relative path starts from."""
+    folder = check_number(at, "a folder", least=int(k.AT_FDCWD))
+    return Call("unlinkat", (folder, check_path(path), check_number(flags, "flags")))
 
 
 def umask(mask: int) -> Call:

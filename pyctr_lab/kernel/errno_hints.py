@@ -79,3 +79,24 @@ def _wrong_kind(file: str, nstype: int) -> str:
     wrong = "" if kind in KIND_FLAGS else f"the descriptor is no namespace of the kind that {nstype!r} stands for"
     inside = OWN_USER if nstype == CLONE_NEWUSER else ABOVE if nstype == CLONE_NEWPID else ""
     return "; or ".join(filter(None, (wrong, inside)))
+
+
+REPEATED = 20  # bytes before the message that an answer of netlink repeats
+CAPPED, TEXT = 0x100, 1  # NLM_F_CAPPED: only its header is repeated. NLMSGERR_ATTR_MSG
+
+
+def kernel_text(answer: bytes) -> str:
+    """What the kernel says in words of a netlink message that it refuses (NETLINK_EXT_ACK); empty where it does not."""
+    words = memoryview(answer[: len(answer) & ~3]).cast("I")
+    if len(words) < 9:
+        return ""
+    capped, end = (words[1] >> 16) & CAPPED, min(words[0], len(answer))
+    place = REPEATED + (16 if capped else words[5] + -words[5] % 4)
+    while place + 4 <= end:
+        size, type = words[place // 4] & 0xFFFF, words[place // 4] >> 16
+        if type == TEXT:
+            return (
+                f"the kernel says: {answer[place + 4 : place + size].partition(bytes(1))[0].decode(errors='replace')}"
+            )
+        place += max(4, size + -size % 4)
+    return ""

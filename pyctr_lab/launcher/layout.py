@@ -9,14 +9,14 @@ from __future__ import annotations
 import ctypes
 import os
 
-ENTRY, RESULT, FINE, CLOCK = 11, 7, 8, 10  # words of an entry, and where in it they are
+ENTRY, RESULT, FINE, CLOCK, OWN = 12, 7, 8, 10, 11  # words of an entry, and where in it they are
 WORD = 8
 ROOM = 64  # entries that may be put before a list that is kept, and behind it
 LOOKED_PAST = (2, 13, 20, 110, 116)  # execvpe(3) goes on after ENOENT, EACCES, ENOTDIR, ETIMEDOUT and ESTALE
 
 Block = tuple[bytes, bytearray]  # what was put into memory, and the memory; both with a byte of 0 behind it
-Call = tuple[int, tuple[object, ...], tuple[int, ...], str]
-"""Its number, arguments, errnos that are fine, name of its result."""
+Call = tuple[int, tuple[object, ...], tuple[int, ...], str, int]
+"""Its number, arguments, errnos that are fine, name of its result, where its buffer has an errno of its own or -1."""
 
 
 def search_path(variables: object) -> str:
@@ -35,7 +35,11 @@ def word(value: object, known: dict[str, int], memory: list[Block]) -> int:
     if isinstance(value, list):  # an earlier result, or text around one
         if len(value) == 1:
             return known[value[0]]
-        value = f"{value[0]}{known[value[1]]}{value[2]}"
+        before, name, after = value
+        if isinstance(before, str):
+            value = f"{before}{known[name]}{after}"
+        else:
+            value = before + known[name].to_bytes(4, "little") + after
     if isinstance(value, str):
         raw = os.fsencode(value) + b"\0"
     elif isinstance(value, tuple):
@@ -95,7 +99,9 @@ class Laid:
         """Where its first entry lies, that of clone3."""
         return self._block + WORD * ENTRY * self._first
 
-    def _put(self, entry: int, number: int, args: tuple[object, ...], fine: tuple[int, ...], result: str) -> None:
+    def _put(
+        self, entry: int, number: int, args: tuple[object, ...], fine: tuple[int, ...], result: str, own: int
+    ) -> None:
         at = ENTRY * entry
         memory: list[Block] = []
         self.words[at] = number
@@ -103,6 +109,7 @@ class Laid:
             self.words[at + 1 + place] = self._place(args[place], memory) if place < len(args) else self._zero
         mask = sum(1 << errno for errno in fine)
         self.words[at + FINE], self.words[at + FINE + 1] = signed(mask), signed(mask >> 64)
+        self.words[at + OWN] = self._zero if own < 0 else address(memory[0][1]) + own
         self.memory[entry] = memory
         if result:
             self._places[result] = self._block + WORD * (at + RESULT)

@@ -11,8 +11,9 @@ is too long for the socket is empty there, and lies in its first descriptor. The
     results  the number of a spawned process: what became of its calls
     abandon  the number of a spawned process: kill it if it still runs
 
-A call is (name, arguments, errnos that are fine, name for its result). An argument is a number, text, bytes, a tuple of
-arguments (a structure or an array), None, or a list: [name] is an earlier result, [text, name, text] a text around one.
+A call is (name, arguments, errnos that are fine, name for its result, where in its buffer the kernel's answer has an
+errno of its own: -1 for nowhere). An argument is a number, text, bytes, a tuple of arguments (a structure or an array),
+None, or a list: [name] is an earlier result, [text, name, text] a text around one, [bytes, name, bytes] a buffer.
 
 An answer is text: the request's number, then a line a call: result, errno, nanoseconds, and in hexadecimal each buffer
 that the kernel wrote to. The kernel stamps the sender's pid on each request: one from any process but the peer is
@@ -97,8 +98,11 @@ def function_of(name: str) -> tuple[ctypes._NamedFuncPointer, list[ctypes.c_long
         return libc.syscall, [ctypes.c_long(NUMBERS[name])]
 
 
-def make_call(name: str, args: tuple[object, ...], known: dict[str, int]) -> tuple[int, int, str]:
-    """Make one system call. Return its result, its errno, and its line of the answer."""
+def make_call(name: str, args: tuple[object, ...], known: dict[str, int], own: int) -> tuple[int, int, str]:
+    """Make one system call. Return its result, its errno, and its line of the answer.
+
+    `own` is where in its buffer the kernel's answer has an errno, as netlink's has: a failure like any other.
+    """
     memory: list[tuple[bytes, bytearray]] = []
     function, words = function_of(name)
     words = words + [ctypes.c_long(word(arg, known, memory)) for arg in args]
@@ -106,6 +110,8 @@ def make_call(name: str, args: tuple[object, ...], known: dict[str, int]) -> tup
     result = function(*words)
     took = time.perf_counter_ns() - start
     errno = ctypes.get_errno() if result == -1 else 0
+    if own >= 0 and not errno and (refused := int.from_bytes(memory[0][1][own : own + 4], "little", signed=True)) < 0:
+        result, errno = -1, -refused
     return result, errno, " ".join([str(result), str(errno), str(took), *changed(memory)])
 
 
@@ -160,12 +166,12 @@ class Request:
     def carry_out(self, calls: list) -> bool:  # type: ignore[type-arg]
         """Make calls up to the first that fails, and close then what they have opened. False if one failed."""
         opened: set[int] = set()
-        for name, args, fine, result_name in calls:
+        for name, args, fine, result_name, own in calls:
             if name in ("execve", "execvpe"):  # which does not come back when all is well
                 self.send()
             if name == "execvpe":  # which searches its caller's PATH
                 os.environ["PATH"] = search_path(args[2])
-            result, errno = self.note(result_name, *made(name, args, self.known))
+            result, errno = self.note(result_name, *made(name, args, self.known, own))
             if errno and errno not in fine:
                 close_all(opened)  # no later list knows their names
                 return False
@@ -270,10 +276,10 @@ def handle(request: Request, kind: str, words: tuple) -> bool:  # type: ignore[t
     return False
 
 
-def made(name: str, args: tuple[object, ...], known: dict[str, int]) -> tuple[int, int, str]:
+def made(name: str, args: tuple[object, ...], known: dict[str, int], own: int) -> tuple[int, int, str]:
     """Make one call. What is not a valid call fails with EINVAL, as in the kernel."""
     try:
-        return make_call(name, args, known)
+        return make_call(name, args, known, own)
     except INVALID:
         return -1, EINVAL, f"-1 {EINVAL} 0"
 

@@ -124,10 +124,11 @@ def executable(code: bytes) -> int:
 
 def looked_up(call: Call) -> list[Call]:
     """execvpe(3) as libc does it: a bare name is tried in each folder of the program's PATH."""
-    number, args, fine, result = call
+    number, args, fine, result, own = call
     if "/" in args[0]:
         return [call]
     paths = [f"{folder or '.'}/{args[0]}" for folder in search_path(args[2]).split(":")]
     return [
-        (number, (path, *args[1:]), (*fine, *LOOKED_PAST) if path is not paths[-1] else fine, result) for path in paths
+        (number, (path, *args[1:]), (*fine, *LOOKED_PAST) if path is not paths[-1] else fine, result, own)
+        for path in paths
     ]

@@ -18,10 +18,11 @@ from typing import Any
 from ..errors import BadInput, Busy, Gone, TimeExpired
 from ..interrupts import uninterrupted, waiting
 from ..kernel import proc
-from ..kernel.arguments import Argument, ProcFile, Ref
+from ..kernel.arguments import Argument, ProcFile, Ref, Spelled, SubjectBytes
 from ..kernel.calls import Answer, Call, fork, getpid, wait4
 from ..kernel.checks import short_repr
 from ..kernel.descriptors import open_standard_streams
+from ..kernel.netlink import spell_answer
 from ..kernel.syscall_numbers import numbers_here
 
 MESSAGE = 150_000  # bytes of one message that a SEQPACKET socket takes with the usual buffers; a longer one is a file
@@ -278,7 +279,7 @@ def milliseconds(seconds: float) -> float:
 @lru_cache(maxsize=4096)
 def on_the_wire(call: Call) -> tuple[Any, ...]:
     """Only what marshal knows: the launcher has none of our classes."""
-    return (call.name, _plain(call.args), call.accept, call.result)
+    return (call.name, _plain(call.args), call.accept, call.result, call.own_errno)
 
 
 def _plain(arg: Argument) -> Any:
@@ -287,6 +288,8 @@ def _plain(arg: Argument) -> Any:
             return [name]
         case ProcFile(name):
             return ["/proc/", "pid", f"/{name}"]
+        case SubjectBytes(before, after):
+            return [before, "pid", after]
         case int():
             return int(arg)
         case bytes():
@@ -348,4 +351,8 @@ def answered(calls: Sequence[Call], lines: Sequence[str]) -> Iterator[Answer]:
             call = call._replace(args=args)
         if call.result:
             known[call.result] = int(result)
-        yield Answer(call, int(result), int(errno), int(nanoseconds) / 1e9, tuple(map(bytes.fromhex, buffers)))
+        written = tuple(map(bytes.fromhex, buffers))
+        if call.own_errno >= 0 and written:
+            answer = Spelled(written[0], spell_answer(written[0]))
+            call = call._replace(args=tuple(answer if isinstance(arg, bytes) else arg for arg in call.args))
+        yield Answer(call, int(result), int(errno), int(nanoseconds) / 1e9, written)

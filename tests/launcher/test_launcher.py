@@ -35,7 +35,8 @@ class Talk:
 
     def ask(self, *calls: tuple[str, tuple[object, ...]], fine: tuple[int, ...] = (), names: tuple[str, ...] = ()):
         """Each call as (name, arguments); the first result is called `first`, the others have their place's number."""
-        wire = [(name, args, fine, "first" if place == 0 else str(place)) for place, (name, args) in enumerate(calls)]
+        results = ["first", *map(str, range(1, len(calls)))]
+        wire = [(name, args, fine, result, -1) for result, (name, args) in zip(results, calls, strict=False)]
         self.ours.send(marshal.dumps(("7", "calls", names, (wire,))))
         return self.listen()
 
@@ -92,7 +93,7 @@ def test_a_child_obeys_a_channel_of_its_own(talk: Talk) -> None:
         socket.send_fds(talk.ours, [message], [theirs.fileno()])
         ((child, _, _),) = talk.listen()
         theirs.close()
-        ours.send(marshal.dumps(("8", "calls", (), ([("getppid", (), (), "")],))))
+        ours.send(marshal.dumps(("8", "calls", (), ([("getppid", (), (), "", -1)],))))
         number, line = ours.recv(1 << 16).decode().split("\n")
         assert number == "8" and int(line.split()[0]) == talk.process.pid
     ((reaped, _, _),) = talk.ask(("wait4", (int(child), bytes(4), 0, None)))
@@ -101,7 +102,7 @@ def test_a_child_obeys_a_channel_of_its_own(talk: Talk) -> None:
 
 def test_another_process_may_say_what_it_likes(talk: Talk) -> None:
     """A container that gets hold of the socket, say: the launcher neither obeys it nor ends."""
-    message = marshal.dumps(("7", "calls", (), ([("getpid", (), (), "")],)))
+    message = marshal.dumps(("7", "calls", (), ([("getpid", (), (), "", -1)],)))
     for said in (message, b"", b"hello", os.urandom(100), marshal.dumps(None)):
         pid = os.fork()
         if not pid:
@@ -151,7 +152,7 @@ def test_a_text_holds_an_earlier_result(talk: Talk) -> None:
 
 def test_a_message_may_be_longer_than_a_socket_takes(talk: Talk) -> None:
     file = os.memfd_create("message")
-    os.write(file, marshal.dumps(("7", "calls", (), ([("access", ("x" * 1_000_000, 0), (), "")],))))
+    os.write(file, marshal.dumps(("7", "calls", (), ([("access", ("x" * 1_000_000, 0), (), "", -1)],))))
     socket.send_fds(talk.ours, [b""], [file])
     os.close(file)
     assert talk.listen()[0][:2] == ["-1", str(errno.ENAMETOOLONG)]

@@ -8,10 +8,10 @@ import pytest
 
 from pyctr_lab.launcher.layout import CLOCK, ENTRY, FINE, RESULT, ROOM, WORD, Block, Call, Laid, changed, word
 
-KEPT: list[Call] = [(257, (-100, "/a", 0), (), "fd"), (3, (["fd"],), (9, 127), "")]
+KEPT: list[Call] = [(257, (-100, "/a", 0), (), "fd", -1), (3, (["fd"],), (9, 127), "", -1)]
 
 
-def laid(before: tuple[Call, ...] = (), behind: tuple[Call, ...] = ((59, ("/bin/true",), (), ""),)) -> Laid:
+def laid(before: tuple[Call, ...] = (), behind: tuple[Call, ...] = ((59, ("/bin/true",), (), "", -1),)) -> Laid:
     made = Laid(KEPT, len(before), len(behind))
     made.fill(before, list(behind), {"stdin": 7})
     return made
@@ -46,36 +46,36 @@ def test_errnos_that_are_fine_are_bits_of_two_words() -> None:
 
 
 def test_what_stands_before_moves_the_beginning_and_nothing_else() -> None:
-    made, plain = laid(before=((39, (), (), ""), (59, (["stdin"],), (), ""))), laid()
+    made, plain = laid(before=((39, (), (), "", -1), (59, (["stdin"],), (), "", -1))), laid()
     assert [entry(made, number)[0] for number in range(1, 6)] == [39, 59, 257, 3, 59]
     assert read(entry(made, 2)[1]) == 7
     assert [entry(plain, number)[0] for number in range(1, 4)] == [257, 3, 59]
 
 
 def test_a_name_means_the_last_result_of_that_name() -> None:
-    made = laid(before=((41, (), (), "fd"), (3, (["fd"],), (), "")))
+    made = laid(before=((41, (), (), "fd", -1), (3, (["fd"],), (), "", -1)))
     assert entry(made, 2)[1] == made.start + WORD * (ENTRY + RESULT), "before the list its own"
     assert entry(made, 4)[1] == made.start + WORD * (3 * ENTRY + RESULT), "and in the list the list's"
 
 
 def test_it_is_filled_anew_each_time() -> None:
-    made = laid(behind=((59, ("/bin/one",), (), ""), (60, (1,), (), "")))
-    made.fill((), [(59, ("/bin/two",), (), "")], {})
+    made = laid(behind=((59, ("/bin/one",), (), "", -1), (60, (1,), (), "", -1)))
+    made.fill((), [(59, ("/bin/two",), (), "", -1)], {})
     assert ctypes.string_at(read(entry(made, 3)[1])) == b"/bin/two"
     assert len(made.collect()[0]) == WORD * 4
     with pytest.raises(KeyError):
-        made.fill((), [(3, (["stdin"],), (), "")], {})
+        made.fill((), [(3, (["stdin"],), (), "", -1)], {})
 
 
 def test_there_is_room_for_more_than_usual() -> None:
-    many = tuple((39, (), (), "") for _ in range(ROOM + 5))
+    many = tuple((39, (), (), "", -1) for _ in range(ROOM + 5))
     made = laid(before=many, behind=many)
     assert len(made.collect()[0]) == WORD * (1 + len(many) + len(KEPT) + len(many))
 
 
 def test_what_was_written_to_is_told_once_and_is_as_it_was() -> None:
-    made = Laid([(63, (bytes(4),), (), "")], 0, 1)
-    made.fill((), [(59, ("/bin/true",), (), "")], {})
+    made = Laid([(63, (bytes(4),), (), "", -1)], 0, 1)
+    made.fill((), [(59, ("/bin/true",), (), "", -1)], {})
     ctypes.memmove(read(entry(made, 1)[1]), b"said", 4)
     assert made.collect()[2:] == [(1).to_bytes(WORD, "little") + b"said"]
     assert made.collect()[2:] == []

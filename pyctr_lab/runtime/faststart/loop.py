@@ -1,6 +1,6 @@
 """The smallest container runtime: a loop of machine code that carries out a list of system calls.
 
-The launcher lays the list out in memory, one entry of eleven words a call, and calls `spawn(args, size, entries)`. That
+The launcher lays the list out in memory, one entry of twelve words a call, and calls `spawn(args, size, entries)`. That
 makes one system call, clone3(2), for a child that *shares* the launcher's memory: nothing is copied for it. The child
 has the launcher's stack pointer too, and must never touch a stack: it goes through the entries with registers alone.
 An entry is
@@ -10,6 +10,7 @@ An entry is
     7       its result, as the kernel gives it: -4095 to -1 is an errno
     8, 9    bits: the errnos that are fine
     10      what the clock said when it came back
+    11      address of an errno, negative or 0, that the kernel puts into its answer's bytes, as netlink does
 
 The first entry is that of clone3 itself, the last is an execve that succeeds: the loop has no other end. At a failure
 that is not fine the process ends.
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import platform
 
-WORDS = 11
+WORDS = 12
 """Machine words of an entry."""
 
 X86_64 = """
@@ -33,7 +34,7 @@ b8 b3 01 00 00    mov $435, %eax           # clone3(args, size): rdi and rsi are
 c3                ret                      # the parent goes on in Python; a negative number is an errno
                 child:
 48 89 d3          mov %rdx, %rbx           # the third argument: the first entry, which is that of clone3 itself
-eb 2f             jmp made                 # its result is stored like any other
+eb 3d             jmp made                 # its result is stored like any other
                 next:
 48 8b 03          mov (%rbx), %rax         # which call
 48 8b 7b 08       mov 8(%rbx), %rdi        # where the first argument is,
@@ -49,6 +50,10 @@ eb 2f             jmp made                 # its result is stored like any other
 4c 8b 4b 30       mov 48(%rbx), %r9
 4d 8b 09          mov (%r9), %r9
 0f 05             syscall
+48 8b 4b 58       mov 88(%rbx), %rcx       # where an answer of the kernel's has an errno of its own
+48 63 09          movslq (%rcx), %rcx      # negative if it refuses; 0 for all other calls
+48 85 c9          test %rcx, %rcx
+48 0f 48 c1       cmovs %rcx, %rax         # then it is the call's result
                 made:
 48 89 43 38       mov %rax, 56(%rbx)       # the result, for the launcher to read and for later calls
 48 89 c6          mov %rax, %rsi
@@ -65,8 +70,8 @@ eb 2f             jmp made                 # its result is stored like any other
 48 0f a3 73 40    bt %rsi, 64(%rbx)        # is this errno fine for this call?
 73 06             jnc failed
                 good:
-48 83 c3 58       add $88, %rbx            # the next of the list
-eb 9b             jmp next
+48 83 c3 60       add $96, %rbx            # the next of the list
+eb 8d             jmp next
                 failed:
 bf 7f 00 00 00    mov $127, %edi
 b8 e7 00 00 00    mov $231, %eax           # exit_group(127)
@@ -86,7 +91,7 @@ ARM64 = """
 c0 03 5f d6    ret                      # the parent goes on in Python; a negative number is an errno
              child:
 e9 03 02 aa    mov x9, x2               # the third argument: the first entry, which is that of clone3 itself
-0c 00 00 14    b made                   # its result is stored like any other
+10 00 00 14    b made                   # its result is stored like any other
              next:
 28 01 40 f9    ldr x8, [x9]             # which call
 20 85 40 a9    ldp x0, x1, [x9, #8]     # where the arguments are,
@@ -99,6 +104,10 @@ e9 03 02 aa    mov x9, x2               # the third argument: the first entry, w
 84 00 40 f9    ldr x4, [x4]
 a5 00 40 f9    ldr x5, [x5]
 01 00 00 d4    svc #0
+2a 2d 40 f9    ldr x10, [x9, #88]       # where an answer of the kernel's has an errno of its own
+4a 01 80 b9    ldrsw x10, [x10]         # negative if it refuses; 0 for all other calls
+5f 01 00 f1    cmp x10, #0
+40 41 80 9a    csel x0, x10, x0, mi     # then it is the call's result
              made:
 20 1d 00 f9    str x0, [x9, #56]        # the result, for the launcher to read and for later calls
 df 3f 03 d5    isb                      # or the clock would be read too early
@@ -115,8 +124,8 @@ e0 03 00 cb    neg x0, x0
 4a 25 c0 9a    lsr x10, x10, x0         # the bit of this errno (the shift is taken modulo 64)
 6a 00 00 36    tbz x10, #0, failed      # is this errno fine for this call?
              good:
-29 61 01 91    add x9, x9, #88          # the next of the list
-e6 ff ff 17    b next
+29 81 01 91    add x9, x9, #96          # the next of the list
+e2 ff ff 17    b next
              failed:
 e0 0f 80 d2    mov x0, #127
 c8 0b 80 d2    mov x8, #94              # exit_group(127)

@@ -49,8 +49,8 @@ def test_each_line_has_its_own_bytes(architecture: str) -> None:
         assert bool(bytes_) != instruction.endswith(":")
 
 
-def entry(number: int, *places: str, errnos: int = 0) -> str:
-    words = [str(number), *places, *(["zero"] * (6 - len(places))), "0", str(errnos), "0", "0"]
+def entry(number: int, *places: str, errnos: int = 0, own: str = "zero") -> str:
+    words = [str(number), *places, *(["zero"] * (6 - len(places))), "0", str(errnos), "0", "0", own]
     return "\n".join(f" .quad {word}" for word in words)
 
 
@@ -99,11 +99,11 @@ def test_a_list_is_carried_out_to_its_end(architecture: str, tmp_path: Path) -> 
         entry(0),  # clone3's own
         entry(calls["openat"], "here", "missing", errnos=1 << 2),
         entry(calls["dup3"], "one", "status"),
-        entry(calls["write"], "entries + 2 * 88 + 56", "greeting", "size"),
+        entry(calls["write"], "entries + 2 * 96 + 56", "greeting", "size"),
         entry(calls["write"], "one", "clock", "word"),
         entry(EXIT[architecture], "status"),
     ]
-    constants = CONSTANTS + "clock: .quad entries + 88 + 56\nword: .quad 32\n"
+    constants = CONSTANTS + "clock: .quad entries + 96 + 56\nword: .quad 32\n"
     done = ran(architecture, program(architecture, entries, constants), tmp_path)
     assert (done.returncode, done.stdout[:5]) == (7, b"hello")
     result, fine, _, clock = struct.unpack("<qqqQ", done.stdout[5:])
@@ -122,6 +122,23 @@ def test_at_a_failure_that_is_not_fine_it_ends(architecture: str, errnos: int, t
     ]
     done = ran(architecture, program(architecture, entries, CONSTANTS), tmp_path)
     assert (done.returncode, done.stdout) == (127, b"")
+
+
+@EACH
+@pytest.mark.parametrize(("errnos", "outcome"), [(0, (127, b"hello")), (1 << 17, (7, b"hellohello"))])
+def test_an_errno_in_the_bytes_of_an_answer_is_the_calls(
+    architecture: str, errnos: int, outcome: tuple[int, bytes], tmp_path: Path
+) -> None:
+    """As netlink answers: the call itself succeeds. -17 is EEXIST."""
+    calls = ARCHITECTURES[architecture]
+    entries = [
+        entry(0),
+        entry(calls["write"], "one", "greeting", "size", errnos=errnos, own="answer + 4"),
+        entry(calls["write"], "one", "greeting", "size", own="answer"),
+        entry(EXIT[architecture], "status"),
+    ]
+    done = ran(architecture, program(architecture, entries, CONSTANTS + "answer: .long 36, -17\n"), tmp_path)
+    assert (done.returncode, done.stdout) == outcome
 
 
 def test_an_unknown_processor_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
