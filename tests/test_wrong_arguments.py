@@ -93,6 +93,7 @@ RIGHT = {
     "new_root": "/x", "put_old": "/x", "attr_set": 1, "clock": 1, "port": 80, "address": "127.0.0.1", "domain": 2,
     "type": 1, "kind": "uts", "seconds": 5, "steps": (), "path": "/x",
     "operation": 2, "mode": 0, "dev": 259, "mask": 0, "layers": ("x",),
+    "gateway": "10.88.0.1", "servers": ("10.88.0.1",), "end": steps.NetworkEnd("", 0, 10002),
 }  # fmt: skip
 
 
@@ -116,7 +117,7 @@ def test_steps() -> None:
 
 QUICK = [value for place, value in enumerate(WRONG) if place % 2 == 0]  # each of these may start a program
 METHODS = {
-    Lab: ("container", "cgroup", "recipe", "run", "start"),
+    Lab: ("container", "cgroup", "network", "recipe", "run", "start"),
     Container: ("call", "apply", "carry", "run", "start", "shares", "wait"),
     Program: ("wait", "kill", "finish"),
     Cgroup: ("folder", "child", "limit", "add", "reached", "freeze", "thaw"),
@@ -127,7 +128,7 @@ METHODS = {
     Volumes: ("make", "inspect", "steps", "remove"),
 }
 LEFT_OUT = {
-    Lab: "current close processes launch outside images",
+    Lab: "current close processes launch outside images networks",
     Container: "host_pid is_in launch view kill wait_status end reap_visitors moved_to",
     Program: "host_pid poll end story",
     Cgroup: "make present delegate pass_on stat watch kill all_pids remove leave gone folder_in place_of counted_in "

@@ -40,6 +40,7 @@ class ProgramStart:
     made: tuple[Answer, ...] = ()  # calls made before the process
     held: list[Held] = field(default_factory=list)
     cgroup: Cgroup | None = None
+    machine_pid: int = 0  # of the process, once it has begun
 
     def moved_to(self, group: Cgroup) -> None:
         """Take note of a control group of its own."""
@@ -81,7 +82,7 @@ class Program:
 
     def __init__(self, start: ProgramStart, process: CarriedProcess, trace: Trace) -> None:
         self.args = start.command
-        self.machine_pid = process.machine_pid
+        self.machine_pid = start.machine_pid = process.machine_pid
         self.pid = process.pid
         self.began = start.began
         self.result: Run | None = None
@@ -112,6 +113,11 @@ class Program:
     def stderr(self) -> str:
         """What it has written to its standard error so far."""
         return self._streams.text("stderr")
+
+    @property
+    def held(self) -> list[Held]:
+        """The resources that were made for it, given back at its end."""
+        return self._start.held
 
     @property
     def alive(self) -> bool:

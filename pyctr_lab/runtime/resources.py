@@ -74,8 +74,9 @@ def take(world: OuterWorld, resources: Iterable[Resource], holder: Holder) -> li
         held = keeper.adopt(world, resource, holder)
         if held not in holder.held:
             holder.held.append(held)
-        answers += world.outside(resource.calls())
-        if answers[-1].failed:
+        calls = resource.calls()
+        answers += world.outside(calls) if calls else []
+        if calls and answers[-1].failed:
             raise answers[-1].error(answers)
         keeper.made(world, answers)
     return answers

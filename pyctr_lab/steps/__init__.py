@@ -4,6 +4,7 @@ from ..cgroups.limits import Limits
 from .control_group import ControlGroup, LimitedGroup
 from .mounts import ROOT, Bind, PrivatePropagation, Proc, Sysfs, Tmpfs
 from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, LoopbackUp, NewNamespace, SetHostname
+from .network import INDEX, Address, LinkUp, NetworkEnd, Resolver, Route, Veth
 from .order import ORDER, Refusal, Rule, refusals
 from .overlay import Overlay, UpperFolder
 from .privileges import (
@@ -22,9 +23,10 @@ from .step import AtBirth, Resource, Step
 from .volume import Volume
 
 __all__ = [
-    "ENVIRONMENT", "NAMES", "ORDER", "ROOT", "AtBirth", "Bind", "Birth", "Chroot", "ClockOffset", "ControlGroup",
-    "DropCapabilities", "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace", "LimitedGroup", "Limits",
-    "LoopbackUp", "MinimalDev", "NewNamespace", "NoNewPrivileges", "Overlay", "PivotRoot", "PrivatePropagation", "Proc",
-    "ReadOnlyRoot", "Recipe", "Refusal", "Resource", "ResourceLimit", "Rule", "SetHostname", "SetIds", "Step",
-    "Sysfs", "Tmpfs", "UpperFolder", "Volume", "WorkingDirectory", "born_with", "default", "refusals",
+    "ENVIRONMENT", "INDEX", "NAMES", "ORDER", "ROOT", "Address", "AtBirth", "Bind", "Birth", "Chroot", "ClockOffset",
+    "ControlGroup", "DropCapabilities", "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace", "LimitedGroup",
+    "Limits", "LinkUp", "LoopbackUp", "MinimalDev", "NetworkEnd", "NewNamespace", "NoNewPrivileges", "Overlay",
+    "PivotRoot", "PrivatePropagation", "Proc", "ReadOnlyRoot", "Recipe", "Refusal", "Resolver", "Resource",
+    "ResourceLimit", "Route", "Rule", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs", "UpperFolder", "Veth",
+    "Volume", "WorkingDirectory", "born_with", "default", "refusals",
 ]  # fmt: skip

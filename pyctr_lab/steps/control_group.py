@@ -94,7 +94,7 @@ class ControlGroup(Step):
         v1 = [place for place in group.places() if place.tree.version == 1]
         v2 = [place for place in group.places() if place.tree.version == 2]
         joining = tuple(write(GroupDescriptor(group.file(place, "tasks")), "0") for place in v1)
-        return AtBirth((group,), group.file(v2[0]) if v2 else None, joining)
+        return AtBirth((group,), group.file(v2[0]) if v2 else None, joining, groups=True)
 
     def describe(self) -> str:
         said = repr(self.limits).removeprefix("Limits(").removesuffix(")")

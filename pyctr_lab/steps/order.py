@@ -34,15 +34,15 @@ class Rule:
     shared_user: bool = False  # only where there is none yet
     harm: bool = False
 
-    def words_of(self, step: Step) -> list[str]:
-        """The words of a step to which the rule applies."""
-        if self.applies_to.endswith(" "):
-            return [word for word in step.needs if word.startswith(self.applies_to)]
-        return [self.applies_to] if not self.applies_to or self.applies_to in step.needs else []
+    def words_of(self, needs: frozenset[str]) -> list[str]:
+        """The words among a step's needs to which the rule applies."""
+        if self.applies_to in needs or not self.applies_to:
+            return [self.applies_to]
+        return [word for word in needs if word.startswith(self.applies_to)] if self.applies_to[-1] == " " else []
 
-    def broken_by(self, step: Step, provided: frozenset[str]) -> bool:
-        """Whether `step` may not come behind steps that provide these words."""
-        words = self.words_of(step)
+    def broken_by(self, needs: frozenset[str], provided: frozenset[str]) -> bool:
+        """Whether a step that needs these words may not come behind steps that provide those."""
+        words = self.words_of(needs)
         own_user = "own user" in provided
         if not words or (self.own_user and not own_user) or (self.shared_user and own_user):
             return False
@@ -86,9 +86,7 @@ ORDER = (
         "another namespace",
         "the user namespace comes first: it has no power over namespaces older than itself (EPERM)",
     ),
-    Rule(
-        "no world yet", "never after", ("chroot",), "chroot", "no user namespace for a process in a chroot (EPERM)"
-    ),
+    Rule("no world yet", "never after", ("chroot",), "chroot", "no user namespace for a process in a chroot (EPERM)"),
     Rule(
         "user namespace to map",
         "needs",
@@ -187,6 +185,15 @@ ORDER = (
         "drop capabilities",
         "it needs a capability that was dropped before (EPERM)",
     ),
+    Rule("interface", "needs", ("interface",), "cable", "there is no such interface yet (ENODEV)"),
+    Rule("link that is up", "needs", ("link up",), "link up", "no route leads over a link that is down (ENETUNREACH)"),
+    Rule(
+        "router in reach",
+        "needs",
+        ("address",),
+        "address",
+        "a router is one of the interface's own network, which its address says (ENETUNREACH)",
+    ),
     Rule("no mount yet", "never after", ("mount",), "a mount", "the mounts made before it have leaked already"),
     Rule(
         "unshared root",
@@ -227,10 +234,11 @@ def refusals(steps: Iterable[Step], *, shared: Iterable[str] = ()) -> tuple[Refu
         refuse_no_step(step)
     provided: frozenset[str] = frozenset()
     for index, step in enumerate(sequence):
+        needs = step.needs
         for rule in ORDER:
-            if rule.broken_by(step, provided) and not (rule.harm and step.changes in meant):
-                needs = rule.name if rule.relation == "needs" else ""
-                found.append(Refusal(index, step, rule.reason, needs, step.changes if rule.harm else ""))
+            if rule.broken_by(needs, provided) and not (rule.harm and step.changes in meant):
+                lacking = rule.name if rule.relation == "needs" else ""
+                found.append(Refusal(index, step, rule.reason, lacking, step.changes if rule.harm else ""))
                 break
         provided |= step.provides
     return tuple(found)

@@ -12,7 +12,7 @@ from ..errors import OrderError
 from ..kernel.arguments import GroupDescriptor, GroupFile
 from ..kernel.calls import Call, execve, fork, unshare
 from ..kernel.checks import check_list, check_number, check_text
-from ..kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP
+from ..kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP, KIND_FLAGS
 from .mounts import ROOT, PrivatePropagation, Proc
 from .namespaces import IdMaps, LoopbackUp, NewNamespace, SetHostname
 from .order import refusals
@@ -78,11 +78,14 @@ class Recipe(Sequence[Step]):
     @cached_property
     def birth(self) -> Birth:
         """The same list, rewritten so that clone3 starts the process in its namespaces."""
-        plain = [step for step in self.steps if step.at_birth() is None]
-        resources = tuple(resource for step in plain for resource in step.resources())
-        at_birth = (how for step in self.steps if (how := step.at_birth()) is not None)
-        birth = born_with([call for step in plain for call in step.calls()])
-        return reduce(Birth.into, at_birth, replace(birth, resources=resources))
+        early = {step: how for step in self.steps if (how := step.at_birth()) is not None}
+        birth = birth_of(tuple(step for step in self.steps if step not in early))
+        flags = birth.fork.args[0]
+        assert isinstance(flags, int)
+        if any(step.changes and not flags & KIND_FLAGS[step.changes] for step in early):  # its namespace comes later
+            early = {step: how for step, how in early.items() if not step.changes}
+            birth = birth_of(tuple(step for step in self.steps if step not in early))
+        return reduce(Birth.into, early.values(), birth)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -118,6 +121,7 @@ class Birth:
     rest: list[Call]
     resources: tuple[Resource, ...] = ()  # made before
     joining: tuple[Call, ...] = ()  # made by the process, as soon as it may go on: it may be waiting for the launcher
+    reaching: tuple[Call, ...] = ()  # made by the launcher before that
 
     @property
     def given(self) -> list[GroupFile]:
@@ -137,19 +141,36 @@ class Birth:
     @property
     def calls(self) -> list[Call]:
         """All that comes after the fork."""
-        return [*self.rest[: self.outside], *self.joining, *self.rest[self.outside :]]
+        return [*self.rest[: self.outside], *self.reaching, *self.joining, *self.rest[self.outside :]]
 
     def into(self, how: AtBirth) -> Birth:
-        """The same process, in a control group from the start: clone3 starts it there (v2), or it enters by itself.
+        """The same process, with the effect of one more step from the start."""
+        start, own = self._in_group(how.cgroup) if how.groups else (self.fork, [])
+        return replace(
+            self,
+            fork=start,
+            resources=(*self.resources, *how.resources),
+            joining=(*self.joining, *how.joining, *own),
+            reaching=(*self.reaching, *how.outside),
+        )
+
+    def _in_group(self, folder: GroupFile | None) -> tuple[Call, list[Call]]:
+        """In a control group from the start: clone3 starts it there (v2), or it enters by itself.
 
         A cgroup namespace shows the group in which it was made as `/`: so it is made when the process is there.
         """
-        flags, folder = self.fork.args[0], how.cgroup
+        flags = self.fork.args[0]
         assert isinstance(flags, int)
         own = [unshare(CLONE_NEWCGROUP)] if flags & CLONE_NEWCGROUP else []
         plain = flags & ~CLONE_NEWCGROUP
-        start = fork(plain | CLONE_INTO_CGROUP, folder) if folder is not None else fork(plain)
-        return Birth(start, self.rest, (*self.resources, *how.resources), (*self.joining, *how.joining, *own))
+        return fork(plain | CLONE_INTO_CGROUP, folder) if folder is not None else fork(plain), own
+
+
+@lru_cache(maxsize=64)
+def birth_of(steps: tuple[Step, ...]) -> Birth:
+    """The start of a process that takes these steps, and what they need outside."""
+    birth = born_with([call for step in steps for call in step.calls()])
+    return replace(birth, resources=tuple(resource for step in steps for resource in step.resources()))
 
 
 def born_with(calls: Sequence[Call]) -> Birth:

@@ -18,6 +18,8 @@ class AtBirth:
     resources: tuple[Resource, ...]
     cgroup: GroupFile | None  # the folder in which clone3 starts it
     joining: tuple[Call, ...]  # what it does itself, as soon as it may go on
+    outside: tuple[Call, ...] = ()  # what the launcher does for it before
+    groups: bool = False  # whether it moves to another control group
 
 
 ShellForm = Literal["command", "wrapper", "outside"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from errno import EACCES, EINVAL, ENOENT, EOVERFLOW, EPERM, EROFS
+from errno import EACCES, EINVAL, ENETUNREACH, ENODEV, ENOENT, EOVERFLOW, EPERM, EROFS
 
 import pytest
 
@@ -22,6 +22,7 @@ USER, MNT, UTS, NET, PID = map(NewNamespace, ("user", "mnt", "uts", "net", "pid"
 PRIVATE, TREE, PIVOT = steps.PrivatePropagation(), steps.HostTree(), steps.PivotRoot()
 MAPS = steps.IdMaps(count=1, setgroups="deny")
 OWN = (USER, MAPS, MNT, PRIVATE)
+CABLE, ADDRESS = steps.Veth(steps.NetworkEnd("", 0, 10002)), steps.Address("10.88.0.2/24")
 SLEEP = steps.Exec(["sleep", "1000"])
 
 # (what was done before, the step that is refused, the errno it gets, or what goes wrong afterwards)
@@ -52,6 +53,10 @@ CASES: list[tuple[tuple[Step, ...], Step, int | type[Exception] | tuple[Step, in
     ((USER, MNT, PRIVATE), TREE, EOVERFLOW),
     ((*OWN, TREE, PIVOT), steps.ReadOnlyRoot("/mnt"), ENOENT),
     ((*OWN, TREE, PIVOT), steps.MinimalDev("/mnt/dev"), ENOENT),
+    ((), CABLE, Harm),
+    ((NET,), ADDRESS, ENODEV),
+    ((NET, CABLE, ADDRESS), steps.Route("10.88.0.1"), ENETUNREACH),
+    ((NET, CABLE, steps.LinkUp()), steps.Route("10.88.0.1"), ENETUNREACH),
 ]
 
 

@@ -53,10 +53,11 @@ class SpawnedProcess:
         assert isinstance(flags, int)
         self.clone3 = birth.fork._replace(args=(flags | SHARING, *group))
         self.leads = bool(flags & k.CLONE_NEWPID)  # it is PID 1 of a namespace
-        outside, common = birth.rest[: birth.outside], tuple(birth.rest[birth.outside :])
+        prepared, common = tuple(birth.rest[: birth.outside]), tuple(birth.rest[birth.outside :])
+        outside = [*prepared, *birth.reaching]
         first = (*([futex_wait(GATE)] if outside else []), *birth.joining)
         self.inside = (*first, *common, *last)
-        why, kept = laid_out(tuple(outside), common)
+        why, kept = laid_out(prepared, common)
         if why:
             raise Refused(why)
         self.number = next(STARTS)
