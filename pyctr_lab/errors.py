@@ -8,7 +8,7 @@ LabError
   GroupError          a write to a file of a control group failed (an OSError, too)
   Unsupported         this machine or kernel lacks or refuses a feature
   Gone                the process has ended
-  Busy                the process is still inside an earlier call
+  Busy                the process is still inside an earlier call, or what is wanted is in use
   TimeExpired         a program or a call took longer than its timeout
 """
 

@@ -1,23 +1,42 @@
-"""The lab as the course uses it: the runtime's, with images."""
+"""The lab as the course uses it: the runtime's, with images and networks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
 from . import runtime
 from .errors import BadInput
 from .images import Images, ImageWords
+from .kernel.checks import check_list
+from .networks import Network, Networks, Published
 from .runtime import Container, Program, Run
 from .runtime.streams import Input
 from .steps import Limits, Recipe
+
+
+@dataclass(frozen=True)
+class NetworkWords:
+    """What a caller says of a container's network."""
+
+    network: Network | str | None = None
+    address: str | None = None
+    aliases: tuple[str, ...] = ()
+    publish: Published | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether anything is said."""
+        return self != NetworkWords()
+
 
 Wanted: TypeAlias = Mapping[str, str]  # of a volume's name or a folder to a place in the container
 
 
 class Lab(runtime.Lab):
-    """A lab whose containers can have the files of an image: `lab.run(["sh"], image="busybox")`.
+    """A lab whose containers can have an image's files, and a network: `lab.run(["sh"], image="busybox", network=web)`.
 
     All else is as in runtime.Lab.
     """
@@ -27,9 +46,30 @@ class Lab(runtime.Lab):
         """The images of this user."""
         return Images(self)
 
+    @cached_property
+    def networks(self) -> Networks:
+        """The networks of this lab."""
+        return Networks(self)
+
+    def network(
+        self, name: str = "web", *, subnet: str | None = None, ipv6: bool = False, mtu: int = 1500,
+        isolated: bool = False, bare: bool = False, internet: bool = False,
+    ) -> Network:  # fmt: skip
+        """A network for containers: a bridge with an address of its own, and a name server.
+
+        One that has this name already is removed first. `subnet` is as "10.88.0.0/24"; with `isolated`, its containers
+        do not reach each other; a `bare` one has no address and no name server. With `internet=True` programs that
+        know proxies reach the world by one of the notebook's; `network.opened` says what.
+        """
+        return self.networks.make(
+            name, subnet=subnet, ipv6=ipv6, mtu=mtu, isolated=isolated, bare=bare, internet=internet
+        )
+
     def close(self) -> None:
         """As runtime.Lab does it; then `prune` may remove the layers that it used."""
         super().close()
+        if "networks" in self.__dict__:
+            self.networks.end_programs()
         if "images" in self.__dict__:
             self.images.trees.release()
 
@@ -40,22 +80,50 @@ class Lab(runtime.Lab):
         image: str | None = None,
         words: ImageWords = ImageWords(),  # noqa: B008
         volumes: Wanted | None = None,
+        network: Network | str | None = None,
+        address: str | None = None,
+        aliases: Iterable[str] = (),
+        publish: Published | None = None,
     ) -> Recipe:
         """The default recipe; with an `image`, its layers stand where else the host's programs do.
 
         `volumes={"data": "/data"}` shows a volume, which is made if need be and outlives its containers, or with a
-        slash in its name a folder of this machine, at a place of the container: "/data:ro" for reading only.
+        slash in its name a folder of this machine, at a place of the container: "/data:ro" for reading only. With a
+        `network` it has an interface there, and is found by its host name and its `aliases`; `publish={8080: 80}` has
+        port 8080 of this machine's 127.0.0.1 lead to its port 80. Such a recipe is for one container at a time.
         """
         base = super().recipe(hostname)
         made = base if image is None else self.images.recipe(image, base, words)
-        return self.images.volumes.recipe(made, volumes) if volumes else made
+        made = self.images.volumes.recipe(made, volumes) if volumes else made
+        return self._networked(made, NetworkWords(network, address, tuple(check_list(aliases, "aliases")), publish))
 
-    def container(self, name: str = "demo", *, image: str | None = None, volumes: Wanted | None = None) -> Container:
-        """A live process with no walls yet. With an `image` or `volumes`, `box.recipe` are the steps to be taken.
+    def _networked(self, recipe: Recipe, words: NetworkWords) -> Recipe:
+        if words.network is None:
+            if words.address is not None or words.aliases or words.publish:
+                raise BadInput("a container without a network has no address", hint='network=lab.network("web")')
+            return recipe
+        return self.networks.recipe(
+            recipe, words.network, address=words.address, aliases=words.aliases, publish=words.publish
+        )
+
+    def container(
+        self,
+        name: str = "demo",
+        *,
+        image: str | None = None,
+        volumes: Wanted | None = None,
+        network: Network | str | None = None,
+        address: str | None = None,
+        aliases: Iterable[str] = (),
+        publish: Published | None = None,
+    ) -> Container:
+        """A live process with no walls yet. With an image, volumes or a network, `box.recipe` are the steps to take.
 
         Programs find the image's environment.
         """
-        recipe = self.recipe(name, image=image, volumes=volumes) if image is not None or volumes else None
+        words = {"network": network, "address": address, "aliases": aliases, "publish": publish}
+        wanted = image is not None or volumes or network is not None or publish
+        recipe = self.recipe(name, image=image, volumes=volumes, **words) if wanted else None  # type: ignore[arg-type]
         box = super().container(name)
         if recipe is not None:
             box.recipe, box.environment = recipe, recipe.environment
@@ -75,6 +143,10 @@ class Lab(runtime.Lab):
         workdir: str | None = None,
         entrypoint: Iterable[str] | None = None,
         volumes: Wanted | None = None,
+        network: Network | str | None = None,
+        address: str | None = None,
+        aliases: Iterable[str] = (),
+        publish: Published | None = None,
     ) -> Run:
         """Run a program in a container of its own, and wait for its end.
 
@@ -82,7 +154,9 @@ class Lab(runtime.Lab):
         `workdir` and `entrypoint` take the place of what it says. With `limits`, in a control group of its own; with
         `volumes`, as in `recipe`.
         """
-        argv, recipe, env = self._chosen(argv, recipe, env, image, ImageWords(user, workdir, entrypoint, env), volumes)
+        words = ImageWords(user, workdir, entrypoint, env)
+        at = NetworkWords(network, address, tuple(check_list(aliases, "aliases")), publish)
+        argv, recipe, env = self._chosen(argv, recipe, env, image, words, volumes, at)
         return super().run(argv, recipe=recipe, limits=limits, stdin=stdin, timeout=timeout, env=env)
 
     def start(
@@ -98,9 +172,15 @@ class Lab(runtime.Lab):
         workdir: str | None = None,
         entrypoint: Iterable[str] | None = None,
         volumes: Wanted | None = None,
+        network: Network | str | None = None,
+        address: str | None = None,
+        aliases: Iterable[str] = (),
+        publish: Published | None = None,
     ) -> Program:
         """As `run`, but does not wait. Its control group, if it has limits, is `Program.cgroup` until `wait`."""
-        argv, recipe, env = self._chosen(argv, recipe, env, image, ImageWords(user, workdir, entrypoint, env), volumes)
+        words = ImageWords(user, workdir, entrypoint, env)
+        at = NetworkWords(network, address, tuple(check_list(aliases, "aliases")), publish)
+        argv, recipe, env = self._chosen(argv, recipe, env, image, words, volumes, at)
         return super().start(argv, recipe=recipe, limits=limits, stdin=stdin, env=env)
 
     def _chosen(
@@ -111,9 +191,10 @@ class Lab(runtime.Lab):
         image: str | None,
         words: ImageWords,
         volumes: Wanted | None,
+        at: NetworkWords,
     ) -> tuple[Iterable[str], Recipe | None, Mapping[str, str] | None]:
         """Command, recipe and environment of a start; those of an image have its environment already."""
-        recipe = super().recipe() if recipe is None and (image is not None or volumes) else recipe
+        recipe = super().recipe() if recipe is None and (image is not None or volumes or at.given) else recipe
         if recipe is not None and image is not None:
             argv, recipe, env = self.images.command(image, argv, words), self.images.recipe(image, recipe, words), None
         elif words.of_image:
@@ -122,4 +203,6 @@ class Lab(runtime.Lab):
             raise BadInput("no program to run: the command is empty", hint='a list of words: ["hostname"]')
         if recipe is not None and volumes:
             recipe = self.images.volumes.recipe(recipe, volumes)
+        if recipe is not None:
+            recipe = self._networked(recipe, at)
         return argv, recipe, env

@@ -118,7 +118,7 @@ def test_steps() -> None:
 QUICK = [value for place, value in enumerate(WRONG) if place % 2 == 0]  # each of these may start a program
 METHODS = {
     Lab: ("container", "cgroup", "network", "recipe", "run", "start"),
-    Container: ("call", "apply", "carry", "run", "start", "shares", "wait"),
+    Container: ("call", "apply", "carry", "run", "start", "shares", "socket", "wait"),
     Program: ("wait", "kill", "finish"),
     Cgroup: ("folder", "child", "limit", "add", "reached", "freeze", "thaw"),
     images.Images: (
@@ -130,7 +130,7 @@ METHODS = {
 LEFT_OUT = {
     Lab: "current close processes launch outside images networks",
     Container: "host_pid is_in launch view kill wait_status end reap_visitors moved_to",
-    Program: "host_pid poll end story",
+    Program: "host_pid poll end story socket",
     Cgroup: "make present delegate pass_on stat watch kill all_pids remove leave gone folder_in place_of counted_in "
     "limit_of",
     images.Images: "ls du prune command recipe",

@@ -21,10 +21,10 @@ from ..interrupts import waiting
 from ..kernel.sockets import ifreq
 from ..runtime.carrier import milliseconds
 from ..runtime.process import CarriedProcess
+from ..runtime.sockets import fetch_socket
 from ..runtime.view import interface_names
 from .packets import decode
 from .pcap import Captured
-from .sockets import fetch_socket
 
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION = 263, 1, 5, 6, 10

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from operator import or_
+from socket import socket as Socket
 
 from ..cgroups import Cgroup
 from ..errors import BadInput, Gone, Harm
@@ -15,7 +16,7 @@ from ..kernel import proc
 from ..kernel.arguments import Ref
 from ..kernel.calls import Answer, Call, CallError, pidfd_open, setns
 from ..kernel.checks import check_environment, check_timeout
-from ..kernel.constants import KIND_FLAGS
+from ..kernel.constants import AF_INET, KIND_FLAGS, SOCK_STREAM
 from ..kernel.descriptors import enough_descriptors
 from ..steps import ENVIRONMENT, NAMES, Environment, Recipe, Step, refusals
 from ..steps.step import refuse_no_step
@@ -24,6 +25,7 @@ from .outer_world import OuterWorld
 from .process import CarriedProcess
 from .program import Program, ProgramStart, Run, check_command
 from .resources import KEEPERS, Held, give_back, take
+from .sockets import fetch_socket
 from .starting import exec_after
 from .step_result import StepResult
 from .streams import Input, Streams
@@ -116,6 +118,14 @@ class Container(CarriedProcess):
                 f"{step.title}: {self.name} shares its {NAMES[kind]} namespace with the lab, which would be changed",
                 hint=f'apply NewNamespace("{kind}") first, or say shared="{kind}" if you mean it',
             )
+
+    # --- sockets
+    def socket(self, domain: int = AF_INET, type: int = SOCK_STREAM) -> Socket:
+        """A socket of its network namespace, in the notebook: what it listens to or reaches is what the container does.
+
+        Raises CallError as the kernel says. Close it there.
+        """
+        return fetch_socket(self, domain, type)
 
     # --- programs
     @enough_descriptors()

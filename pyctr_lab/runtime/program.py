@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from socket import socket as Socket
 from typing import TypeAlias
 
 from ..cgroups import Cgroup, Reached
@@ -21,9 +22,11 @@ from ..interrupts import uninterrupted
 from ..kernel import proc
 from ..kernel.calls import Answer
 from ..kernel.checks import check_number, check_text, check_timeout, short_repr
+from ..kernel.constants import AF_INET, SOCK_STREAM
 from .carrier import ended, readable
 from .process import CarriedProcess, OldName, is_init
 from .resources import Held, give_back
+from .sockets import fetch_socket
 from .streams import Streams
 
 Trace: TypeAlias = Callable[[], tuple[Answer, ...]]  # made only when it is asked for
@@ -123,6 +126,10 @@ class Program:
     def alive(self) -> bool:
         """Whether it has not ended."""
         return self.result is None and not readable(self._pidfd, 0)
+
+    def socket(self, domain: int = AF_INET, type: int = SOCK_STREAM) -> Socket:
+        """A socket of its network namespace, in the notebook. Raises CallError as the kernel says, Gone at its end."""
+        return fetch_socket(self._process, domain, type)
 
     def poll(self) -> int | None:
         """Its exit status, or None while it runs."""

@@ -38,6 +38,7 @@ class NetworkEnd(Resource):
     name: str = "eth0"
     index: int = INDEX  # of the process's interface
     names: tuple[str, ...] = ()  # by which the network's name server knows the container
+    isolated: bool = False  # from other isolated ports of the bridge
 
     def __post_init__(self) -> None:
         check_text(self.network, "a network's name")
@@ -95,7 +96,8 @@ class Veth(NetworkStep):
         made = netlink.new_link(
             f"v{end.port}", "veth", index=end.port, master=end.bridge, mtu=end.mtu, up=True, peer=peer
         )
-        return [call.from_outside() for call in netlink.request(made)]
+        isolated = [netlink.isolate_port(end.port)] if end.isolated else []
+        return [call.from_outside() for call in netlink.request(made, *isolated)]
 
     def at_birth(self) -> AtBirth:
         return AtBirth((self.end,), None, (), outside=tuple(self.calls()))
@@ -111,7 +113,7 @@ class Veth(NetworkStep):
         return (
             f"ip link add v{end.port} index {end.port} mtu {end.mtu} up {master}type veth"
             f" peer name {end.name} index {end.index} {mac}mtu {end.mtu} netns $pid"
-        )
+        ) + (f" && ip link set v{end.port} type bridge_slave isolated on" if end.isolated else "")
 
     @property
     def title(self) -> str:

@@ -22,7 +22,7 @@ from pyctr_lab.networks.capture import capture, without_doubles
 from pyctr_lab.networks.packets import decode
 from pyctr_lab.networks.pcap import Captured, read_pcap
 from pyctr_lab.networks.ring import Ring
-from pyctr_lab.networks.sockets import fetch_socket
+from pyctr_lab.runtime.sockets import fetch_socket
 from pyctr_lab.steps import LoopbackUp, NewNamespace
 
 pytestmark = pytest.mark.machine

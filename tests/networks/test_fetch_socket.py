@@ -17,8 +17,8 @@ from pyctr_lab.kernel import proc
 from pyctr_lab.kernel.arguments import Ref
 from pyctr_lab.kernel.calls import CallError
 from pyctr_lab.kernel.sockets import bind, listen
-from pyctr_lab.networks.sockets import fetch_socket
 from pyctr_lab.runtime.carrier import ended
+from pyctr_lab.runtime.sockets import fetch_socket
 from pyctr_lab.steps import Exec, LoopbackUp, NewNamespace
 
 pytestmark = pytest.mark.machine

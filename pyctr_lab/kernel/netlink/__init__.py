@@ -10,6 +10,7 @@ from .messages import (
     delete_address,
     delete_link,
     interface_index,
+    isolate_port,
     link_attributes,
     list_all,
     new_address,
@@ -22,6 +23,6 @@ from .requests import exchange, extended_errors, netlink_socket, receive, reques
 
 __all__ = [
     "NetlinkMessage", "Received", "check_mtu", "delete_address", "delete_link", "exchange", "extended_errors",
-    "interface_index", "link_attributes", "list_all", "netlink_socket", "new_address", "new_link", "new_route",
-    "receive", "received", "request", "send_message", "set_link", "spell_answer",
+    "interface_index", "isolate_port", "link_attributes", "list_all", "netlink_socket", "new_address", "new_link",
+    "new_route", "receive", "received", "request", "send_message", "set_link", "spell_answer",
 ]  # fmt: skip

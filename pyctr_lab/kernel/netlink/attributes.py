@@ -30,7 +30,13 @@ class Attribute(NamedTuple):
 
 
 VETH: dict[int, Attribute] = {}
-INFO = {1: Attribute("IFLA_INFO_KIND", "text"), 2: Attribute("IFLA_INFO_DATA", "opaque", VETH)}
+PORT = {33: Attribute("IFLA_BRPORT_ISOLATED", "u8")}
+INFO = {
+    1: Attribute("IFLA_INFO_KIND", "text"),
+    2: Attribute("IFLA_INFO_DATA", "opaque", VETH),
+    4: Attribute("IFLA_INFO_SLAVE_KIND", "text"),
+    5: Attribute("IFLA_INFO_SLAVE_DATA", "opaque", PORT),
+}
 LINK = {
     1: Attribute("IFLA_ADDRESS", "mac"),
     3: Attribute("IFLA_IFNAME", "text"),
@@ -199,9 +205,9 @@ def _spelled_value(value: Value, attribute: Attribute, content: Pieces) -> str:
             return value
         case "nested", Mapping():
             return spell_attributes(value, attribute.inner)
-    return '"' + "".join("\\PID" if isinstance(piece, Subject) else hexadecimal(piece) for piece in content) + '"'
+    return '"' + "".join("\\PID" if isinstance(piece, Subject) else spell_bytes(piece) for piece in content) + '"'
 
 
-def hexadecimal(raw: bytes) -> str:
+def spell_bytes(raw: bytes) -> str:
     """Bytes as strace prints what it does not take apart."""
     return "".join(f"\\x{byte:02x}" for byte in raw)

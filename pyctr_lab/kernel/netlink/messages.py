@@ -165,6 +165,12 @@ def set_link(
     )
 
 
+def isolate_port(index: int) -> NetlinkMessage:
+    """RTM_NEWLINK: let nothing pass from a port of a bridge to another isolated one."""
+    info: dict[str, Value] = {"IFLA_INFO_SLAVE_KIND": "bridge", "IFLA_INFO_SLAVE_DATA": {"IFLA_BRPORT_ISOLATED": 1}}
+    return NetlinkMessage(TYPES[16], CHANGE, {"ifi_index": index}, {"IFLA_LINKINFO": info})
+
+
 def link_attributes(
     *, name: str = "", mac: str = "", mtu: int = 0, master: int | None = None, pid: int | Subject | None = None
 ) -> dict[str, Value]:

@@ -18,9 +18,9 @@ from ..kernel.calls import Answer, Call, pidfd_open, setns
 from ..kernel.checks import check_each, check_kind, check_number
 from ..kernel.constants import CLONE_NEWNET, SOCK_CLOEXEC
 from ..kernel.descriptors import enough_descriptors
-from ..runtime.carrier import Carrier
-from ..runtime.outer_world import OuterWorld
-from ..runtime.process import CarriedProcess
+from .carrier import Carrier
+from .outer_world import OuterWorld
+from .process import CarriedProcess
 
 PIDFD_GETFD = 438  # the same on every processor
 
