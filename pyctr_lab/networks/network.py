@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from errno import ENODEV
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Protocol
 
@@ -90,6 +91,7 @@ class Network:
         self._host, self._ports = host, ports
         self.bridge = FIRST_BRIDGE + number
         self.pool = Pool(settings.subnet)
+        self._used: set[int] = set()  # indexes of ports that there have been
         self.attached: dict[int, Attached] = {}  # by the index of the port
         self.names = NameServer(host.world, self.routers) if not settings.bare else None
         self.way_out: WayOut | None = None
@@ -206,10 +208,18 @@ class Network:
         if end.port in self.attached:
             self.sweep()
         self.pool.claim(address, end.names[0] if end.names else "another container")
+        if end.port in self._used:
+            self._remove_port(end.port)
+        self._used.add(end.port)
         attached = self.attached[end.port] = Attached(self, end, holder)
         if self.names is not None and end.names:
             self.names.add(end.names, [each.partition("/")[0] for each in end.addresses])
         return attached
+
+    def _remove_port(self, port: int) -> None:
+        """Remove the cable of a container that has ended: the kernel does it later, or while a socket is open never."""
+        *before, answer, close = netlink.request(netlink.delete_link(port))
+        self._ask([*before, answer.accepting(ENODEV), close])
 
     def forget(self, attached: Attached) -> None:
         """Give an end back. Twice is fine."""
