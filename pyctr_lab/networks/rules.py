@@ -22,7 +22,8 @@ def loss_rules(port: int, percent: float) -> str:
         f"add chain bridge {TABLE} {chain} {{ type filter hook forward priority 0; }}",
         f"flush chain bridge {TABLE} {chain}",
     ]
-    rule = f'oifname "v{port}" meta protocol {{ ip, ip6 }} numgen random mod 10000 < {lost} counter drop'
+    some = f"numgen random mod 10000 < {lost} " if lost < 10000 else ""  # nft refuses a comparison that always holds
+    rule = f'oifname "v{port}" meta protocol {{ ip, ip6 }} {some}counter drop'
     if lost:
         return "\n".join([*lines, f"add rule bridge {TABLE} {chain} {rule}"]) + "\n"
     return "\n".join([*lines, f"delete chain bridge {TABLE} {chain}"]) + "\n"
