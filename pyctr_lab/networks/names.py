@@ -53,20 +53,22 @@ class NameServer:
             self._tell("remove", names, addresses)
 
     def _tell(self, what: str, names: tuple[str, ...], addresses: list[str]) -> None:
-        if self.service is None or not self.service.alive:
+        try:
+            self._ask(what, names, addresses)
+        except Gone:  # it was killed: another one takes its place, and is told what is known now
             self._start_again()
+
+    def _start_again(self) -> None:
+        self._world.require_open()
+        self.end()
+        self.start()
+        for names, addresses in self._known:
+            self._ask("add", names, addresses)
+
+    def _ask(self, what: str, names: tuple[str, ...], addresses: list[str]) -> None:
         assert self.service is not None
         for name in names:
             self.service.ask({what: name, "addresses": addresses})
-
-    def _start_again(self) -> None:
-        """A name server that was killed is started again, with what it knew."""
-        self._world.require_open()
-        self.start()
-        assert self.service is not None
-        for names, addresses in self._known:
-            for name in names:
-                self.service.ask({"add": name, "addresses": addresses})
 
     def end(self) -> None:
         """End it. Twice is fine."""
