@@ -48,7 +48,7 @@ class WayOut:
         assert self._process.stdout is not None
         while self._finalizer.alive and (more := self._process.stdout.read(1 << 16)):
             *lines, self._rest = (self._rest + more).split(b"\n")
-            self._seen += [str(json.loads(line).get("target", "")) for line in lines]
+            self._seen += [str(json.loads(line)["connect"]) for line in lines]
             del self._seen[:-MOST]
         return tuple(self._seen)
 

@@ -1,8 +1,9 @@
 """The way out of a lab without one: an HTTP proxy that knows CONNECT alone. `python -I -S proxy.py FD [loopback]`.
 
 The listening socket FD was made in the lab's network namespace; this program runs where the notebook does, and makes
-its own sockets there. It prints each target as a line of JSON, and ends when its standard input does. What listens on
-this machine alone is not a target, unless `loopback` is given: a container must not reach the notebook. See RFC 9110.
+its own sockets there. It prints each target that it has reached as a line of JSON, and ends when its standard input
+does. What listens on this machine alone is not a target, unless `loopback` is given: a container must not reach the
+notebook. See RFC 9110.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ def attend(client: socket.socket, loopback: bool) -> None:
         client.settimeout(PATIENCE)
         try:
             host, port = read_target(client)
-            report({"connect": f"{host}:{port}"})
             server = connected(host, port, loopback)
+            report({"connect": f"{host}:{port}"})
         except Refusal as why:
             status, reason = why.args
             client.sendall(f"HTTP/1.1 {status}\r\nAllow: CONNECT\r\nConnection: close\r\n\r\n{reason}\n".encode())
