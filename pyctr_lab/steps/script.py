@@ -12,7 +12,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..errors import BadInput
 from .namespaces import IdMaps
+from .network import Veth
 from .privileges import Environment, Exec
 from .step import Step
 
@@ -40,7 +42,9 @@ class Stage:
 
 
 def script(steps: Sequence[Step], argv: Sequence[str], env: Mapping[str, str]) -> str:
-    """The whole script, which at its end becomes `argv`."""
+    """The whole script, which at its end becomes `argv`. Raises BadInput for a cable: the lab alone has its bridge."""
+    if cable := next((step for step in steps if isinstance(step, Veth)), None):
+        raise BadInput(f"a script has no {cable.title}: a network is its lab's", hint="leave the network out")
     stages = cut([step for step in steps if not isinstance(step, Environment | Exec)])
     blocks = [block(number, stage) for number, stage in enumerate(stages[:-1])]
     last = stages[-1]
