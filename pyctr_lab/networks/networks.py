@@ -171,9 +171,13 @@ class PortKeeper:
     def refuse_harm(self, world: OuterWorld, resource: PublishedPort, pid: int) -> None:
         """Nothing of the lab's is changed."""
 
-    def adopt(self, world: OuterWorld, resource: PublishedPort, holder: object) -> OpenPort:
+    def adopt(self, world: OuterWorld, resource: PublishedPort, holder: Any) -> OpenPort:
         """Open the port before the container starts: one that is taken is said first."""
         made = OpenPort(world, resource)
+        if holder.machine_pid:
+            made.close_with(holder.machine_pid)
+        else:
+            holder.on_start.append(made.close_with)
         found = _of_world.get(world)
         if found is not None and (networks := found()) is not None:
             networks.ports.add(made)

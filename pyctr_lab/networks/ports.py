@@ -9,11 +9,13 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from typing import TypeAlias
 
-from ..errors import BadInput, Busy
+from ..errors import BadInput, Busy, Gone
+from ..kernel import proc
 from ..kernel.calls import Call
 from ..kernel.checks import check_text, short_repr
 from ..runtime.outer_world import OuterWorld
@@ -128,11 +130,16 @@ class OpenPort:
     """A published port that is open: the relay alone has its socket, and it is free when the relay has ended."""
 
     def __init__(self, world: OuterWorld, wanted: PublishedPort) -> None:
-        self.wanted = wanted
+        self.world, self.wanted = world, wanted
         with listening_socket(wanted) as listening:
             self.relay = LabService(
                 world, PROGRAM, {"listener": listening.fileno()}, target=[wanted.target, wanted.target_port]
             )
+
+    def close_with(self, machine_pid: int) -> None:
+        """Close the port when a process ends, though no caller waits for it: the relay watches that process."""
+        with suppress(Gone, ProcessLookupError):  # the relay was killed: the port is closed already
+            self.relay.ask({"until": proc.nspid(machine_pid)[len(self.world.launcher.pids) - 1]})
 
     @property
     def is_open(self) -> bool:

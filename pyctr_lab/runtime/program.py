@@ -44,6 +44,7 @@ class ProgramStart:
     held: list[Held] = field(default_factory=list)
     cgroup: Cgroup | None = None
     machine_pid: int = 0  # of the process, once it has begun
+    on_start: list[Callable[[int], None]] = field(default_factory=list)  # called with that number
 
     def moved_to(self, group: Cgroup) -> None:
         """Take note of a control group of its own."""

@@ -46,6 +46,8 @@ class Starter:
                 start.cgroup = None  # one of the recipe's, which other programs may share
             self._open_for(birth, start)
             program = self._spawn(birth, start) or self._fork(recipe, group, birth, start)
+            for tell in start.on_start:
+                tell(program.machine_pid)
             if interrupted():  # the caller never gets it
                 program.end()
             return program

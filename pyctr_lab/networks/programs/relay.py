@@ -2,7 +2,8 @@
 
 A socket belongs to the network namespace in which it was made: the notebook makes the listening one, this program
 makes the others. Bytes go by splice(2) through a pipe and never into this process; half-closes and resets are handed
-on. Orders: {"target": [address, port]}; {"target": null} closes all connections, and each new one at once.
+on. Orders: {"target": [address, port]}; {"target": null} closes all connections, and each new one at once;
+{"until": pid} ends the relay when that process of the lab ends, though no caller waits for it.
 """
 
 from __future__ import annotations
@@ -216,6 +217,29 @@ class Streams:
         self.listener.close()
 
 
+class Life:
+    """The process whose end is the relay's. Its number is that of the lab's PID namespace, which the relay is in."""
+
+    def __init__(self) -> None:
+        self.pidfd, self.over = -1, False
+
+    def watch(self, pid: int, ready: select.epoll) -> None:
+        """Have the end of a process be an event: its pidfd is readable then. It may have ended already."""
+        self.close()
+        try:
+            self.pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self.over = True
+        else:
+            ready.register(self.pidfd, select.EPOLLIN)
+
+    def close(self) -> None:
+        """Watch no process."""
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
+
+
 def serve(listener: int, target: Any, most: int = 0, idle: float = 60, orders: int = 0) -> Iterator[dict[str, Any]]:
     """Relay until the orders end. `most` connections at once, 512 by default, or clients, 256."""
     door, taken = socket.socket(fileno=os.dup(listener)), Orders(orders)
@@ -228,19 +252,27 @@ def serve(listener: int, target: Any, most: int = 0, idle: float = 60, orders: i
         Streams(door, checked_target(target), most) if stream else Datagrams(door, checked_target(target), most, idle)
     )
 
+    life = Life()
+
     def obey(order: dict[str, Any]) -> dict[str, Any]:
+        if "until" in order:
+            life.watch(order["until"], relay.ready)
+            return DONE
         relay.aim(checked_target(order["target"]))
         return DONE
 
     try:
         relay.ready.register(orders, select.EPOLLIN)
         yield {"port": door.getsockname()[1]}
-        while not taken.ended:
+        while not (taken.ended or life.over):
             for fd, events in relay.ready.poll(relay.timeout()):
                 if fd == orders:
                     yield from taken.answers(obey)
+                elif fd == life.pidfd:
+                    life.over = True
                 else:
                     relay.turn(fd, events)
             relay.rest()
     finally:
         relay.close()
+        life.close()
