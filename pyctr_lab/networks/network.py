@@ -156,7 +156,8 @@ class Network:
         self.removed = True
         self.end_programs()
         if self.world.alive:
-            self._ask(netlink.request(netlink.delete_link(self.bridge)))
+            present = [link.index for link in list_links(self.world, self.world.machine_pid)]
+            self._remove_links(*self._used.intersection(present), self.bridge)
 
     @uninterrupted(firm=True)
     def end_programs(self) -> None:
@@ -209,17 +210,17 @@ class Network:
             self.sweep()
         self.pool.claim(address, end.names[0] if end.names else "another container")
         if end.port in self._used:
-            self._remove_port(end.port)
+            self._remove_links(end.port)
         self._used.add(end.port)
         attached = self.attached[end.port] = Attached(self, end, holder)
         if self.names is not None and end.names:
             self.names.add(end.names, [each.partition("/")[0] for each in end.addresses])
         return attached
 
-    def _remove_port(self, port: int) -> None:
-        """Remove the cable of a container that has ended: the kernel does it later, or while a socket is open never."""
-        *before, answer, close = netlink.request(netlink.delete_link(port))
-        self._ask([*before, answer.accepting(ENODEV), close])
+    def _remove_links(self, *indexes: int) -> None:
+        """Remove interfaces, cables of ended containers too: the kernel is slow, or waits for a socket that is open."""
+        calls = netlink.request(*map(netlink.delete_link, indexes))
+        self._ask([call.accepting(ENODEV) if call.own_errno >= 0 else call for call in calls])
 
     def forget(self, attached: Attached) -> None:
         """Give an end back. Twice is fine."""
