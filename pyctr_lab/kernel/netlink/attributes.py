@@ -35,7 +35,7 @@ INFO = {
     1: Attribute("IFLA_INFO_KIND", "text"),
     2: Attribute("IFLA_INFO_DATA", "opaque", VETH),
     4: Attribute("IFLA_INFO_SLAVE_KIND", "text"),
-    5: Attribute("IFLA_INFO_SLAVE_DATA", "opaque", PORT),
+    5: Attribute("IFLA_INFO_SLAVE_DATA", "nested", PORT),
 }
 LINK = {
     1: Attribute("IFLA_ADDRESS", "mac"),

@@ -61,7 +61,8 @@ TYPES = {
 ZERO = {
     "ifi_family": "AF_UNSPEC", "ifi_type": "ARPHRD_NETROM", "ifa_family": "AF_UNSPEC", "ifa_scope": "RT_SCOPE_UNIVERSE",
     "rtm_family": "AF_UNSPEC", "rtm_table": "RT_TABLE_UNSPEC", "rtm_protocol": "RTPROT_UNSPEC",
-    "rtm_scope": "RT_SCOPE_UNIVERSE", "rtm_type": "RTN_UNSPEC", "ndm_family": "AF_UNSPEC", "ndm_type": "RTN_UNSPEC",
+    "rtm_scope": "RT_SCOPE_UNIVERSE", "rtm_type": "RTN_UNSPEC", "ndm_family": "AF_UNSPEC", "ndm_state": "NUD_NONE",
+    "ndm_type": "RTN_UNSPEC",
 }  # fmt: skip
 """What strace prints for a 0 that has a name."""
 
@@ -195,7 +196,7 @@ def new_address(index: int, address: str) -> NetlinkMessage:
 
     IPv6 without duplicate address detection, which would take a second.
     """
-    given = check_interface_address(address)
+    given, index = check_interface_address(address), check_index(index)
     fields = {"ifa_family": INET[given.version], "ifa_prefixlen": given.network.prefixlen}
     if given.version == 6:
         return NetlinkMessage(TYPES[20], MAKE, {**fields, "ifa_flags": k.IFA_F_NODAD, "ifa_index": index},
@@ -213,15 +214,20 @@ def delete_address(index: int, address: str) -> NetlinkMessage:
 def new_route(gateway: str, index: int, destination: str = "") -> NetlinkMessage:
     """RTM_NEWROUTE: reach a network by a router; without a `destination`, all that no other route reaches."""
     router = check_router(gateway)
-    values: dict[str, Value] = {"RTA_GATEWAY": str(router), "RTA_OIF": index}
+    values: dict[str, Value] = {"RTA_GATEWAY": str(router), "RTA_OIF": check_index(index)}
     fields: dict[str, int] = {
         "rtm_family": INET[router.version], "rtm_table": k.RT_TABLE_MAIN, "rtm_protocol": k.RTPROT_BOOT,
         "rtm_type": k.RTN_UNICAST,
     }  # fmt: skip
     if check_text(destination, "a destination"):
         network = check_destination(destination)
+        if network.version != router.version:
+            raise BadInput(f"{router} and {network} are of two families", hint="both of IPv4, or both of IPv6")
         fields["rtm_dst_len"], values = network.prefixlen, {"RTA_DST": str(network.network_address), **values}
     return NetlinkMessage(TYPES[24], MAKE, fields, values)
+
+
+LISTED = {"links": (18, "ifi"), "addresses": (22, "ifa"), "routes": (26, "rtm"), "neighbours": (30, "ndm")}
 
 
 def list_all(subject: str, family: int = 0) -> NetlinkMessage:
@@ -229,9 +235,9 @@ def list_all(subject: str, family: int = 0) -> NetlinkMessage:
 
     Neighbours of the family AF_BRIDGE are the entries of the bridges' tables of addresses.
     """
-    type, name = {"links": (18, "ifi"), "addresses": (22, "ifa"), "routes": (26, "rtm"), "neighbours": (30, "ndm")}[
-        subject
-    ]
+    if subject not in LISTED:
+        raise BadInput(f"{short_repr(subject)} cannot be listed", hint=", ".join(LISTED))
+    type, name = LISTED[subject]
     return NetlinkMessage(TYPES[type], LIST, {f"{name}_family": family})
 
 
@@ -239,6 +245,12 @@ INET = {4: k.AF_INET, 6: k.AF_INET6}
 
 
 # --- checked
+def check_index(index: int) -> int:
+    """An interface's index. Raises BadInput."""
+    checked: int = check_number(index, "an interface's index", least=1, most=2**31 - 1)
+    return checked
+
+
 def check_interface(name: object) -> str:
     """An interface's name, of 1 to 15 bytes without blanks, slashes and colons. Raises BadInput."""
     text = check_text(name, "an interface's name")
