@@ -92,6 +92,7 @@ class Network:
         self.bridge = FIRST_BRIDGE + number
         self.pool = Pool(settings.subnet)
         self._used: set[int] = set()  # indexes of ports that there have been
+        self._losing: set[int] = set()  # those with a rule
         self.attached: dict[int, Attached] = {}  # by the index of the port
         self.names = NameServer(host.world, self.routers) if not settings.bare else None
         self.way_out: WayOut | None = None
@@ -228,6 +229,8 @@ class Network:
         if self.attached.get(end.port) is not attached:
             return
         del self.attached[end.port]
+        if end.port in self._losing and self.world.alive:
+            self._lose(end.port, 0)
         if self.names is not None and end.names and self.world.alive:
             self.names.remove(end.names, [each.partition("/")[0] for each in end.addresses])
         self.pool.release(IPv4Address(end.addresses[0].partition("/")[0]))
@@ -326,8 +329,11 @@ class Network:
 
     def lose(self, box: Joinable, percent: float) -> None:
         """Lose so many of a hundred packets that go to a container; 0 ends it. Raises Unsupported without nft."""
-        port = self.attached_of(box).end.port
+        self._lose(self.attached_of(box).end.port, percent)
+
+    def _lose(self, port: int, percent: float) -> None:
         apply_rules(self._host, loss_rules(port, percent))
+        (self._losing.add if percent else self._losing.discard)(port)
 
     def _ask(self, calls: Sequence[Call], pid: int | None = None) -> list[Answer]:
         answers = self.world.outside([call.from_outside() for call in calls], pid)
