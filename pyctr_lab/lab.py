@@ -122,7 +122,7 @@ class Lab(runtime.Lab):
         Programs find the image's environment.
         """
         words = {"network": network, "address": address, "aliases": aliases, "publish": publish}
-        wanted = image is not None or volumes or network is not None or publish
+        wanted = image is not None or volumes or any(words.values()) or address is not None
         recipe = self.recipe(name, image=image, volumes=volumes, **words) if wanted else None  # type: ignore[arg-type]
         box = super().container(name)
         if recipe is not None:
