@@ -26,9 +26,11 @@ def check_subnet(subnet: object) -> IPv4Network:
             f"{short_repr(subnet)} is of IPv6", hint=f"a subnet is of IPv4, {hint}; ipv6=True adds the other"
         )
     try:
-        made = IPv4Network(text, strict=True)
-    except (AddressValueError, NetmaskValueError, ValueError) as why:
-        raise BadInput(f"{short_repr(subnet)} is no subnet: {why}", hint=hint) from None
+        made = IPv4Network(text, strict=False)
+    except (AddressValueError, NetmaskValueError):
+        raise BadInput(f"{short_repr(subnet)} is no subnet", hint=hint) from None
+    if str(made.network_address) != text.partition("/")[0]:
+        raise BadInput(f"{short_repr(subnet)} has bits behind its prefix", hint=f"its subnet is {made}")
     if not LARGEST <= made.prefixlen <= SMALLEST:
         size = "small" if made.prefixlen > SMALLEST else "large"
         raise BadInput(f"the subnet {made} is too {size}", hint=f"/{LARGEST} to /{SMALLEST}, {hint}")
