@@ -48,7 +48,9 @@ class NetworkSettings:
 class Joinable(Protocol):
     """A container, a running program, or the start of one."""
 
-    held: list[Held]
+    @property
+    def held(self) -> list[Held]:
+        """What it has, given back at its end."""
 
     @property
     def machine_pid(self) -> int:
@@ -287,6 +289,8 @@ class Network:
         """Connect a container that lives already, as one more interface. Raises BadInput for one without a network
         namespace of its own, or one that is connected already."""
         pid = machine_pid_of(box)
+        if pid not in self.world.processes() | {self.world.machine_pid}:
+            raise BadInput(f"{short_repr(box)} belongs to another lab", hint=f"the network {self.name} is its lab's")
         if any(attached.machine_pid == pid for attached in self.attached.values()):
             raise BadInput(f"{short_repr(box)} is at the network {self.name} already", hint="network.disconnect(...)")
         if proc.namespace(pid, "net") == proc.namespace(self.world.machine_pid, "net"):
