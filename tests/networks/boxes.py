@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -15,6 +14,7 @@ from pyctr_lab.networks.links import list_links
 from pyctr_lab.runtime.carrier import ended
 
 HERE = "127.0.0.1"
+RTMGRP_LINK = 1
 
 
 def walled(lab: Lab, name: str, **words: Any) -> Container:
@@ -44,6 +44,15 @@ def knows(box: Container, name: str) -> list[str]:
 def links(lab: Lab) -> set[str]:
     """The interfaces of the lab's own network namespace."""
     return {link.name for link in list_links(lab.world, lab.world.machine_pid)}
+
+
+def await_links(lab: Lab, wanted: set[str]) -> None:
+    """Wait until the lab has these interfaces: the kernel removes cables of ended containers in its own time."""
+    with lab.host.socket(socket.AF_NETLINK, socket.SOCK_RAW) as events:
+        events.bind((0, RTMGRP_LINK))
+        events.settimeout(20)
+        while (there := links(lab)) != wanted:
+            assert events.recv(1 << 16), there
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:

@@ -8,8 +8,8 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from networks.boxes import await_end, knows, links, loses, reaches, refused, service_pid, walled
 
+from networks.boxes import await_end, await_links, knows, links, loses, reaches, refused, service_pid, walled
 from pyctr_lab import Container, Lab
 from pyctr_lab.networks import Network, rules
 from pyctr_lab.networks.links import list_learned, list_links
@@ -32,7 +32,7 @@ def web(lab: Lab) -> Iterator[Network]:
     for box in list(lab.containers.values()):
         box.kill()
     network.remove()
-    assert links(lab) == before
+    await_links(lab, before)
 
 
 def inside(box: Container, name: str = "eth0") -> tuple[str, ...]:
@@ -122,7 +122,7 @@ def test_a_second_network_is_connected_and_disconnected(lab: Lab, web: Network) 
     db.disconnect(box)
     assert inside(box, "eth1") == () and knows(other, "box") == [] and db.containers == ["other", "program"]
     db.connect(box, names=["again"])
-    assert knows(other, "again") == list(each.partition("/")[0] for each in inside(box, "eth1")[:1])
+    assert knows(other, "again") == [each.partition("/")[0] for each in inside(box, "eth1")[:1]]
     with refused(match="is in use by again, other, program (end it first)"):
         db.remove()
     db.disconnect(program)
