@@ -14,6 +14,15 @@ from pyctr_lab.networks.links import list_links
 from pyctr_lab.runtime.carrier import ended
 
 HERE = "127.0.0.1"
+SERVE = """
+import socket, sys
+server = socket.create_server(("", 80))
+print("ready", flush=True)
+while True:
+    with server.accept()[0] as client:
+        client.sendall(sys.argv[1].encode())
+"""
+SERVER = ["/usr/bin/python3", "-I", "-S", "-c", SERVE]
 RTMGRP_LINK = 1
 
 
@@ -86,17 +95,24 @@ def service_pid(service: Any) -> int:
 
 
 def serving(lab: Lab, text: str, **words: Any) -> Program:
-    """A program of a container at a network that says a text to whom connects to port 80."""
-    return lab.start(["busybox", "nc", "-lk", "-p", "80", "-e", "echo", text], **words)
+    """A program that says a text to each client of its port 80."""
+    return ready(lab.start([*SERVER, text], **words))
+
+
+def ready(program: Program) -> Program:
+    """The same, once it has said that it is ready."""
+    while "ready" not in program.stdout:
+        assert program.alive, program.stderr
+    return program
 
 
 def asked(port: int) -> bytes:
     """What a server at a port of this machine says; empty where it closes at once."""
-    with socket.create_connection((HERE, port), 20) as sock, sock.makefile("rb") as file:
-        try:
+    try:
+        with socket.create_connection((HERE, port), 20) as sock, sock.makefile("rb") as file:
             return file.read()
-        except ConnectionResetError:
-            return b""
+    except ConnectionResetError:
+        return b""
 
 
 @contextmanager
