@@ -55,7 +55,7 @@ class NameServer:
     def _tell(self, what: str, names: tuple[str, ...], addresses: list[str]) -> None:
         try:
             self._ask(what, names, addresses)
-        except Gone:  # it was killed: another one takes its place, and is told what is known now
+        except Gone:  # it was killed: start another, with all that is known now
             self._start_again()
 
     def _start_again(self) -> None:

@@ -45,7 +45,7 @@ def loses(box: Container, target: str) -> bool:
 
 
 def knows(box: Container, name: str) -> list[str]:
-    """The addresses of a name, as a program of a container is told."""
+    """The addresses that a program of a container gets for a name."""
     found = box.run(["getent", "ahosts", name]).stdout.split("\n")
     return sorted({line.split()[0] for line in found if line})
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from networks.served import Served, served
 
+from networks.served import Served, served
 from pyctr_lab import Lab
 from pyctr_lab.errors import BadInput, LabError
 from pyctr_lab.networks.programs import name_server

@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
-from networks.served import Served, served
 
+from networks.served import Served, served
 from pyctr_lab import Lab
 from pyctr_lab.errors import BadInput, Gone
 from pyctr_lab.kernel import proc
