@@ -132,9 +132,8 @@ class OpenPort:
     def __init__(self, world: OuterWorld, wanted: PublishedPort) -> None:
         self.world, self.wanted = world, wanted
         with listening_socket(wanted) as listening:
-            self.relay = LabService(
-                world, PROGRAM, {"listener": listening.fileno()}, target=[wanted.target, wanted.target_port]
-            )
+            target = [wanted.target, wanted.target_port]
+            self.relay = LabService(world, PROGRAM, {"listener": listening.fileno()}, label=str(wanted), target=target)
 
     def close_with(self, machine_pid: int) -> None:
         """Close the port when a process ends, though no caller waits for it: the relay watches that process."""

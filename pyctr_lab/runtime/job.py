@@ -13,20 +13,30 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import Gone, LabError, TimeExpired
 from ..kernel import proc
 from .carrier import ended, readable
-from .outer_world import OuterWorld
 
 WORKER = [sys.executable, "-I", "-S", str(Path(__file__).with_name("job_worker.py"))]
 KINDS = ("user", "mnt", "pid")  # the namespaces that a job enters
 PF_EXITING = 4  # a flag of /proc/PID/stat, see linux/sched.h
 
 
+class Enterable(Protocol):
+    """A lab that a job can enter: an `OuterWorld`, or a `RunningLab` of another process."""
+
+    @property
+    def machine_pid(self) -> int:
+        """The number of its PID 1, as seen here."""
+
+    def require_open(self) -> None:
+        """Raise Gone where it has ended."""
+
+
 def run_as_root(
-    world: OuterWorld,
+    world: Enterable,
     target: str,
     /,
     *,
@@ -50,14 +60,21 @@ def run_as_root(
 
 
 class Job:
-    """The process of a job. `send` the generator's words first: it waits for them."""
+    """The process of a job. `send` the generator's words first: it waits for them. ps(1) shows the `label`."""
 
     def __init__(
-        self, world: OuterWorld, target: str, *, folder: Path | str, kinds: Sequence[str], given: Sequence[int]
+        self,
+        world: Enterable,
+        target: str,
+        *,
+        folder: Path | str,
+        kinds: Sequence[str],
+        given: Sequence[int],
+        label: str = "",
     ) -> None:
         world.require_open()
         paths = json.dumps(list(filter(None, sys.path)))
-        command = [*WORKER, str(world.machine_pid), ",".join(kinds), str(folder), target, paths]
+        command = [*WORKER, str(world.machine_pid), ",".join(kinds), str(folder), target, paths, label]
         self._world, self.target = world, target
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
         self._lines: deque[bytes] = deque()

@@ -1,4 +1,4 @@
-"""The process of a job, root of a lab: `python -I -S job_worker.py PID KINDS FOLDER MODULE:FUNCTION PATHS`.
+"""The process of a job, root of a lab: `python -I -S job_worker.py PID KINDS FOLDER MODULE:FUNCTION PATHS LABEL`.
 
 It enters namespaces of the lab's PID 1 (KINDS, `user,mnt,pid`), with the folder as its working directory: looked up
 before it lets go of its user's own rights, for a folder of root's may be closed to a lab.
@@ -111,5 +111,5 @@ def main(pid: int, kinds: list[str], folder: str, target: str, paths: list[str])
 
 
 if __name__ == "__main__":
-    pid, kinds, folder, target, paths = sys.argv[1:]
+    pid, kinds, folder, target, paths, _ = sys.argv[1:]
     sys.exit(main(int(pid), kinds.split(","), folder, target, json.loads(paths)))

@@ -22,8 +22,8 @@ class LabService:
 
     The generator yields a row when it is ready, and then one for each line of its standard input; it returns where
     that ends, as it does when the notebook dies. A row with a word `error` refuses an order. `target` and `words` are
-    as in `run_as_root`; each descriptor of `given` is inherited, and its number is the word of this name. Raises what
-    the generator raises before it is ready, and Gone.
+    as in `run_as_root`; each descriptor of `given` is inherited, and its number is the word of this name. `label` is
+    the last word of its command line. Raises what the generator raises before it is ready, and Gone.
     """
 
     @uninterrupted()
@@ -35,12 +35,13 @@ class LabService:
         given: Mapping[str, int] | None = None,
         *,
         kinds: Sequence[str] = ALL_KINDS,
+        label: str = "",
         **words: Any,
     ) -> None:
         given = given or {}
         self._lock = threading.Lock()
         self._owed = 1  # rows that are still to come: an interrupted cell does not wait for its own
-        self._job = Job(world, target, folder="/", kinds=kinds, given=tuple(given.values()))
+        self._job = Job(world, target, folder="/", kinds=kinds, given=tuple(given.values()), label=label)
         self._finalizer = weakref.finalize(self, self._job.close)
         try:
             self._job.send({**words, **given})
