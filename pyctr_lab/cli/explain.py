@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 
 from ..kernel.calls import Call
-from ..runtime import Container, Lab
+from ..lab import Lab
+from ..runtime import Container
 from ..runtime.faststart import code_here
 from ..runtime.step_result import costed, folded
 from ..steps import ControlGroup, Limits, Recipe
+from .run_network import beside
 
 
 def explain_run(lab: Lab, box: Container, recipe: Recipe, limits: Limits | None) -> None:
@@ -29,7 +31,7 @@ def explain_run(lab: Lab, box: Container, recipe: Recipe, limits: Limits | None)
 
 def explain_start(lab: Lab, recipe: Recipe, limits: Limits | None) -> None:
     """Start /bin/true in another container of the same recipe, as `run` does, and print its system calls."""
-    program = lab.start(["true"], recipe=recipe, limits=limits)
+    program = lab.start(["true"], recipe=beside(lab, recipe), limits=limits)
     program.wait()
     why = lab.starter.why_slow
     by = f"a child that Python forks ({why})" if why else f"a loop of {len(code_here())} bytes"

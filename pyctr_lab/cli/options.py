@@ -32,6 +32,7 @@ from ..steps import (
 )
 from ..steps.privileges import KEPT, with_ids
 from ..steps.roots import ETC
+from .run_network import check_network_words, with_network
 
 NO_ACCESS = (
     "nor may you"
@@ -101,13 +102,12 @@ def chosen_recipe(lab: Lab, words: argparse.Namespace) -> Recipe:
     """The default recipe, changed by the options, or an image's. Raises BadInput for a wrong option."""
     user = own_user("0" if words.image else words.user or "0")
     check_ids(user, lab.ids)
-    if words.network not in (None, "none"):
-        why = "a container has no network yet but its own loopback"
-        raise BadInput(f"--network {short_repr(words.network)} is not here yet: {why}", hint="--network none")
+    check_network_words(words)
     shown = volume_words(words.volume)
     made = Recipe(step for part in lab.recipe(words.hostname) for step in change_step(part, words, user))
     made = lab.images.recipe(words.image, made, image_words(words)) if words.image else made
-    return lab.images.volumes.recipe(made, shown) if shown else made
+    made = lab.images.volumes.recipe(made, shown) if shown else made
+    return with_network(lab, made, words)
 
 
 def image_words(words: argparse.Namespace) -> ImageWords:

@@ -10,26 +10,27 @@ from .. import __version__
 from ..errors import BadInput
 from . import commands
 from .image import image, image_options
+from .network import network_command, network_words
 from .run import run
+from .run_network import FORM
 from .volume import volume, volume_options
 
 PROG = "pyctr-lab"
 MEASURED = ("startup", "memory", "density", "overhead", "images", "all")
 QUICK = 4.0  # seconds for each experiment: enough to see the order, not to quote
-NO_NETWORK = "a container has no network yet but its own loopback"
+NO_EXPOSE = "all ports of a container can be reached from its network; -p PORT:PORT publishes one"
+NO_NAMES = "a network of `run` has this one container; in Python, lab.start(..., network=..., aliases=...)"
 NO_DEVICES = "a lab has no power over this machine's devices"
 ENDS = "a container ends with its lab, and this lab ends with `run`; in a notebook, lab.start(...) does not wait"
 IN_PYTHON = "in Python: Limits({}) of a start"
 NOT_YET: dict[tuple[str, ...], str] = {
     ("-d", "--detach"): ENDS,
     ("--restart",): ENDS,
-    ("-p", "--publish"): NO_NETWORK,
-    ("-P", "--publish-all"): NO_NETWORK,
-    ("--expose",): NO_NETWORK,
-    ("--dns",): NO_NETWORK,
-    ("--add-host",): NO_NETWORK,
-    ("--ip",): NO_NETWORK,
-    ("--link",): NO_NETWORK,
+    ("-P", "--publish-all"): "no port is chosen at random; -p PORT:PORT names each",
+    ("--expose",): NO_EXPOSE,
+    ("--add-host",): NO_NAMES,
+    ("--link",): NO_NAMES,
+    ("--ip6", "--mac-address"): "in Python, lab.network(..., ipv6=True); hardware addresses follow from addresses",
     ("--device",): NO_DEVICES,
     ("--gpus",): NO_DEVICES,
     ("--privileged",): f"{NO_DEVICES}; --cap-add ALL is power over the container's own world",
@@ -108,6 +109,8 @@ def parser() -> Parser:
     bench_options(add("bench", commands.bench, "measure, side by side with the engines that are here"))
     image_options(add("image", image, "build, import, push and pull images, and look into them"), image)
     volume_options(add("volume", volume, "list volumes, look at them and remove them"), volume)
+    about = "list the networks of your labs that run now, and look at them"
+    network_words(add("network", network_command, about), network_command)
     add("clean", commands.clean_up, "remove the control groups of labs that were killed together with their guard")
     add("doctor", commands.run_doctor, "say what this machine can do, what is missing, and what mends it")
     made = add("progress", commands.show_progress, "show how far you have come")
@@ -128,6 +131,7 @@ def run_options(made: argparse.ArgumentParser) -> None:
     made.add_argument("--rm", action="store_true", help="always so: nothing is left of a container")
     identity_options(made)
     file_options(made)
+    network_options(made)
     limit_options(made)
     for options, why in NOT_YET.items():
         made.add_argument(*options, action=NotYet, nargs="?", const=why, dest="_", help=argparse.SUPPRESS)
@@ -146,7 +150,7 @@ def identity_options(made: argparse.ArgumentParser) -> None:
 
 
 def file_options(made: argparse.ArgumentParser) -> None:
-    """Options for files and networks."""
+    """Options for files."""
     made.add_argument("--image", metavar="NAME", help="the files of an image, and what it says of itself")
     made.add_argument(
         "-v",
@@ -157,7 +161,21 @@ def file_options(made: argparse.ArgumentParser) -> None:
         help="show a folder, or by NAME: a volume",
     )
     made.add_argument("--read-only", action="store_true", help="let it write to no file but in volumes and /dev/shm")
-    made.add_argument("--network", "--net", metavar="none", help="none: its own loopback, as always")
+
+
+def network_options(made: argparse.ArgumentParser) -> None:
+    """Options for a network of the run."""
+    none = "none: its own loopback alone, the default without the options below"
+    about = f"make a network of this name for this run; it ends with the run. {none}"
+    made.add_argument("--network", "--net", metavar="NAME", help=about)
+    many = {"action": "append", "default": []}
+    publish = "a port of this machine's 127.0.0.1 leads to the container's"
+    made.add_argument("-p", "--publish", metavar=FORM, help=publish, **many)  # type: ignore[arg-type]
+    alias = "one more name of it in the network"
+    made.add_argument("--network-alias", "--net-alias", metavar="NAME", help=alias, **many)  # type: ignore[arg-type]
+    made.add_argument("--ip", metavar="ADDRESS", help="its address; the network is the /24 that has it")
+    servers = "its name server, in place of the network's own"
+    made.add_argument("--dns", metavar="ADDRESS", help=servers, **many)  # type: ignore[arg-type]
 
 
 def limit_options(made: argparse.ArgumentParser) -> None:

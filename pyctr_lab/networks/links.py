@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..errors import LabError
 from ..kernel import netlink
@@ -35,18 +35,34 @@ def _answers(kernel: socket.socket) -> Iterator[Received]:
         for message in netlink.received(kernel.recv(1 << 17)):
             if message.type == DONE:
                 return
-            if message.type == ERROR:
-                raise LabError("the kernel refuses to list its interfaces")
-            yield message
+            yield refuse_error(message)
+
+
+def decode_answer(answer: bytes) -> list[Received]:
+    """The messages of one answer to a request for a list."""
+    return [refuse_error(message) for message in netlink.received(answer) if message.type != DONE]
+
+
+def refuse_error(message: Received) -> Received:
+    """A message that is no error. Raises LabError for one that is."""
+    if message.type == ERROR:
+        raise LabError("the kernel refuses to list its interfaces")
+    return message
 
 
 def list_links(world: OuterWorld, machine_pid: int) -> list[Link]:
     """The interfaces of a process's network namespace, with their addresses."""
+    addressed = dump(world, machine_pid, "addresses")
+    return links_of(dump(world, machine_pid, "links"), addressed)
+
+
+def links_of(dumped: Iterable[Received], addressed: Iterable[Received]) -> list[Link]:
+    """Interfaces, from the messages about them and about their addresses."""
     addresses: dict[int, list[str]] = {}
-    for each in dump(world, machine_pid, "addresses"):
+    for each in addressed:
         text = str(each.attributes.get("IFA_LOCAL") or each.attributes.get("IFA_ADDRESS"))
         addresses.setdefault(each.fields["ifa_index"], []).append(f"{text}/{each.fields['ifa_prefixlen']}")
-    links = [each for each in dump(world, machine_pid, "links") if each.fields.get("ifi_index")]
+    links = [each for each in dumped if each.fields.get("ifi_index")]
     names = {each.fields["ifi_index"]: str(each.attributes.get("IFLA_IFNAME", "")) for each in links}
     return [_link(each, names, tuple(addresses.get(each.fields["ifi_index"], ()))) for each in links]
 
