@@ -10,11 +10,12 @@ from .equipment import disk, interpreter, kvm, memory, open_file_limit, programs
 from .limits import cgroups, limits_hold, subordinate_ids
 from .machine import ExaminedMachine
 from .namespaces import linux, masked_proc, newer_calls, user_namespaces, wsl
+from .networks import networks
 
 #: In reading order.
 DIAGNOSES: tuple[Callable[[ExaminedMachine], list[Diagnosis]], ...] = (
     linux, wsl, newer_calls, user_namespaces, masked_proc, subordinate_ids, cgroups, limits_hold, starts,
-    open_file_limit, programs, interpreter, kvm, memory, disk,
+    networks, open_file_limit, programs, interpreter, kvm, memory, disk,
 )  # fmt: skip
 
 

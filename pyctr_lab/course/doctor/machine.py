@@ -13,7 +13,16 @@ from pathlib import Path
 from ...cgroups import trees
 from ...cgroups.places import Delegation, as_root, delegated
 from ..learner.places import user_name
-from .trials import TrialStart, enter_groups, mapped_ids, missing_calls, open_file_limits, run_trial, start_lab
+from .trials import (
+    TrialStart,
+    enter_groups,
+    mapped_ids,
+    missing_calls,
+    open_file_limits,
+    run_trial,
+    start_lab,
+    try_networks,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,7 @@ class ExaminedMachine:
     delegation: Callable[[], Delegation] = lambda: delegated(trees())
     free_bytes: Callable[[], int] = lambda: shutil.disk_usage(Path.home()).free
     started: Callable[[], TrialStart] = start_lab
+    tried_networks: Callable[[], dict[str, str]] = try_networks
     mapped: Callable[[], tuple[int, str]] = mapped_ids
     entered: Callable[[Delegation], str] = enter_groups
     lacking: Callable[[], tuple[str, ...]] = missing_calls

@@ -6,15 +6,17 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from socket import AF_PACKET, SOCK_RAW
 
 from ...cgroups.places import Delegation, Place
 from ...errors import LabError
-from ...kernel import KIND_FLAGS
+from ...kernel import KIND_FLAGS, netlink
 from ...kernel.syscall_numbers import kernel_has
 from ...launcher import cgroup_reaper
+from ...networks.rules import apply_rules
 from ...runtime import Lab
 from ...runtime.outer_ids import map_ranges
 
@@ -81,6 +83,42 @@ def start_lab() -> TrialStart:
             return TrialStart(ids=lab.ids, slow=lab.starter.why_slow or "")
     except (LabError, OSError) as why:
         return TrialStart(refused=getattr(why, "message", str(why)))
+
+
+def try_networks() -> dict[str, str]:
+    """Make each part of a network in a lab; the parts that fail, with the reason."""
+    try:
+        with Lab(private=True) as lab:
+            return {name: why for name, part in NETWORK_TRIALS.items() if (why := failure(part, lab))}
+    except (LabError, OSError) as why:
+        return {"bridge": one_reason(why)}
+
+
+def failure(trial: Callable[[Lab], object], lab: Lab) -> str:
+    """Why a trial fails; empty where it does not."""
+    try:
+        trial(lab)
+        return ""
+    except (LabError, OSError) as why:
+        return one_reason(why)
+
+
+def one_reason(why: LabError | OSError) -> str:
+    """The message without its hint."""
+    return str(getattr(why, "message", "") or getattr(why, "strerror", "") or why)
+
+
+def make_link(name: str, kind: str) -> Callable[[Lab], object]:
+    """A trial that makes a network interface."""
+    return lambda lab: lab.host.carry(netlink.request(netlink.new_link(name, kind)))
+
+
+NETWORK_TRIALS: dict[str, Callable[[Lab], object]] = {
+    "veth": make_link("trial-veth", "veth"),
+    "bridge": make_link("trial-bridge", "bridge"),
+    "packets": lambda lab: lab.host.socket(AF_PACKET, SOCK_RAW).close(),
+    "nft": lambda lab: apply_rules(lab.host, "add table bridge trial\n"),
+}
 
 
 def mapped_ids() -> tuple[int, str]:

@@ -54,7 +54,7 @@ def machine(tmp_path: Path, files: dict[str, str] | None = None, **differences: 
                    system="linux", python="/usr/bin/python3", free_bytes=lambda: 50 << 30,
                    delegation=lambda: given("v2", LIMITED), started=lambda: TrialStart(ids=65536),
                    mapped=lambda: (65536, ""), entered=lambda found: "", lacking=lambda: (),
-                   open_files=lambda: (1024, 4096))  # fmt: skip
+                   open_files=lambda: (1024, 4096), tried_networks=dict)  # fmt: skip
     return replace(made, **differences)
 
 
@@ -337,3 +337,26 @@ def test_this_machine_is_examined_without_a_word_on_errors(capsys: pytest.Captur
     assert said.err == ""
     assert status == (1 if "Something is missing" in said.out else 0)
     assert "user namespaces" in said.out
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "without", "fix"),
+    [
+        ("veth", "network cables", "no container can be connected", "sudo modprobe veth"),
+        ("bridge", "bridges", "no network can be made", "sudo modprobe bridge"),
+        ("packets", "packet sockets", "the others go on", "sudo modprobe af_packet"),
+        ("nft", "packet rules", "the others go on", "sudo apt-get install nftables"),
+    ],
+)
+def test_each_part_of_networks_has_its_remedy(tmp_path: Path, part: str, name: str, without: str, fix: str) -> None:
+    found = troubles(machine(tmp_path, tried_networks=lambda: {part: "refused"}))
+    assert list(found) == [name] and found[name].why.startswith("tried: refused; ") and without in found[name].why
+    assert (found[name].fix, found[name].blocks) == (fix, lessons_with(need="networks") if "no " in without else ())
+
+
+def test_networks_are_not_tried_where_no_lab_opens(tmp_path: Path) -> None:
+    def tried() -> dict[str, str]:
+        raise AssertionError("no lab, no network")
+
+    found = troubles(machine(tmp_path, started=lambda: TrialStart(refused="no"), tried_networks=tried))
+    assert list(found) == ["starts"]

@@ -17,7 +17,9 @@ from ranges import as_user_with, needs_range
 from pyctr_lab.cgroups import Tree
 from pyctr_lab.cgroups.places import Delegation, Place, delegation
 from pyctr_lab.course.doctor import trials
-from pyctr_lab.runtime import starting
+from pyctr_lab.kernel.calls import Call
+from pyctr_lab.networks import rules
+from pyctr_lab.runtime import Lab, starting
 from pyctr_lab.runtime.faststart import Refused
 
 TOP = Path(__file__).parents[3]
@@ -107,3 +109,15 @@ def test_ranges_are_mapped_before_the_doctor_says_so(
     found = doctor(*as_user_with(RANGE, tmp_path, *words, uid=uid), python="/usr/bin/python3",
                    PYTHONPATH=str(readable), PYTHONDONTWRITEBYTECODE="1", HOME="/")  # fmt: skip
     assert found["user ids"].startswith(sign) and said in found["user ids"], found["user ids"]
+
+
+def test_networks_are_really_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(lab: Lab) -> None:
+        lab.host.carry([Call("socket", (-1, 0, 0))])
+
+    assert trials.try_networks() == ({} if shutil.which("nft", path=rules.FOLDERS) else {"nft": "nft is not installed"})
+    monkeypatch.setattr(rules, "FOLDERS", str(tmp_path))
+    monkeypatch.setitem(trials.NETWORK_TRIALS, "packets", refuse)
+    found = trials.try_networks()
+    assert list(found) == ["packets", "nft"] and found["nft"] == "nft is not installed"
+    assert "Address family not supported" in found["packets"]
