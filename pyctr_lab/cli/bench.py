@@ -15,8 +15,10 @@ from pathlib import Path
 from ..engines.survey import known_engines
 from ..errors import BadInput, LabError
 from ..measure.figures import CrowdRow, MemoryRow, as_json, crowd_rows, experiments_made, memory_rows, missing_lines
+from ..measure.goal import Goal
 from ..measure.images import goals, known_tools, measure_images
 from ..measure.measuring import Watcher, measure
+from ..measure.network import known_peers, measure_network, network_goals
 from ..measure.options import MeasureOptions
 from ..measure.rows import Progress
 from ..measure.samples import Results, Sample
@@ -27,8 +29,11 @@ WHAT = {
     "density": ("density",),
     "overhead": ("cpu", "syscalls", "files"),
     "images": (),  # an experiment of its own, see measure/images
+    "network": (),  # the same, see measure/network
     "all": ("empty", "startup", "first_output", "memory", "disk", "cpu", "syscalls", "files", "density"),
 }
+GOALS = {"images": goals, "network": network_goals}
+KNOWN = {"images": known_tools, "network": known_peers}  # the engines of experiments of their own
 FILES = ("results.csv", "index.html")  # of a report
 STATUS = {"interrupted": 130, "cut short": 125}  # exit status: 128+SIGINT, and an error of the lab
 
@@ -37,7 +42,7 @@ def run_bench(arguments: argparse.Namespace) -> int:
     """Measure and print. If measuring ends early, print the results so far; the exit status shows it."""
     engines = None if arguments.engines is None else arguments.engines.split(",")
     options = MeasureOptions(arguments.runs, arguments.budget, arguments.count, arguments.seed).checked()
-    chosen = (known_tools if arguments.what == "images" else known_engines)(engines)
+    chosen = KNOWN.get(arguments.what, known_engines)(engines)
     folder = report_folder(arguments.report) if arguments.report else None
     with Bar() as bar:
         results = measured(arguments.what, None if engines is None else chosen, options, bar.show)
@@ -50,6 +55,8 @@ def measured(what: str, engines: list[str] | None, options: MeasureOptions, prog
     """The samples of what was asked for."""
     if what == "images":
         return measure_images(engines=engines, options=options, progress=progress)
+    if what == "network":
+        return measure_network(engines=engines, options=options, progress=progress)
     return measure(WHAT[what], engines=engines, progress=progress, **asdict(options))
 
 
@@ -65,17 +72,18 @@ def undisturbed() -> Iterator[None]:
 
 def print_results(results: Results, arguments: argparse.Namespace, folder: Path | None) -> None:
     """Print results in the chosen form, and notes to standard error."""
+    figures = GOALS[arguments.what](results) if arguments.what in GOALS else []
     if folder:
         print_report(results, folder)
     elif arguments.csv:
         as_csv(results)
     elif arguments.json:
-        rows = [asdict(each) for each in goals(results)] if arguments.what == "images" else []
+        rows = [asdict(each) for each in figures]
         print(json.dumps(as_json(results, arguments.what) + rows, indent=1))
     else:
         print(as_text(results))
-        if arguments.what == "images":
-            print(f"\n{goals_table(results)}")
+        if figures:
+            print(f"\n{goals_table(figures)}")
     for note in results.notes:
         print(f"note: {note}", file=sys.stderr)
 
@@ -166,13 +174,13 @@ def table(results: Results, experiment: str) -> str:
     return as_lines(rows)
 
 
-def goals_table(results: Results) -> str:
+def goals_table(figures: list[Goal]) -> str:
     """What the figures are to reach, and whether they do."""
     verdicts = {True: "reached", False: "missed", None: "not measured"}
     rows = [["figure", "measured", "at most", ""]]
-    for each in goals(results):
+    for each in figures:
         value = "-" if each.value is None else f"{short(each.value)} {each.unit}"
-        rows.append([each.figure, value, f"{each.at_most:g} {each.unit}", verdicts[each.reached]])
+        rows.append([each.figure, value, f"{each.bound} {each.unit}", verdicts[each.reached]])
     return as_lines(rows)
 
 

@@ -32,6 +32,14 @@ UNITS = {
     "sent": "KiB",  # on the wire, to push an image that shares three layers of four with one that is there
     "fetched": "KiB",  # the same, to pull it
     "stored": "KiB",  # what it adds to a layout
+    "net_start": "ms",  # from the call to the reaped program, at a network or without one
+    "net_bytes": "Gbit/s",  # from one container or namespace to another, over a bridge
+    "net_port": "Gbit/s",  # from this machine to a published port, or a server on loopback
+    "net_connect": "ms",  # a connection to it, from connect to close
+    "net_crowd": "s",  # `instances` starts at one network, all alive
+    "net_last": "x",  # the last of them to the first, medians of twenty
+    "net_close": "s",  # the end of their lab
+    "net_names": "1/s",  # answers of a network's name server
     "rebuild": "s",  # a build whose steps are all cached
 }
 

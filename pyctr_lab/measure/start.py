@@ -18,7 +18,8 @@ def startup_turn(engine: Engine, _: TurnOptions) -> Iterator[Measurement]:
     run = engine.run(COMMAND)
     took = time.perf_counter() - began
     if run.returncode:
-        raise LabError(f"{engine.name} ended with status {run.returncode}: {run.stderr.strip()[:200]}")
+        said = " ".join(run.stderr.split())[-200:]
+        raise LabError(f"{engine.name} ended with status {run.returncode}: {said}")
     yield Measurement(took * 1000)
 
 

@@ -160,6 +160,18 @@ def test_figures_of_images_have_their_goals_beside_them(
     assert "no tool 'runc' for images" in capsys.readouterr().err
 
 
+def test_figures_of_networks_have_their_goals_beside_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = [races.sample("net_bytes", "ours", 4.0), races.sample("net_bytes", "ip netns", 5.0)]
+    monkeypatch.setattr(bench, "measure_network", lambda **_: Results(samples))
+    assert cli.main(["bench", "network"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("net_bytes") and re.search(r"`ip netns` by hand +0\.8\d* x +at least 0\.9 x +missed\n", said)
+    assert cli.main(["bench", "network", "--engines", "runc"]) == 125
+    assert "no engine 'runc' for networks" in capsys.readouterr().err
+
+
 def test_every_sample_as_csv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(bench, "measure", lambda name, **_: races.starts(("exec", "ours")))
     assert cli.main(["bench", "startup", "--csv"]) == 0

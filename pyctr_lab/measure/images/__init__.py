@@ -1,6 +1,7 @@
 """What images cost, beside the tools of others: unpacking, a start, memory, push and pull, a rebuild."""
 
-from .goals import Goal, goals
+from ..goal import Goal
+from .goals import goals
 from .running import known_tools, measure_images
 from .sizes import FULL, SMALL, ImageSizes
 

@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from ..goal import Goal, figure_or_none
 from ..samples import Results
 
 NEW = "what is new"  # beside the tools: the blobs that only the second image has, without any overhead
 
 
-@dataclass(frozen=True)
-class Goal:
-    """A figure, and the most that it should be. `value` is None where it was not measured."""
-
-    figure: str
-    unit: str
-    value: float | None
-    at_most: float
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether it is reached; None where it was not measured."""
-        return None if self.value is None else self.value <= self.at_most
-
-
 def goals(results: Results) -> list[Goal]:
     """All figures."""
     return [Goal(name, unit, figure_or_none(results, figure), at_most) for name, unit, figure, at_most in FIGURES]
-
-
-def figure_or_none(results: Results, figure_of: Callable[[Results], float]) -> float | None:
-    """A figure; None where a part of it was not measured."""
-    try:
-        return figure_of(results)
-    except KeyError:
-        return None
 
 
 def to_ours(experiment: str, other: str) -> Callable[[Results], float]:
