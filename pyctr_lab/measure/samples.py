@@ -37,7 +37,7 @@ UNITS = {
     "net_port": "Gbit/s",  # from this machine to a published port, or a server on loopback
     "net_connect": "ms",  # a connection to it, from connect to close
     "net_crowd": "s",  # `instances` starts at one network, all alive
-    "net_last": "x",  # the last of them to the first, medians of twenty
+    "net_last": "x",  # the last of them to the first, medians of fifty
     "net_close": "s",  # the end of their lab
     "net_names": "1/s",  # answers of a network's name server
     "rebuild": "s",  # a build whose steps are all cached

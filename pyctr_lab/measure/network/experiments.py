@@ -91,7 +91,7 @@ def crowd_turns(sizes: NetworkSizes, stack: ExitStack, _: dict[str, str]) -> dic
             began = time.perf_counter()
             lab.close()
             closed = time.perf_counter() - began
-        some = min(20, max(1, len(took) // 2))
+        some = min(50, max(1, len(took) // 2))
         last = statistics.median(took[-some:]) / statistics.median(took[:some])
         for experiment, value in (("", sum(took)), ("net_last", last), ("net_close", closed)):
             yield Measurement(value, sizes.crowd, experiment)
@@ -148,6 +148,6 @@ NETWORK_EXPERIMENTS = {
     "net_bytes": NetworkExperiment(bytes_turns),
     "net_port": NetworkExperiment(port_bytes_turns),
     "net_connect": NetworkExperiment(connection_turns),
-    "net_crowd": NetworkExperiment(crowd_turns, repetitions=1, warm_up=False),
+    "net_crowd": NetworkExperiment(crowd_turns, repetitions=3, warm_up=False),
     "net_names": NetworkExperiment(name_turns, repetitions=5),
 }
