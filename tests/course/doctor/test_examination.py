@@ -13,7 +13,7 @@ import pytest
 from pyctr_lab.cgroups import Tree, places
 from pyctr_lab.cgroups.places import GRANT_V2, LIMITED, Delegation, Place
 from pyctr_lab.course import cli_doctor, doctor
-from pyctr_lab.course.doctor import Diagnosis, ExaminedMachine
+from pyctr_lab.course.doctor import Diagnosis, ExaminedMachine, networks
 from pyctr_lab.course.doctor.equipment import PACKAGES, interpreter
 from pyctr_lab.course.doctor.trials import TrialStart
 from pyctr_lab.course.syllabus import NUMBERS, lessons_with
@@ -351,7 +351,11 @@ def test_this_machine_is_examined_without_a_word_on_errors(capsys: pytest.Captur
 def test_each_part_of_networks_has_its_remedy(tmp_path: Path, part: str, name: str, without: str, fix: str) -> None:
     found = troubles(machine(tmp_path, tried_networks=lambda: {part: "refused"}))
     assert list(found) == [name] and found[name].why.startswith("tried: refused; ") and without in found[name].why
-    assert (found[name].fix, found[name].blocks) == (fix, lessons_with(need="networks") if "no " in without else ())
+    assert (found[name].fix, found[name].blocks) == (fix, lessons_with(need=networks.NEED) if "no " in without else ())
+
+
+def test_the_lesson_about_networks_says_that_it_needs_them() -> None:
+    assert "05" not in NUMBERS or "05" in lessons_with(need=networks.NEED), 'syllabus: needs=("networks",)'
 
 
 def test_networks_are_not_tried_where_no_lab_opens(tmp_path: Path) -> None:
