@@ -27,6 +27,7 @@ RULE, RULES = 10 << 8 | 6, 10 << 8 | 7  # NFT_MSG_NEWRULE and NFT_MSG_GETRULE of
 DONE, ERROR = 3, 2
 MOST = 4096  # bytes of what a server says
 PATIENCE = 1.5  # seconds for a connection: the kernel repeats a lost first packet after one
+HEARING = 5  # seconds for the first words of a server that has taken it: a program, on a machine that may be busy
 LISTENS, ESTABLISHED = "0A", "01"  # as /proc/net/tcp writes states
 
 #: A socket that is to be made: domain, type, protocol.
@@ -180,6 +181,7 @@ def heard_by(client: socket.socket, address: str, port: int, seconds: float = PA
     client.settimeout(seconds)
     try:
         client.connect((address, port))
+        client.settimeout(HEARING)
         return Heard(client.recv(MOST).decode("utf-8", "replace"))
     except TimeoutError:
         return Heard(why="timed out")

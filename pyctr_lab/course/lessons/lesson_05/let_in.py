@@ -8,7 +8,7 @@ from .... import steps
 from ....kernel import netlink
 from ...grading import Exercise, Ground, KernelView, Misconception, Requirement, Submission, Values
 from ..kit import as_it_was
-from ..kit.network_truth import Heard, connection_between, heard_from, interfaces, rules
+from ..kit.network_truth import PATIENCE, Heard, connection_between, heard_from, interfaces, rules
 from ..kit.networks import FIRST, WEB, begin_server, network_of, remove_network, rooms, rules_of, without_nft
 
 NETWORK = "tavern"
@@ -102,7 +102,9 @@ class LetIn(Exercise):
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
         values = view.values
         server, friend, stranger = values["server"], values["friend"], values["stranger"]
-        first, kept_out, again = (getting_in(view, name) for name in (friend, stranger, friend))
+        first = getting_in(view, friend)
+        kept_out = getting_in(view, stranger, SHORT)
+        again = getting_in(view, friend)
         still = connection_between(view, stranger, friend, values["friend_address"])
         gets_in = values["mark"] in first.text and values["mark"] in again.text
         return [
@@ -152,9 +154,9 @@ def guard(ground: Ground, part: str, *wanted: str) -> None:
 
 
 # --- read by a check
-def getting_in(view: KernelView, name: str) -> Heard:
+def getting_in(view: KernelView, name: str, seconds: float = PATIENCE) -> Heard:
     """What a container hears from the server."""
-    return heard_from(view, name, view.values["server_address"], WEB, SHORT)
+    return heard_from(view, name, view.values["server_address"], WEB, seconds)
 
 
 def stranger_is_connected(view: KernelView) -> bool:
