@@ -204,6 +204,21 @@ def test_a_killed_containers_address_is_given_again(lab: Lab, web: Network) -> N
     assert reaches(box, "new"), "waiting for the old one changes nothing"
 
 
+def test_a_socket_that_is_open_keeps_no_address(lab: Lab, web: Network) -> None:
+    """It keeps the ended container's namespace in being, and in it the end of the old cable."""
+    box = walled(lab, "box", network=web, address="10.88.0.9")
+    with box.socket():
+        box.kill()
+        assert "v10009" in links(lab)
+        assert lab.run(["true"], network=web, address="10.88.0.9").returncode == 0
+    other = walled(lab, "other", network=web, address="10.88.0.10")
+    with other.socket():
+        other.kill()
+        again = lab.network("web")
+        assert "v10010" not in links(lab)
+    again.remove()
+
+
 def test_a_network_that_is_made_again(lab: Lab, web: Network) -> None:
     lab.run(["true"], network=web)
     again = lab.network("web", subnet="10.99.0.0/29")

@@ -58,15 +58,25 @@ def seen(link: Link) -> Link:
     return replace(link, packets=0, carrier=True, addresses=addresses, mac=mac)
 
 
-def state(lab: Lab, pid: int, port: int) -> tuple[list[Link], list[Link], list[dict[str, object]]]:
-    """Interfaces inside, the port outside, and the routes inside."""
-    routes: list[dict[str, object]] = [
-        {**each.attributes, **{name: each.fields[name] for name in ("rtm_dst_len", "rtm_protocol", "rtm_scope")}}
+def state(lab: Lab, pid: int, port: int) -> tuple[list[Link], list[Link], list[object]]:
+    """Interfaces inside, the port outside, and what else the kernel says of addresses, routes and the port."""
+    addresses: list[object] = [
+        (each.fields, each.attributes)
+        for each in dump(lab.world, pid, "addresses")
+        if not str(each.attributes["IFA_ADDRESS"]).startswith("fe80")
+    ]
+    routes: list[object] = [
+        ({**each.fields, "rtm_flags": 0}, each.attributes)
         for each in dump(lab.world, pid, "routes")
         if each.fields["rtm_table"] == 254 and not str(each.attributes.get("RTA_DST", "")).startswith(("fe80", "ff"))
     ]
+    ports: list[object] = [
+        each.attributes["IFLA_LINKINFO"]
+        for each in dump(lab.world, lab.world.machine_pid, "links")
+        if each.fields["ifi_index"] == port
+    ]
     outside = [seen(link) for link in list_links(lab.world, lab.world.machine_pid) if link.index == port]
-    return [seen(link) for link in list_links(lab.world, pid)], outside, routes
+    return [seen(link) for link in list_links(lab.world, pid)], outside, [*addresses, *routes, *ports]
 
 
 def done_by_ip(lab: Lab, steps: Sequence[Step], box: Container) -> None:
@@ -86,7 +96,7 @@ def test_ip_does_what_the_steps_do(lab: Lab, web: Network, walled: Container) ->
     for step in steps:
         walled.apply(step)
     ours = state(lab, walled.machine_pid, end.port)
-    assert ours[0][1].addresses == end.addresses and ours[1][0].mtu == 1400 and len(ours[2]) >= 5
+    assert ours[0][1].addresses == end.addresses and ours[1][0].mtu == 1400 and len(ours[2]) == 8
     walled.kill()
     with lab.container("other") as other:
         other.apply(NewNamespace("net"))

@@ -117,6 +117,14 @@ def test_a_dump_that_is_cut_is_read_as_far_as_it_goes(dumps: dict[str, bytes], s
         assert cut == whole[: len(cut)] and len(cut) < len(whole)
 
 
+def test_an_attribute_that_is_longer_than_its_message_is_not_read() -> None:
+    raw = raw_of(netlink.new_link("br0", "bridge", mtu=1400), 1)
+    whole = bytearray(raw)
+    assert list(decoded(raw)[0].attributes) == ["IFLA_IFNAME", "IFLA_MTU", "IFLA_LINKINFO"]
+    whole[40] = 0xFF  # the length of IFLA_MTU
+    assert list(decoded(bytes(whole))[0].attributes) == ["IFLA_IFNAME"]
+
+
 @pytest.mark.parametrize("subject", ["links", "addresses", "routes", "neighbours"])
 def test_no_mutation_of_a_dump_is_a_crash(dumps: dict[str, bytes], subject: str) -> None:
     chance = random.Random(20)
