@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from errno import EEXIST
 from typing import Any
 
 import pytest
 
-from networks.boxes import await_end, await_links, refused, walled
-from pyctr_lab import Lab
+from networks.boxes import await_end, await_links, free_port, is_free, refused, walled
+from pyctr_lab import CallError, Lab
 from pyctr_lab.errors import BadInput
-from pyctr_lab.kernel import proc
+from pyctr_lab.kernel import netlink, proc
 from pyctr_lab.networks import Network
 from pyctr_lab.steps import NewNamespace, Recipe, Veth
 
@@ -142,6 +143,26 @@ def test_a_start_that_fails_gives_all_back(lab: Lab, web: Network) -> None:
         lab.run(["/no/such/program"], network=web)
     with walled(lab, "box", network=web) as box, pytest.raises(BadInput, match="is at the network web already"):
         web.connect(box)
+
+
+@pytest.mark.parametrize("way", ["start", "container"])
+def test_a_cable_that_cannot_be_made(lab: Lab, web: Network, way: str) -> None:
+    """Its index is another interface's: as little can be done as where the kernel knows no cables."""
+    address = "10.77.0.200" if way == "start" else "10.77.0.201"
+    other = web.end(address).port
+    lab.host.carry(netlink.request(netlink.new_link("other", "bridge", index=other)))
+    port = free_port()
+    words: dict[str, Any] = {"network": web, "address": address, "publish": {port: 80}, "aliases": ["db"]}
+    with pytest.raises(CallError) as raised:
+        if way == "start":
+            lab.start(["sleep", "1000"], **words)
+        else:
+            walled(lab, "box", **words)
+    assert raised.value.errno == EEXIST and "\n" not in str(raised.value)
+    for box in list(lab.containers.values()):
+        box.kill()
+    lab.host.carry(netlink.request(netlink.delete_link(other)))
+    assert is_free(port) and not [name for name in web.containers if name]
 
 
 def test_a_full_subnet(lab: Lab) -> None:
