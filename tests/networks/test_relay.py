@@ -5,6 +5,7 @@ import select
 import signal
 import socket
 import struct
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -164,7 +165,31 @@ def test_the_target_is_changed_and_taken_away(pair: Pair) -> None:
             pass
 
 
-@pytest.mark.parametrize("order", [{}, {"target": [HERE]}, {"target": ["x", 1]}, {"target": [HERE, 0]}, {"target": 5}])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_it_ends_with_the_process_that_it_watches(when: str) -> None:
+    with subprocess.Popen(["sleep", "1000"]) as process, relayed() as pair:
+        ours, theirs = pair.both()
+        if when == "before":
+            process.kill()
+            process.wait()
+        assert pair.program.ask({"until": process.pid}) == {"done": True}
+        process.kill()
+        with ours, theirs:
+            assert is_reset(ours)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {},
+        {"until": "it"},
+        {"until": -1},
+        {"target": [HERE]},
+        {"target": ["x", 1]},
+        {"target": [HERE, 0]},
+        {"target": 5},
+    ],
+)
 def test_a_wrong_target_is_refused(pair: Pair, order: dict[str, Any]) -> None:
     assert "wrong order" in pair.program.ask(order)["error"]
     with pair.connect(), pair.accept():
