@@ -5,8 +5,8 @@
 
 The first line of a cell may name controllers of control groups, `group` (any one will do), `disk` (one that can be
 limited, under `/var/tmp`), `pressure`, `busybox`, which the measured engines run, `qemu`, which plays virtual
-machines, or `registry`, Debian's docker-registry. It is a comment: the cell is plain Python, and can be copied to any
-place.
+machines, `registry`, Debian's docker-registry, or `nft`, which writes the rules of a network. It is a comment: the
+cell is plain Python, and can be copied to any place.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from ..cgroups import device_of
 from ..cgroups.places import delegation
 from ..errors import BadInput, Unsupported
+from ..networks.rules import FOLDERS
 
 NEEDS = re.compile(r"#\s*needs:\s*(.+)")
 DISK = "/var/tmp"  # kept on a disk where /tmp may be memory: see file-hierarchy(7)
@@ -58,6 +59,8 @@ def _why(word: str) -> str:
         return _why_no_qemu()
     if word == "registry":
         return "" if shutil.which("docker-registry") else "docker-registry is not installed (./lab packages registry)"
+    if word == "nft":
+        return "" if shutil.which(word, path=FOLDERS) else "nft is not installed (./lab packages network)"
     if word == "pressure":
         return "" if _has_pressure() else "no group of ours has its pressure counted"
     where = delegation()

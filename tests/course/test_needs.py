@@ -96,3 +96,8 @@ def test_what_was_not_given_is_one_reason(monkeypatch: pytest.MonkeyPatch) -> No
         "Not run here: no cgroup with memory, cpu is delegated to this user; "
         "this kernel offers no io controller."
     )
+
+
+def test_a_cell_that_needs_nft_names_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(needs.shutil, "which", lambda *_, **__: None)
+    assert needs.why_not_run(["nft"]) == "Not run here: nft is not installed (./lab packages network)."
