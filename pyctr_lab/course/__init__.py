@@ -49,12 +49,14 @@ from .learner import compare, predict, recall, recall_number, state_dir
 
 __all__ = [
     "cli_check", "cli_doctor", "cli_progress", "cli_reset", "compare", "control_groups", "doctor", "exercises",
-    "images_and_layers", "magics", "predict", "progress", "recall", "recall_number", "state_dir",
+    "images_and_layers", "magics", "network", "predict", "progress", "recall", "recall_number", "state_dir",
     "virtual_machines",
 ]  # fmt: skip
 
 
-PARTS = ("control_groups", "doctor", "exercises", "images_and_layers", "magics", "progress", "virtual_machines")
+PARTS = (
+    "control_groups", "doctor", "exercises", "images_and_layers", "magics", "network", "progress", "virtual_machines",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
