@@ -41,7 +41,7 @@ LESSONS = (
     Lesson("03", "namespaces", "Namespaces", 160,
            programs=("ps", "ip", "hostname", "mount", "unshare"), needs=("Linux 5.8",)),
     Lesson("04", "control_groups", "Control groups", 120, programs=("ps",), needs=("control groups",)),
-    Lesson("05", "network", "Network", 60, planned=True),
+    Lesson("05", "network", "Network", 75, programs=("ip", "strace", "busybox"), needs=("networks",)),
     Lesson("06", "images_and_layers", "Images and layers", 105, programs=("busybox",)),
     Lesson("07", "whole_container", "A whole container", 60, planned=True),
     Lesson("08", "engines", "Engines", 60, planned=True),
