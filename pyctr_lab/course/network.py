@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import time
+from http.client import HTTPResponse
 from pathlib import Path
 
 from ..errors import LabError
@@ -81,12 +82,18 @@ def read_page(box: Container, address: str, port: int = 80) -> str:
             talk.connect((address, port))
             said = "connected, then nothing"
             talk.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            with talk.makefile("rb") as file:
-                return file.read().partition(b"\r\n\r\n")[2].decode()
+            return page_of(talk)
     except TimeoutError:
         return said
     except OSError as why:
         return why.strerror or str(why)
+
+
+def page_of(talk: socket.socket) -> str:
+    """The page that comes by a connection: as long as its head says, even if the server keeps the connection."""
+    page = HTTPResponse(talk)
+    page.begin()
+    return page.read().decode()
 
 
 def datagrams(inbox: socket.socket) -> list[bytes]:

@@ -41,6 +41,18 @@ def test_a_page_is_served_when_the_server_is_there(two: tuple[Container, Contain
     assert kit.read_page(one, "10.88.0.3") == "welcome"
 
 
+def test_a_page_ends_with_its_length_though_its_server_talks_on(two: tuple[Container, Container]) -> None:
+    with two[1].socket() as server, two[0].socket() as client:
+        server.bind(("10.88.0.3", 80))
+        server.listen()
+        client.connect(("10.88.0.3", 80))
+        there, _ = server.accept()
+        with there:
+            there.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 7\r\n\r\nwelcome")
+            client.settimeout(60)
+            assert kit.page_of(client) == "welcome"
+
+
 def test_a_server_that_says_nothing_is_told_from_one_that_is_not_there(
     two: tuple[Container, Container], monkeypatch: pytest.MonkeyPatch
 ) -> None:
