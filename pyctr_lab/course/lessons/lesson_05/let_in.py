@@ -22,14 +22,15 @@ class LetIn(Exercise):
     id = "5.4"
     title = "Let one in and not the other"
     question = """{server} ({server_address}) has a server at port 80, and {friend} ({friend_address}) and {stranger}
-    ({stranger_address}) are at the same network and may both connect to it. Write a rule of nftables so that {friend}
-    still gets in and {stranger} does not. Nothing else may change for {stranger}: {friend} it still reaches."""
+    ({stranger_address}) are at the same network and may both connect to it. Write a rule of nftables, where
+    {stranger} cannot take it away, so that {friend} still gets in and {stranger} does not. Nothing else may change for
+    {stranger}: it still reaches {friend}, and the other ports of {server}."""
     hints = (
         """Each network namespace has a ruleset of its own, and it is empty at first. The rule belongs where the
         packets come in: into the namespace of {server}, in a chain at the hook `input`.""",
-        """ground["{server}"].run(["nft", "-f", "-"], stdin=...) runs nft there. It needs a table, in it a chain with
-        `type filter hook input priority 0;`, and in that the rule. What makes {stranger} different is the address that
-        its packets come from: `ip saddr`.""",
+        """kit.set_rules(ground["{server}"], ...) writes rules there, as in section 6, and says what nft refuses. It
+        needs a table, in it a chain with `type filter hook input priority 0;`, and in that the rule. What makes
+        {stranger} different is the address that its packets come from: `ip saddr`.""",
         """Three lines: add table ip door / add chain ip door in { type filter hook input priority 0; } / add rule ip
         door in ip saddr {stranger_address} tcp dport 80 drop.""",
     )
@@ -62,6 +63,14 @@ class LetIn(Exercise):
             act=lambda ground: guard(ground, "stranger", "tcp dport 80 drop"),
         ),
         Misconception(
+            believes="A rule against an address is a rule against its visits to port 80.",
+            explains=(3,),
+            message="""The rule meets every packet of the stranger that comes in, for whichever port. It was to lose one
+            port, and to reach the others as before: say also which, `tcp dport 80`.""",
+            sign=lambda view, answer: not reaches_other_ports(view).text,
+            act=lambda ground: guard(ground, "server", "ip saddr {stranger} drop"),
+        ),
+        Misconception(
             believes="The last rule decides.",
             explains=(2,),
             message="""The server's namespace has more than one rule, and still lets the stranger in. Rules are read
@@ -69,6 +78,15 @@ class LetIn(Exercise):
             accepts port 80 is never read for it.""",
             sign=lambda view, answer: rules(view, view.values["server"])[view.values["server"]] > 1,
             act=lambda ground: guard(ground, "server", "tcp dport 80 accept", "ip saddr {stranger} tcp dport 80 drop"),
+        ),
+        Misconception(
+            believes="A rule with the right address and the right port fits.",
+            explains=(2,),
+            message="""The server's namespace has a rule, and no packet of the stranger's to port 80 is stopped by it.
+            Such a packet meets the hook `input`, has the stranger's address as its source, `ip saddr`, and 80 as the
+            port that it goes to, `tcp dport`.""",
+            sign=lambda view, answer: rules(view, view.values["server"])[view.values["server"]] == 1,
+            act=lambda ground: guard(ground, "server", "ip daddr {stranger} tcp dport 80 drop"),
         ),
     )
     after = "The ruleset is the namespace's own, its first rule that fits decides, and the address is what differs."
@@ -106,6 +124,8 @@ class LetIn(Exercise):
         kept_out = getting_in(view, stranger, SHORT)
         again = getting_in(view, friend)
         still = connection_between(view, stranger, friend, values["friend_address"])
+        other = reaches_other_ports(view)
+        found = rules(view, server, stranger)
         gets_in = values["mark"] in first.text and values["mark"] in again.text
         return [
             Requirement(
@@ -119,17 +139,19 @@ class LetIn(Exercise):
             ),
             Requirement(
                 name=f"{stranger} does not",
-                met=not kept_out.text and bool(kept_out.why),
-                observed=f"measured: a connection from {stranger} {kept_out}",
-                expected="a connection that is refused, or that times out",
+                met=not kept_out.text and bool(kept_out.why) and not found[stranger],
+                observed=f"measured: a connection from {stranger} {kept_out}; rules of nftables: {found[server]} in"
+                f" {server}, {found[stranger]} in {stranger}",
+                expected=f"a connection that is refused, or that times out, and no rules in {stranger}",
                 why="a server answers all that reaches it, if no rule stands before it",
                 look=f"the ruleset of the namespace of {server}, from its first rule on",
             ),
             Requirement(
-                name=f"{stranger} still reaches {friend}",
-                met=bool(still.text),
-                observed=f"measured: a connection from {stranger} to {friend} {still}",
-                expected="an answer from a socket that listens there",
+                name=f"{stranger} still reaches {friend}, and other ports of {server}",
+                met=bool(still.text and other.text),
+                observed=f"measured: a connection from {stranger} to {friend} {still}, and one to another port of"
+                f" {server} {other}",
+                expected="answers from sockets that listen there",
                 why="what was asked for is a rule for one port of one server",
                 look=f'ground["{stranger}"].run(["ip", "address"])',
                 given=True,
@@ -157,6 +179,11 @@ def guard(ground: Ground, part: str, *wanted: str) -> None:
 def getting_in(view: KernelView, name: str, seconds: float = PATIENCE) -> Heard:
     """What a container hears from the server."""
     return heard_from(view, name, view.values["server_address"], WEB, seconds)
+
+
+def reaches_other_ports(view: KernelView) -> Heard:
+    """What the stranger hears from a port of the server's that no rule was to close."""
+    return connection_between(view, view.values["stranger"], view.values["server"], view.values["server_address"])
 
 
 def stranger_is_connected(view: KernelView) -> bool:
