@@ -176,12 +176,14 @@ class Heard:
         return self.why or ("was answered" if self.text else "was taken, and nothing was said")
 
 
-def heard_by(client: socket.socket, address: str, port: int, seconds: float = PATIENCE) -> Heard:
-    """Connect a socket, and read what the server says first."""
+def heard_by(
+    client: socket.socket, address: str, port: int, seconds: float = PATIENCE, *, hearing: float = HEARING
+) -> Heard:
+    """Connect a socket, and read what the server says first, within `hearing` seconds."""
     client.settimeout(seconds)
     try:
         client.connect((address, port))
-        client.settimeout(HEARING)
+        client.settimeout(hearing)
         return Heard(client.recv(MOST).decode("utf-8", "replace"))
     except TimeoutError:
         return Heard(why="timed out")

@@ -23,6 +23,7 @@ from ..kit.networks import (
 )
 
 NETWORK = "market"
+SOON = 1.0  # seconds
 
 
 class SecondServer(Exercise):
@@ -51,7 +52,7 @@ class SecondServer(Exercise):
             explains=(2,),
             message="""At the new port the first server answers. Both listen at port 80, so the port does not tell them
             apart; the address does. Publish the address of the other one.""",
-            sign=lambda view, answer: view.values["marks"][0] in at_port(view, view.facts["port"]).text,
+            sign=lambda view, answer: view.values["marks"][0] in at_once(view).text,
             act=lambda ground: publish_second(ground, ground.facts["port"], ground.values["first_address"]),
         ),
         Misconception(
@@ -74,11 +75,11 @@ class SecondServer(Exercise):
         Misconception(
             believes="The server's address is 127.0.0.1: there it answers itself.",
             explains=(2,),
-            message="""The port listens, and who connects hears nothing: the relay connects from the lab's host, and at
-            the 127.0.0.1 of the host no server listens. The container's has it, and its address on the network.""",
+            message="""The port listens, and who connects hears no server: there is no relay behind it, or the relay
+            leads to a place where no server listens. It connects from the lab's host, whose 127.0.0.1 is not the
+            container's. The server is at port 80 of its container's address on the network.""",
             sign=lambda view, answer: (
-                LOOPBACK in tcp_sockets("self", LISTENS, view.facts["port"])
-                and not at_port(view, view.facts["port"]).text
+                LOOPBACK in tcp_sockets("self", LISTENS, view.facts["port"]) and not at_once(view).text
             ),
             act=lambda ground: publish_second(ground, ground.facts["port"], LOOPBACK),
         ),
@@ -167,6 +168,12 @@ def publish_second(ground: Ground, port: int | str, address: str) -> None:
 def at_port(view: KernelView, port: int) -> Heard:
     """What who connects to a port of this machine hears."""
     return heard_at_port(view, port)[0]
+
+
+def at_once(view: KernelView) -> Heard:
+    """What is heard soon at the learner's port, for a sign: the check itself has waited long enough."""
+    with socket.socket() as client:
+        return heard_by(client, LOOPBACK, view.facts["port"], hearing=SOON)
 
 
 def heard_at_port(view: KernelView, port: int) -> tuple[Heard, int]:
