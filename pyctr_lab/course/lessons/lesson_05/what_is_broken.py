@@ -93,9 +93,8 @@ class WhatIsBroken(Exercise):
             believes="No answer is no answer: any of the five may be behind it.",
             explains=(1,),
             message="""How a connection fails tells a lot. An error at once: the client, or the router, knows no way
-            on, for a route or a link is missing. An error after seconds: no neighbour has that address, or it is not
-            the neighbour that a prefix makes of it. Silence: the packet was dropped, or the answer finds no way
-            back.""",
+            on, for a route or a link is missing. Silence: no neighbour has that address (after three seconds an error
+            says "No route to host"), or a packet was dropped, or the answer finds no way back.""",
             sign=lambda view, answer: answer in FAULTS,
             act=lambda ground: other_than(fault_of(ground.values)),
         ),
@@ -281,11 +280,11 @@ def about(view: KernelView, fault: str) -> str:
         found = interfaces(view, *sorted(values["names"]))
         return "; ".join(f"{name} has {interfaces_in_words(every)}" for name, every in found.items())
     if fault == MASK:
-        said = (f"{name} has /24" if right else f"{name} has another" for name, right in right_lengths(view).items())
-        return "; ".join(said)
+        lengths = right_lengths(view).items()
+        return "; ".join(f"{name} has {'/24' if right else 'another prefix, or none'}" for name, right in lengths)
     if fault == ROUTE:
-        found_routes = gateways(view, values["client"], values["server"])
-        return "; ".join(f"{name} has {', '.join(every) or 'none'}" for name, every in found_routes.items())
+        found_routes = gateways(view, values["client"], values["server"]).items()
+        return "; ".join(f"the default route of {name}: {', '.join(every) or 'none'}" for name, every in found_routes)
     if fault == RULE:
         return f"{sum(rules(view, *values['names']).values()) if NFT else 0} rules in the three namespaces"
     entry = hosts_entry(view, values["client"], values["host"])
