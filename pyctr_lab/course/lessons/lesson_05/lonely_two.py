@@ -172,11 +172,13 @@ def lonely_pair(view: KernelView) -> tuple[str, str]:
 
 
 def having_address(view: KernelView, there: Found, name: str, *, prefix: bool = True) -> list[InterfaceSeen]:
-    """The interfaces of one of the two that have its address."""
+    """The interfaces of one of the two that have its address; lo leads nowhere."""
     address = view.values["address_one" if name == view.values["one"] else "address_two"]
     wanted = address if prefix else address.partition("/")[0]
     return [
-        each for each in there[name] if wanted in (own if prefix else own.partition("/")[0] for own in each.addresses)
+        each
+        for each in there[name]
+        if not each.loopback and wanted in (own if prefix else own.partition("/")[0] for own in each.addresses)
     ]
 
 

@@ -25,3 +25,12 @@ def test_the_address_of_the_other_on_its_own_loopback_reaches_nothing(lab: Lab) 
     box.apply(steps.LoopbackUp())
     box.carry(netlink.request(netlink.new_address(1, address)))
     assert exercises.check("5.2").requirements[3].met is False
+
+
+def test_an_address_on_lo_is_no_end_of_a_cable(lab: Lab) -> None:
+    ground = exercises.start("5.2", lab)
+    for name, address in (("one", "address_one"), ("two", "address_two")):
+        box = ground[ground.values[name]]
+        box.apply(steps.LoopbackUp())
+        box.apply(steps.Address(ground.values[address], 1))
+    assert [each.met for each in exercises.check("5.2").requirements] == [True, False, False, False]
