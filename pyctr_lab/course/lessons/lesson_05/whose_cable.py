@@ -68,9 +68,12 @@ class WhoseCable(Exercise):
             message="""On the host two ends show the same peer index, for the eth0 of two containers has the same
             index: each counts for itself. So the host's side does not tell them apart. The containers' side does:
             there the peer lies on the host, where each index is there once.""",
-            sign=lambda view, answer: any(
-                chosen_for(answer).get(role(view, one)) == view.values["ends"][role(view, other)]
-                for one, other in ((0, 1), (1, 0))
+            sign=lambda view, answer: (
+                len({*chosen_for(answer).values()}) > 2
+                and any(
+                    chosen_for(answer).get(role(view, one)) == view.values["ends"][role(view, other)]
+                    for one, other in ((0, 1), (1, 0))
+                )
             ),
             act=lambda ground: exchanged(ground.values, 0, 1),
         ),
