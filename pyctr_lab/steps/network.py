@@ -102,6 +102,11 @@ class Veth(NetworkStep):
     def at_birth(self) -> AtBirth:
         return AtBirth((self.end,), None, (), outside=tuple(self.calls()))
 
+    def advice(self, errno: int) -> str:
+        if errno != EEXIST:
+            return ""
+        return f"the lab's host has an interface {self.end.port} or v{self.end.port}, or the process one of this name"
+
     def describe(self) -> str:
         other = f"the bridge of the network {self.end.network}" if self.end.bridge else "the lab's host"
         return f"Lay a cable from {self.end.name} to {other}. Done from outside."

@@ -185,7 +185,7 @@ ORDER = (
         "drop capabilities",
         "it needs a capability that was dropped before (EPERM)",
     ),
-    Rule("interface", "needs", ("interface",), "cable", "there is no such interface yet (ENODEV)"),
+    Rule("interface", "needs", ("interface",), "cable", "no interface of its own has this number yet (ENODEV)"),
     Rule("link that is up", "needs", ("link up",), "link up", "no route leads over a link that is down (ENETUNREACH)"),
     Rule(
         "router in reach",

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from errno import ENETUNREACH, ENODEV
+from errno import EEXIST, ENETUNREACH, ENODEV
 
 import pytest
 
@@ -171,6 +171,13 @@ def test_steps_out_of_order_are_refused_with_a_reason(steps: list[Step], why: st
 def test_the_labs_own_network_is_not_changed(box: Container, step: Step) -> None:
     with pytest.raises(Harm, match="network namespace"):
         box.apply(step)
+
+
+def test_a_cable_whose_number_is_taken_says_so(lab: Lab, walled: Container) -> None:
+    walled.apply(Veth(NetworkEnd("", 0, 30_007)))
+    with pytest.raises(CallError, match="host has an interface 30007") as raised:
+        walled.apply(Veth(NetworkEnd("", 0, 30_007)))
+    assert raised.value.errno == EEXIST
 
 
 def test_a_refused_step_explains_itself_and_leaves_nothing(lab: Lab, walled: Container) -> None:
