@@ -70,6 +70,11 @@ def test_one_thing_is_orange_and_only_if_something_has_changed() -> None:
     assert svg.count(">changed now<") == 1 and svg.count('fill="var(--new)"') == 1, "one wall"
 
 
+def test_a_learned_address_that_is_new_fits_its_column() -> None:
+    view = replace(THREE, changed="02:00:0a:58:00:03")
+    assert ">just now<" in network(view).svg
+
+
 def test_beyond_eight_containers_the_rest_is_counted_but_never_the_changed_one() -> None:
     assert ">and 492 more</text>" in network(net(500)).svg and ">box500</text>" not in network(net(500)).svg
     assert ">and 492 more</text>" in network(LAST).svg and ">box500</text>" in network(LAST).svg

@@ -17,7 +17,7 @@ BRIDGE, CABLE, TABLE = 108, 124, 266  # px: widths of the bridge, of a cable, of
 WALL, PORTS = 8, 48  # px: a wall; how far the lab reaches beyond the bridge, with the ports
 FOOT = (
     "Blue bars are walls of network namespaces: only a cable leads through, or a socket that was made on the other "
-    "side (black square)."
+    "side (small square)."
 )
 
 
@@ -177,7 +177,7 @@ def _table(plan: NetworkPlan, left: float, wide: float, y: float, most: int) -> 
         style = " n h" if plan.is_new(each) else ""
         parts.append(label(columns[0], y, short_mac(each.mac), size=NOTE, style="m" + style, width=80))
         parts.append(label(columns[1], y, each.port, size=NOTE, style="m" + style, width=90))
-        said = "changed now" if style else age_words(each.age)
+        said = "just now" if style else age_words(each.age)
         parts.append(label(columns[2], y, said, size=NOTE, style=style or "d", width=wide - 180))
     more = len(plan.view.learned) - most
     notes = [f"and {more:,} more"] if more > 0 else [] if plan.view.learned else ["nothing yet"]
