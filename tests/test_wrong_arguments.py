@@ -19,6 +19,7 @@ from draw import machines, meters, races, stores, wires
 from pyctr_lab import Cgroup, Container, Lab, Limits, Program, Recipe, draw, images, kernel, measure, steps
 from pyctr_lab.errors import LabError
 from pyctr_lab.images.volumes import Volumes
+from pyctr_lab.kernel.filters import ALLOW, FilterPolicy
 from pyctr_lab.measure.options import MeasureOptions
 
 WRONG: list[Any] = [
@@ -94,6 +95,7 @@ RIGHT = {
     "type": 1, "kind": "uts", "seconds": 5, "steps": (), "path": "/x",
     "operation": 2, "mode": 0, "dev": 259, "mask": 0, "layers": ("x",),
     "gateway": "10.88.0.1", "servers": ("10.88.0.1",), "end": steps.NetworkEnd("", 0, 10002),
+    "policy": FilterPolicy(ALLOW),
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from ..cgroups.limits import Limits
 from .control_group import ControlGroup, LimitedGroup
+from .filters import Seccomp
 from .mounts import ROOT, Bind, PrivatePropagation, Proc, Sysfs, Tmpfs
 from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, LoopbackUp, NewNamespace, SetHostname
 from .network import INDEX, Address, LinkUp, NetworkEnd, Resolver, Route, Veth
@@ -27,6 +28,6 @@ __all__ = [
     "ControlGroup", "DropCapabilities", "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace", "LimitedGroup",
     "Limits", "LinkUp", "LoopbackUp", "MinimalDev", "NetworkEnd", "NewNamespace", "NoNewPrivileges", "Overlay",
     "PivotRoot", "PrivatePropagation", "Proc", "ReadOnlyRoot", "Recipe", "Refusal", "Resolver", "Resource",
-    "ResourceLimit", "Route", "Rule", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs", "UpperFolder", "Veth",
-    "Volume", "WorkingDirectory", "born_with", "default", "refusals",
+    "ResourceLimit", "Route", "Rule", "Seccomp", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs", "UpperFolder",
+    "Veth", "Volume", "WorkingDirectory", "born_with", "default", "refusals",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 from pyctr_lab import steps
 from pyctr_lab.cgroups.places import delegation
 from pyctr_lab.kernel import KINDS, Call, getpid
+from pyctr_lab.kernel.filters import ALLOW, FilterPolicy
 from pyctr_lab.runtime.container import Container
 from pyctr_lab.steps import Step
 
@@ -26,7 +27,7 @@ EVERY: list[Step] = [
     steps.Environment(A="b c"), steps.Exec(["true"]), steps.Overlay(("a,b", "c:d")), steps.Overlay(("a",), upper="u"),
     steps.Veth(steps.NetworkEnd("web", 100, 10002, "02:42:0a:58:00:02")), steps.Veth(steps.NetworkEnd("", 0, 10002)),
     steps.Address("10.88.0.2/24"), steps.Address("fd88::2/64", 11), steps.LinkUp(), steps.Route("10.88.0.1"),
-    steps.Route("fd88::1", "fd89::/64"), steps.Resolver(("10.88.0.1",)),
+    steps.Route("fd88::1", "fd89::/64"), steps.Resolver(("10.88.0.1",)), steps.Seccomp(FilterPolicy(ALLOW)),
 ]  # fmt: skip
 if "pids" in delegation().controllers:  # where nobody has given us a group, it says so: tests/steps/test_control_group
     EVERY.append(steps.ControlGroup(steps.Limits(pids=7), "seven"))
