@@ -268,19 +268,32 @@ def execve(argv: Iterable[str], env: Mapping[str, str], path: str = "") -> Call:
     return Call(name, (path or words[0], (*words, None), (*pairs, None)))
 
 
-def capset(capabilities: Iterable[int]) -> Call:
-    """capset(2): set the effective and permitted capabilities; the inheritable set is emptied."""
-    kept = tuple(check_number(each, "a capability", most=63) for each in check_list(capabilities, "capabilities"))
-    mask = sum(1 << int(number) for number in kept)
-    names = "|".join(f"1<<{name!r}" for name in kept) or "0"
+def capset(
+    capabilities: Iterable[int], *, effective: Iterable[int] | None = None, inheritable: Iterable[int] = ()
+) -> Call:
+    """capset(2): set the permitted capabilities, and the effective ones: the same without `effective`.
+
+    Of each set that is not named none remains.
+    """
+    permitted = check_capabilities(capabilities)
+    acting = permitted if effective is None else check_capabilities(effective)
+    sets = (acting, permitted, check_capabilities(inheritable))
     header = Spelled(
         struct.pack("Ii", k._LINUX_CAPABILITY_VERSION_3, 0), "{version=_LINUX_CAPABILITY_VERSION_3, pid=0}"
     )
-    low, high = mask & 0xFFFFFFFF, mask >> 32
-    data = Spelled(
-        struct.pack("6I", low, low, 0, high, high, 0), f"{{effective={names}, permitted={names}, inheritable=0}}"
-    )
-    return Call("capset", (header, data))
+    masks = [sum(1 << int(number) for number in each) for each in sets]
+    words = [mask & 0xFFFFFFFF for mask in masks] + [mask >> 32 for mask in masks]
+    spelled = ["|".join(f"1<<{name!r}" for name in each) or "0" for each in sets]
+    names = ", ".join(f"{name}={text}" for name, text in zip(CAPSET_FIELDS, spelled, strict=True))
+    return Call("capset", (header, Spelled(struct.pack("6I", *words), f"{{{names}}}")))
+
+
+CAPSET_FIELDS = ("effective", "permitted", "inheritable")
+
+
+def check_capabilities(capabilities: Iterable[int]) -> tuple[int, ...]:
+    """The numbers of capabilities."""
+    return tuple(check_number(each, "a capability", most=63) for each in check_list(capabilities, "capabilities"))
 
 
 # --- files

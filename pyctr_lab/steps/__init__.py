@@ -1,6 +1,7 @@
 """What can be done to a process on its way: one small frozen dataclass a step, and recipes."""
 
 from ..cgroups.limits import Limits
+from .capabilities import BoundingSet, KeepCapabilities, RaiseAmbient, SecureBits, SetCapabilities
 from .control_group import ControlGroup, LimitedGroup
 from .filters import Seccomp
 from .mounts import ROOT, Bind, PrivatePropagation, Proc, Sysfs, Tmpfs
@@ -24,10 +25,11 @@ from .step import AtBirth, Resource, Step
 from .volume import Volume
 
 __all__ = [
-    "ENVIRONMENT", "INDEX", "NAMES", "ORDER", "ROOT", "Address", "AtBirth", "Bind", "Birth", "Chroot", "ClockOffset",
-    "ControlGroup", "DropCapabilities", "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace", "LimitedGroup",
-    "Limits", "LinkUp", "LoopbackUp", "MinimalDev", "NetworkEnd", "NewNamespace", "NoNewPrivileges", "Overlay",
-    "PivotRoot", "PrivatePropagation", "Proc", "ReadOnlyRoot", "Recipe", "Refusal", "Resolver", "Resource",
-    "ResourceLimit", "Route", "Rule", "Seccomp", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs", "UpperFolder",
-    "Veth", "Volume", "WorkingDirectory", "born_with", "default", "refusals",
+    "ENVIRONMENT", "INDEX", "NAMES", "ORDER", "ROOT", "Address", "AtBirth", "Bind", "Birth", "BoundingSet", "Chroot",
+    "ClockOffset", "ControlGroup", "DropCapabilities", "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace",
+    "KeepCapabilities", "LimitedGroup", "Limits", "LinkUp", "LoopbackUp", "MinimalDev", "NetworkEnd", "NewNamespace",
+    "NoNewPrivileges", "Overlay", "PivotRoot", "PrivatePropagation", "Proc", "RaiseAmbient", "ReadOnlyRoot", "Recipe",
+    "Refusal", "Resolver", "Resource", "ResourceLimit", "Route", "Rule", "Seccomp", "SecureBits", "SetCapabilities",
+    "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs", "UpperFolder", "Veth", "Volume", "WorkingDirectory",
+    "born_with", "default", "refusals",
 ]  # fmt: skip

@@ -5,21 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from errno import EINVAL  # an older kernel does not know the newest capabilities
 
 from ..errors import BadInput
-from ..kernel.calls import Call, capset, chdir, execve, prctl, prlimit64, setresgid, setresuid
+from ..kernel.calls import Call, chdir, execve, prctl, prlimit64, setresgid, setresuid
 from ..kernel.checks import check_environment, check_list, check_path, check_text, short_repr
 from ..kernel.constants import (
-    CAP_NAMES,
     CAPABILITIES,
-    PR_CAPBSET_DROP,
     PR_SET_DUMPABLE,
     PR_SET_NO_NEW_PRIVS,
     RLIM_INFINITY,
     RLIMITS,
     SUID_DUMP_USER,
 )
+from .capabilities import BoundingSet, SetCapabilities, check_capability_names
 from .step import Step
 
 KEPT = (
@@ -107,29 +105,20 @@ class DropCapabilities(Step):
     shell_form = "wrapper"
 
     def __post_init__(self) -> None:
-        for name in check_list(self.keep, "what is kept"):
-            if f"CAP_{name}" not in CAP_NAMES:
-                raise BadInput(
-                    f"there is no capability {short_repr(name)}", hint="names are as in capabilities(7), without CAP_"
-                )
+        check_capability_names(self.keep, "what is kept")
 
     @property
     def provides(self) -> frozenset[str]:
         return frozenset({"capabilities dropped"})
 
     def calls(self) -> list[Call]:
-        kept = [CAP_NAMES[f"CAP_{name}"] for name in self.keep]
-        return [
-            *(prctl(PR_CAPBSET_DROP, cap).accepting(EINVAL) for cap in CAPABILITIES if cap not in kept),
-            capset(kept),
-        ]
+        return [*BoundingSet(self.keep).calls(), *SetCapabilities(self.keep).calls()]
 
     def describe(self) -> str:
         return f"Give up {len(CAPABILITIES) - len(self.keep)} of {len(CAPABILITIES)} capabilities, for good."
 
     def shell(self) -> str:
-        kept = ",".join(["-all", *(f"+{name.lower()}" for name in self.keep)])
-        return f"setpriv --inh-caps -all --bounding-set {kept}"
+        return BoundingSet(self.keep).shell().replace("setpriv", "setpriv --inh-caps -all")
 
     @property
     def title(self) -> str:

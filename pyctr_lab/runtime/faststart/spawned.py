@@ -25,7 +25,7 @@ from .trace import SpawnTrace
 GATE = Ref("gate")  # a word of the launcher's memory, where the process waits for what is done from outside
 SHARING = k.CLONE_VM | k.CLONE_CLEAR_SIGHAND | k.CLONE_PIDFD  # what the launcher adds to the flags
 OWN = (k.PR_SET_PDEATHSIG, k.PR_SET_NAME, k.PR_CAPBSET_READ, k.PR_CAPBSET_DROP, k.PR_SET_NO_NEW_PRIVS,
-       k.PR_SET_SECCOMP)  # fmt: skip
+       k.PR_SET_SECCOMP, k.PR_SET_KEEPCAPS, k.PR_SET_SECUREBITS, k.PR_CAP_AMBIENT)  # fmt: skip
 """What prctl(2) sets of a process alone; other options may concern its memory, which it shares."""
 FORKED_BUT_NO_EXEC = 0x40  # PF_FORKNOEXEC of <linux/sched.h>
 STARTS = count(1)  # their numbers
