@@ -95,7 +95,7 @@ RIGHT = {
     "type": 1, "kind": "uts", "seconds": 5, "steps": (), "path": "/x",
     "operation": 2, "mode": 0, "dev": 259, "mask": 0, "layers": ("x",),
     "gateway": "10.88.0.1", "servers": ("10.88.0.1",), "end": steps.NetworkEnd("", 0, 10002),
-    "policy": FilterPolicy(ALLOW), "keep": (), "permitted": (), "names": (),
+    "policy": FilterPolicy(ALLOW), "keep": (), "paths": (), "permitted": (), "names": (),
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from ..cgroups.limits import Limits
 from .capabilities import BoundingSet, KeepCapabilities, RaiseAmbient, SecureBits, SetCapabilities
 from .control_group import ControlGroup, LimitedGroup
 from .filters import Seccomp
+from .masks import MaskPaths, ReadOnlyPaths
 from .mounts import ROOT, Bind, PrivatePropagation, Proc, Sysfs, Tmpfs
 from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, LoopbackUp, NewNamespace, SetHostname
 from .network import INDEX, Address, LinkUp, NetworkEnd, Resolver, Route, Veth
@@ -27,9 +28,9 @@ from .volume import Volume
 __all__ = [
     "ENVIRONMENT", "INDEX", "NAMES", "ORDER", "ROOT", "Address", "AtBirth", "Bind", "Birth", "BoundingSet", "Chroot",
     "ClockOffset", "ControlGroup", "DropCapabilities", "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace",
-    "KeepCapabilities", "LimitedGroup", "Limits", "LinkUp", "LoopbackUp", "MinimalDev", "NetworkEnd", "NewNamespace",
-    "NoNewPrivileges", "Overlay", "PivotRoot", "PrivatePropagation", "Proc", "RaiseAmbient", "ReadOnlyRoot", "Recipe",
-    "Refusal", "Resolver", "Resource", "ResourceLimit", "Route", "Rule", "Seccomp", "SecureBits", "SetCapabilities",
-    "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs", "UpperFolder", "Veth", "Volume", "WorkingDirectory",
-    "born_with", "default", "refusals",
+    "KeepCapabilities", "LimitedGroup", "Limits", "LinkUp", "LoopbackUp", "MaskPaths", "MinimalDev", "NetworkEnd",
+    "NewNamespace", "NoNewPrivileges", "Overlay", "PivotRoot", "PrivatePropagation", "Proc", "RaiseAmbient",
+    "ReadOnlyPaths", "ReadOnlyRoot", "Recipe", "Refusal", "Resolver", "Resource", "ResourceLimit", "Route", "Rule",
+    "Seccomp", "SecureBits", "SetCapabilities", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs", "UpperFolder",
+    "Veth", "Volume", "WorkingDirectory", "born_with", "default", "refusals",
 ]  # fmt: skip

@@ -172,6 +172,13 @@ ORDER = (
         "only what is a mount can be made read-only (EINVAL)",
     ),
     Rule(
+        "/proc in the new root",
+        "needs",
+        (f"mount at {ROOT}/proc",),
+        "new /proc",
+        "without it a mask would cover nothing (ENOENT)",
+    ),
+    Rule(
         "mounting",
         "never after",
         ("capabilities dropped",),

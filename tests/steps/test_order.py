@@ -53,6 +53,7 @@ CASES: list[tuple[tuple[Step, ...], Step, int | type[Exception] | tuple[Step, in
     ((USER, MNT, PRIVATE), TREE, EOVERFLOW),
     ((*OWN, TREE, PIVOT), steps.ReadOnlyRoot("/mnt"), ENOENT),
     ((*OWN, TREE, PIVOT), steps.MinimalDev("/mnt/dev"), ENOENT),
+    ((*OWN, TREE), steps.MaskPaths(), ENOENT),
     ((), CABLE, Harm),
     ((NET,), ADDRESS, ENODEV),
     ((NET, CABLE, ADDRESS), steps.Route("10.88.0.1"), ENETUNREACH),

@@ -29,7 +29,7 @@ EVERY: list[Step] = [
     steps.Address("10.88.0.2/24"), steps.Address("fd88::2/64", 11), steps.LinkUp(), steps.Route("10.88.0.1"),
     steps.Route("fd88::1", "fd89::/64"), steps.Resolver(("10.88.0.1",)), steps.Seccomp(FilterPolicy(ALLOW)),
     steps.BoundingSet(()), steps.SetCapabilities(("KILL",), (), ("KILL",)), steps.RaiseAmbient(("KILL",)),
-    steps.KeepCapabilities(), steps.SecureBits(),
+    steps.KeepCapabilities(), steps.SecureBits(), steps.MaskPaths(), steps.ReadOnlyPaths(),
 ]  # fmt: skip
 if "pids" in delegation().controllers:  # where nobody has given us a group, it says so: tests/steps/test_control_group
     EVERY.append(steps.ControlGroup(steps.Limits(pids=7), "seven"))
