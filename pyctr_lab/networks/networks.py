@@ -25,6 +25,7 @@ from ..steps import (
     SetHostname,
     Step,
 )
+from ..steps.network import bridge_name
 from .network import Network, NetworkSettings
 from .ports import OpenPort, Published, PublishedPort, address_of, published_ports
 from .subnets import check_subnet, free_subnet, refuse_overlap
@@ -69,6 +70,10 @@ class Networks:
         self.world.require_open()
         if any(network.name == name for network in self):
             self.remove(name)
+        for other in self:
+            if other.interface == bridge_name(name):
+                raise BadInput(f"{short_repr(name)} and {other.name} would both have the bridge {other.interface}",
+                               hint="names that differ in their first 12 letters")  # fmt: skip
         taken = {network.name: network.subnet for network in self}
         if subnet is None:
             chosen = free_subnet(taken.values())

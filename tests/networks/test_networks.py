@@ -60,6 +60,15 @@ def test_a_network_that_cannot_be_made(lab: Lab, name: str, words: dict[str, Any
     assert [network.name for network in lab.networks] == ["web"] and len(lab.networks) == 1
 
 
+def test_two_names_for_one_bridge(lab: Lab) -> None:
+    """An interface's name has 15 bytes: br- and 12 letters of the network's."""
+    one = lab.network("a-long-name-one")
+    with refused(match="would both have the bridge br-a-long-name-"):
+        lab.network("a-long-name-two")
+    one.remove()
+    lab.network("a-long-name-two").remove()
+
+
 @pytest.mark.parametrize("words", [{"ipv6": 1}, {"bare": "no"}, {"isolated": None}, {"internet": 0}])
 def test_a_flag_is_a_bool(lab: Lab, words: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match="is a bool"):
