@@ -28,6 +28,7 @@ from ..kernel.syscall_numbers import numbers_here
 MESSAGE = 150_000  # bytes of one message that a SEQPACKET socket takes with the usual buffers; a longer one is a file
 ANSWER = 1 << 20
 ANCILLARY = socket.CMSG_SPACE(12) + socket.CMSG_SPACE(4)  # the sender's pid, and one descriptor
+LONGEST = 1.0  # seconds of one poll(2)
 GRACE = 0.5  # seconds for a call that an interrupted cell did not wait for: most end at once
 EXECS = ("execve", "execvpe")
 libc = ctypes.CDLL(None)
@@ -268,7 +269,19 @@ def readable(fd: int, timeout: float | None = None) -> bool:
     if timeout == 0:
         return bool(poll.poll(0))
     with waiting():
-        return bool(poll.poll(None if timeout is None else milliseconds(timeout)))
+        return bool(polled(poll, None if timeout is None else time.monotonic() + timeout))
+
+
+def polled(poll: select.poll, until: float | None) -> list[tuple[int, int]]:
+    """poll(2) until something is ready, or that moment of the monotonic clock: then nothing is.
+
+    Python notes a signal that comes just before poll(2) begins, and handles it when that ends: so none is long.
+    """
+    while True:
+        left = LONGEST if until is None else min(LONGEST, until - time.monotonic())
+        found = poll.poll(milliseconds(left))
+        if found or (until is not None and time.monotonic() >= until):
+            return found
 
 
 def milliseconds(seconds: float) -> float:

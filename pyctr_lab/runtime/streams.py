@@ -17,7 +17,7 @@ from ..kernel.calls import Call, dup3, ioctl, setsid
 from ..kernel.checks import short_repr
 from ..kernel.constants import TIOCSCTTY
 from ..kernel.descriptors import open_standard_streams
-from .carrier import milliseconds
+from .carrier import polled
 from .output import CHUNK, Output, drain
 
 Input: TypeAlias = str | bytes | int | None  # what to feed, or a descriptor, or nothing at all
@@ -125,7 +125,7 @@ class Streams:
         if self._stdin >= 0:
             poll.register(self._stdin, select.POLLOUT)
         with waiting():
-            return {fd for fd, _ in poll.poll(None if until is None else milliseconds(until - time.monotonic()))}
+            return {fd for fd, _ in polled(poll, until)}
 
     def _write(self) -> None:
         try:

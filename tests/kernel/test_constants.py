@@ -18,6 +18,7 @@ HEADERS = (
     *("linux/sched.h", "linux/mount.h", "fcntl.h", "linux/prctl.h", "signal.h", "sys/wait.h", "time.h", "sys/socket.h"),
     *("netinet/in.h", "linux/sockios.h", "net/if.h", "sys/ioctl.h", "sys/shm.h", "sys/msg.h", "sys/sem.h"),
     *("sys/resource.h", "linux/capability.h", "linux/futex.h", "linux/openat2.h"),
+    *("linux/netlink.h", "linux/rtnetlink.h", "linux/if_addr.h", "linux/seccomp.h", "linux/securebits.h"),
 )
 
 

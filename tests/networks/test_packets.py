@@ -6,8 +6,8 @@ import random
 import struct
 
 import pytest
-from networks.frames import FRAMES
 
+from networks.frames import FRAMES
 from pyctr_lab.errors import BadInput
 from pyctr_lab.networks.packets import (
     Arp,

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from networks.frames import FRAMES
 
+from networks.frames import FRAMES
 from pyctr_lab.errors import BadInput
 from pyctr_lab.networks.packets import decode
 from pyctr_lab.networks.pcap import Captured, read_pcap, write_pcap

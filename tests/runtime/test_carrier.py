@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import socket
+import time
 from errno import EBADF
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from pyctr_lab import BadInput, Container, Gone, Lab, TimeExpired
 from pyctr_lab.errors import Busy
 from pyctr_lab.kernel import Call, Ref, close, getpid, kill, openat, uname, write
-from pyctr_lab.runtime.carrier import Carrier, ended, readable
+from pyctr_lab.runtime.carrier import LONGEST, Carrier, ended, polled, readable
 
 
 def test_answers_come_in_the_order_of_the_calls(box: Container) -> None:
@@ -134,3 +135,27 @@ def test_a_descriptor_with_nothing_to_say() -> None:
     os.close(theirs)
     assert readable(ours, 0), "its end is news"
     os.close(ours)
+
+
+class Slow:
+    """As select.poll, with nothing ready at first: notes how long it is asked to wait."""
+
+    def __init__(self, empty: int) -> None:
+        self.asked: list[float] = []
+        self.empty = empty
+
+    def poll(self, milliseconds: float) -> list[tuple[int, int]]:
+        self.asked.append(milliseconds)
+        return [(7, 1)] if len(self.asked) > self.empty else []
+
+
+def test_no_wait_is_so_long_that_an_interrupt_just_before_it_is_lost() -> None:
+    """Python handles a signal that comes just before poll(2) begins only when poll(2) ends."""
+    slow = Slow(empty=3)
+    assert polled(slow, None) == [(7, 1)]  # type: ignore[arg-type]
+    assert slow.asked == [LONGEST * 1000] * 4
+
+
+def test_a_wait_ends_at_its_moment() -> None:
+    slow = Slow(empty=9)
+    assert polled(slow, time.monotonic() - 1) == [] and slow.asked == [0.0]  # type: ignore[arg-type]

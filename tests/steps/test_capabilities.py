@@ -22,7 +22,9 @@ SETS = "grep -h ^Cap /proc/self/status"
 @pytest.fixture
 def root(box: Container) -> Container:
     """Root of a user namespace of its own, with its own mounts."""
-    for step in (steps.NewNamespace("user"), steps.IdMaps(), steps.NewNamespace("mnt"), steps.PrivatePropagation()):
+    ids = box.world.ids
+    maps = steps.IdMaps(count=ids) if ids > 1 else steps.IdMaps(count=1, setgroups="deny")
+    for step in (steps.NewNamespace("user"), maps, steps.NewNamespace("mnt"), steps.PrivatePropagation()):
         box.apply(step)
     return box
 
