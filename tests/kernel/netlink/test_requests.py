@@ -52,7 +52,7 @@ def test_a_refusal_stops_the_list_of_a_live_process(lab: Lab, message: NetlinkMe
     ("step", "errno", "text"),
     [
         (Route("10.99.0.1"), ENETUNREACH, "Nexthop has invalid gateway"),
-        (Address("10.88.0.9/24", 77), ENODEV, "Device not found"),
+        (Address("10.88.0.9/24", 77), ENODEV, ""),  # newer kernels than 6.1 say "Device not found"
     ],
 )
 def test_a_refusal_stops_a_start(lab: Lab, step: Step, errno: int, text: str) -> None:
