@@ -41,7 +41,7 @@ class RunningNetwork:
 
     @property
     def name(self) -> str:
-        """Its name, as far as the bridge's has it."""
+        """Its name, cut to what fits into the name of its bridge."""
         return self.bridge.name.removeprefix(bridge_name(""))
 
     @property

@@ -16,7 +16,7 @@ def drawn(svg: str) -> str:
 
 
 def test_a_path_says_where_the_packet_arrives_or_ends() -> None:
-    assert packet_path(ARRIVES, "GET /").title == "GET / reaches port 80 by way of 6 stations"
+    assert packet_path(ARRIVES, "GET /").title == "GET / reaches port 80 in 6 steps"
     assert packet_path(DROPPED).title == "The packet ends at nft forward: dropped by policy, counted once"
     assert packet_path(ARRIVES[:1]).title == "The packet reaches browser"
 

@@ -64,7 +64,7 @@ def title(hops: Sequence[Hop], packet: str = "the packet") -> str:
     if end is None:
         said = f"{name} reaches {clean_text(found[-1].place)}"
         return cut_title(
-            first_that_fits(*([f"{said} by way of {len(found) - 1} stations"] if len(found) > 2 else []), said)
+            first_that_fits(*([f"{said} in {len(found) - 1} steps"] if len(found) > 2 else []), said)
         )
     said = f"{name} ends at {clean_text(found[end].place)}"
     return cut_title(

@@ -61,7 +61,7 @@ except OSError as why:
 
 @dataclass(frozen=True)
 class InterfaceSeen:
-    """An interface as a netlink dump has it. `peer` is the index of a veth's other end; `carrier`: that is up, too."""
+    """An interface, from a netlink dump. `peer` is the index of a veth's other end; `carrier`: that is up, too."""
 
     name: str
     index: int
