@@ -11,29 +11,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 from ..engines.survey import known_engines
 from ..errors import BadInput, LabError
 from ..measure.figures import CrowdRow, MemoryRow, as_json, crowd_rows, experiments_made, memory_rows, missing_lines
 from ..measure.goal import Goal
-from ..measure.images import goals, known_tools, measure_images
+from ..measure.images import IMAGE_SUITE
 from ..measure.measuring import Watcher, measure
-from ..measure.network import known_peers, measure_network, network_goals
+from ..measure.network import NETWORK_SUITE
 from ..measure.options import MeasureOptions
 from ..measure.rows import Progress
 from ..measure.samples import Results, Sample
+from ..measure.suite import Suite
 
 WHAT = {
     "startup": ("startup",),
     "memory": ("memory", "disk"),
     "density": ("density",),
     "overhead": ("cpu", "syscalls", "files"),
-    "images": (),  # an experiment of its own, see measure/images
-    "network": (),  # the same, see measure/network
+    "images": (),  # a suite, see measure/images
+    "network": (),
     "all": ("empty", "startup", "first_output", "memory", "disk", "cpu", "syscalls", "files", "density"),
 }
-GOALS = {"images": goals, "network": network_goals}
-KNOWN = {"images": known_tools, "network": known_peers}  # the engines of experiments of their own
+SUITES: dict[str, Suite[Any]] = {each.name: each for each in (IMAGE_SUITE, NETWORK_SUITE)}
 FILES = ("results.csv", "index.html")  # of a report
 STATUS = {"interrupted": 130, "cut short": 125}  # exit status: 128+SIGINT, and an error of the lab
 
@@ -42,7 +43,8 @@ def run_bench(arguments: argparse.Namespace) -> int:
     """Measure and print. If measuring ends early, print the results so far; the exit status shows it."""
     engines = None if arguments.engines is None else arguments.engines.split(",")
     options = MeasureOptions(arguments.runs, arguments.budget, arguments.count, arguments.seed).checked()
-    chosen = KNOWN.get(arguments.what, known_engines)(engines)
+    suite = SUITES.get(arguments.what)
+    chosen = suite.known_peers(engines) if suite else known_engines(engines)
     folder = report_folder(arguments.report) if arguments.report else None
     with Bar() as bar:
         results = measured(arguments.what, None if engines is None else chosen, options, bar.show)
@@ -53,10 +55,8 @@ def run_bench(arguments: argparse.Namespace) -> int:
 
 def measured(what: str, engines: list[str] | None, options: MeasureOptions, progress: Watcher) -> Results:
     """The samples of what was asked for."""
-    if what == "images":
-        return measure_images(engines=engines, options=options, progress=progress)
-    if what == "network":
-        return measure_network(engines=engines, options=options, progress=progress)
+    if what in SUITES:
+        return SUITES[what].measure(engines=engines, options=options, progress=progress)
     return measure(WHAT[what], engines=engines, progress=progress, **asdict(options))
 
 
@@ -72,7 +72,7 @@ def undisturbed() -> Iterator[None]:
 
 def print_results(results: Results, arguments: argparse.Namespace, folder: Path | None) -> None:
     """Print results in the chosen form, and notes to standard error."""
-    figures = GOALS[arguments.what](results) if arguments.what in GOALS else []
+    figures = SUITES[arguments.what].goals(results) if arguments.what in SUITES else []
     if folder:
         print_report(results, folder)
     elif arguments.csv:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pyctr_lab.cli import bench, parser
 from pyctr_lab.draw.comparison import report
 from pyctr_lab.measure import experiment, figures
 from pyctr_lab.measure.rows import Progress
-from pyctr_lab.measure.samples import Ending, Results, joined
+from pyctr_lab.measure.samples import Ending, Results, Sample, joined
 
 
 @pytest.fixture
@@ -144,11 +145,17 @@ def test_a_disk_that_fills_up_meanwhile_costs_the_page_but_not_the_figures(
     assert "startup" in said.out and "No space left on device" in said.err and said.err.count("\n") == 1
 
 
+def change_rows(monkeypatch: pytest.MonkeyPatch, suite: str, samples: list[Sample]) -> None:
+    """Have a suite yield these."""
+    changed = replace(bench.SUITES[suite], rows=lambda *_: (each for each in samples))
+    monkeypatch.setitem(bench.SUITES, suite, changed)
+
+
 def test_figures_of_images_have_their_goals_beside_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     samples = [races.sample("unpack", "ours", 1.0), races.sample("unpack", "tar", 0.5)]
-    monkeypatch.setattr(bench, "measure_images", lambda **_: Results(samples))
+    change_rows(monkeypatch, "images", samples)
     assert cli.main(["bench", "images"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("unpack") and re.search(r"GNU tar without digests +2\.00 x +1\.6 x +missed\n", said)
@@ -157,19 +164,19 @@ def test_figures_of_images_have_their_goals_beside_them(
     rows = json.loads(capsys.readouterr().out)
     assert rows[0]["experiment"] == "unpack" and {"figure", "value", "at_most", "unit"} <= rows[-1].keys()
     assert cli.main(["bench", "images", "--engines", "runc"]) == 125
-    assert "no tool 'runc' for images" in capsys.readouterr().err
+    assert "no engine 'runc' for images" in capsys.readouterr().err
 
 
 def test_figures_of_networks_have_their_goals_beside_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     samples = [races.sample("net_bytes", "ours", 4.0), races.sample("net_bytes", "ip netns", 5.0)]
-    monkeypatch.setattr(bench, "measure_network", lambda **_: Results(samples))
+    change_rows(monkeypatch, "network", samples)
     assert cli.main(["bench", "network"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("net_bytes") and re.search(r"`ip netns` by hand +0\.8\d* x +at least 0\.9 x +missed\n", said)
     assert cli.main(["bench", "network", "--engines", "runc"]) == 125
-    assert "no engine 'runc' for networks" in capsys.readouterr().err
+    assert "no engine 'runc' for network" in capsys.readouterr().err
 
 
 def test_every_sample_as_csv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

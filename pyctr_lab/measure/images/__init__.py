@@ -2,7 +2,7 @@
 
 from ..goal import Goal
 from .goals import goals
-from .running import known_tools, measure_images
+from .running import IMAGE_SUITE, measure_images
 from .sizes import FULL, SMALL, ImageSizes
 
-__all__ = ["FULL", "SMALL", "Goal", "ImageSizes", "goals", "known_tools", "measure_images"]
+__all__ = ["FULL", "IMAGE_SUITE", "SMALL", "Goal", "ImageSizes", "goals", "measure_images"]

@@ -1,7 +1,7 @@
 """What networks cost, beside those of others: a start, bytes, published ports, a crowd, names."""
 
 from .goals import network_goals
-from .running import known_peers, measure_network
+from .running import NETWORK_SUITE, measure_network
 from .sizes import FULL, SMALL, NetworkSizes
 
-__all__ = ["FULL", "SMALL", "NetworkSizes", "known_peers", "measure_network", "network_goals"]
+__all__ = ["FULL", "NETWORK_SUITE", "SMALL", "NetworkSizes", "measure_network", "network_goals"]

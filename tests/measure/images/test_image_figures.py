@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pyctr_lab.errors import BadInput, LabError
-from pyctr_lab.measure.images import SMALL, ImageSizes, goals, known_tools, measure_images, running, servers
+from pyctr_lab.measure.images import IMAGE_SUITE, SMALL, ImageSizes, goals, measure_images, running, servers
 from pyctr_lab.measure.images import bench_ground as ground
 from pyctr_lab.measure.images.experiments import IMAGE_EXPERIMENTS, TOOLS
 from pyctr_lab.measure.images.peak import peak_memory
@@ -100,10 +100,10 @@ def test_a_disk_without_room_is_refused(monkeypatch: pytest.MonkeyPatch, place: 
 
 
 def test_tools_are_known() -> None:
-    assert known_tools(None) == [*TOOLS]
-    assert known_tools(["ours", "tar"]) == ["ours", "tar"]
-    with pytest.raises(BadInput, match="no tool 'runc' for images"):
-        known_tools(["runc"])
+    assert IMAGE_SUITE.known_peers(None) == [*TOOLS]
+    assert IMAGE_SUITE.known_peers(["ours", "tar"]) == ["tar"]
+    with pytest.raises(BadInput, match="no engine 'runc' for images"):
+        IMAGE_SUITE.known_peers(["runc"])
 
 
 def test_a_tool_is_found_in_an_administrators_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pyctr_lab.errors import BadInput, LabError
-from pyctr_lab.measure.network import NetworkSizes, experiments, known_peers, measure_network, network_goals, running
+from pyctr_lab.measure.network import NETWORK_SUITE, NetworkSizes, experiments, measure_network, network_goals, running
 from pyctr_lab.measure.network.senders import OWN, find_sender, iperf3_gbits, own_sender, printed_number
 from pyctr_lab.measure.options import MeasureOptions
 from pyctr_lab.measure.rows import ExperimentRow, MissingEngine, Progress
@@ -64,9 +64,10 @@ def test_an_interrupt_keeps_what_there_was(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_engines_are_known() -> None:
-    assert known_peers(None) == ["podman", "docker"] and known_peers(["ours", "docker"]) == ["docker"]
-    with pytest.raises(BadInput, match="no engine 'runc' for networks"):
-        known_peers(["runc"])
+    assert NETWORK_SUITE.known_peers(None) == ["podman", "docker"]
+    assert NETWORK_SUITE.known_peers(["ours", "docker"]) == ["docker"]
+    with pytest.raises(BadInput, match="no engine 'runc' for network"):
+        NETWORK_SUITE.known_peers(["runc"])
 
 
 def test_what_sends_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
