@@ -14,7 +14,8 @@ from .kernel.checks import check_list
 from .networks import Network, Networks, Published
 from .runtime import Container, Program, Run
 from .runtime.streams import Input
-from .steps import Limits, Recipe
+from .steps import Limits, PowerWords, Recipe, with_powers
+from .steps.powers import Policy
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,9 @@ class Lab(runtime.Lab):
         address: str | None = None,
         aliases: Iterable[str] = (),
         publish: Published | None = None,
+        cap_add: Iterable[str] = (),
+        cap_drop: Iterable[str] = (),
+        seccomp: Policy | None = None,
     ) -> Recipe:
         """The default recipe; with an `image`, its layers stand where else the host's programs do.
 
@@ -91,8 +95,11 @@ class Lab(runtime.Lab):
         slash in its name a folder of this machine, at a place of the container: "/data:ro" for reading only. With a
         `network` it has an interface there, and is found by its host name and its `aliases`; `publish={8080: 80}` has
         port 8080 of this machine's 127.0.0.1 lead to its port 80. Such a recipe is for one container at a time.
+
+        `cap_add=["NET_ADMIN"]` and `cap_drop=["ALL"]` name capabilities as Docker does. `seccomp` is a policy, a file
+        of one in JSON, "builtin" for Docker's default, or "unconfined" for no filter.
         """
-        base = super().recipe(hostname)
+        base = with_powers(super().recipe(hostname), PowerWords(cap_add, cap_drop, seccomp))
         made = base if image is None else self.images.recipe(image, base, words)
         made = self.images.volumes.recipe(made, volumes) if volumes else made
         return self._networked(made, NetworkWords(network, address, tuple(check_list(aliases, "aliases")), publish))
@@ -116,14 +123,21 @@ class Lab(runtime.Lab):
         address: str | None = None,
         aliases: Iterable[str] = (),
         publish: Published | None = None,
+        cap_add: Iterable[str] = (),
+        cap_drop: Iterable[str] = (),
+        seccomp: Policy | None = None,
     ) -> Container:
-        """A live process with no walls yet. With an image, volumes or a network, `box.recipe` are the steps to take.
+        """A live process with no walls yet. With words as of `recipe`, `box.recipe` are the steps to take.
 
         Programs find the image's environment.
         """
         words = {"network": network, "address": address, "aliases": aliases, "publish": publish}
-        wanted = image is not None or volumes or any(words.values()) or address is not None
-        recipe = self.recipe(name, image=image, volumes=volumes, **words) if wanted else None  # type: ignore[arg-type]
+        powers = PowerWords(cap_add, cap_drop, seccomp)
+        wanted = image is not None or volumes or any(words.values()) or address is not None or powers.given
+        recipe = self.recipe(
+            name, image=image, volumes=volumes, **words,  # type: ignore[arg-type]
+            cap_add=powers.cap_add, cap_drop=powers.cap_drop, seccomp=seccomp,
+        ) if wanted else None  # fmt: skip
         box = super().container(name)
         if recipe is not None:
             box.recipe, box.environment = recipe, recipe.environment
@@ -147,16 +161,20 @@ class Lab(runtime.Lab):
         address: str | None = None,
         aliases: Iterable[str] = (),
         publish: Published | None = None,
+        cap_add: Iterable[str] = (),
+        cap_drop: Iterable[str] = (),
+        seccomp: Policy | None = None,
     ) -> Run:
         """Run a program in a container of its own, and wait for its end.
 
         With an `image`, in its files: without `argv` its own program; `env` adds to its environment, and `user`,
-        `workdir` and `entrypoint` take the place of what it says. With `limits`, in a control group of its own; with
-        `volumes`, as in `recipe`.
+        `workdir` and `entrypoint` take the place of what it says. With `limits`, in a control group of its own; the
+        other words are as in `recipe`.
         """
         words = ImageWords(user, workdir, entrypoint, env)
         at = NetworkWords(network, address, tuple(check_list(aliases, "aliases")), publish)
-        argv, recipe, env = self._chosen(argv, recipe, env, image, words, volumes, at)
+        powers = PowerWords(cap_add, cap_drop, seccomp)
+        argv, recipe, env = self._chosen(argv, recipe, env, image, words, volumes, at, powers)
         return super().run(argv, recipe=recipe, limits=limits, stdin=stdin, timeout=timeout, env=env)
 
     def start(
@@ -176,11 +194,15 @@ class Lab(runtime.Lab):
         address: str | None = None,
         aliases: Iterable[str] = (),
         publish: Published | None = None,
+        cap_add: Iterable[str] = (),
+        cap_drop: Iterable[str] = (),
+        seccomp: Policy | None = None,
     ) -> Program:
         """As `run`, but does not wait. Its control group, if it has limits, is `Program.cgroup` until `wait`."""
         words = ImageWords(user, workdir, entrypoint, env)
         at = NetworkWords(network, address, tuple(check_list(aliases, "aliases")), publish)
-        argv, recipe, env = self._chosen(argv, recipe, env, image, words, volumes, at)
+        powers = PowerWords(cap_add, cap_drop, seccomp)
+        argv, recipe, env = self._chosen(argv, recipe, env, image, words, volumes, at, powers)
         return super().start(argv, recipe=recipe, limits=limits, stdin=stdin, env=env)
 
     def _chosen(
@@ -192,9 +214,12 @@ class Lab(runtime.Lab):
         words: ImageWords,
         volumes: Wanted | None,
         at: NetworkWords,
+        powers: PowerWords,
     ) -> tuple[Iterable[str], Recipe | None, Mapping[str, str] | None]:
         """Command, recipe and environment of a start; those of an image have its environment already."""
-        recipe = super().recipe() if recipe is None and (image is not None or volumes or at.given) else recipe
+        wanted = image is not None or volumes or at.given or powers.given
+        recipe = super().recipe() if recipe is None and wanted else recipe
+        recipe = with_powers(recipe, powers) if recipe is not None else None
         if recipe is not None and image is not None:
             argv, recipe, env = self.images.command(image, argv, words), self.images.recipe(image, recipe, words), None
         elif words.of_image:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from errno import EACCES
 from posixpath import isabs, normpath
+from typing import Any
 
 from ..errors import BadInput
 from ..images import ImageWords
@@ -14,7 +15,7 @@ from ..images.users import User, check_ids, find_user
 from ..images.volumes import is_named
 from ..kernel.calls import Call
 from ..kernel.checks import short_repr
-from ..kernel.constants import AT_FDCWD, CAP_NAMES, CAPABILITIES
+from ..kernel.constants import AT_FDCWD
 from ..lab import Lab
 from ..runtime.lab import NAME
 from ..steps import (
@@ -30,10 +31,12 @@ from ..steps import (
     Volume,
     WorkingDirectory,
 )
-from ..steps.privileges import KEPT, with_ids
+from ..steps.powers import PowerWords, with_powers
+from ..steps.privileges import with_ids
 from ..steps.roots import ETC
 from .run_network import check_network_words, with_network
 
+SECURITY_OPTIONS = "seccomp=unconfined, seccomp=builtin, seccomp=FILE, no-new-privileges=false, systempaths=unconfined"
 NO_ACCESS = (
     "nor may you"
     if os.getuid()
@@ -104,7 +107,8 @@ def chosen_recipe(lab: Lab, words: argparse.Namespace) -> Recipe:
     check_ids(user, lab.ids)
     check_network_words(words)
     shown = volume_words(words.volume)
-    made = Recipe(step for part in lab.recipe(words.hostname) for step in change_step(part, words, user))
+    base = with_powers(lab.recipe(words.hostname), power_words(words))
+    made = Recipe((step for part in base for step in change_step(part, words, user)), shared=base.shared)
     made = lab.images.recipe(words.image, made, image_words(words)) if words.image else made
     made = lab.images.volumes.recipe(made, shown) if shown else made
     return with_network(lab, made, words)
@@ -131,25 +135,31 @@ def change_step(step: Step, words: argparse.Namespace, user: User) -> list[Step]
             asked = {made.name: made for made in map(ulimit, words.ulimit)}
             return list({name: step, **asked}.values())
         case DropCapabilities():
-            return with_ids(kept_capabilities(words.cap_drop, words.cap_add), user.uid, user.gid)
+            return with_ids(step.keep, user.uid, user.gid)
     return [step]
 
 
-def kept_capabilities(drop: Sequence[str], add: Sequence[str]) -> tuple[str, ...]:
-    """The capabilities to keep, named as in capabilities(7) without CAP_. As in Docker, --cap-add wins."""
-    less, more = ([capability(word) for word in words] for words in (drop, add))
-    every = [repr(each).removeprefix("CAP_") for each in CAPABILITIES]
-    base = [] if "ALL" in less else every if "ALL" in more else [*KEPT]
-    wanted = {*(name for name in base if name not in less), *more}
-    return tuple(name for name in every if name in wanted or ("ALL" in more and name not in less))
+def power_words(words: argparse.Namespace) -> PowerWords:
+    """The words about capabilities, and each --security-opt. Raises BadInput."""
+    said: dict[str, Any] = {}
+    for option in words.security_opt:
+        said.update([security_option(option)])
+    return PowerWords(words.cap_add, words.cap_drop, **said)
 
 
-def capability(word: str) -> str:
-    """A capability's name, without CAP_, or ALL. Raises BadInput."""
-    name = word.upper().removeprefix("CAP_")
-    if name != "ALL" and f"CAP_{name}" not in CAP_NAMES:
-        raise BadInput(f"there is no capability {short_repr(word)}", hint="names are as in capabilities(7), or ALL")
-    return name
+def security_option(option: str) -> tuple[str, object]:
+    """What one --security-opt says, as a word of PowerWords and its value."""
+    name, _, value = option.replace(":", "=", 1).partition("=") if "=" not in option else option.partition("=")
+    match name, value:
+        case "seccomp", str() if value:
+            return "seccomp", value
+        case "no-new-privileges", "" | "true" | "false":
+            return "no_new_privs", value != "false"
+        case "systempaths", "unconfined":
+            return "masks", False
+        case ("apparmor" | "label"), _:
+            raise BadInput(f"--security-opt {short_repr(option)} is not here: a lab has no power over {name}'s rules")
+    raise BadInput(f"--security-opt {short_repr(option)} is no option", hint=SECURITY_OPTIONS)
 
 
 def ulimit(text: str) -> ResourceLimit:

@@ -38,7 +38,6 @@ NOT_YET: dict[tuple[str, ...], str] = {
     ("--tmpfs",): "/tmp and /dev/shm are in memory already",
     ("--pull",): "`pyctr-lab image pull NAME` fetches one before",
     ("--platform",): "an image is of this machine's platform",
-    ("--security-opt",): "no_new_privs is always on; there is no seccomp filter yet",
     ("--memory-swap",): IN_PYTHON.format("memory_swap=..."),
     ("-c", "--cpu-shares"): IN_PYTHON.format("cpu_weight=..."),
     ("--cpuset-cpus",): IN_PYTHON.format("cpuset=..."),
@@ -188,6 +187,8 @@ def limit_options(made: argparse.ArgumentParser) -> None:
     )
     made.add_argument("--cap-drop", action="append", default=[], metavar="NAME", help="a capability less, or ALL")
     made.add_argument("--cap-add", action="append", default=[], metavar="NAME", help="a capability more, or ALL")
+    about = "seccomp=FILE (a policy in JSON), builtin or unconfined; no-new-privileges=false; systempaths=unconfined"
+    made.add_argument("--security-opt", action="append", default=[], metavar="OPTION", help=about)
 
 
 def recipe_options(made: argparse.ArgumentParser) -> None:

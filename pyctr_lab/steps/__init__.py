@@ -10,6 +10,7 @@ from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, LoopbackUp, N
 from .network import INDEX, Address, LinkUp, NetworkEnd, Resolver, Route, Veth
 from .order import ORDER, Refusal, Rule, refusals
 from .overlay import Overlay, UpperFolder
+from .powers import PowerWords, with_powers
 from .privileges import (
     ENVIRONMENT,
     DropCapabilities,
@@ -29,8 +30,8 @@ __all__ = [
     "ENVIRONMENT", "INDEX", "NAMES", "ORDER", "ROOT", "Address", "AtBirth", "Bind", "Birth", "BoundingSet", "Chroot",
     "ClockOffset", "ControlGroup", "DropCapabilities", "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace",
     "KeepCapabilities", "LimitedGroup", "Limits", "LinkUp", "LoopbackUp", "MaskPaths", "MinimalDev", "NetworkEnd",
-    "NewNamespace", "NoNewPrivileges", "Overlay", "PivotRoot", "PrivatePropagation", "Proc", "RaiseAmbient",
-    "ReadOnlyPaths", "ReadOnlyRoot", "Recipe", "Refusal", "Resolver", "Resource", "ResourceLimit", "Route", "Rule",
-    "Seccomp", "SecureBits", "SetCapabilities", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs", "UpperFolder",
-    "Veth", "Volume", "WorkingDirectory", "born_with", "default", "refusals",
+    "NewNamespace", "NoNewPrivileges", "Overlay", "PivotRoot", "PowerWords", "PrivatePropagation", "Proc",
+    "RaiseAmbient", "ReadOnlyPaths", "ReadOnlyRoot", "Recipe", "Refusal", "Resolver", "Resource", "ResourceLimit",
+    "Route", "Rule", "Seccomp", "SecureBits", "SetCapabilities", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs",
+    "UpperFolder", "Veth", "Volume", "WorkingDirectory", "born_with", "default", "refusals", "with_powers",
 ]  # fmt: skip

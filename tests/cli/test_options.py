@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from errno import EROFS
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,7 +14,7 @@ from entry import Here, is_one_line
 
 from pyctr_lab import Lab, cli
 from pyctr_lab.cli import parser
-from pyctr_lab.cli.options import kept_capabilities
+from pyctr_lab.kernel.filters import ALLOW, FilterPolicy, FilterRule, refuse, to_json
 
 ROOT = os.getuid() == 0
 Said: TypeAlias = Callable[..., str]
@@ -110,10 +111,23 @@ def test_capabilities_go_and_come(said: Said) -> None:
     assert int(said(*asked).split()[1], 16) == less | 1
 
 
-def test_which_capabilities_are_kept_capabilities() -> None:
-    assert "SYS_ADMIN" in kept_capabilities([], ["ALL"]) and "CHOWN" not in kept_capabilities(["CHOWN"], ["ALL"])
-    assert kept_capabilities(["ALL"], []) == () and kept_capabilities(["ALL"], ["KILL"]) == ("KILL",)
-    assert len(kept_capabilities([], [])) == 14 == len(kept_capabilities(["KILL"], [])) + 1
+STATUS = ("--", "grep", "-E", "^(NoNewPrivs|Seccomp|CapBnd):", "/proc/self/status")
+
+
+def test_a_filter_by_name_by_file_and_none(tmp_path: Path, said: Said, here: Here) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text(to_json(FilterPolicy(ALLOW, (FilterRule(("mkdir", "mkdirat"), refuse(EROFS)),))))
+    assert "Seccomp:\t2" in said("--security-opt", "seccomp=builtin", *STATUS)
+    assert "Seccomp:\t0" in said("--security-opt", "seccomp=unconfined", *STATUS)
+    done = here("run", "--security-opt", f"seccomp={file}", "--", "mkdir", "/tmp/new")
+    assert done.returncode == 1 and "Read-only file system" in done.stderr
+
+
+def test_no_new_privs_goes_and_the_filter_stays(said: Said) -> None:
+    words = ("--security-opt", "seccomp=builtin", "--security-opt")
+    for word, flag in (("no-new-privileges", 1), ("no-new-privileges:false", 0), ("no-new-privileges=false", 0)):
+        shown = said(*words, word, "--cap-drop", "ALL", *STATUS).split()
+        assert shown == ["CapBnd:", "0" * 16, "NoNewPrivs:", str(flag), "Seccomp:", "2"]
 
 
 def test_limits_of_a_process(said: Said) -> None:
@@ -184,6 +198,15 @@ def test_a_root_for_reading_only(folder: Path, here: Here) -> None:
         ("-u someone", "is no user of the container"),
         ("-u 4294967295", "this lab has"),
         ("--cap-drop FLY", "there is no capability 'FLY'"),
+        ("--cap-add CAP_", "there is no capability 'CAP_'"),
+        ("--security-opt seccomp=/no/such", "no policy can be read from '/no/such': No such file"),
+        ("--security-opt seccomp=/", "no policy can be read from '/': Is a directory"),
+        ("--security-opt seccomp=/etc/passwd", "the policy is no JSON"),
+        ("--security-opt seccomp=", "is no option"),
+        ("--security-opt seccomp", "is no option"),
+        ("--security-opt no-new-privileges=maybe", "is no option"),
+        ("--security-opt systempaths=x", "is no option"),
+        ("--security-opt apparmor=unconfined", "no power over apparmor's rules"),
         ("--ulimit nofile=x", "is no limit"),
         ("--ulimit nothing=1", "there is no resource limit 'nothing'"),
         ("-v /usr", "is no volume"),
