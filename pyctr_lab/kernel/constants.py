@@ -113,6 +113,19 @@ PR_CAP_AMBIENT = Named(47, "PR_CAP_AMBIENT")
 PR_CAP_AMBIENT_RAISE = Named(2, "PR_CAP_AMBIENT_RAISE")
 SECCOMP_MODE_FILTER = Named(2, "SECCOMP_MODE_FILTER")
 
+# <linux/landlock.h>
+LANDLOCK_CREATE_RULESET_VERSION = Named(1, "LANDLOCK_CREATE_RULESET_VERSION")
+LANDLOCK_RULE_PATH_BENEATH = Named(1, "LANDLOCK_RULE_PATH_BENEATH")
+LANDLOCK_ACCESS_FS = {
+    name: Named(1 << bit, f"LANDLOCK_ACCESS_FS_{name}")
+    for bit, name in enumerate(
+        [
+            *("EXECUTE", "WRITE_FILE", "READ_FILE", "READ_DIR", "REMOVE_DIR", "REMOVE_FILE", "MAKE_CHAR", "MAKE_DIR"),
+            *("MAKE_REG", "MAKE_SOCK", "MAKE_FIFO", "MAKE_BLOCK", "MAKE_SYM", "REFER", "TRUNCATE", "IOCTL_DEV"),
+        ]
+    )
+}
+
 # <asm-generic/signal.h>
 SIGHUP = Named(1, "SIGHUP")
 SIGINT = Named(2, "SIGINT")

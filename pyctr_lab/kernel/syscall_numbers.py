@@ -13,10 +13,10 @@ from functools import lru_cache
 from .syscall_table import SYSCALLS
 
 NAMES = """
-bind capset chdir chroot clock_gettime close connect dup3 execve fchdir ftruncate futex getgid getpid getuid ioctl
-kill listen mkdirat mknodat mount mount_setattr move_mount open_tree openat openat2 pidfd_open pivot_root prctl
-prlimit64 read recvfrom sendto setgroups sethostname setns setsid setsockopt socket symlinkat umount2 uname
-unlinkat unshare wait4 write
+bind capset chdir chroot clock_gettime close connect dup3 execve fchdir ftruncate futex getgid getpid getuid
+ioctl kill landlock_add_rule landlock_create_ruleset landlock_restrict_self listen mkdirat mknodat mount
+mount_setattr move_mount open_tree openat openat2 pidfd_open pivot_root prctl prlimit64 read recvfrom sendto
+setgroups sethostname setns setsid setsockopt socket symlinkat umount2 uname unlinkat unshare wait4 write
 """
 
 X86_64, ARM64 = ({name: table[name] for name in NAMES.split()} for table in SYSCALLS.values())

@@ -58,10 +58,14 @@ NUMBERS = {
     "pidfd_open": 434,
     "openat2": 437,
     "mount_setattr": 442,
-}  # libc 2.36 wraps all but openat2; an older one may not. Alike on x86-64 and arm64
+    "landlock_create_ruleset": 444,
+    "landlock_add_rule": 445,
+    "landlock_restrict_self": 446,
+}  # libc 2.36 wraps all but openat2 and Landlock's; an older one may not. Alike on x86-64 and arm64
 NUMBERS["futex"] = 98 if os.uname().machine == "aarch64" else 202
 CLONE3 = 435
-OPENING = ("openat", "openat2", "open_tree", "pidfd_open", "socket", "memfd_create")
+OPENING = ("openat", "openat2", "open_tree", "pidfd_open", "socket", "memfd_create",
+           "landlock_create_ruleset")  # fmt: skip
 FORKING = ("fork", "vfork")  # as a plain call they would leave a second launcher on this channel
 INVALID = (TypeError, ValueError, LookupError, OverflowError, AttributeError)  # what no valid request raises
 spawners: list[Spawner] = []  # one, after a "load"

@@ -4,6 +4,7 @@ from ..cgroups.limits import Limits
 from .capabilities import BoundingSet, KeepCapabilities, RaiseAmbient, SecureBits, SetCapabilities
 from .control_group import ControlGroup, LimitedGroup
 from .filters import Seccomp
+from .landlock import Landlock
 from .masks import MaskPaths, ReadOnlyPaths
 from .mounts import ROOT, Bind, PrivatePropagation, Proc, Sysfs, Tmpfs
 from .namespaces import NAMES, ClockOffset, IdMaps, JoinNamespace, LoopbackUp, NewNamespace, SetHostname
@@ -29,8 +30,8 @@ from .volume import Volume
 __all__ = [
     "ENVIRONMENT", "INDEX", "NAMES", "ORDER", "ROOT", "Address", "AtBirth", "Bind", "Birth", "BoundingSet", "Chroot",
     "ClockOffset", "ControlGroup", "DropCapabilities", "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace",
-    "KeepCapabilities", "LimitedGroup", "Limits", "LinkUp", "LoopbackUp", "MaskPaths", "MinimalDev", "NetworkEnd",
-    "NewNamespace", "NoNewPrivileges", "Overlay", "PivotRoot", "PowerWords", "PrivatePropagation", "Proc",
+    "KeepCapabilities", "Landlock", "LimitedGroup", "Limits", "LinkUp", "LoopbackUp", "MaskPaths", "MinimalDev",
+    "NetworkEnd", "NewNamespace", "NoNewPrivileges", "Overlay", "PivotRoot", "PowerWords", "PrivatePropagation", "Proc",
     "RaiseAmbient", "ReadOnlyPaths", "ReadOnlyRoot", "Recipe", "Refusal", "Resolver", "Resource", "ResourceLimit",
     "Route", "Rule", "Seccomp", "SecureBits", "SetCapabilities", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs",
     "UpperFolder", "Veth", "Volume", "WorkingDirectory", "born_with", "default", "refusals", "with_powers",

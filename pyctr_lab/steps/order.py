@@ -185,6 +185,7 @@ ORDER = (
         "drop capabilities",
         "mounting needs CAP_SYS_ADMIN (EPERM)",
     ),
+    Rule("mounting", "never after", ("landlock",), "Landlock", "a process behind Landlock changes no mounts (EPERM)"),
     Rule(
         "privilege",
         "never after",

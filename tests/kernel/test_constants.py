@@ -19,12 +19,16 @@ HEADERS = (
     *("netinet/in.h", "linux/sockios.h", "net/if.h", "sys/ioctl.h", "sys/shm.h", "sys/msg.h", "sys/sem.h"),
     *("sys/resource.h", "linux/capability.h", "linux/futex.h", "linux/openat2.h"),
     *("linux/netlink.h", "linux/rtnetlink.h", "linux/if_addr.h", "linux/seccomp.h", "linux/securebits.h"),
+    "linux/landlock.h",
 )
+
+
+GROUPS = (RLIMITS.values(), CAPABILITIES, constants.LANDLOCK_ACCESS_FS.values())
 
 
 def every_constant() -> dict[str, int]:
     named = {repr(value): int(value) for value in vars(constants).values() if isinstance(value, Named)}
-    named |= {repr(value): int(value) for group in (RLIMITS.values(), CAPABILITIES) for value in group}
+    named |= {repr(value): int(value) for group in GROUPS for value in group}
     return named
 
 

@@ -12,6 +12,7 @@ from pyctr_lab import Lab, steps
 from pyctr_lab.errors import Gone, Harm, OrderError
 from pyctr_lab.kernel import proc
 from pyctr_lab.kernel.calls import CallError
+from pyctr_lab.kernel.landlock import landlock_abi
 from pyctr_lab.runtime.container import Container
 from pyctr_lab.steps import ORDER, Recipe, Step, refusals
 from pyctr_lab.steps.namespaces import NewNamespace
@@ -54,6 +55,7 @@ CASES: list[tuple[tuple[Step, ...], Step, int | type[Exception] | tuple[Step, in
     ((*OWN, TREE, PIVOT), steps.ReadOnlyRoot("/mnt"), ENOENT),
     ((*OWN, TREE, PIVOT), steps.MinimalDev("/mnt/dev"), ENOENT),
     ((*OWN, TREE), steps.MaskPaths(), ENOENT),
+    ((*OWN, steps.Landlock()), steps.Tmpfs("/mnt"), EPERM),
     ((), CABLE, Harm),
     ((NET,), ADDRESS, ENODEV),
     ((NET, CABLE, ADDRESS), steps.Route("10.88.0.1"), ENETUNREACH),
@@ -95,6 +97,8 @@ def test_the_kernel_refuses_it_or_the_lab_would_change(
     case: tuple[tuple[Step, ...], Step, int | type[Exception] | tuple[Step, int] | str], alone: Container
 ) -> None:
     before, step, outcome = case
+    if steps.Landlock() in before and not landlock_abi():
+        pytest.skip("this kernel has no Landlock")
     for earlier in before:
         alone.apply(earlier)
     if outcome == "leaked":

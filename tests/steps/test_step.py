@@ -30,6 +30,7 @@ EVERY: list[Step] = [
     steps.Route("fd88::1", "fd89::/64"), steps.Resolver(("10.88.0.1",)), steps.Seccomp(FilterPolicy(ALLOW)),
     steps.BoundingSet(()), steps.SetCapabilities(("KILL",), (), ("KILL",)), steps.RaiseAmbient(("KILL",)),
     steps.KeepCapabilities(), steps.SecureBits(), steps.MaskPaths(), steps.ReadOnlyPaths(),
+    steps.Landlock(), steps.Landlock((), ("/a b",)),
 ]  # fmt: skip
 if "pids" in delegation().controllers:  # where nobody has given us a group, it says so: tests/steps/test_control_group
     EVERY.append(steps.ControlGroup(steps.Limits(pids=7), "seven"))
