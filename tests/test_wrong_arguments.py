@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from draw import machines, meters, races, stores, wires
+from draw import machines, meters, powers, races, stores, wires
 
 from pyctr_lab import Cgroup, Container, Lab, Limits, Program, Recipe, draw, images, kernel, measure, steps
 from pyctr_lab.errors import LabError
@@ -292,10 +292,13 @@ def test_a_survey(wrong: dict[str, Any]) -> None:
 
 PICTURES: dict[str, dict[str, Any]] = {
     "boot": {"phases": machines.EMULATED, "parts": machines.PARTS, "emulated": True},
+    "capability_grid": {"sets": powers.BY_CAPSET, "after": powers.FULL},
     "chart": {"plot": lambda figure: figure.subplots(), "title": "x", "twin": "x"},
     "conversation": {"packets": wires.PING, "names": wires.WHO, "tables": wires.TABLES},
     "density": {"rows": machines.filled(100, 3), "emulated": True},
     "draw_map": {"inside": "ended", "outside": "ended", "name": "x"},
+    "filter_decisions": {"policy_or_program": powers.DOCKER, "calls": powers.CALLS, "ns": powers.COSTS,
+                         "processor": "x86_64"},
     "fit": {"results": races.crowds()},
     "growth": {"samples": machines.GROWN, "promised": 256 << 20},
     "hypervisors": {"case": draw.Case("tcg", "6.18", "6.1")},

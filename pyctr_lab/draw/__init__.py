@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .boot import boot, waterfall
 from .builder import builder
+from .capability_grid import capability_grid
 from .chart import chart
 from .comparison.fit import fit
 from .comparison.memory import memory
@@ -20,6 +21,7 @@ from .comparison.overhead import overhead
 from .comparison.startup import startup
 from .dashboard import dashboard
 from .density import density
+from .filter_decisions import filter_decisions
 from .growth import MemoryReading, growth
 from .hypervisors import Case, hypervisors
 from .isolation_map import draw_map, isolation_map
@@ -44,9 +46,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Builder", "Case", "Dashboard", "Hop", "MemoryReading", "Meter", "NetworkWidget", "Picture", "Said", "boot",
-    "builder", "chart", "conversation", "dashboard", "density", "draw_map", "fit", "growth", "hypervisors",
-    "isolation_map", "layers", "live_network", "memory", "meter", "neighbour", "network", "overhead", "overlay",
-    "packet_path", "registry", "startup", "story", "usage_chart", "waterfall", "worlds",
+    "builder", "capability_grid", "chart", "conversation", "dashboard", "density", "draw_map", "filter_decisions",
+    "fit", "growth", "hypervisors", "isolation_map", "layers", "live_network", "memory", "meter", "neighbour",
+    "network", "overhead", "overlay", "packet_path", "registry", "startup", "story", "usage_chart", "waterfall",
+    "worlds",
 ]  # fmt: skip
 
 PANELS = {"Builder": "builder", "Dashboard": "dashboard", "Meter": "meter", "NetworkWidget": "live_network"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import proc
 from .constants import CAPABILITIES
@@ -10,6 +11,28 @@ from .constants import CAPABILITIES
 FIELDS = {
     "permitted": "CapPrm", "effective": "CapEff", "bounding": "CapBnd", "inheritable": "CapInh", "ambient": "CapAmb",
 }  # fmt: skip
+
+
+DANGEROUS = {
+    "DAC_READ_SEARCH": "reads any file, opens files by handle",
+    "NET_ADMIN": "changes links, routes, firewall rules",
+    "NET_RAW": "forges packets: answers for neighbours",
+    "SYS_MODULE": "loads code into the kernel",
+    "SYS_RAWIO": "reaches I/O ports and physical memory",
+    "SYS_PTRACE": "reads and writes the memory of others",
+    "SYS_ADMIN": "mounts, joins namespaces, much more",
+    "SYS_BOOT": "reboots, loads another kernel",
+    "SYS_TIME": "sets the clock of the whole machine",
+    "MAC_OVERRIDE": "ignores the machine's access policy",
+    "MAC_ADMIN": "changes the machine's access policy",
+    "PERFMON": "watches what the processor runs for others",
+    "BPF": "loads programs into the kernel",
+}
+"""Capabilities that reach beyond a container, each with its reason: our judgement, after capabilities(7).
+
+It is made for root of the whole machine. In a user namespace most of them reach only what that namespace owns, and a
+few (NET_RAW, NET_ADMIN) whatever shares its network.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,6 +54,12 @@ def names_in_mask(mask: int) -> tuple[str, ...]:
     numbers = [number for number in range(64) if mask >> number & 1]
     known = {int(each): repr(each).removeprefix("CAP_") for each in CAPABILITIES}
     return tuple(known.get(number, str(number)) for number in numbers)
+
+
+def kernel_capabilities() -> tuple[str, ...]:
+    """All capabilities of this kernel, in the order of their numbers: as many as cap_last_cap says."""
+    last = int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii"))
+    return names_in_mask((1 << last + 1) - 1)
 
 
 def capability_sets(pid: int | str) -> CapabilitySets:

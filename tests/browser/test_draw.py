@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from draw import machines, races, stores, wires
+from draw import machines, powers, races, stores, wires
 from draw.conftest import view  # noqa: F401 (a fixture)
 from draw.states import HOSTILE, states
 
@@ -49,7 +49,7 @@ def pictures(view):  # noqa: F811
         for step in lab.recipe():
             box.apply(step)
         stories = {"story": story(box.history), "one step": story(box.history[0])}
-    made |= races.pictures() | stores.pictures() | wires.pictures()
+    made |= races.pictures() | stores.pictures() | wires.pictures() | powers.pictures()
     small = {f"{name}, small": Picture(wide.small, wide.alt_text) for name, wide in made.items() if wide.small}
     return made | small | stories | machines.pictures()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from draw import machines, meters, races, states, stores, wires
+from draw import machines, meters, powers, races, states, stores, wires
 from pyctr_lab import draw
 from pyctr_lab.draw.hypervisors import Case
 from pyctr_lab.draw.isolation_map import MapData, alt_text, title
@@ -23,11 +23,13 @@ FOLDER = Path(draw.__file__).parent
 GUESSED: dict[str, Any] = {"predicted": {"ours": 40.0, "alone": 50.0, "cpu": 2.0}}
 PICTURES: dict[str, tuple[str, list[Any], dict[str, Any]]] = {  # module -> function, data, and options of all three
     "boot": ("boot", [machines.EMULATED, machines.PARTS], {"emulated": True}),
+    "capability_grid": ("capability_grid", [powers.BY_CAPSET, powers.FULL], {}),
     "comparison.fit": ("fit", [races.crowds()], GUESSED),
     "comparison.memory": ("memory", [races.memories()], GUESSED),
     "comparison.overhead": ("overhead", [races.costs()], GUESSED),
     "comparison.startup": ("startup", [races.starts()], GUESSED),
     "density": ("density", [machines.filled(100, 3)], {"emulated": False}),
+    "filter_decisions": ("filter_decisions", [powers.DOCKER, powers.CALLS, powers.COSTS], {"processor": "x86_64"}),
     "growth": ("growth", [machines.GROWN], {"promised": 256 << 20}),
     "hypervisors": ("hypervisors", [Case("tcg", "6.18", "6.1")], {}),
     "layers": ("layers", [stores.TWO, "web:1"], {}),

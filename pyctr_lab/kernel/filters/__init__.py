@@ -10,10 +10,10 @@ from .compiler import AUDIT_ARCHITECTURES, compile_policy
 from .docker import docker_policy
 from .oci import from_json, to_json
 from .policy import ALLOW, KILL, Comparison, FilterAction, FilterPolicy, FilterRule, action_of, refuse
-from .simulator import decide, run_filter, seccomp_data
+from .simulator import FilterStep, decide, follow_filter, run_filter, seccomp_data
 
 __all__ = [
-    "ALLOW", "AUDIT_ARCHITECTURES", "KILL", "Comparison", "FilterAction", "FilterPolicy", "FilterRule", "Instruction",
-    "action_of", "check_program", "compile_policy", "decide", "decode_program", "docker_policy", "encode_program",
-    "from_json", "refuse", "run_filter", "seccomp_data", "spell_program", "to_json",
+    "ALLOW", "AUDIT_ARCHITECTURES", "KILL", "Comparison", "FilterAction", "FilterPolicy", "FilterRule", "FilterStep",
+    "Instruction", "action_of", "check_program", "compile_policy", "decide", "decode_program", "docker_policy",
+    "encode_program", "follow_filter", "from_json", "refuse", "run_filter", "seccomp_data", "spell_program", "to_json",
 ]  # fmt: skip

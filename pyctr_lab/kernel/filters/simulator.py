@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from errno import ENOSYS
+from typing import NamedTuple
 
 from ...errors import BadInput
 from ..syscall_table import SYSCALLS
-from .bpf import AND, JA, JEQ, JGE, JGT, JSET, LD_ABS, RET, Instruction
+from .bpf import AND, CONDITIONS, JA, JEQ, JGE, JGT, JSET, LD_ABS, RET, Instruction
 from .compiler import AUDIT_ARCHITECTURES, X32_NUMBERS, check_processor
 from .policy import ALL_BITS, KILL, FilterAction, FilterPolicy, action_of, refuse
 
@@ -21,22 +22,41 @@ def seccomp_data(architecture: int, number: int, args: Sequence[int] = ()) -> by
     return struct.pack("<IIQ6Q", number & 0xFFFFFFFF, architecture, 0, *words)
 
 
-def run_filter(program: Sequence[Instruction], data: bytes) -> FilterAction:
-    """What the program answers for this call."""
+class FilterStep(NamedTuple):
+    """One instruction that a filter ran: what the accumulator held, loaded from which offset of seccomp_data."""
+
+    instruction: Instruction
+    accumulator: int
+    offset: int
+    holds: bool = False  # of a condition
+
+
+def follow_filter(program: Sequence[Instruction], data: bytes) -> Iterator[FilterStep]:
+    """Each instruction that the program runs for this call, from the first to its RET."""
     words = struct.unpack("<16I", data)
     place = accumulator = 0
+    offset = -1
     while program[place].code != RET:
-        code, jt, jf, k = program[place]
+        instruction = program[place]
+        code, jt, jf, k = instruction
+        holds = code in CONDITIONS and _holds(code, accumulator, k)
         place += 1
         if code == LD_ABS:
-            accumulator = words[k // 4]
+            accumulator, offset = words[k // 4], k
         elif code == AND:
             accumulator &= k
         elif code == JA:
             place += k
         else:
-            place += jt if _holds(code, accumulator, k) else jf
-    return action_of(program[place].k)
+            place += jt if holds else jf
+        yield FilterStep(instruction, accumulator, offset, holds)
+    yield FilterStep(program[place], accumulator, offset)
+
+
+def run_filter(program: Sequence[Instruction], data: bytes) -> FilterAction:
+    """What the program answers for this call."""
+    *_, last = follow_filter(program, data)
+    return action_of(last.instruction.k)
 
 
 def _holds(code: int, accumulator: int, k: int) -> bool:
