@@ -95,7 +95,8 @@ class SetCapabilities(Step):
         return f"Permit {len(self.permitted)} of {len(CAPABILITIES)} capabilities from now on, until an exec."
 
     def advice(self, errno: int) -> str:
-        return "what is not permitted cannot be permitted again" if errno == EPERM else ""
+        more = "; inheritable is only what the bounding set has" if self.inheritable else ""
+        return f"what is not permitted cannot be permitted again{more}" if errno == EPERM else ""
 
     @property
     def title(self) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
+from difflib import get_close_matches
 from errno import EACCES
 from functools import lru_cache, partial
 
@@ -12,17 +14,23 @@ from ..kernel.calls import Call, prctl
 from ..kernel.checks import check_each, short_repr
 from ..kernel.constants import PR_SET_SECCOMP, SECCOMP_MODE_FILTER
 from ..kernel.filters import (
+    AUDIT_ARCHITECTURES,
+    FilterAction,
     FilterPolicy,
     Instruction,
     check_program,
     compile_policy,
     decide,
     encode_program,
+    run_filter,
+    seccomp_data,
     spell_program,
 )
+from ..kernel.syscall_table import SYSCALLS
 from .step import Step
 
 HINT = "kernel.filters.docker_policy(), or a program of Instructions"
+KNOWN = frozenset(name for table in SYSCALLS.values() for name in table)
 NEEDED = ("execve", "dup3")  # calls that come behind the filter: streams are put in their places, then exec
 
 
@@ -38,18 +46,30 @@ class Seccomp(Step):
 
     def __post_init__(self) -> None:
         if isinstance(self.policy, FilterPolicy):
-            self._refuse_without_exec(self.policy)
+            self._refuse_unknown_calls(self.policy)
         elif isinstance(self.policy, tuple):
             check_program(check_each(self.policy, Instruction, "a program", hint=HINT))
         else:
             raise BadInput(f"{short_repr(self.policy)} is no policy", hint=HINT)
-
-    def _refuse_without_exec(self, policy: FilterPolicy) -> None:
         for name in NEEDED:
-            action = decide(policy, name)
+            action = self.decide(name)
             if action.name not in ("allow", "log"):
-                raise BadInput(f"this policy answers {name} with {action}: no program could start under it",
+                raise BadInput(f"this filter answers {name} with {action}: no program could start under it",
                                hint=f"a rule that allows {name}")  # fmt: skip
+
+    def _refuse_unknown_calls(self, policy: FilterPolicy) -> None:
+        """A rule for no call at all is a slip. Beside others a name may be another processor's, or newer than ours."""
+        for rule in policy.rules:
+            if KNOWN.isdisjoint(rule.names):
+                near = get_close_matches(rule.names[0], KNOWN, 1)
+                raise BadInput(f"there is no system call {short_repr(rule.names[0])}", hint=" ".join(["as", *near]))
+
+    def decide(self, name: str) -> FilterAction:
+        """What the filter answers to a call of this name, all its arguments being 0."""
+        if isinstance(self.policy, FilterPolicy):
+            return decide(self.policy, name)
+        here = platform.machine()
+        return run_filter(self.policy, seccomp_data(AUDIT_ARCHITECTURES[here], SYSCALLS[here][name]))
 
     @property
     def program(self) -> tuple[Instruction, ...]:

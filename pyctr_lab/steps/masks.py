@@ -20,6 +20,7 @@ MASKED = (
 )  # fmt: skip
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 """Docker's defaults below /proc."""
+LINKS = [["proc", name] for name in ("mounts", "net", "self", "thread-self")]  # to the reader's own folder
 MISSING = (ENOENT, ENOTDIR)
 
 
@@ -29,6 +30,9 @@ def check_places(paths: tuple[str, ...]) -> tuple[str, ...]:
         plain = check_path(path).startswith(("/proc/", "/sys/")) and normpath(path) == path
         if not plain:
             raise BadInput(f"{short_repr(path)} cannot be masked", hint="a path below /proc or /sys: /proc/interrupts")
+        if path.split("/")[1:3] in LINKS:
+            raise BadInput(f"{path} is another file for each process: /{'/'.join(path.split('/')[1:3])} is a link",
+                           hint="one file of all: /proc/interrupts")  # fmt: skip
     return found
 
 
