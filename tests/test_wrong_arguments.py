@@ -120,7 +120,7 @@ def test_steps() -> None:
 QUICK = [value for place, value in enumerate(WRONG) if place % 2 == 0]  # each of these may start a program
 METHODS = {
     Lab: ("container", "cgroup", "network", "recipe", "run", "start"),
-    Container: ("call", "apply", "carry", "run", "start", "shares", "socket", "wait"),
+    Container: ("call", "apply", "carry", "run", "start", "shares", "socket", "wait", "watch"),
     Program: ("wait", "kill", "finish"),
     Cgroup: ("folder", "child", "limit", "add", "reached", "freeze", "thaw"),
     images.Images: (

@@ -15,7 +15,7 @@ from .syscall_table import SYSCALLS
 NAMES = """
 bind capset chdir chroot clock_gettime close connect dup3 execve fchdir ftruncate futex getgid getpid getuid
 ioctl kill landlock_add_rule landlock_create_ruleset landlock_restrict_self listen mkdirat mknodat mount
-mount_setattr move_mount open_tree openat openat2 pidfd_open pivot_root prctl prlimit64 read recvfrom sendto
+mount_setattr move_mount open_tree openat openat2 pidfd_open pivot_root prctl prlimit64 read recvfrom seccomp sendto
 setgroups sethostname setns setsid setsockopt socket symlinkat umount2 uname unlinkat unshare wait4 write
 """
 

@@ -62,7 +62,7 @@ NUMBERS = {
     "landlock_add_rule": 445,
     "landlock_restrict_self": 446,
 }  # libc 2.36 wraps all but openat2 and Landlock's; an older one may not. Alike on x86-64 and arm64
-NUMBERS["futex"] = 98 if os.uname().machine == "aarch64" else 202
+NUMBERS["futex"], NUMBERS["seccomp"] = (98, 277) if os.uname().machine == "aarch64" else (202, 317)
 CLONE3 = 435
 OPENING = ("openat", "openat2", "open_tree", "pidfd_open", "socket", "memfd_create",
            "landlock_create_ruleset")  # fmt: skip

@@ -7,8 +7,10 @@ from .lab import Lab
 from .program import Program, Run
 from .step_result import StepResult
 from .view import Interface, Ipc, Process, View
+from .watch import CallWatch
+from .watched import WatchedCall
 
 __all__ = [
-    "Cgroup", "Container", "Events", "GroupError", "Interface", "Ipc", "Lab", "Pressure", "Process", "Program",
-    "Reached", "Run", "StepResult", "Usage", "View", "Watch", "Written", "clean",
+    "CallWatch", "Cgroup", "Container", "Events", "GroupError", "Interface", "Ipc", "Lab", "Pressure", "Process",
+    "Program", "Reached", "Run", "StepResult", "Usage", "View", "Watch", "WatchedCall", "Written", "clean",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from operator import or_
 from socket import socket as Socket
+from typing import Literal
 
 from ..cgroups import Cgroup
 from ..errors import BadInput, Gone, Harm
@@ -30,6 +31,8 @@ from .starting import exec_after
 from .step_result import StepResult
 from .streams import Input, Streams
 from .view import View, look
+from .watch import CallWatch, watch_calls
+from .watched import WatchedCall
 
 
 class Container(CarriedProcess):
@@ -219,6 +222,27 @@ class Container(CarriedProcess):
             if parent:
                 asked.close()
                 asked.wait(parent)
+
+    @enough_descriptors()
+    def watch(
+        self,
+        calls: Iterable[str] = ("openat", "mkdirat"),
+        *,
+        decide: Callable[[WatchedCall], int | str | None] | Literal["ask"] | None = None,
+    ) -> CallWatch:
+        """Watch system calls of the process and of all programs that it starts from now on: `watch.calls` has them.
+
+        Without `decide` they go on. A function is given each call, in a thread of its own, and returns None to let it
+        go on, or an errno ("EPERM", or its number) to refuse it; if it raises, the call goes on, and the first error is
+        printed. With "ask" a call waits for `watch.answer`: start the program by `start` then. A process that obeys the
+        notebook (it has not called execve) waits one second for a decision, and goes on.
+
+        One watch for each container, and for its life: `close()` lets all go on. Without CAP_SYS_ADMIN the process sets
+        no_new_privs first. Letting a call go on is no wall: its path can change after the look. Programs that enter
+        once the process has become a program are not watched. Raises BadInput for calls that are unknown or that the
+        live process needs, Busy for a second watch, and CallError as the kernel says.
+        """
+        return watch_calls(self, calls, decide)
 
     # --- its end
     @uninterrupted(firm=True)

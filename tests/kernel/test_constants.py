@@ -20,6 +20,7 @@ HEADERS = (
     *("sys/resource.h", "linux/capability.h", "linux/futex.h", "linux/openat2.h"),
     *("linux/netlink.h", "linux/rtnetlink.h", "linux/if_addr.h", "linux/seccomp.h", "linux/securebits.h"),
     "linux/landlock.h",
+    *("stdio.h", "unistd.h"),
 )
 
 
@@ -62,7 +63,7 @@ def test_the_headers_agree(tmp_path: Path) -> None:
     for name in ("RLIMIT_RTTIME", "SUID_DUMP_USER"):  # the first only in a kernel header, the other not for programs
         wanted.pop(name, None)
     lines = [f'#ifdef {name}\nprintf("{name} %lld\\n", (long long)(int){name});\n#endif' for name in wanted]
-    big = "RLIM_INFINITY|CLONE_INTO_CGROUP|CLONE_CLEAR_SIGHAND"
+    big = r"RLIM_INFINITY|CLONE_INTO_CGROUP|CLONE_CLEAR_SIGHAND|SECCOMP_IOCTL_\w+"
     lines = [re.sub(rf"\(int\)({big})", r"(long)\1", line) for line in lines]
     lines += [
         f'printf("{name} %lld\\n", (long long){name});'

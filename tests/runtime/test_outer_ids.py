@@ -124,7 +124,7 @@ def as_user(folder: Path, uid: int, *command: str) -> subprocess.CompletedProces
 
 
 ROOMS = ("kernel", "steps", "runtime/test_container.py", "runtime/test_program.py", "runtime/test_view.py",
-         "runtime/test_lab.py", "networks/test_capture.py", "networks/test_fetch_socket.py",
+         "runtime/test_lab.py", "runtime/test_watch.py", "networks/test_capture.py", "networks/test_fetch_socket.py",
          "networks/test_network.py", "networks/test_ports.py")  # fmt: skip
 
 

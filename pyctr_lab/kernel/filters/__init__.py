@@ -8,12 +8,14 @@
 from .bpf import Instruction, check_program, decode_program, encode_program, spell_program
 from .compiler import AUDIT_ARCHITECTURES, compile_policy
 from .docker import docker_policy
+from .notify import NOTIFY, check_syscall_names, notify_program
 from .oci import from_json, to_json
 from .policy import ALLOW, KILL, Comparison, FilterAction, FilterPolicy, FilterRule, action_of, refuse
 from .simulator import FilterStep, decide, follow_filter, run_filter, seccomp_data
 
 __all__ = [
-    "ALLOW", "AUDIT_ARCHITECTURES", "KILL", "Comparison", "FilterAction", "FilterPolicy", "FilterRule", "FilterStep",
-    "Instruction", "action_of", "check_program", "compile_policy", "decide", "decode_program", "docker_policy",
-    "encode_program", "follow_filter", "from_json", "refuse", "run_filter", "seccomp_data", "spell_program", "to_json",
+    "ALLOW", "AUDIT_ARCHITECTURES", "KILL", "NOTIFY", "Comparison", "FilterAction", "FilterPolicy", "FilterRule",
+    "FilterStep", "Instruction", "action_of", "check_program", "check_syscall_names", "compile_policy", "decide",
+    "decode_program", "docker_policy", "encode_program", "follow_filter", "from_json", "notify_program", "refuse",
+    "run_filter", "seccomp_data", "spell_program", "to_json",
 ]  # fmt: skip
