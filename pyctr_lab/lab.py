@@ -78,6 +78,7 @@ class Lab(runtime.Lab):
         self,
         hostname: str = "demo",
         *,
+        kind: str = "default",
         image: str | None = None,
         words: ImageWords = ImageWords(),  # noqa: B008
         volumes: Wanted | None = None,
@@ -89,7 +90,9 @@ class Lab(runtime.Lab):
         cap_drop: Iterable[str] = (),
         seccomp: Policy | None = None,
     ) -> Recipe:
-        """The default recipe; with an `image`, its layers stand where else the host's programs do.
+        """The default recipe, or one of another `kind` (see steps.RECIPES).
+
+        With an `image`, its layers stand where else the host's programs do.
 
         `volumes={"data": "/data"}` shows a volume, which is made if need be and outlives its containers, or with a
         slash in its name a folder of this machine, at a place of the container: "/data:ro" for reading only. With a
@@ -99,7 +102,7 @@ class Lab(runtime.Lab):
         `cap_add=["NET_ADMIN"]` and `cap_drop=["ALL"]` name capabilities as Docker does. `seccomp` is a policy, a file
         of one in JSON, "builtin" for Docker's default, or "unconfined" for no filter.
         """
-        base = with_powers(super().recipe(hostname), PowerWords(cap_add, cap_drop, seccomp))
+        base = with_powers(super().recipe(hostname, kind=kind), PowerWords(cap_add, cap_drop, seccomp))
         made = base if image is None else self.images.recipe(image, base, words)
         made = self.images.volumes.recipe(made, volumes) if volumes else made
         return self._networked(made, NetworkWords(network, address, tuple(check_list(aliases, "aliases")), publish))
@@ -147,7 +150,7 @@ class Lab(runtime.Lab):
         self,
         argv: Iterable[str] | None = None,
         *,
-        recipe: Recipe | None = None,
+        recipe: Recipe | str | None = None,
         limits: Limits | None = None,
         stdin: Input = None,
         timeout: float | None = None,
@@ -181,7 +184,7 @@ class Lab(runtime.Lab):
         self,
         argv: Iterable[str] | None = None,
         *,
-        recipe: Recipe | None = None,
+        recipe: Recipe | str | None = None,
         limits: Limits | None = None,
         stdin: Input = None,
         env: Mapping[str, str] | None = None,
@@ -208,7 +211,7 @@ class Lab(runtime.Lab):
     def _chosen(
         self,
         argv: Iterable[str] | None,
-        recipe: Recipe | None,
+        recipe: Recipe | str | None,
         env: Mapping[str, str] | None,
         image: str | None,
         words: ImageWords,
@@ -217,9 +220,8 @@ class Lab(runtime.Lab):
         powers: PowerWords,
     ) -> tuple[Iterable[str], Recipe | None, Mapping[str, str] | None]:
         """Command, recipe and environment of a start; those of an image have its environment already."""
-        wanted = image is not None or volumes or at.given or powers.given
-        recipe = super().recipe() if recipe is None and wanted else recipe
-        recipe = with_powers(recipe, powers) if recipe is not None else None
+        wanted = recipe is not None or image is not None or volumes or at.given or powers.given
+        recipe = with_powers(self._chosen_recipe(recipe), powers) if wanted else None
         if recipe is not None and image is not None:
             argv, recipe, env = self.images.command(image, argv, words), self.images.recipe(image, recipe, words), None
         elif words.of_image:

@@ -122,5 +122,7 @@ def in_terminal(lab: Lab, request: RunRequest, recipe: Recipe, signals: Signals)
 
 
 def with_console(recipe: Recipe, terminal: str) -> Recipe:
-    """The recipe with the terminal as /dev/console, so that tty(1) and ttyname(3) find its name."""
-    return Recipe(replace(step, console=terminal) if isinstance(step, MinimalDev) else step for step in recipe)
+    """The recipe with the terminal as /dev/console, so that tty(1) and ttyname(3) find its name; its root owns it."""
+    return Recipe(
+        replace(step, console=terminal) if isinstance(step, MinimalDev) else step for step in recipe.with_shared_ids()
+    )

@@ -90,7 +90,7 @@ def working_folder(image: Image, workdir: str | None) -> str:
 
 
 def recipe_of(base: Recipe, image: Image, overlay: Overlay, user: User, words: ImageWords) -> Recipe:
-    """The default recipe, with an image's layers, folder, user and environment in it."""
+    """A recipe, with an image's layers, folder, user and environment in it."""
     folder = working_folder(image, words.workdir)
     go = [MakeWorkingDirectory(folder)] if folder != "/" else []
 
@@ -107,4 +107,5 @@ def recipe_of(base: Recipe, image: Image, overlay: Overlay, user: User, words: I
         return [step]
 
     environment = Environment(environment_of(image, user, words.env))
-    return Recipe((*(made for step in base for made in changed(step)), environment), shared=base.shared)
+    steps = [made for step in base.with_shared_ids() for made in changed(step)]
+    return Recipe((*steps, environment), shared=base.shared)

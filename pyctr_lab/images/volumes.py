@@ -101,7 +101,7 @@ class Volumes:
         pairs = list(wanted.items()) if isinstance(wanted, Mapping) else wanted
         if not any(isinstance(step, PivotRoot) for step in base):
             raise BadInput("this recipe has no root of its own in which a volume could be shown", hint="PivotRoot()")
-        return Recipe(with_volumes(base, self.steps(pairs)), shared=base.shared)
+        return Recipe(with_volumes(base.with_shared_ids(), self.steps(pairs)), shared=base.shared)
 
 
 def check_pair(pair: object) -> tuple[str, str]:

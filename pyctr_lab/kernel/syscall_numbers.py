@@ -1,7 +1,8 @@
 """Numbers of system calls, for machine code that makes them without libc.
 
-Left out: calls that change the process's memory or its dumpable flag (mmap, setresuid). A process that shares its
-memory cannot make them for itself alone. Sources: <asm/unistd_64.h>, <asm-generic/unistd.h>.
+Left out: calls that change the process's memory (mmap): one that shares it cannot make them for itself alone. A change
+of ids clears the dumpable flag of that memory, which prctl(2) sets again. Sources: <asm/unistd_64.h>,
+<asm-generic/unistd.h>.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from .syscall_table import SYSCALLS
 NAMES = """
 bind capset chdir chroot clock_gettime close connect dup3 execve fchdir ftruncate futex getgid getpid getuid
 ioctl kill landlock_add_rule landlock_create_ruleset landlock_restrict_self listen mkdirat mknodat mount
-mount_setattr move_mount open_tree openat openat2 pidfd_open pivot_root prctl prlimit64 read recvfrom seccomp sendto
-setgroups sethostname setns setsid setsockopt socket symlinkat umount2 uname unlinkat unshare wait4 write
+mount_setattr move_mount open_tree openat openat2 pidfd_open pivot_root prctl prlimit64 read recvfrom seccomp
+sendto setgroups sethostname setns setresgid setresuid setsid setsockopt socket symlinkat umount2 uname
+unlinkat unshare wait4 write
 """
 
 X86_64, ARM64 = ({name: table[name] for name in NAMES.split()} for table in SYSCALLS.values())

@@ -15,6 +15,7 @@ from layout import LOOKED_PAST, WORD, Block, Call, Laid, search_path, word  # ty
 
 SHARING = 0x100 | 0x1000 | 0x20_0000 | 0x1_0000_0000  # CLONE_VM, _PIDFD, _CHILD_CLEARTID, _CLEAR_SIGHAND
 SIGCHLD, SIGKILL, ENOENT = 17, 9, 2
+PR_SET_DUMPABLE = 4
 PROT_READ_EXEC, MAP_PRIVATE = 1 | 4, 2
 MOST_KEPT = 8  # lists that stay laid out
 STORIES = 64  # that are kept of starts that are over
@@ -32,6 +33,7 @@ class Spawner:
         self._begun: dict[int, tuple[int, Laid, int, int, int]] = {}
         """Pid, its list, when by the processor's clock and by the system's, in how many folders it looks."""
         self._stories: dict[int, list[bytes]] = {}
+        self._abandoned = False
 
     def spawn(
         self,
@@ -48,6 +50,9 @@ class Spawner:
         `kept` is what other starts have too, in marshal's form. Returns its pid and its pidfd.
         """
         self._note()
+        if self._abandoned:  # it may have ended between a change of ids and its PR_SET_DUMPABLE: our memory is hidden
+            ctypes.CDLL(None).prctl(*map(ctypes.c_ulong, (PR_SET_DUMPABLE, 1, 0, 0, 0)))
+            self._abandoned = False
         *others, exec_ = last
         search = looked_up(exec_)
         laid = self._laid(kept, len(first), len(others) + len(search))
@@ -103,6 +108,7 @@ class Spawner:
 
     def abandon(self, number: int) -> None:
         """Ends one that is not over, if it has begun."""
+        self._abandoned = True
         if number in self._begun:
             os.kill(self._begun[number][0], SIGKILL)  # it is there: not reaped yet
 

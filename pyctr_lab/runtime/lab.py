@@ -19,8 +19,8 @@ from ..kernel.calls import Answer, Call, CallError, prctl
 from ..kernel.checks import check_environment, check_timeout, short_repr
 from ..kernel.constants import PR_SET_NAME
 from ..kernel.descriptors import enough_descriptors
-from ..steps import ControlGroup, Recipe, default
-from ..steps.recipe import FILES
+from ..steps import RECIPES, ControlGroup, Recipe
+from ..steps.recipes import FILES
 from . import outer_setup
 from .carrier import Carrier
 from .container import Container
@@ -166,10 +166,20 @@ class Lab:
             made.remove()
         return made
 
-    def recipe(self, hostname: str = "demo") -> Recipe:
-        """The default recipe, with as many ids and open files as this lab has."""
+    def recipe(self, hostname: str = "demo", *, kind: str = "default") -> Recipe:
+        """A recipe by its name (see steps.RECIPES), with as many ids and open files as this lab has."""
+        if not isinstance(kind, str) or kind not in RECIPES:
+            raise BadInput(f"there is no recipe {short_repr(kind)}", hint=f"there are {', '.join(RECIPES)}")
         files = min(FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-        return default(hostname, ids=self.ids, cuts=self.world.cuts, files=files)
+        return RECIPES[kind](hostname, ids=self.ids, cuts=self.world.cuts, files=files)
+
+    def _chosen_recipe(self, recipe: Recipe | str | None) -> Recipe:
+        """A recipe, one by its name, or the default one. Raises BadInput for what is none."""
+        if recipe is None or isinstance(recipe, str):
+            return self.recipe(kind=recipe or "default")
+        if not isinstance(recipe, Recipe):
+            raise BadInput(f"{short_repr(recipe)} is no recipe", hint="lab.recipe() is the default one")
+        return recipe
 
     # --- the fast path
     @enough_descriptors()
@@ -178,7 +188,7 @@ class Lab:
         self,
         argv: Iterable[str],
         *,
-        recipe: Recipe | None = None,
+        recipe: Recipe | str | None = None,
         limits: Limits | None = None,
         stdin: Input = None,
         timeout: float | None = None,
@@ -197,7 +207,7 @@ class Lab:
         self,
         argv: Iterable[str],
         *,
-        recipe: Recipe | None = None,
+        recipe: Recipe | str | None = None,
         limits: Limits | None = None,
         stdin: Input = None,
         env: Mapping[str, str] | None = None,
@@ -211,7 +221,7 @@ class Lab:
         argv: Iterable[str],
         streams: Streams,
         *,
-        recipe: Recipe | None = None,
+        recipe: Recipe | str | None = None,
         limits: Limits | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Program:
@@ -221,9 +231,7 @@ class Lab:
             try:
                 command = check_command(argv)
                 self.world.require_open()
-                recipe = self.recipe() if recipe is None else recipe
-                if not isinstance(recipe, Recipe):
-                    raise BadInput(f"{short_repr(recipe)} is no recipe", hint="lab.recipe() is the default one")
+                recipe = self._chosen_recipe(recipe)
                 environment = recipe.environment if env is None else check_environment(env)
                 self.reaper.reap_now_and_then(self.launcher)
                 group = None if limits is None else ControlGroup(limits, self.groups.fresh_name(), self.groups.where)

@@ -71,7 +71,7 @@ class Streams:
             self.theirs["stdin"] = copy_of(stdin)
         elif isinstance(stdin, str | bytes):
             self._feed = memoryview(encoded(stdin) if isinstance(stdin, str) else stdin)
-            self.theirs["stdin"], self._stdin = os.pipe()
+            self.theirs["stdin"], self._stdin = open_pipe()
             os.set_blocking(self._stdin, False)
         else:
             raise BadInput(f"stdin is text, bytes or a descriptor, not {type(stdin).__name__}")
@@ -80,7 +80,7 @@ class Streams:
         if given is not None and not os.isatty(given):
             self.theirs[name] = os.dup(given)
             return
-        ours, self.theirs[name] = os.pipe()
+        ours, self.theirs[name] = open_pipe()
         os.set_blocking(ours, False)
         self._ours[ours] = name
         if given is not None:
@@ -183,6 +183,13 @@ class Streams:
         if self._stdin >= 0:
             os.close(self._stdin)
         self._stdin = -1
+
+
+def open_pipe() -> tuple[int, int]:
+    """A pipe that any user may open again by the name /dev/stdout: a container's root is another user than we are."""
+    ours, theirs = os.pipe()
+    os.fchmod(ours, 0o666)
+    return ours, theirs
 
 
 def copy_of(fd: int) -> int:

@@ -4,6 +4,7 @@ from ..cgroups.limits import Limits
 from .capabilities import BoundingSet, KeepCapabilities, RaiseAmbient, SecureBits, SetCapabilities
 from .control_group import ControlGroup, LimitedGroup
 from .filters import Seccomp
+from .ids import OwnIds
 from .landlock import Landlock
 from .masks import MaskPaths, ReadOnlyPaths
 from .mounts import ROOT, Bind, PrivatePropagation, Proc, Sysfs, Tmpfs
@@ -22,17 +23,19 @@ from .privileges import (
     SetIds,
     WorkingDirectory,
 )
-from .recipe import Birth, Recipe, born_with, default
+from .recipe import Birth, Recipe, born_with
+from .recipes import RECIPES, bare, default, docker_like, lmctfy_like, pod, rootless_like
 from .roots import Chroot, HostTree, MinimalDev, PivotRoot, ReadOnlyRoot
 from .step import AtBirth, Resource, Step
 from .volume import Volume
 
 __all__ = [
-    "ENVIRONMENT", "INDEX", "NAMES", "ORDER", "ROOT", "Address", "AtBirth", "Bind", "Birth", "BoundingSet", "Chroot",
-    "ClockOffset", "ControlGroup", "DropCapabilities", "Environment", "Exec", "HostTree", "IdMaps", "JoinNamespace",
-    "KeepCapabilities", "Landlock", "LimitedGroup", "Limits", "LinkUp", "LoopbackUp", "MaskPaths", "MinimalDev",
-    "NetworkEnd", "NewNamespace", "NoNewPrivileges", "Overlay", "PivotRoot", "PowerWords", "PrivatePropagation", "Proc",
-    "RaiseAmbient", "ReadOnlyPaths", "ReadOnlyRoot", "Recipe", "Refusal", "Resolver", "Resource", "ResourceLimit",
-    "Route", "Rule", "Seccomp", "SecureBits", "SetCapabilities", "SetHostname", "SetIds", "Step", "Sysfs", "Tmpfs",
-    "UpperFolder", "Veth", "Volume", "WorkingDirectory", "born_with", "default", "refusals", "with_powers",
+    "ENVIRONMENT", "INDEX", "NAMES", "ORDER", "RECIPES", "ROOT", "Address", "AtBirth", "Bind", "Birth", "BoundingSet",
+    "Chroot", "ClockOffset", "ControlGroup", "DropCapabilities", "Environment", "Exec", "HostTree", "IdMaps",
+    "JoinNamespace", "KeepCapabilities", "Landlock", "LimitedGroup", "Limits", "LinkUp", "LoopbackUp", "MaskPaths",
+    "MinimalDev", "NetworkEnd", "NewNamespace", "NoNewPrivileges", "Overlay", "OwnIds", "PivotRoot", "PowerWords",
+    "PrivatePropagation", "Proc", "RaiseAmbient", "ReadOnlyPaths", "ReadOnlyRoot", "Recipe", "Refusal", "Resolver",
+    "Resource", "ResourceLimit", "Route", "Rule", "Seccomp", "SecureBits", "SetCapabilities", "SetHostname", "SetIds",
+    "Step", "Sysfs", "Tmpfs", "UpperFolder", "Veth", "Volume", "WorkingDirectory", "bare", "born_with", "default",
+    "docker_like", "lmctfy_like", "pod", "refusals", "rootless_like", "with_powers",
 ]  # fmt: skip

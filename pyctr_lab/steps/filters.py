@@ -72,6 +72,17 @@ class Seccomp(Step):
         return run_filter(self.policy, seccomp_data(AUDIT_ARCHITECTURES[here], SYSCALLS[here][name]))
 
     @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"filter allowed"})
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """A policy says whether a mount or a new namespace is refused behind it; of a program by hand it is unknown."""
+        asked = ("mount", "unshare") if isinstance(self.policy, FilterPolicy) else ()
+        refused = [call for call in asked if decide(self.policy, call).name not in ("allow", "log")]
+        return frozenset({"mounting refused"} if refused else ())
+
+    @property
     def program(self) -> tuple[Instruction, ...]:
         """The instructions that the kernel runs at each call."""
         return compiled(self.policy) if isinstance(self.policy, FilterPolicy) else self.policy

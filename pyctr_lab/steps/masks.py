@@ -77,7 +77,7 @@ class MaskPaths(ProcMask):
 
     def shell(self) -> str:
         paths = " ".join(shlex.quote(f"{ROOT}{path}") for path in self.paths)
-        tmpfs = 'mount -t tmpfs -o ro,nosuid,nodev,noexec tmpfs "$path"'
+        tmpfs = 'mount -t tmpfs -o ro,nosuid,nodev,noexec,size=0 tmpfs "$path"'
         null = 'mount --bind /dev/null "$path"'
         return f'for path in {paths}; do if [ -d "$path" ]; then {tmpfs}; elif [ -e "$path" ]; then {null}; fi; done'
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from errno import ENOENT
+from errno import ENOENT, EUSERS
 
 from ..errors import BadInput
 from ..kernel.arguments import GroupFile, ProcFile, Ref, Subject
@@ -104,7 +104,8 @@ class JoinNamespace(Step):
 
     @property
     def provides(self) -> frozenset[str]:
-        return frozenset({f"own {self.kind}", *(["new root"] if self.kind == "mnt" else [])})
+        more = {"mnt": ["new root"], "user": ["id maps"]}.get(self.kind, [])
+        return frozenset({f"own {self.kind}", *more})
 
     def calls(self) -> list[Call]:
         fd, flag = Ref("fd"), KIND_FLAGS[self.kind]
@@ -279,7 +280,7 @@ class ClockOffset(Step):
             unshare(flag),
             *write_to("/proc/self/timens_offsets", f"boottime {self.seconds} 0\n"),
             openat("/proc/self/ns/time_for_children"),
-            setns(fd, flag),
+            setns(fd, flag).accepting(EUSERS),  # one that shares its memory enters at exec
             close(fd),
         ]
 

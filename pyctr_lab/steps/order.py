@@ -32,6 +32,7 @@ class Rule:
     reason: str
     own_user: bool = False  # only behind a user namespace of its own
     shared_user: bool = False  # only where there is none yet
+    once: str = ""  # only behind a step that provides this
     harm: bool = False
 
     def words_of(self, needs: frozenset[str]) -> list[str]:
@@ -45,6 +46,8 @@ class Rule:
         words = self.words_of(needs)
         own_user = "own user" in provided
         if not words or (self.own_user and not own_user) or (self.shared_user and own_user):
+            return False
+        if self.once and self.once not in provided:
             return False
         met = not provided.isdisjoint(self.earlier or words)
         return met == (self.relation == "never after")
@@ -192,6 +195,24 @@ ORDER = (
         ("capabilities dropped",),
         "drop capabilities",
         "it needs a capability that was dropped before (EPERM)",
+    ),
+    *(
+        Rule(
+            word,
+            "never after",
+            ("mounting refused",),
+            "filter of system calls",
+            "the filter refuses a call that it makes (EPERM): a filter is the last step before exec",
+        )
+        for word in ("mounting", "privilege")
+    ),
+    Rule(
+        "filter allowed",
+        "needs",
+        ("no_new_privs",),
+        "no_new_privs",
+        "without CAP_SYS_ADMIN a filter is for those who can gain no privilege by exec (EACCES)",
+        once="capabilities dropped",
     ),
     Rule("interface", "needs", ("interface",), "cable", "no interface of its own has this number yet (ENODEV)"),
     Rule("link that is up", "needs", ("link up",), "link up", "no route leads over a link that is down (ENETUNREACH)"),

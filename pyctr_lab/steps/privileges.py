@@ -86,6 +86,10 @@ class NoNewPrivileges(Step):
 
     shell_form = "wrapper"
 
+    @property
+    def provides(self) -> frozenset[str]:
+        return frozenset({"no_new_privs"})
+
     def calls(self) -> list[Call]:
         return [prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)]
 

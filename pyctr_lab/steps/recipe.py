@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, reduce
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from operator import or_
 
 from ..errors import OrderError
 from ..kernel.arguments import GroupDescriptor, GroupFile
 from ..kernel.calls import Call, execve, fork, unshare
-from ..kernel.checks import check_list, check_number, check_text
+from ..kernel.checks import check_list
 from ..kernel.constants import CLONE_INTO_CGROUP, CLONE_NEWCGROUP, KIND_FLAGS
-from .mounts import ROOT, PrivatePropagation, Proc
-from .namespaces import IdMaps, LoopbackUp, NewNamespace, SetHostname
+from .ids import OwnIds
+from .namespaces import NewNamespace
 from .order import refusals
-from .privileges import ENVIRONMENT, DropCapabilities, Environment, NoNewPrivileges, ResourceLimit
-from .roots import HostTree, MinimalDev, PivotRoot, ReadOnlyRoot
+from .privileges import ENVIRONMENT, Environment
 from .script import script
 from .step import AtBirth, Resource, Step, refuse_no_step
 
@@ -66,6 +65,16 @@ class Recipe(Sequence[Step]):
             return not any(kind == word if isinstance(word, str) else isinstance(step, word) for word in unwanted)
 
         return Recipe(filter(kept, self.steps), shared=self.shared)
+
+    def with_shared_ids(self) -> Recipe:
+        """The same recipe, with the lab's ids where it has a range of its own: files of the lab's root are its root's.
+
+        So are an image's, a volume's, and a terminal.
+        """
+        if not any(isinstance(step, OwnIds) for step in self.steps):
+            return self
+        steps = (step.shared if isinstance(step, OwnIds) else step for step in self.steps)
+        return Recipe(steps, shared=self.shared)
 
     def calls(self) -> list[Call]:
         """All system calls of all steps, in order."""
@@ -173,55 +182,22 @@ def birth_of(steps: tuple[Step, ...]) -> Birth:
     return replace(birth, resources=tuple(resource for step in steps for resource in step.resources()))
 
 
+MOVABLE = ("setresgid", "setresuid", "prctl")
+"""Calls that do the same behind the fork: who a process is, it is in all namespaces."""
+
+
 def born_with(calls: Sequence[Call]) -> Birth:
     """Rewrite a list so that clone3 makes the namespaces that it unshares before its first fork: one fork is saved.
 
-    A list that does more than that before its first fork stays as it is.
+    A list that does more than that before its first fork, but for becoming a user, stays as it is.
     """
     forks = [place for place, call in enumerate(calls) if call.name == "fork"]
     before = list(calls[: forks[0]]) if forks else []
     unshared = [call for call in before if call.name == "unshare"]
+    outside = [call for call in before if call.outside]
+    moved = [call for call in before if call.name in MOVABLE and not call.outside]
     twice = len({call.args for call in unshared}) < len(unshared)  # one namespace within another of its kind
-    if not forks or twice or any(call.name != "unshare" and not call.outside for call in before):
+    if not forks or twice or len(unshared) + len(outside) + len(moved) < len(before):
         return Birth(fork(), list(calls))
     flags = reduce(or_, (call.args[0] for call in unshared if isinstance(call.args[0], int)))
-    return Birth(fork(flags), [call for call in before if call not in unshared] + list(calls[forks[0] + 1 :]))
-
-
-FILES = 1024
-
-
-def default(hostname: str = "demo", *, ids: int = 65536, cuts: tuple[int, ...] = (), files: int = FILES) -> Recipe:
-    """The recipe of `lab.run`: every wall, a read-only view of the host's programs, few powers.
-
-    `ids` is how many ids the container may have: as many as the outer world has (`lab.ids`). At the ids `cuts` a range
-    of the outer world's map ends and the next begins: no range of a container's map may straddle two. `files` is how
-    many descriptors a program may have open: no more than the lab itself may.
-    """
-    check_number(ids, "how many ids", least=1, most=1 << 32)
-    check_number(files, "how many files", least=1, most=1 << 20)
-    places = tuple(check_number(cut, "a cut", least=2) for cut in check_list(cuts, "cuts"))
-    return _default(check_text(hostname, "a host name"), ids, places, files)
-
-
-@lru_cache(maxsize=16)
-def _default(hostname: str, ids: int, cuts: tuple[int, ...], files: int) -> Recipe:
-    more = tuple((first, first, behind - first) for first, behind in pairwise((1, *cuts, ids)))
-    return Recipe(
-        (
-            NewNamespace("user"),
-            IdMaps(count=1, setgroups="deny") if ids == 1 else IdMaps(count=1, more=more),
-            *(NewNamespace(kind) for kind in ("mnt", "uts", "ipc", "net", "cgroup", "pid")),
-            PrivatePropagation(),
-            SetHostname(hostname),
-            LoopbackUp(),
-            HostTree(ROOT),
-            MinimalDev(f"{ROOT}/dev"),
-            Proc(f"{ROOT}/proc"),
-            ReadOnlyRoot(ROOT),
-            PivotRoot(ROOT),
-            ResourceLimit("nofile", files),
-            DropCapabilities(),
-            NoNewPrivileges(),
-        )
-    )
+    return Birth(fork(flags), [*outside, *moved, *calls[forks[0] + 1 :]])

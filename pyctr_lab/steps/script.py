@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import BadInput
+from .filters import Seccomp
+from .ids import OwnIds
 from .namespaces import IdMaps
 from .network import Veth
 from .privileges import Environment, Exec
@@ -24,7 +26,8 @@ set -eu
 stage=${CONTAINER_STAGE:-0}
 """
 
-
+LEFT_OUT = (Environment, Exec, Seccomp)  # what the last exec does, and what no command does
+NO_COMMAND = (OwnIds, Seccomp)
 REFUSED = (
     "these id maps are refused: root may write them, or a user with as many ids in /etc/subuid and /etc/subgid;"
     " ./lab recipe --shell --ids 1 needs none"
@@ -42,15 +45,23 @@ class Stage:
 
 
 def script(steps: Sequence[Step], argv: Sequence[str], env: Mapping[str, str]) -> str:
-    """The whole script, which at its end becomes `argv`. Raises BadInput for a cable: the lab alone has its bridge."""
+    """The whole script, which at its end becomes `argv`. Raises BadInput for a cable: the lab alone has its bridge.
+
+    Two things are left out, and the script says so, for util-linux has no command for them: a filter of system calls,
+    and ids that are not those of the script's own user.
+    """
     if cable := next((step for step in steps if isinstance(step, Veth)), None):
         raise BadInput(f"a script has no {cable.title}: a network is its lab's", hint="leave the network out")
-    stages = cut([step for step in steps if not isinstance(step, Environment | Exec)])
+    kept = [step.shared if isinstance(step, OwnIds) else step for step in steps if not isinstance(step, LEFT_OUT)]
+    stages = cut(kept)
     blocks = [block(number, stage) for number, stage in enumerate(stages[:-1])]
     last = stages[-1]
     become = ["exec", *last.wrappers, Environment(env).shell(), shlex.join(argv)]
     blocks.append(f"{len(stages) - 1})\n" + indented([*last.commands, "\\\n    ".join(become)]) + "\n;;")
-    return f'{HEAD}case "$stage" in\n' + "\n".join(blocks) + "\nesac\n"
+    missing = [
+        f"# Left out, for no command does it: {step.describe()}\n" for step in steps if isinstance(step, NO_COMMAND)
+    ]
+    return f'{HEAD}{"".join(missing)}case "$stage" in\n' + "\n".join(blocks) + "\nesac\n"
 
 
 def cut(steps: Sequence[Step]) -> list[Stage]:

@@ -12,6 +12,7 @@ from pyctr_lab import Lab, steps
 from pyctr_lab.errors import Gone, Harm, OrderError
 from pyctr_lab.kernel import proc
 from pyctr_lab.kernel.calls import CallError
+from pyctr_lab.kernel.filters import docker_policy
 from pyctr_lab.kernel.landlock import landlock_abi
 from pyctr_lab.runtime.container import Container
 from pyctr_lab.steps import ORDER, Recipe, Step, refusals
@@ -24,6 +25,7 @@ PRIVATE, TREE, PIVOT = steps.PrivatePropagation(), steps.HostTree(), steps.Pivot
 MAPS = steps.IdMaps(count=1, setgroups="deny")
 OWN = (USER, MAPS, MNT, PRIVATE)
 CABLE, ADDRESS = steps.Veth(steps.NetworkEnd("", 0, 10002)), steps.Address("10.88.0.2/24")
+FILTER = steps.Seccomp(docker_policy())
 SLEEP = steps.Exec(["sleep", "1000"])
 
 # (what was done before, the step that is refused, the errno it gets, or what goes wrong afterwards)
@@ -56,6 +58,9 @@ CASES: list[tuple[tuple[Step, ...], Step, int | type[Exception] | tuple[Step, in
     ((*OWN, TREE, PIVOT), steps.MinimalDev("/mnt/dev"), ENOENT),
     ((*OWN, TREE), steps.MaskPaths(), ENOENT),
     ((*OWN, steps.Landlock()), steps.Tmpfs("/mnt"), EPERM),
+    ((USER, MAPS, FILTER), UTS, EPERM),
+    ((*OWN, FILTER), steps.Tmpfs("/mnt"), EPERM),
+    ((USER, MAPS, steps.DropCapabilities()), FILTER, EACCES),
     ((), CABLE, Harm),
     ((NET,), ADDRESS, ENODEV),
     ((NET, CABLE, ADDRESS), steps.Route("10.88.0.1"), ENETUNREACH),

@@ -17,6 +17,7 @@ from pyctr_lab.steps import Step
 EVERY: list[Step] = [
     *(steps.NewNamespace(kind) for kind in KINDS),
     *(steps.JoinNamespace(kind, 7) for kind in KINDS),
+    steps.OwnIds(), steps.OwnIds(70, (9,)),
     steps.IdMaps(), steps.IdMaps(count=1, setgroups="deny"), steps.IdMaps(count=1, more=((1, 1, 9),)),
     steps.ClockOffset(60), steps.ClockOffset(-5), steps.PrivatePropagation(), steps.Bind("/a b", "/c'd"),
     steps.Bind("/a", "/b", readonly=False), steps.Volume("/a b", "/c/d'"), steps.Tmpfs("/t"), steps.Proc(),

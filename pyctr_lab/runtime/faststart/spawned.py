@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from errno import E2BIG, EINVAL, EMFILE, ENOEXEC, ENOSYS, EPERM
+from errno import E2BIG, EINVAL, EMFILE, ENOEXEC, ENOSYS, EPERM, EUSERS
 from functools import cached_property, lru_cache
 from itertools import count
 from typing import Any
@@ -27,6 +27,8 @@ SHARING = k.CLONE_VM | k.CLONE_CLEAR_SIGHAND | k.CLONE_PIDFD  # what the launche
 OWN = (k.PR_SET_PDEATHSIG, k.PR_SET_NAME, k.PR_CAPBSET_READ, k.PR_CAPBSET_DROP, k.PR_SET_NO_NEW_PRIVS,
        k.PR_SET_SECCOMP, k.PR_SET_KEEPCAPS, k.PR_SET_SECUREBITS, k.PR_CAP_AMBIENT)  # fmt: skip
 """What prctl(2) sets of a process alone; other options may concern its memory, which it shares."""
+VISIBLE = (k.PR_SET_DUMPABLE, k.SUID_DUMP_USER)
+"""The one setting of shared memory that is undone by it: a change of ids has hidden the launcher's /proc files too."""
 FORKED_BUT_NO_EXEC = 0x40  # PF_FORKNOEXEC of <linux/sched.h>
 STARTS = count(1)  # their numbers
 MASK = 128  # errnos that may be fine
@@ -161,19 +163,30 @@ def unfit(outside: Iterable[Call], inside: Iterable[Call]) -> str:
     """Why the loop cannot carry a list; empty if it can."""
     if any(Subject() in call.args for call in outside):
         return "a call from outside writes its number, which is not known before it is spawned"
-    known = numbers_here()
+    known, inside = numbers_here(), list(inside)
+    changed = [place for place, call in enumerate(inside) if call.name in ("setresuid", "setresgid")]
+    if changed and not any(call.name == "prctl" and call.args == VISIBLE for call in inside[changed[-1] :]):
+        return f"{inside[changed[-1]].bare()} hides the memory that it shares"
     for call in inside:
         if call.outside:
             return f"{call.bare()} is made from outside in the midst of its own calls"
         if call.name not in known:
             return f"{call.name} is not one of the calls that the loop makes"
-        if call.name == "prctl" and call.args[0] not in OWN:
+        if call.name == "prctl" and call.args[0] not in OWN and call.args != VISIBLE:
             return f"{call.bare()} may concern the memory that it shares"
+        if call.name == "setns" and call.args[1] == k.CLONE_NEWTIME and not (EUSERS in call.accept and exec_enters()):
+            return f"{call.bare()} wants memory of its own"
         if any(references(arg) for arg in call.args if isinstance(arg, tuple)):
             return f"{call.bare()} has a result within a structure"
         if any(not 0 < errno < MASK for errno in call.accept):
             return f"{call.bare()} may fail in more ways than the loop can tell"
     return ""
+
+
+def exec_enters() -> bool:
+    """Whether execve(2) enters the time namespace for children, as Linux does from 6.1 on."""
+    numbers = os.uname().release.split(".")[:2]
+    return [int("".join(filter(str.isdigit, each)) or 0) for each in numbers] >= [6, 1]
 
 
 def numbered(call: Call) -> tuple[Any, ...]:
