@@ -103,8 +103,9 @@ class Cgroup(GroupFolders):
         return Cgroup.make(self.groups, path, limits)
 
     def delegate(self) -> Cgroup:
-        """Delegate the group to root of the containers in it: they may make groups below it, within its limits.
+        """Delegate the group to the lab's root: containers with its ids may make groups below it, within its limits.
 
+        One of the default recipe has ids of its own: `recipe.with_shared_ids()` is the same with the lab's.
         A group that is not delegated cannot be written to from a container.
         """
         for folder in self.folders:

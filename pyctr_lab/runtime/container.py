@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from errno import EINVAL
 from functools import reduce
 from operator import or_
 from socket import socket as Socket
@@ -15,9 +16,9 @@ from ..errors import BadInput, Gone, Harm
 from ..interrupts import interrupted, uninterrupted
 from ..kernel import proc
 from ..kernel.arguments import Ref
-from ..kernel.calls import Answer, Call, CallError, pidfd_open, setns
+from ..kernel.calls import Answer, Call, CallError, pidfd_open, prctl, setns, setresgid, setresuid
 from ..kernel.checks import check_environment, check_timeout
-from ..kernel.constants import AF_INET, KIND_FLAGS, SOCK_STREAM
+from ..kernel.constants import AF_INET, KIND_FLAGS, PR_SET_DUMPABLE, SOCK_STREAM, SUID_DUMP_USER
 from ..kernel.descriptors import enough_descriptors
 from ..steps import ENVIRONMENT, NAMES, Environment, Recipe, Step, refusals
 from ..steps.step import refuse_no_step
@@ -33,6 +34,13 @@ from .streams import Input, Streams
 from .view import View, look
 from .watch import CallWatch, watch_calls
 from .watched import WatchedCall
+
+ROOT_INSIDE = [
+    setresgid(0).accepting(EINVAL),
+    setresuid(0).accepting(EINVAL),
+    prctl(PR_SET_DUMPABLE, SUID_DUMP_USER),
+]
+"""Become root of a user namespace, where it has one (EINVAL): it may be another user outside than the lab's root."""
 
 
 class Container(CarriedProcess):
@@ -192,7 +200,8 @@ class Container(CarriedProcess):
             group.add(visitor.find_machine_pid())
         if kinds:
             flags = reduce(or_, (KIND_FLAGS[kind] for kind in kinds))
-            answers = visitor.ask([pidfd_open(self.pid), setns(Ref("pidfd"), flags)])
+            root = ROOT_INSIDE if "user" in kinds else []
+            answers = visitor.ask([pidfd_open(self.pid), setns(Ref("pidfd"), flags), *root])
             if answers[-1].failed:
                 visitor.close()
                 visitor.wait(launcher)

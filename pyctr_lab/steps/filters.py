@@ -78,8 +78,10 @@ class Seccomp(Step):
     @property
     def provides(self) -> frozenset[str]:
         """A policy says whether a mount or a new namespace is refused behind it; of a program by hand it is unknown."""
-        asked = ("mount", "unshare") if isinstance(self.policy, FilterPolicy) else ()
-        refused = [call for call in asked if decide(self.policy, call).name not in ("allow", "log")]
+        policy = self.policy
+        if not isinstance(policy, FilterPolicy):
+            return frozenset()
+        refused = [call for call in ("mount", "unshare") if decide(policy, call).name not in ("allow", "log")]
         return frozenset({"mounting refused"} if refused else ())
 
     @property

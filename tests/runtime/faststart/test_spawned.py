@@ -409,9 +409,10 @@ class Astray(Step):
 
 
 UNFIT = {
-    "setresuid is not one of the calls": [setresuid(0)],
+    "setresuid(0, 0, 0) hides the memory": [setresuid(0)],
+    "hides the memory that it shares": [prctl(PR_SET_DUMPABLE, 1), setresuid(0)],
     "fork is not one of the calls": [fork()],
-    "may concern the memory that it shares": [prctl(PR_SET_DUMPABLE, 1)],
+    "may concern the memory that it shares": [prctl(PR_SET_DUMPABLE, 0)],
     "a result within a structure": [openat("/"), Call("ioctl", (1, 2, Struct(fd=Ref("fd"))))],
     "more ways than the loop can tell": [chdir("/").accepting(130)],
     "in the midst of its own calls": [chdir("/").from_outside()],
