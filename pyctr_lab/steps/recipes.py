@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from ..kernel.checks import check_number, check_text
-from ..kernel.filters import docker_policy
 from ..kernel.syscall_table import SYSCALLS
 from .filters import Seccomp
 from .ids import OwnIds, check_cuts, shared_ids
 from .masks import MaskPaths, ReadOnlyPaths
 from .mounts import ROOT, PrivatePropagation, Proc
 from .namespaces import ClockOffset, IdMaps, JoinNamespace, LoopbackUp, NewNamespace, SetHostname
+from .powers import builtin
 from .privileges import KEPT, DropCapabilities, NoNewPrivileges, ResourceLimit, SetIds
 from .recipe import Recipe
 from .roots import HostTree, MinimalDev, PivotRoot, ReadOnlyRoot
@@ -178,7 +178,7 @@ def few_powers(kept: tuple[str, ...]) -> list[Step]:
     """These capabilities, no way to others, and Docker's filter for them, where there is one for this processor."""
     steps: list[Step] = [DropCapabilities(kept), NoNewPrivileges()]
     if platform.machine() in SYSCALLS:
-        steps.append(Seccomp(docker_policy(capabilities=[f"CAP_{name}" for name in kept])))
+        steps.append(Seccomp(builtin(kept)))
     return steps
 
 

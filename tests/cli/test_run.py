@@ -59,7 +59,7 @@ def test_explain_tells_each_step_and_then_the_output() -> None:
     lines = done.stdout.splitlines()
     assert lines[0].startswith(" 1. Give the process a user namespace of its own.")
     assert any("unshare(CLONE_NEWUTS) = 0 · " in line and line.endswith(" µs") for line in lines)
-    assert sum(line.endswith("ms in the kernel") for line in lines) == 2, "one at a time, and in one go"
+    assert sum("ms in the kernel" in line for line in lines) == 2, "one at a time, and in one go"
     assert lines[-1] == "demo"
 
 

@@ -359,7 +359,7 @@ def test_a_lab_inside_a_whole_container(lab: Lab) -> None:
     inside = ["sh", "-c", f'mkdir /tmp/pyctr_lab; tar -C /tmp/pyctr_lab -x; cd /tmp; exec /usr/bin/python3 -c "{code}"']
     refused = lab.run(inside, stdin=packed.stdout, timeout=60)
     assert "Unsupported: this machine refuses the lab's outer world: unshare(" in refused.stderr
-    open_to_it = lab.recipe().without(steps.Seccomp, steps.MaskPaths, steps.ReadOnlyPaths)  # /proc, masked, is the only one
+    open_to_it = lab.recipe().without(steps.Seccomp, steps.MaskPaths, steps.ReadOnlyPaths)  # masks bar a second /proc
     run = lab.run(inside, recipe=open_to_it, stdin=packed.stdout, timeout=60)
     assert run.stdout.split() == ["demo", "lab"], run.stderr
 
