@@ -11,56 +11,29 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import pairwise
 from pathlib import Path
 
 from ...errors import LabError, Unsupported
 from ...images import ImageWords
 from ...kernel.checks import check_function, check_kind, check_list
-from ...kernel.filters import docker_policy
 from ...lab import Lab
 from ...runtime.streams import Streams
-from ...steps import (
-    ROOT,
-    Bind,
-    ClockOffset,
-    DropCapabilities,
-    HostTree,
-    IdMaps,
-    Limits,
-    LoopbackUp,
-    MaskPaths,
-    MinimalDev,
-    NewNamespace,
-    NoNewPrivileges,
-    PivotRoot,
-    PrivatePropagation,
-    Proc,
-    ReadOnlyPaths,
-    ReadOnlyRoot,
-    Recipe,
-    ResourceLimit,
-    Seccomp,
-    SetHostname,
-    SetIds,
-    Step,
-)
-from ...steps.privileges import KEPT
+from ...steps import ROOT, Bind, Limits, PivotRoot, ReadOnlyRoot, Recipe, Step
 from ..network.senders import program_words
 from .matrix import IsolationMatrix, Outcome, spell_walls
 from .probes import Probe, combined_walls, known_probes, on_image, tried_with, where_absent
 from .victim import Start, Victim, victim_in
 from .walls import (
-    AWAY,
     FOLDER,
     LIMITS,
-    RESOURCES,
     WALLS,
     SharedFolder,
     check_walls,
     inner_root,
+    inserted,
     limits_without,
     recipe_walls,
+    with_limits,
     without_walls,
 )
 
@@ -131,10 +104,10 @@ class _Measuring:
         self.recipe = self._whole()
         walls = recipe_walls(self.recipe, self.available)
         self.walls = walls if self.available else tuple(wall for wall in walls if wall != "cgroup")
-        known = probes if image is None else map(on_image, probes)
+        known = [probe if image is None else on_image(probe) for probe in probes if self._can_try(probe)]
         self.probes = tuple(where_absent(probe, set(WALLS) - set(self.walls)) for probe in known)
-        if image is None and lab.ids == 1:
-            self.notes.append("ids, no id range of its own: this lab has one id only")
+        if lab.ids == 1:
+            self.notes.append("ids: no such wall here: this lab has one id only")
 
     def _limits(self) -> Iterator[str]:
         """Which limits this machine lets the lab have."""
@@ -145,15 +118,24 @@ class _Measuring:
             except Unsupported as why:
                 self.notes.append(f"{name}: no such wall here: {why.message}")
 
+    def _can_try(self, probe: Probe) -> bool:
+        """Whether a probe would say anything here; a note says why not."""
+        needed = {"run_setuid_program": (self.lab.ids > 1, "a second id"),
+                  "read_cgroup_path": (bool(self.available), "a control group of its own")}  # fmt: skip
+        there, what = needed.get(probe.name, (True, ""))
+        if not there:
+            self.notes.append(f"{probe.name}: not tried: it needs {what}")
+        return there
+
     # --- the recipe
     def _whole(self) -> Recipe:
+        """`docker_like`, with a folder that it shares with the lab, and limits of each process."""
+        made = self.lab.recipe("box", kind="docker_like")
         shared: list[Step] = [SharedFolder()]
-        made = full_recipe(self.lab, own_ids=self.image is None)
         if self.image is not None:
             made = self.lab.images.recipe(self.image, made, ImageWords())
             shared.append(Bind("/usr", f"{ROOT}{HOST_USR}"))
-        place = next(at for at, step in enumerate(made) if isinstance(step, ReadOnlyRoot | PivotRoot))
-        return Recipe([*made[:place], *shared, *made[place:]])
+        return with_limits(inserted(made, shared, before=(ReadOnlyRoot, PivotRoot)))
 
     def _words(self, name: str, argument: str) -> list[str]:
         """The words of a program in the container; an image has no interpreter, and is shown the host's."""
@@ -194,7 +176,7 @@ class _Measuring:
     def _variant(self, victim: Victim, gone: frozenset[str]) -> list[Outcome]:
         probes = tried_with(self.probes, gone)
         try:
-            start = starter(self.lab, without_walls(self.lab, self.recipe, gone), limits_without(self.available, gone))
+            start = starter(self.lab, without_walls(self.recipe, gone), limits_without(self.available, gone))
             argv = program_words if "mnt" in gone else self._words
             done = victim.round(start, argv, [probe.name for probe in probes], self._inner_root(gone))
         except (LabError, OSError) as why:
@@ -210,47 +192,6 @@ class _Measuring:
         files = "the host's files" if self.image is None else f"the image {self.image}"
         said = f"Out with all walls up, on {files}: {', '.join(out) or 'none'}"
         return f"{said}, of {len(self.probes)} probes" if not out else said
-
-
-def full_recipe(lab: Lab, *, own_ids: bool) -> Recipe:
-    """Every wall of the course. With `own_ids` root inside is the lab's last id, where it has several."""
-    policy = docker_policy(capabilities=[f"CAP_{name}" for name in KEEP])
-    return Recipe(
-        [
-            NewNamespace("user"),
-            id_maps(lab, own=own_ids),
-            *(NewNamespace(kind) for kind in ("mnt", "uts", "ipc", "net", "cgroup", "pid")),
-            ClockOffset(AWAY),
-            SetIds(0, 0),  # an id of its own is not its yet
-            PrivatePropagation(),
-            SetHostname("box"),
-            LoopbackUp(),
-            HostTree(ROOT),
-            MinimalDev(f"{ROOT}/dev"),
-            Proc(f"{ROOT}/proc"),
-            MaskPaths(),
-            ReadOnlyPaths(),
-            ReadOnlyRoot(ROOT),
-            PivotRoot(ROOT),
-            *(ResourceLimit(name, most) for name, most in RESOURCES.items()),
-            DropCapabilities(KEEP),
-            NoNewPrivileges(),
-            Seccomp(policy),
-        ]
-    )
-
-
-KEEP = tuple(name for name in KEPT if name != "NET_RAW")
-
-
-def id_maps(lab: Lab, *, own: bool) -> IdMaps:
-    """Root inside is the lab's last id, or with `own` false its first; all others are as they are outside."""
-    if lab.ids == 1:
-        return IdMaps(count=1, setgroups="deny")
-    last = lab.ids - 1 if own else lab.ids
-    edges = (1, *(cut for cut in lab.world.cuts if 1 < cut < last), last)
-    more = tuple((at, at, behind - at) for at, behind in pairwise(edges) if behind > at)
-    return IdMaps(outside=last if own else 0, count=1, more=more)
 
 
 def interpreter_elsewhere() -> list[str]:

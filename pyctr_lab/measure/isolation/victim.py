@@ -21,7 +21,7 @@ from ...steps import ENVIRONMENT
 from ..network.senders import program_words
 from .matrix import Outcome
 from .probes import Probe
-from .walls import AWAY, FOLDER
+from .walls import FOLDER
 
 PATIENCE = 60.0  # seconds for a line of a program
 TERMINALS = "newinstance,ptmxmode=0666,mode=0620"
@@ -100,6 +100,8 @@ class ProbeRound:
     secrets: dict[str, str]
     said: dict[str, tuple[bool, str]]
     seen: dict[str, bool]
+    began: float  # by the boot clock here
+    ended: float
 
     def is_out(self, probe: Probe) -> bool:
         """Whether a probe has reached the outer side."""
@@ -121,7 +123,7 @@ class ProbeRound:
             case "counts":
                 return done and int(answer) > 0
             case "clock":
-                return done and abs(int(answer) - time.clock_gettime(time.CLOCK_BOOTTIME)) < AWAY / 2
+                return done and self.began <= float(answer) <= self.ended
         return done
 
     def outcomes(self, probes: Iterable[Probe], missing: Iterable[str]) -> list[Outcome]:
@@ -150,7 +152,7 @@ class Victim:
         container's root. Raises LabError where it does not
         come to its end.
         """
-        begun = self.ask("begin", inner_root)
+        begun, began = self.ask("begin", inner_root), boot_clock()
         place = {**begun["place"], "inner_file": self.inner_file}
         task = json.dumps({"probes": (wanted := list(names)), "lab": place})
         said: dict[str, tuple[bool, str]] = {}
@@ -171,7 +173,7 @@ class Victim:
             seen = self.ask("look")
         if complaint:
             raise LabError(f"the probes ended early: {complaint}")
-        return ProbeRound(place, begun["secrets"], said, seen)
+        return ProbeRound(place, begun["secrets"], said, seen, began, boot_clock())
 
     def ask(self, *words: object) -> Any:
         """Give an order; its answer. Raises LabError where it has ended."""
@@ -179,6 +181,11 @@ class Victim:
         if answer is None and words[0] in ("begin", "look"):
             raise LabError(f"the victim of the measuring has ended: {self.talk.complaint()}")
         return answer
+
+
+def boot_clock() -> float:
+    """Seconds since the machine has started."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @contextmanager

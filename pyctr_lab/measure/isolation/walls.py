@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from errno import EEXIST
-from itertools import pairwise
 
 from ...errors import BadInput
 from ...kernel.calls import Call, mkdirat, mount
 from ...kernel.checks import check_each
 from ...kernel.constants import MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY, MS_REC, MS_REMOUNT
-from ...runtime import Lab
 from ...steps import (
     Bind,
     Chroot,
@@ -24,6 +22,7 @@ from ...steps import (
     MinimalDev,
     NewNamespace,
     NoNewPrivileges,
+    OwnIds,
     PivotRoot,
     Proc,
     ReadOnlyPaths,
@@ -48,9 +47,9 @@ WALLS = {
 """Each wall, and what it is."""
 FOLDER = "/srv"  # a file system in memory of the lab, with all that probes can reach
 SHARED = f"{FOLDER}/shared"
-AWAY = 86_400  # seconds by which the boot clock inside differs
 LIMITS = {"pids": 64, "memory": 96 << 20}
 RESOURCES = {"nofile": 1024, "core": 0, "fsize": 32 << 20, "memlock": 64 << 10}
+"""Limits of a container's processes together, and of each one."""
 
 
 @dataclass(frozen=True)
@@ -84,19 +83,31 @@ def check_walls(missing: object) -> frozenset[str]:
     return frozenset(names)
 
 
-def without_walls(lab: Lab, recipe: Recipe, missing: Iterable[str]) -> Recipe:
+def inserted(recipe: Recipe, steps: Iterable[Step], *, before: tuple[type[Step], ...]) -> Recipe:
+    """The same recipe with more steps, before the first of these kinds; at its end where it has none."""
+    place = next((at for at, step in enumerate(recipe) if isinstance(step, before)), len(recipe))
+    return Recipe([*recipe[:place], *steps, *recipe[place:]], shared=recipe.shared)
+
+
+def with_limits(recipe: Recipe) -> Recipe:
+    """The same recipe with the limits of a process that it lacks."""
+    there = {step.name for step in recipe if isinstance(step, ResourceLimit)}
+    more = [ResourceLimit(name, most) for name, most in RESOURCES.items() if name not in there]
+    return inserted(recipe, more, before=(DropCapabilities,))
+
+
+def without_walls(recipe: Recipe, missing: Iterable[str]) -> Recipe:
     """The same recipe with some walls left out, or replaced by what leaves the container as able to run as before."""
     gone = frozenset(missing)
-    left = [each for step in recipe for each in left_of(lab, step, gone)]
-    if "no_new_privs" in gone:  # then the filter wants CAP_SYS_ADMIN: it comes before that is dropped
-        filters = [step for step in left if isinstance(step, Seccomp)]
-        left = [step for step in left if step not in filters]
-        place = next((place for place, step in enumerate(left) if isinstance(step, DropCapabilities)), len(left))
-        left[place:place] = filters
-    return Recipe(left)
+    left = [each for step in recipe for each in left_of(step, gone)]
+    filters = [step for step in left if isinstance(step, Seccomp)]
+    if "no_new_privs" not in gone:
+        return Recipe(left)
+    others = Recipe(step for step in left if step not in filters)  # a filter wants CAP_SYS_ADMIN now
+    return inserted(others, filters, before=(DropCapabilities,))
 
 
-def left_of(lab: Lab, step: Step, gone: frozenset[str]) -> Iterator[Step]:
+def left_of(step: Step, gone: frozenset[str]) -> Iterator[Step]:
     """What is left of a step where these walls are missing."""
     match step:
         case NewNamespace(kind) if kind in gone:
@@ -107,10 +118,10 @@ def left_of(lab: Lab, step: Step, gone: frozenset[str]) -> Iterator[Step]:
             return
         case LoopbackUp() if "net" in gone:
             return
-        case IdMaps() if "user" in gone:
+        case IdMaps() | OwnIds() if "user" in gone:
             return
-        case IdMaps() if "ids" in gone:
-            yield same_ids(lab)
+        case OwnIds() if "ids" in gone:
+            yield step.shared
         case MountStep() | Chroot() if "mnt" in gone:
             return
         case PivotRoot(new) if "pivot_root" in gone:
@@ -143,28 +154,14 @@ def limits_without(available: Iterable[str], missing: Iterable[str]) -> Limits |
     return Limits(**left) if left else (Limits(pids=4096) if "pids" in set(available) else None)  # type: ignore[arg-type]
 
 
-def same_ids(lab: Lab) -> IdMaps:
-    """Ids inside as they are in the lab."""
-    if lab.ids == 1:
-        return IdMaps(count=1, setgroups="deny")
-    edges = (0, *lab.world.cuts, lab.ids)
-    first, *more = ((at, at, behind - at) for at, behind in pairwise(edges) if behind > at)
-    return IdMaps(*first, more=tuple(more))
-
-
 def inner_root(recipe: Recipe) -> int:
     """The id in the lab of the container's root."""
-    for step in recipe:
-        if isinstance(step, IdMaps):
-            return next((outside for inside, outside, _ in step.ranges if inside == 0), 0)
-    return 0
+    return next((step.maps.outside for step in recipe if isinstance(step, OwnIds)), 0)
 
 
 def recipe_walls(recipe: Recipe, limits: Iterable[str] = ()) -> tuple[str, ...]:
     """Which walls a recipe has."""
     found = {name for step in recipe for name in step_walls(step)} | set(limits)
-    if inner_root(recipe):
-        found.add("ids")
     return tuple(name for name in WALLS if name in found)
 
 
@@ -175,6 +172,8 @@ def step_walls(step: Step) -> Iterator[str]:
             yield kind
         case ClockOffset():
             yield "time"
+        case OwnIds():
+            yield "ids"
         case PivotRoot():
             yield "pivot_root"
         case DropCapabilities():
