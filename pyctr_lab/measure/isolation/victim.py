@@ -152,7 +152,7 @@ class Victim:
         container's root. Raises LabError where it does not
         come to its end.
         """
-        begun, began = self.ask("begin", inner_root), boot_clock()
+        begun, began = self.ask("begin", inner_root), machine_seconds()
         place = {**begun["place"], "inner_file": self.inner_file}
         task = json.dumps({"probes": (wanted := list(names)), "lab": place})
         said: dict[str, tuple[bool, str]] = {}
@@ -173,7 +173,7 @@ class Victim:
             seen = self.ask("look")
         if complaint:
             raise LabError(f"the probes ended early: {complaint}")
-        return ProbeRound(place, begun["secrets"], said, seen, began, boot_clock())
+        return ProbeRound(place, begun["secrets"], said, seen, began, machine_seconds())
 
     def ask(self, *words: object) -> Any:
         """Give an order; its answer. Raises LabError where it has ended."""
@@ -183,7 +183,7 @@ class Victim:
         return answer
 
 
-def boot_clock() -> float:
+def machine_seconds() -> float:
     """Seconds since the machine has started."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
