@@ -43,11 +43,6 @@ MOST_WORDS, MOST_WORD = 32, 256  # of argv, and bytes of one
 MOST_VARIABLES = 512
 
 
-def has_texts(name: str) -> bool:
-    """Whether `read_texts` would read anything."""
-    return any(kind in READERS for kind in SIGNATURES.get(name, ()))
-
-
 def read_texts(name: str, arguments: Sequence[int], read: Read) -> dict[int, Text]:
     """What pointers among the arguments lead to, by their places. What cannot be read is left out."""
     found: dict[int, Text] = {}

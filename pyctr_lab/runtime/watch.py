@@ -22,6 +22,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable
 from errno import EACCES, EBUSY
+from functools import partial
 from html import escape
 from typing import Any, Literal, Self, TypeAlias
 
@@ -34,11 +35,11 @@ from ..kernel.calls import Answer, Call, close, getpid, prctl
 from ..kernel.checks import check_count, check_list, check_timeout, short_repr
 from ..kernel.filters import check_syscall_names, encode_program, notify_program
 from ..kernel.filters.policy import MOST_ERRNO
-from ..kernel.signatures import paths_in
+from ..kernel.signatures import paths_in, read_texts
 from ..kernel.syscall_table import SYSCALLS
 from .process import CarriedProcess
 from .sockets import fetch_descriptor
-from .watched import GONE, WAITING, Listener, Notification, WatchedCall, errno_name, identify, read_pointers
+from .watched import GONE, WAITING, Listener, Notification, WatchedCall, errno_name, identify, read_memory
 
 Verdict: TypeAlias = int | str | None
 Decide: TypeAlias = Callable[[WatchedCall], Verdict]
@@ -201,7 +202,7 @@ class CallWatch:
     def _look_at(self, seen: Notification) -> WatchedCall:
         name = self._names[seen.number]
         program, pid = identify(seen.thread, self._depth)
-        texts = read_pointers(seen.thread, name, seen.arguments)
+        texts = read_texts(name, seen.arguments, partial(read_memory, seen.thread))
         if not self.listener.valid(seen.id):  # another process may have the number now
             program, pid, texts = "", 0, {}
         self._count += 1
@@ -382,6 +383,6 @@ def load_listener(process: CarriedProcess, names: tuple[str, ...]) -> Answer:
         why = answers[-1].error(answers)
         if why.errno != EBUSY:
             raise why
-        raise Busy(f"{process.name} is watched already, and has one listener at most: EBUSY",
-                   hint="name all calls in one watch of a fresh container") from why  # fmt: skip
+        hint = "name all calls in one watch of a fresh container; an engine around the lab may have one, as LXD does"
+        raise Busy(f"{process.name} has a listener already, and takes no second: EBUSY", hint=hint) from why
     return answers[-1]

@@ -236,3 +236,21 @@ def test_a_program_that_maps_no_range_leaves_one_id(broken: str, readable: Path,
     found = ranger(readable, tmp_path, ranges="jane.doe:321000000:65536", PATH=path)
     program.unlink()
     assert found[0] == "1" and found[2] == "[(0, 61236, 1)]"
+
+
+WATCHED = """
+from pyctr_lab import Lab
+with Lab() as lab, lab.container() as box:
+    watch = box.watch(["openat"])
+    box.run(["setpriv", "--reuid=5", "--regid=5", "--clear-groups", "cat", "/none"])
+    print([call.program for call in watch.calls if call.paths == ("/none",)])
+"""
+
+
+@needs_range
+def test_paths_are_read_of_a_process_with_another_id(readable: Path, tmp_path: Path) -> None:
+    """Its /proc/PID/mem is closed to the user whose lab it is."""
+    argv = [*as_user_with("jane.doe:321000000:65536", tmp_path), "/usr/bin/python3", "-c", WATCHED]
+    env = {**os.environ, "PYTHONPATH": str(readable)}
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=readable, timeout=60)
+    assert done.stdout == "['cat']\n", done.stderr

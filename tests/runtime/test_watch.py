@@ -26,6 +26,7 @@ from pyctr_lab.runtime.carrier import ended
 from pyctr_lab.runtime.container import Container
 from pyctr_lab.runtime.program import Program
 from pyctr_lab.runtime.watch import NEEDED, CallWatch
+from pyctr_lab.runtime.watched import read_memory
 
 pytestmark = pytest.mark.machine
 
@@ -376,7 +377,7 @@ def test_the_host_is_not_watched(lab: Lab) -> None:
 
 def test_one_watch_for_each_container(box: Container) -> None:
     watch = box.watch(["mkdirat"])
-    with pytest.raises(Busy, match=r"watched is watched already.*EBUSY.*fresh container"):
+    with pytest.raises(Busy, match=r"watched has a listener already.*EBUSY.*fresh container"):
         box.watch(["openat"])
     watch.close()
     with pytest.raises(Busy):
@@ -421,6 +422,34 @@ def test_a_whole_container_is_watched(lab: Lab) -> None:
 def test_a_watch_that_is_not_kept_goes_on(box: Container) -> None:
     box.watch([*MAKING, "openat"])
     assert box.run(["mkdir", "/mnt/a"]).returncode == 0 and box.run(["ls", "/mnt"]).stdout == "a\n"
+
+
+def test_the_process_keeps_no_listener_of_its_own(box: Container) -> None:
+    """With one of its own, calls would wait for ever once the notebook's is closed."""
+    box.watch(["openat"])
+    folder = f"/proc/{box.machine_pid}/fd"
+    opened = [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)]
+    assert any("socket" in name for name in opened) and not any("seccomp" in name for name in opened)
+
+
+def test_paths_of_another_user_are_read(lab: Lab, box: Container) -> None:
+    if lab.ids < 10:
+        pytest.skip("this lab has one user id")
+    watch = box.watch(["openat"])
+    box.run(["setpriv", "--reuid=5", "--regid=5", "--clear-groups", "cat", "/mnt/none"])
+    assert watch.calls[-1].program == "cat" and ("/mnt/none",) in [call.paths for call in watch.calls]
+
+
+def test_memory_is_read_to_the_end_of_what_is_there(lab: Lab) -> None:
+    program = lab.start(["sleep", "600"])
+    with open(f"/proc/{program.machine_pid}/maps") as maps:
+        last = next(line for line in maps if "[stack]" in line)
+    end = int(last.split()[0].split("-")[1], 16)
+    assert read_memory(program.machine_pid, end - 32, 4096).rstrip(b"\0").endswith(b"sleep")
+    assert len(read_memory(program.machine_pid, end - 5000, 4096)) == 4096
+    assert [read_memory(program.machine_pid, address, 9) for address in (0, end, (1 << 64) - 1)] == [b"", b"", b""]
+    program.end()
+    assert read_memory(program.machine_pid, end - 32, 8) == b""
 
 
 def test_nothing_is_left_of_many(lab: Lab) -> None:
