@@ -121,7 +121,7 @@ def read_memory(thread: int, address: int, size: int) -> bytes:
 
     By process_vm_readv(2): /proc/PID/mem is closed where the process has another uid than the notebook.
     """
-    there = min(size, PAGE - address % PAGE)  # the rest may be in no page
+    there = min(size, PAGE - address % PAGE)  # the manual promises whole elements only; the rest may be in no page
     buffer = ctypes.create_string_buffer(size)
     ours, theirs = (Iovec * 1)(), (Iovec * 2)()
     ours[0].base, ours[0].size = ctypes.addressof(buffer), size
