@@ -311,6 +311,7 @@ PICTURES: dict[str, dict[str, Any]] = {
     "overlay": {"changes": stores.CHANGES},
     "packet_path": {"hops": wires.DROPPED, "packet": "the SYN"},
     "registry": {"conversations": stores.TALKS, "images": stores.TWO},
+    "start_waterfall": {"started": machines.history()},
     "startup": {"results": races.starts()},
     "story": {"results": machines.history()},
     "usage_chart": {"samples": {"web": meters.THROTTLED}},

@@ -35,6 +35,7 @@ from .network.packet_path import Hop, packet_path
 from .overlay import overlay
 from .picture import Picture
 from .registry import registry
+from .start_waterfall import start_waterfall
 from .story import story
 from .worlds import worlds
 
@@ -48,8 +49,8 @@ __all__ = [
     "Builder", "Case", "Dashboard", "Hop", "MemoryReading", "Meter", "NetworkWidget", "Picture", "Said", "boot",
     "builder", "capability_grid", "chart", "conversation", "dashboard", "density", "draw_map", "filter_decisions",
     "fit", "growth", "hypervisors", "isolation_map", "layers", "live_network", "memory", "meter", "neighbour",
-    "network", "overhead", "overlay", "packet_path", "registry", "startup", "story", "usage_chart", "waterfall",
-    "worlds",
+    "network", "overhead", "overlay", "packet_path", "registry", "start_waterfall", "startup", "story", "usage_chart",
+    "waterfall", "worlds",
 ]  # fmt: skip
 
 PANELS = {"Builder": "builder", "Dashboard": "dashboard", "Meter": "meter", "NetworkWidget": "live_network"}

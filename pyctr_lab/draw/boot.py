@@ -54,8 +54,11 @@ def boot(phases: Sequence[Phase], parts: Sequence[Part], *, emulated: bool, note
 STAGES = {
     "NewNamespace": "namespaces", "JoinNamespace": "namespaces", "ClockOffset": "namespaces", "IdMaps": "namespaces",
     "SetHostname": "namespaces", "LoopbackUp": "namespaces", "ResourceLimit": "limits", "ControlGroup": "limits",
+    "Veth": "a network", "Address": "a network", "LinkUp": "a network", "Route": "a network",
     "DropCapabilities": "privileges given up", "NoNewPrivileges": "privileges given up",
-    "SetIds": "privileges given up",
+    "SetIds": "privileges given up", "BoundingSet": "privileges given up", "SetCapabilities": "privileges given up",
+    "RaiseAmbient": "privileges given up", "KeepCapabilities": "privileges given up",
+    "SecureBits": "privileges given up", "Seccomp": "privileges given up", "Landlock": "privileges given up",
 }  # fmt: skip
 """Which stage of a start a step belongs to; all others are about files."""
 

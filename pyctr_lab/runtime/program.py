@@ -23,6 +23,7 @@ from ..kernel import proc
 from ..kernel.calls import Answer
 from ..kernel.checks import check_number, check_text, check_timeout, short_repr
 from ..kernel.constants import AF_INET, SOCK_STREAM
+from ..steps import Step
 from .carrier import ended, readable
 from .process import CarriedProcess, OldName, is_init
 from .resources import Held, give_back
@@ -44,6 +45,7 @@ class ProgramStart:
     held: list[Held] = field(default_factory=list)
     cgroup: Cgroup | None = None
     machine_pid: int = 0  # of the process, once it has begun
+    steps: tuple[Step, ...] = ()  # of a container that is made with it
     on_start: list[Callable[[int], None]] = field(default_factory=list)  # called with that number
 
     def moved_to(self, group: Cgroup) -> None:
@@ -89,6 +91,7 @@ class Program:
         self.machine_pid = start.machine_pid = process.machine_pid
         self.pid = process.pid
         self.began = start.began
+        self.steps = start.steps  # those of its start; none where the container was there before
         self.result: Run | None = None
         self.cgroup = start.cgroup  # its own, when it was given limits; removed at its end
         self._start = start

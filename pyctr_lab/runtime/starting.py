@@ -41,6 +41,7 @@ class Starter:
         """A program in a container of its own. Which way it was started shows in its story, and in nothing else."""
         with self._given_back_on_error(start):
             birth = self._birth(recipe, group)
+            start.steps = (*([] if group is None else [group]), *recipe)
             start.made = tuple(take(self.world, birth.resources, start))
             if group is None:
                 start.cgroup = None  # one of the recipe's, which other programs may share

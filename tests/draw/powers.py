@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from draw.machines import history
 from draw.stores import HOSTILE
-from pyctr_lab.draw import capability_grid, filter_decisions
+from pyctr_lab import steps
+from pyctr_lab.draw import capability_grid, filter_decisions, start_waterfall
+from pyctr_lab.kernel.calls import Answer, dup3, execve
 from pyctr_lab.kernel.capabilities import CapabilitySets, names_in_mask
 from pyctr_lab.kernel.filters import (
     ALLOW,
@@ -37,6 +40,16 @@ CALLS = ("write", "mount", "clone", ("personality", 8))
 COSTS = {"getppid, no filter": 198.0, "this filter, 206 instructions": 226.0, "the same as a list, 637": 237.0}
 
 
+def story_of(recipe: steps.Recipe) -> list[Answer]:
+    """What a start tells: the process, the recipe's own calls, streams and exec; a call in place n takes n µs."""
+    birth = recipe.birth
+    calls = [birth.fork, *birth.calls, *(dup3(number + 3, number) for number in range(3)), execve(["true"], {})]
+    return [Answer(call, 0, seconds=number * 1e-6) for number, call in enumerate(calls, 1)]
+
+
+STORY = story_of(steps.default())
+
+
 def pictures():
     """Pictures drawn by hand, by name."""
     return {
@@ -51,5 +64,7 @@ def pictures():
                                             processor="x86_64"),
         "filter, long": filter_decisions(LONG, ["read", 101, 300], processor="x86_64"),
         "filter, arm64": filter_decisions(docker_policy(processor="aarch64"), ["mount"], processor="aarch64"),
+        "start": start_waterfall(history()), "start, one": start_waterfall(history()[0]),
+        "start, none": start_waterfall([]), "start, medians": start_waterfall([history()] * 3),
         "filter, none": filter_decisions((return_value(ALLOW.value),), processor="x86_64"),
     }  # fmt: skip

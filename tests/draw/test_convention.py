@@ -40,6 +40,7 @@ PICTURES: dict[str, tuple[str, list[Any], dict[str, Any]]] = {  # module -> func
     "network.packet_path": ("packet_path", [wires.DROPPED, "the SYN"], {}),
     "overlay": ("overlay", [stores.CHANGES], {}),
     "registry": ("registry", [stores.TALKS, stores.TWO], {}),
+    "start_waterfall": ("start_waterfall", [machines.history()], {}),
     "story": ("story", [machines.history()], {}),
     "worlds": ("worlds", ["sleep 4242", (41234, 17, 2)], {}),
 }
