@@ -18,6 +18,7 @@ MASKED = (
     "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
     "/proc/scsi", "/proc/sched_debug", "/proc/timer_list", "/proc/timer_stats",
 )  # fmt: skip
+FOLDERS = ("/proc/acpi", "/proc/asound", "/proc/scsi")  # of these; the others are files
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 """Docker's defaults below /proc."""
 LINKS = [["proc", name] for name in ("mounts", "net", "self", "thread-self")]  # to the reader's own folder
@@ -49,6 +50,16 @@ class ProcMask(MountStep):
         return super().needs | {"/proc in the new root", "new root's folder"}
 
 
+def covering(path: str) -> list[Call]:
+    """Mounts on one path. A path of Docker's that is of the other kind fails: it would stay readable."""
+    flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY
+    null = mount("/dev/null", f"{ROOT}{path}", None, MS_BIND)
+    empty = mount("tmpfs", f"{ROOT}{path}", "tmpfs", flags, "size=0")
+    if path in MASKED:
+        return [(empty if path in FOLDERS else null).accepting(ENOENT)]
+    return [null.accepting(*MISSING), empty.accepting(*MISSING)]
+
+
 @dataclass(frozen=True)
 class MaskPaths(ProcMask):
     """Cover files of /proc by /dev/null, and folders by an empty one. A path that is not there is passed over.
@@ -62,15 +73,11 @@ class MaskPaths(ProcMask):
         check_places(self.paths)
 
     def calls(self) -> list[Call]:
-        """Which of both a path is, is not known here: on a folder no file can be mounted, nor a folder on a file."""
-        flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY
-        made = proc_is_there()
-        for path in self.paths:
-            made += [
-                mount("/dev/null", f"{ROOT}{path}", None, MS_BIND).accepting(*MISSING),
-                mount("tmpfs", f"{ROOT}{path}", "tmpfs", flags, "size=0").accepting(*MISSING),
-            ]
-        return made
+        """One call for a path of Docker's. Of another both are tried: a folder takes no file, and a file no folder.
+
+        To try a file on a folder is dear: the kernel waits for all processors (RCU) to throw the new mount away.
+        """
+        return [*proc_is_there(), *(call for path in self.paths for call in covering(path))]
 
     def describe(self) -> str:
         return f"Cover {len(self.paths)} files and folders of /proc, so that they cannot be read."

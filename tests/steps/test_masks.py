@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 
@@ -11,6 +12,7 @@ from pyctr_lab.errors import BadInput
 from pyctr_lab.kernel import CallError
 from pyctr_lab.runtime.container import Container
 from pyctr_lab.steps import MaskPaths, ReadOnlyPaths, Recipe, Step
+from pyctr_lab.steps.masks import FOLDERS, MASKED
 
 LOOK = "wc -l < /proc/interrupts; ls /proc/fs; echo 1 > /proc/sys/kernel/shmmni; echo wrote=$?"
 
@@ -41,6 +43,19 @@ def test_a_folder_is_covered_by_an_empty_one(lab: Lab) -> None:
     look = "ls /proc/sys | wc -l; cat /proc/uptime | wc -c; test -e /proc/none; echo $?"
     recipe = with_steps(lab, MaskPaths(("/proc/sys", "/proc/uptime", "/proc/none")))
     assert lab.run(["sh", "-c", look], recipe=recipe).stdout.split() == ["0", "0", "1"]
+
+
+def test_each_path_of_dockers_is_covered_by_one_mount(lab: Lab) -> None:
+    recipe = with_steps(lab, MaskPaths())
+    there = {path for path in MASKED if os.path.exists(path)}
+    mounted = lab.run(["cut", "-d ", "-f5", "/proc/self/mountinfo"], recipe=recipe).stdout.split()
+    assert sorted(path for path in mounted if path in MASKED) == sorted(there)
+    assert len([call for call in MaskPaths().calls() if call.name == "mount"]) == len(MASKED)
+
+
+def test_of_dockers_paths_the_kind_is_known() -> None:
+    for path in filter(os.path.exists, MASKED):
+        assert os.path.isdir(path) == (path in FOLDERS), path
 
 
 @pytest.mark.parametrize(("without", "uncovered"), [((), False), ((steps.DropCapabilities, steps.Seccomp), True)])
