@@ -3,6 +3,7 @@
 from .baseline import Baseline
 from .bubblewrap import Bubblewrap
 from .docker import Docker
+from .docker_differences import DOCKER_DIFFERENCES, WallDifference, wall_differences
 from .engine import Available, Engine, Instance
 from .lxc import Lxc
 from .nspawn import Nspawn
@@ -20,4 +21,6 @@ KINDS = (
 )
 ALL: dict[str, type[Engine]] = {each.name: each for each in KINDS}
 
-__all__ = ["ALL", "Available", "Engine", "Instance", "Sandbox"]
+__all__ = [
+    "ALL", "DOCKER_DIFFERENCES", "Available", "Engine", "Instance", "Sandbox", "WallDifference", "wall_differences",
+]  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import Unsupported
 from .engine import Engine, has_range, root_outside
 
+GROUPS = "/sys/fs/cgroup"
 KINDS = ("pid", "network", "ipc", "uts", "mount", "cgroup")
 
 
@@ -60,13 +61,20 @@ class Crun(Oci):
     package = "crun"
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        line = super().command(argv)
-        if not os.path.ismount("/sys/fs/cgroup/unified"):
+        line, covered = super().command(argv), covered_for_crun()
+        if not covered:
             return line
-        # it refuses a hybrid of both versions: the second tree is covered, for a user (who may write to none) all are
-        covered, less = ("/unified", []) if root_outside() else ("", ["--cgroup-manager=disabled"])
-        script = f'mount -t tmpfs tmpfs /sys/fs/cgroup{covered}; exec "$@"'
-        return ["unshare", "-m", "sh", "-c", script, "sh", "crun", *less, *line[1:]]
+        return ["unshare", "-m", "sh", "-c", f'mount -t tmpfs tmpfs {covered}; exec "$@"', "sh", *line]
+
+    def words(self, *more: str) -> list[str]:
+        less = ["--cgroup-manager=disabled"] if covered_for_crun() == GROUPS else []
+        return super().words(*less, *more)
+
+
+def covered_for_crun() -> str:
+    """What crun must not see, for it refuses a hybrid of both versions: the second's tree; all groups, for a user may
+    write to none; "" where there is no hybrid."""
+    return "" if not os.path.ismount(f"{GROUPS}/unified") else f"{GROUPS}/unified" if root_outside() else GROUPS
 
 
 class Gvisor(Oci):

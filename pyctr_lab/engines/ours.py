@@ -21,12 +21,13 @@ class Ours(Engine):
     name = "ours"
     title = "this course"
     about = "this course's own: system calls as data, carried out by a loop of machine code"
+    recipe_name = "default"
     limits: Limits | None = None
     start_method: StartMethod = "auto"
 
     def prepare(self) -> None:
         self.lab = self.stack.enter_context(Lab(start=self.start_method))
-        self.recipe = on_rootfs(self.rootfs, self.lab.recipe("sandbox"))
+        self.recipe = on_rootfs(self.rootfs, self.lab.recipe("sandbox", kind=self.recipe_name))
         self.programs: list[Program] = []
 
     def run(self, argv: Iterable[str], *, timeout: float = PATIENCE) -> Run:
@@ -78,6 +79,12 @@ class OursLimited(Ours):
         missing = [name for name in ("memory", "cpu", "pids") if name not in where.controllers]
         hint = "`pyctr-lab doctor` says what would help"  # outside: a sandbox does not know which user opened it
         return Available(False, where.why(missing[0]), hint) if missing else Available(True)
+
+
+class OursStrict(Ours):
+    """The strictest recipe, for comparison with other engines of equal walls: no engine of its own."""
+
+    recipe_name = "docker_like"
 
 
 def on_rootfs(rootfs: Path, recipe: Recipe) -> Recipe:

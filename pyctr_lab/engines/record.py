@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..kernel import proc
 from ..kernel.constants import KIND_FLAGS
 from ..runtime.view import capability_names
 
+NO_CONTENT = ("tmpfs", "devtmpfs")  # what masks: an empty folder, /dev/null
 WHOLE = 1 << 32  # a map that leaves every id what it is
 
 
@@ -19,9 +21,12 @@ class Record:
     """The walls of one container. `own` and `shared` are kinds of namespaces, compared with the engine's surroundings.
 
     `cgroup` is its program's, if a hierarchy is mounted; `limits` are its limits there, by the kernel's file names.
-    `seccomp`: 0 none, 2 filters (prctl(2)); `filters` is how many, 0 where the kernel does not report it. `covered` are
-    parts of /proc and /sys that it does not see. `uid_map`: "full" (every id is mapped to itself), "one id", "a range",
-    or "none".
+    `seccomp`: 0 none, 2 filters (prctl(2)); `filters` is how many, 0 where the kernel does not report it.
+    `capabilities` are effective; `bounding`, `inheritable` and `ambient` the other sets. `covered` are parts of /proc
+    and /sys with a mount of their own: of these `masked` cannot be read, and `read_only` not written; `targets` are all
+    places where something is mounted. `uid_map`: "full" (every id is mapped to itself), "one id", "a range", or "none".
+    `rlimits` are its resource limits, where they are others than those of the sandbox: "Max open files 1024"; `profile`
+    is AppArmor's, if it is confined.
     """
 
     own: tuple[str, ...]
@@ -36,6 +41,15 @@ class Record:
     uid_map: str
     processes: int  # that belong to it, helpers too
     filters: int = 0
+    bounding: tuple[str, ...] = ()
+    inheritable: tuple[str, ...] = ()
+    ambient: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+    read_only: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    root_read_only: bool = False
+    rlimits: tuple[str, ...] = ()
+    profile: str = ""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Record:
@@ -50,20 +64,57 @@ def record_of(pid: int, processes: int = 1) -> Record:
     here = proc.namespaces("self")
     kinds = [kind for kind in KIND_FLAGS if kind in namespaces]
     mounts = proc.mountinfo(pid)
+    over = [mount for mount in mounts if covers_proc_or_sys(mount.target)]
     return Record(
         own=tuple(kind for kind in kinds if namespaces[kind] != here[kind]),
         shared=tuple(kind for kind in kinds if namespaces[kind] == here[kind]),
         cgroup=cgroup_path(pid),
         limits=limits_on(pid),
-        capabilities=tuple(sorted(capability_names(status["CapEff"]))),
+        capabilities=sorted_names(status["CapEff"]),
         seccomp=int(status.get("Seccomp", "0")),
         no_new_privs=status.get("NoNewPrivs") == "1",
         mounts=len(mounts),
-        covered=tuple(sorted({mount.target for mount in mounts if covers_proc_or_sys(mount.target)})),
+        covered=sorted_targets(over),
         uid_map=spell_uid_map(proc.uid_map(pid)),
         processes=processes,
         filters=int(status.get("Seccomp_filters", "0")),
+        bounding=sorted_names(status["CapBnd"]),
+        inheritable=sorted_names(status["CapInh"]),
+        ambient=sorted_names(status.get("CapAmb", "0")),
+        masked=sorted_targets(mount for mount in over if mount.kind in NO_CONTENT),
+        read_only=sorted_targets(mount for mount in over if mount.kind not in NO_CONTENT and mount.readonly),
+        targets=sorted_targets(mounts),
+        root_read_only=any(mount.readonly for mount in mounts if mount.target == "/"),
+        rlimits=tuple(spelled_rlimits(pid)),
+        profile=profile_of(pid),
     )
+
+
+def profile_of(pid: int) -> str:
+    """Its profile of AppArmor; empty where there is none. See aa-status(8)."""
+    try:
+        said = proc.text_of(pid, "attr/current").strip("\0\n ")
+    except OSError:  # EINVAL: no security module answers
+        return ""
+    return "" if said in ("", "unconfined", "kernel") else said.removesuffix(" (enforce)")
+
+
+def sorted_names(mask: str) -> tuple[str, ...]:
+    """The capabilities of a mask in hexadecimal."""
+    return tuple(sorted(capability_names(mask)))
+
+
+def sorted_targets(mounts: Iterable[proc.Mount]) -> tuple[str, ...]:
+    """Where these are mounted."""
+    return tuple(sorted({mount.target for mount in mounts}))
+
+
+def spelled_rlimits(pid: int) -> Iterator[str]:
+    """The soft resource limits of a process that are not our own."""
+    ours = proc.limits("self")
+    for name, (soft, _) in proc.limits(pid).items():
+        if soft != ours[name][0]:
+            yield f"{name} {'unlimited' if soft is None else soft}"
 
 
 def covers_proc_or_sys(target: str) -> bool:

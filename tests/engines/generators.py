@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
 from pyctr_lab.engines import ALL, Engine, rootfs
 from pyctr_lab.engines.engine import is_running, kill_new_processes, processes, wait_until_gone
+from pyctr_lab.engines.equal import EqualEngine
+from pyctr_lab.engines.oci import Crun, Runc
+from pyctr_lab.engines.ours import OursStrict
+from pyctr_lab.engines.record import record_of
 from pyctr_lab.engines.sandbox import WORK
 from pyctr_lab.errors import LabError, TimeExpired, Unsupported
 from pyctr_lab.kernel import proc
 from pyctr_lab.machines import Machine
+from pyctr_lab.steps import Limits
 
 
 def seen() -> Iterator[object]:
@@ -310,3 +317,50 @@ def folders_made(name: str) -> Iterator[object]:
         calls = ["strace", "-f", "-qq", "-e", "trace=mkdir,mkdirat", "-o", trace]
         subprocess.run([*calls, *engine.command(["true"])], check=True, stdin=subprocess.DEVNULL)
         yield [line for line in Path(trace).read_text().splitlines() if '"/tmp' in line or '"/var/tmp' in line]
+
+
+def docker_beside_ours() -> Iterator[object]:
+    """The records of three containers on one root file system: Docker's, `docker_like()`, and the default recipe.
+
+    The sandbox's own resource limits are those of no engine: else a limit that is set would not be seen.
+    """
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))
+    resource.setrlimit(resource.RLIMIT_CORE, (1 << 30, 1 << 30))
+    tree = rootfs.make_rootfs(Path(WORK) / "rootfs", files=0)
+    for name, kind in {"docker": ALL["docker"], "docker_like": OursStrict, "default": ALL["ours"]}.items():
+        with kind(Path(WORK) / name, tree) as engine:
+            yield name, record_of_one(engine)
+
+
+def equal_walls() -> Iterator[object]:
+    """The records of ours, and of crun and runc with the walls of its recipe, without and with limits."""
+    tree = rootfs.make_rootfs(Path(WORK) / "rootfs", files=0)
+    with OursStrict(Path(WORK) / "ours", tree) as ours:
+        yield "ours", record_of_one(ours)
+        for kind in (Crun, Runc):
+            for limits in (None, Limits(memory="64M", cpus=0.5, pids=32)):
+                name = f"{kind.name}{' limits' if limits else ''}"
+                engine = EqualEngine(kind, Path(WORK) / name.replace(" ", "-"), tree, ours.recipe, limits)
+                if not engine.available():
+                    continue
+                try:
+                    with engine:
+                        yield name, record_of_one(engine)
+                        yield f"{name} said", engine.run(["/bin/sh", "-c", "echo said; exit 3"]).stdout
+                except LabError as why:
+                    yield name, str(why)
+    bad = EqualEngine(Crun, Path(WORK) / "bad", Path(WORK), ours.recipe)
+    if bad.available():
+        try:
+            bad.__enter__()
+        except LabError as why:
+            yield "bad", str(why)
+
+
+def record_of_one(engine: Engine) -> dict[str, object]:
+    """The record of one instance."""
+    made = engine.start()
+    assert made.pid
+    found = asdict(record_of(made.pid))
+    made.stop()
+    return found
