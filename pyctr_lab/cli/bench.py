@@ -24,6 +24,7 @@ from ..measure.options import MeasureOptions
 from ..measure.rows import Progress
 from ..measure.samples import Results, Sample
 from ..measure.suite import Suite
+from ..measure.walls import WALL_SUITE
 
 WHAT = {
     "startup": ("startup",),
@@ -32,9 +33,10 @@ WHAT = {
     "overhead": ("cpu", "syscalls", "files"),
     "images": (),  # a suite, see measure/images
     "network": (),
+    "walls": (),
     "all": ("empty", "startup", "first_output", "memory", "disk", "cpu", "syscalls", "files", "density"),
 }
-SUITES: dict[str, Suite[Any]] = {each.name: each for each in (IMAGE_SUITE, NETWORK_SUITE)}
+SUITES: dict[str, Suite[Any]] = {each.name: each for each in (IMAGE_SUITE, NETWORK_SUITE, WALL_SUITE)}
 FILES = ("results.csv", "index.html")  # of a report
 STATUS = {"interrupted": 130, "cut short": 125}  # exit status: 128+SIGINT, and an error of the lab
 

@@ -16,7 +16,7 @@ from .run_network import FORM
 from .volume import volume, volume_options
 
 PROG = "pyctr-lab"
-MEASURED = ("startup", "memory", "density", "overhead", "images", "network", "all")
+MEASURED = ("startup", "memory", "density", "overhead", "images", "network", "walls", "all")
 QUICK = 4.0  # seconds for each experiment: enough to see the order, not to quote
 NO_EXPOSE = "all ports of a container can be reached from its network; -p PORT:PORT publishes one"
 NO_NAMES = "a network of `run` has this one container; in Python, lab.start(..., network=..., aliases=...)"

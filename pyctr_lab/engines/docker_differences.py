@@ -56,12 +56,12 @@ DOCKER_DIFFERENCES = (
 )  # fmt: skip
 
 
-def walls_of(record: Record) -> dict[str, str]:
+def record_words(record: Record) -> dict[str, str]:
     """A record as one word for each wall. What is not in it is not there: see `wall_differences`."""
-    return dict(_walls_of(record))
+    return dict(_record_words(record))
 
 
-def _walls_of(record: Record) -> Iterator[tuple[str, str]]:
+def _record_words(record: Record) -> Iterator[tuple[str, str]]:
     for kind in KINDS:
         if kind in record.own:
             yield f"{kind} namespace", "own"
@@ -91,6 +91,6 @@ def is_part(path: str) -> bool:
 
 def wall_differences(one: Record, other: Record) -> dict[str, tuple[str, str]]:
     """The walls that are not alike, with what each is in both; `NONE` where there is none."""
-    walls, others = walls_of(one), walls_of(other)
+    walls, others = record_words(one), record_words(other)
     both = {name: (walls.get(name, NONE), others.get(name, NONE)) for name in {**walls, **others}}
     return {name: pair for name, pair in both.items() if pair[0] != pair[1]}

@@ -40,6 +40,14 @@ UNITS = {
     "net_last": "x",  # the last of them to the first, medians of fifty
     "net_close": "s",  # the end of their lab
     "net_names": "1/s",  # answers of a network's name server
+    "wall_start": "ms",  # from the call to the reaped program, with all walls
+    "whole_start": "ms",  # the same, without and with an image and a network
+    "filter_compile": "ms",  # Docker's policy to a program
+    "filter_install": "ms",  # of that program
+    "filter_call": "ns",  # what it adds to a call that is always allowed
+    "matrix": "s",  # all probes with each step left out
+    "unexpected": "outcomes",  # of the matrix, that are not as the table of probes has them
+    "out": "probes",  # that got out, with these steps left out
     "rebuild": "s",  # a build whose steps are all cached
 }
 

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from ..engines import Sandbox
 from ..errors import BadInput, LabError
 from ..kernel.checks import check_function, check_list
 from .computer import describe_machine
@@ -16,7 +17,7 @@ from .goal import Goal
 from .measuring import add_row
 from .options import MeasureOptions
 from .rounds import TurnTaker, rows_of_rounds, without_name
-from .rows import CutShort, ExperimentRow, MissingEngine, Note, Progress
+from .rows import CutShort, ExperimentRow, MissingEngine, Note, Progress, row_from_json
 from .samples import Results
 from .turns import LITTLE, Turns
 
@@ -102,3 +103,12 @@ def suite_rows(
         first = dict.fromkeys(takers, 0 if warm_up else 1)
         turns = Turns(first, options.repetitions or repetitions, options.budget, random.Random(options.seed))
         yield from rows_of_rounds(name, takers, turns, began)
+
+
+def sandboxed_rows(name: str, target: str, words: dict[str, Any]) -> Iterator[ExperimentRow]:
+    """The rows of a generator in the engines' sandbox. One that ends too early is a row, too."""
+    try:
+        with Sandbox(target, **words) as sandbox:
+            yield from map(row_from_json, sandbox)
+    except LabError as why:
+        yield CutShort(f"{name}: {why}")

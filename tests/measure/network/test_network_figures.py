@@ -19,7 +19,7 @@ TINY = NetworkSizes(0.01, 3, 50, 3)
 ALL = {"net_start", "net_bytes", "net_port", "net_connect", "net_crowd", "net_last", "net_close", "net_names"}
 
 
-def no_starts(engines: list[str], options: MeasureOptions) -> Iterator[ExperimentRow]:
+def no_starts(name: str, target: str, words: dict[str, object]) -> Iterator[ExperimentRow]:
     yield MissingEngine("podman", "not installed")
 
 
@@ -43,7 +43,7 @@ def test_what_is_missing_is_said_and_the_rest_is_measured(monkeypatch: pytest.Mo
         raise LabError("ip netns failed: no ip")
 
     only = {name: experiments.NETWORK_EXPERIMENTS[name] for name in ("net_bytes",)}
-    monkeypatch.setattr(running, "start_rows_of_sandbox", no_starts)
+    monkeypatch.setattr(running, "sandboxed_rows", no_starts)
     monkeypatch.setattr(running, "NETWORK_EXPERIMENTS", only)
     monkeypatch.setattr(experiments, "by_hand", refuse)
     monkeypatch.setattr(experiments, "find_sender", own_sender)
@@ -58,7 +58,7 @@ def test_an_interrupt_keeps_what_there_was(monkeypatch: pytest.MonkeyPatch) -> N
         if progress.done:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "start_rows_of_sandbox", no_starts)
+    monkeypatch.setattr(running, "sandboxed_rows", no_starts)
     results = measure_network(options=ONCE, sizes=TINY, progress=interrupt)
     assert results.ended == "interrupted" and len(results.samples) == 1
 
