@@ -1,12 +1,18 @@
 """Probes against the real kernel: each gets out where its walls are missing, and nowhere else."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from pyctr_lab import Lab
+from pyctr_lab.kernel import proc
 from pyctr_lab.measure.isolation import WALLS, IsolationMatrix, measure_isolation, probe_recipe
+from pyctr_lab.runtime.carrier import readable
 
 BY_FILES = {"watch_shared_file", "lock_shared_file"}
 
@@ -87,3 +93,31 @@ def test_an_interrupt_keeps_what_was_measured(lab: Lab) -> None:
     matrix = measure_isolation(lab, probes=["set_semaphore"], progress=interrupt)
     assert [each.missing for each in matrix.outcomes] == [(), ("user",)]
     assert matrix.notes[-1] == "interrupted: what had been measured by then"
+
+
+SCRIPT = """
+from pyctr_lab.measure.isolation import measure_isolation
+measure_isolation(progress=lambda number, total: print(number, flush=True))
+"""
+
+
+def opened(pid: int) -> int | None:
+    """A descriptor of a process; None where it has ended."""
+    with suppress(ProcessLookupError):
+        return os.pidfd_open(pid)
+    return None
+
+
+def test_killed_amid_it_nothing_is_left() -> None:
+    """Launcher, victim and containers end with the process that measures."""
+    with subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True) as measuring:
+        assert measuring.stdout
+        for _ in range(3):
+            assert measuring.stdout.readline()
+        below = [*proc.descendants(measuring.pid)]
+        assert len(below) >= 3  # a launcher, its PID 1, the victim
+        watched = list(map(opened, below))
+        measuring.kill()
+    for pidfd in filter(None, watched):
+        assert readable(pidfd, 60)
+        os.close(pidfd)
