@@ -302,6 +302,7 @@ PICTURES: dict[str, dict[str, Any]] = {
     "fit": {"results": races.crowds()},
     "growth": {"samples": machines.GROWN, "promised": 256 << 20},
     "hypervisors": {"case": draw.Case("tcg", "6.18", "6.1")},
+    "isolation_matrix": {"matrix": powers.MATRIX},
     "layers": {"images": stores.TWO, "removed": "web:1"},
     "live_network": {"read": lambda: wires.THREE, "seconds": 5},
     "memory": {"results": races.memories()},

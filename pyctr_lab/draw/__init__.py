@@ -25,6 +25,7 @@ from .filter_decisions import filter_decisions
 from .growth import MemoryReading, growth
 from .hypervisors import Case, hypervisors
 from .isolation_map import draw_map, isolation_map
+from .isolation_matrix import isolation_matrix
 from .layers import layers
 from .live_network import live_network
 from .meter import meter, usage_chart
@@ -48,9 +49,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Builder", "Case", "Dashboard", "Hop", "MemoryReading", "Meter", "NetworkWidget", "Picture", "Said", "boot",
     "builder", "capability_grid", "chart", "conversation", "dashboard", "density", "draw_map", "filter_decisions",
-    "fit", "growth", "hypervisors", "isolation_map", "layers", "live_network", "memory", "meter", "neighbour",
-    "network", "overhead", "overlay", "packet_path", "registry", "start_waterfall", "startup", "story", "usage_chart",
-    "waterfall", "worlds",
+    "fit", "growth", "hypervisors", "isolation_map", "isolation_matrix", "layers", "live_network", "memory", "meter",
+    "neighbour", "network", "overhead", "overlay", "packet_path", "registry", "start_waterfall", "startup", "story",
+    "usage_chart", "waterfall", "worlds",
 ]  # fmt: skip
 
 PANELS = {"Builder": "builder", "Dashboard": "dashboard", "Meter": "meter", "NetworkWidget": "live_network"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from draw.machines import history
 from draw.stores import HOSTILE
 from pyctr_lab import steps
-from pyctr_lab.draw import capability_grid, filter_decisions, start_waterfall
+from pyctr_lab.draw import capability_grid, filter_decisions, isolation_matrix, start_waterfall
 from pyctr_lab.kernel.calls import Answer, dup3, execve
 from pyctr_lab.kernel.capabilities import CapabilitySets, names_in_mask
 from pyctr_lab.kernel.filters import (
@@ -19,6 +19,7 @@ from pyctr_lab.kernel.filters import (
     refuse,
 )
 from pyctr_lab.kernel.filters.bpf import ARGUMENTS, JEQ, JSET, NUMBER, jump_if, load_word, return_value
+from pyctr_lab.measure.isolation import PROBES, WALLS, IsolationMatrix, Outcome, Probe
 
 ALL = names_in_mask((1 << 41) - 1)
 KEPT = names_in_mask(0xA80425FB)
@@ -50,6 +51,32 @@ def story_of(recipe: steps.Recipe) -> list[Answer]:
 STORY = story_of(steps.default())
 
 
+def matrix_of(*rows: tuple[Probe, str], walls: tuple[str, ...] = tuple(WALLS), always: str = "") -> IsolationMatrix:
+    """A matrix as its probes say: each wall left out alone, and each set of theirs; `always` is out with all up."""
+    outcomes = []
+    for probe, answer in rows:
+        outs = (*probe.out, frozenset()) if probe.name == always else probe.out
+        tried = [frozenset(), *(frozenset((wall,)) for wall in walls), *(each for each in outs if len(each) > 1)]
+        outcomes += [
+            Outcome(probe.name, tuple(missing), any(out <= missing for out in outs), answer) for missing in tried
+        ]
+    return IsolationMatrix(walls, tuple(probe for probe, _ in rows), tuple(outcomes), "docker_like()", 12.0)
+
+
+def probe(name: str, group: str, *out: str) -> tuple[Probe, str]:
+    sets = tuple(frozenset(each.split()) for each in out)
+    return Probe(name, "tries", "known", "fault", group, "works", sets), "EPERM"
+
+
+ROWS = (probe("read_file", "files", "mnt"), probe("read_private", "files", "mnt user", "mnt ids"),
+        probe("write_terminal", "files", "mnt user", "mnt ids", "dev user", "dev ids"),
+        probe("kill", "doors", "seccomp"), probe("odd", "doors", "mnt user", "caps net pid"), probe("lock", "doors"),
+        probe("never", "doors"))  # fmt: skip
+MATRIX = matrix_of(*ROWS, always="lock")
+WHOLE = matrix_of(*((each, "EPERM") for each in PROBES.values()), always="watch_shared_file")
+ODD = matrix_of(probe(HOSTILE, HOSTILE, f"{HOSTILE} mnt"), walls=("mnt", HOSTILE))
+
+
 def pictures():
     """Pictures drawn by hand, by name."""
     return {
@@ -66,5 +93,7 @@ def pictures():
         "filter, arm64": filter_decisions(docker_policy(processor="aarch64"), ["mount"], processor="aarch64"),
         "start": start_waterfall(history()), "start, one": start_waterfall(history()[0]),
         "start, none": start_waterfall([]), "start, medians": start_waterfall([history()] * 3),
+        "matrix": isolation_matrix(MATRIX), "matrix, whole": isolation_matrix(WHOLE),
+        "matrix, odd": isolation_matrix(ODD), "matrix, none": isolation_matrix(matrix_of()),
         "filter, none": filter_decisions((return_value(ALLOW.value),), processor="x86_64"),
     }  # fmt: skip

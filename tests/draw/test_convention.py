@@ -32,6 +32,7 @@ PICTURES: dict[str, tuple[str, list[Any], dict[str, Any]]] = {  # module -> func
     "filter_decisions": ("filter_decisions", [powers.DOCKER, powers.CALLS, powers.COSTS], {"processor": "x86_64"}),
     "growth": ("growth", [machines.GROWN], {"promised": 256 << 20}),
     "hypervisors": ("hypervisors", [Case("tcg", "6.18", "6.1")], {}),
+    "isolation_matrix": ("isolation_matrix", [powers.MATRIX], {}),
     "layers": ("layers", [stores.TWO, "web:1"], {}),
     "meter": ("usage_chart", [{"web": meters.THROTTLED}], {}),
     "neighbour": ("neighbour", [races.acts()], GUESSED),
