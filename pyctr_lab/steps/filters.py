@@ -81,8 +81,7 @@ class Seccomp(Step):
         policy = self.policy
         if not isinstance(policy, FilterPolicy):
             return frozenset()
-        refused = [call for call in ("mount", "unshare") if decide(policy, call).name not in ("allow", "log")]
-        return frozenset({"mounting refused"} if refused else ())
+        return frozenset({"mounting refused"} if refuses_mounting(policy) else ())
 
     @property
     def program(self) -> tuple[Instruction, ...]:
@@ -104,6 +103,12 @@ class Seccomp(Step):
     @property
     def title(self) -> str:
         return "filter of system calls"
+
+
+@lru_cache(maxsize=32)
+def refuses_mounting(policy: FilterPolicy) -> bool:
+    """Whether nothing can be mounted under a policy: asked of it once, for each recipe with it is checked anew."""
+    return any(decide(policy, call).name not in ("allow", "log") for call in ("mount", "unshare"))
 
 
 @lru_cache(maxsize=32)
