@@ -12,7 +12,7 @@ import secrets
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from ...kernel.checks import check_function
 from ...kernel.constants import MNT_DETACH
 from ..network.senders import program_words
 from .matrix import Outcome
-from .probes import ONLY_THEIR_WALLS, PROBES, PROGRAM, Probe, known_probes
+from .probes import AMOUNTS, ONLY_THEIR_WALLS, PROBES, PROGRAM, Probe, known_probes
 from .running import PYTHON
 from .victim import JsonLines, Start, Victim
 
@@ -52,8 +52,8 @@ print(json.dumps(sorted(name for name in files if name.startswith("/"))))"""
 class EnginesIsolation:
     """What became of each probe in a container of each engine; `missing` has the reasons why the others were not tried.
 
-    The engines have their own defaults: no limits, and files of their own. Doors of gVisor's kernel and of a machine's
-    are not the host's: that they open lets none out.
+    The engines have their own defaults: no limits, and files of their own. A door of gVisor's kernel or a machine's is
+    not the host's: that it opens is no way out.
     """
 
     probes: tuple[Probe, ...]
@@ -120,9 +120,18 @@ def isolation_rows(engines: Sequence[str], probes: Sequence[str]) -> Iterator[di
                 small = engine.kind == "machine"  # its memory is the limit: its kernel would kill the probes
                 tried = [probe for probe in probes if not (small and probe in ONLY_THEIR_WALLS)]
                 done = victim.round(starter_of(engine), words_in_tree, tried, 0)
-            yield {"engine": name, "outcomes": [asdict(each) for each in done.outcomes(chosen, ())]}
+            found = done.outcomes(chosen, ())
+            found = list(map(behind_own_kernel, found)) if engine.kind in ("machine", "sandbox") else found
+            yield {"engine": name, "outcomes": [asdict(each) for each in found]}
         except (LabError, OSError) as why:
             yield {"engine": name, "why": str(why)[:300]}
+
+
+def behind_own_kernel(outcome: Outcome) -> Outcome:
+    """The same where the kernel that has answered is not the host's: doors and amounts are that kernel's own."""
+    probe = PROBES[outcome.probe]
+    reached = probe.success not in ("works", "counts") and probe.group != AMOUNTS
+    return replace(outcome, out=outcome.out and reached)
 
 
 def add_interpreter(tree: Path) -> None:

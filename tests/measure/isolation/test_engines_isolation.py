@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from pyctr_lab.errors import BadInput
-from pyctr_lab.measure.isolation import measure_engines_isolation
+from pyctr_lab.measure.isolation import Outcome, measure_engines_isolation
+from pyctr_lab.measure.isolation.engines import behind_own_kernel
 
 PROBES = ["read_lab_file", "read_victim_arguments", "set_semaphore", "watch_shared_file", "make_user_namespace"]
 
@@ -34,3 +35,12 @@ def test_an_engine_that_is_not_here_is_in_missing(monkeypatch: pytest.MonkeyPatc
 def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(BadInput, match="there is no engine 'warden'"):
         measure_engines_isolation(["warden"])
+
+
+@pytest.mark.parametrize(
+    ("probe", "out"),
+    [("set_up_io_uring", False), ("make_many_processes", False), ("time_interrupts", False),
+     ("read_lab_file", True), ("read_boot_clock", True), ("set_semaphore", True)],
+)  # fmt: skip
+def test_a_kernel_of_its_own_answers_for_its_own_doors(probe: str, out: bool) -> None:
+    assert behind_own_kernel(Outcome(probe, (), True, "")).out is out
