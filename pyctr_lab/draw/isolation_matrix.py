@@ -221,12 +221,12 @@ def _probe_row(row: ProbeRow, columns: WallColumns, page: PageWidth, y: float) -
         yield label((columns.left + columns.right) / 2, middle + 4, "out with all walls up", size=TAG, style="n h c")
     else:
         yield from _marks(row, columns, middle)
-    answers = page.right - columns.answers if page is SMALL_PAGE else 64
+    answers = page.right - columns.answers if page is SMALL_PAGE else 82
     yield label(columns.answers, middle + 4, row.answer, size=TAG, style="m d", width=answers)
     if page is WIDE_PAGE:
         style = "n e" if row.single or row.always else "w e" if row.joint else "d e"
         yield label(page.right, middle + 4, row.said, size=TAG, style=style,
-                    width=page.right - columns.answers - 68)  # fmt: skip
+                    width=page.right - columns.answers - 86)  # fmt: skip
 
 
 def _marks(row: ProbeRow, columns: WallColumns, y: float) -> Iterator[str]:
