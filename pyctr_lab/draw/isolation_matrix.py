@@ -154,7 +154,7 @@ class WallColumns:
 
 
 def _columns(walls: Sequence[str], page: PageWidth) -> WallColumns:
-    x, pitch, gap = (page.margin + 188.0, 16.0, 9) if page is WIDE_PAGE else (page.margin + 178.0, 13.6, 6)
+    x, pitch, gap = (page.margin + 188.0, 16.0, 9) if page is WIDE_PAGE else (page.margin + 175.0, 13.6, 6)
     known = {name: kind for kind, names in KINDS.items() for name in names.split()}
     places, kinds = dict[str, float](), dict[str, tuple[float, float]]()
     for kind in (*KINDS, OTHERS):
