@@ -111,7 +111,7 @@ class ProbeRound:
         kind, _, word = probe.success.partition(" ")
         match kind:
             case "seen":
-                return self.seen[probe.name]
+                return self.seen.get(probe.name, False)  # without: the probe failed before the victim's part
             case "secret":
                 return done and answer == self.secrets[word]
             case "lab":
