@@ -50,12 +50,13 @@ from .learner import compare, predict, recall, recall_number, state_dir
 __all__ = [
     "cli_check", "cli_doctor", "cli_progress", "cli_reset", "compare", "control_groups", "doctor", "exercises",
     "images_and_layers", "magics", "network", "predict", "progress", "recall", "recall_number", "state_dir",
-    "virtual_machines",
+    "virtual_machines", "whole_container",
 ]  # fmt: skip
 
 
 PARTS = (
     "control_groups", "doctor", "exercises", "images_and_layers", "magics", "network", "progress", "virtual_machines",
+    "whole_container",
 )  # fmt: skip
 
 
