@@ -43,7 +43,7 @@ LESSONS = (
     Lesson("04", "control_groups", "Control groups", 120, programs=("ps",), needs=("control groups",)),
     Lesson("05", "network", "Network", 75, programs=("ip", "strace", "busybox"), needs=("networks",)),
     Lesson("06", "images_and_layers", "Images and layers", 105, programs=("busybox",)),
-    Lesson("07", "whole_container", "A whole container", 60, planned=True),
+    Lesson("07", "whole_container", "The whole container", 90, programs=("mount", "unshare", "strace")),
     Lesson("08", "engines", "Engines", 60, planned=True),
     Lesson("09", "vm_versus_container", "Virtual machine or container", 60, programs=("ps", "busybox")),
     Lesson("10", "why_containers", "Why containers", 60, planned=True),
