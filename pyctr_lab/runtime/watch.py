@@ -221,9 +221,10 @@ class CallWatch:
             if found is None:
                 return False
             call, id, came, _ = found
-            sent = self.listener.send(id, errno)
             call.waited_ns = time.monotonic_ns() - came
-            call.answer = GONE if not sent else errno_name(errno) if errno else ""
+            call.answer = errno_name(errno) if errno else ""  # before it goes on: what follows from it may be seen
+            if not self.listener.send(id, errno):
+                call.answer = GONE
             return True
 
     def _patience_left(self) -> float | None:
