@@ -5,6 +5,7 @@
 `prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, (len(program), encode_program(program)))`.
 """
 
+from . import bpf
 from .bpf import Instruction, check_program, decode_program, encode_program, spell_program
 from .compiler import AUDIT_ARCHITECTURES, compile_policy
 from .docker import docker_policy
@@ -15,7 +16,7 @@ from .simulator import FilterStep, decide, follow_filter, run_filter, seccomp_da
 
 __all__ = [
     "ALLOW", "AUDIT_ARCHITECTURES", "KILL", "NOTIFY", "Comparison", "FilterAction", "FilterPolicy", "FilterRule",
-    "FilterStep", "Instruction", "action_of", "check_program", "check_syscall_names", "compile_policy", "decide",
+    "FilterStep", "Instruction", "action_of", "bpf", "check_program", "check_syscall_names", "compile_policy", "decide",
     "decode_program", "docker_policy", "encode_program", "follow_filter", "from_json", "notify_program", "refuse",
     "run_filter", "seccomp_data", "spell_program", "to_json",
 ]  # fmt: skip
