@@ -195,6 +195,8 @@ class Request:
         """Make calls, then fork. True in the child, which answers nothing here."""
         if not self.carry_out(calls):
             return False
+        for spawner in spawners:
+            spawner.show_memory()
         result, errno, line = attempt(fork_or_clone3, flags, group)
         self.lines.append(line)
         return (result, errno) == (0, 0)

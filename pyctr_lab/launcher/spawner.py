@@ -50,9 +50,7 @@ class Spawner:
         `kept` is what other starts have too, in marshal's form. Returns its pid and its pidfd.
         """
         self._note()
-        if self._abandoned:  # it may have ended between a change of ids and its PR_SET_DUMPABLE: our memory is hidden
-            ctypes.CDLL(None).prctl(*map(ctypes.c_ulong, (PR_SET_DUMPABLE, 1, 0, 0, 0)))
-            self._abandoned = False
+        self.show_memory()
         *others, exec_ = last
         search = looked_up(exec_)
         laid = self._laid(kept, len(first), len(others) + len(search))
@@ -111,6 +109,15 @@ class Spawner:
         self._abandoned = True
         if number in self._begun:
             os.kill(self._begun[number][0], SIGKILL)  # it is there: not reaped yet
+
+    def show_memory(self) -> None:
+        """Make our memory visible again, before a fork copies it.
+
+        An abandoned process may have ended between a change of ids, which hides it, and its own PR_SET_DUMPABLE.
+        """
+        if self._abandoned:
+            ctypes.CDLL(None).prctl(*map(ctypes.c_ulong, (PR_SET_DUMPABLE, 1, 0, 0, 0)))
+            self._abandoned = any(laid.shared for _, laid, _, _, _ in self._begun.values())
 
 
 def executable(code: bytes) -> int:

@@ -74,4 +74,4 @@ def test_several_as_one() -> None:
 
 
 def test_units_are_few() -> None:
-    assert set(UNITS.values()) == {"ms", "KiB", "MiB", "s", "1/s", "Gbit/s", "x"}
+    assert set(UNITS.values()) == {"ns", "ms", "KiB", "MiB", "s", "1/s", "Gbit/s", "x", "probes", "outcomes"}

@@ -23,7 +23,19 @@ from pyctr_lab import Lab, Limits, Recipe, Run, steps
 from pyctr_lab.errors import BadInput, Gone
 from pyctr_lab.kernel import proc
 from pyctr_lab.kernel.arguments import Ref, Struct, Subject
-from pyctr_lab.kernel.calls import Call, CallError, chdir, close, fork, mkdirat, openat, prctl, setresuid, write
+from pyctr_lab.kernel.calls import (
+    Call,
+    CallError,
+    chdir,
+    close,
+    fork,
+    mkdirat,
+    openat,
+    prctl,
+    setresgid,
+    setresuid,
+    write,
+)
 from pyctr_lab.kernel.constants import FUTEX_WAIT_PRIVATE, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS
 from pyctr_lab.runtime.carrier import ended
 from pyctr_lab.runtime.faststart import loop
@@ -406,6 +418,26 @@ class Astray(Step):
 
     def calls(self) -> list[Call]:
         return [close(Ref("elsewhere"))]
+
+
+class HalfChanged(Step):
+    """A change of the group, which hides the memory that is shared, and then one of the user that fails."""
+
+    def calls(self) -> list[Call]:
+        return [setresgid(0), setresuid(70_000), prctl(PR_SET_DUMPABLE, 1)]
+
+
+def test_a_start_that_ends_amid_a_change_of_ids_hides_nothing(quick: Lab) -> None:
+    if quick.ids == 1:
+        pytest.skip("one id cannot become another")
+    user = steps.NewNamespace("user")
+    recipe = Recipe([user, steps.OwnIds(quick.ids, quick.world.cuts).maps, steps.NewNamespace("pid"), HalfChanged()])
+    with pytest.raises(CallError, match="setresuid") as why:
+        quick.start(["true"], recipe=recipe)
+    assert why.value.errno == EINVAL and quick.starter.why_slow == ""
+    with quick.container("next") as box:
+        box.apply(user)
+        assert box.apply(steps.IdMaps(count=1, setgroups="deny")), "its /proc files are its own user's"
 
 
 UNFIT = {

@@ -26,7 +26,7 @@ class FewestWalls(Exercise):
 
     id = "7.5"
     title = "As few walls as possible"
-    question = """A process of the lab's root, with no walls. Five probes: {all}. You may put up walls out of
+    question = """{box} is a process of the lab's root, with no walls. Five probes: {all}. You may put up walls out of
     {offered}, each of which has its price. Which are the fewest that stop all five? PROBES[name].tries says what each
     probe does; `tried` of the cell below tries them."""
     wants = Names("a list of walls", "[...]")
@@ -79,16 +79,16 @@ class FewestWalls(Exercise):
         if pins[1] != "net":
             probes.remove("change_link")
             probes.append(random.choice([each for each in PINS["seccomp"] if each not in probes]))
-        return {"box": random.choice(self.names), "pins": sorted(pins), "probes": sorted(probes),
+        return {"box": random.choice(self.names), "pins": sorted(pins),
                 "all": ", ".join(sorted(probes)), "offered": ", ".join(OFFERED)}  # fmt: skip
 
     def setup(self, ground: Ground) -> None:
         ground.add(ground.values["box"])
-        ground.facts["probes"] = ground.values["probes"]
-        ground.facts["start"] = fingerprint_of(ground.values["probes"])
+        ground.facts["probes"] = ground.values["all"].split(", ")
+        ground.facts["start"] = fingerprint_of(ground.facts["probes"])
 
     def check(self, view: KernelView, answer: Submission) -> list[Requirement]:
-        walls, probes = tuple(sorted(names_in(answer))), tuple(view.values["probes"])
+        walls, probes = tuple(sorted(names_in(answer))), tuple(view.values["all"].split(", "))
         strange = [wall for wall in walls if wall not in OFFERED]
         out = [] if strange else out_in_a_lab(walls, probes)
         fewest = len(view.values["pins"])
