@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..kernel.calls import Call
+from ..kernel.calls import Call, setgroups
 from ..kernel.checks import check_list, check_number
 from .namespaces import IdMaps
 from .privileges import SetIds
@@ -30,8 +30,8 @@ def shared_ids(ids: int, cuts: Iterable[int] = ()) -> IdMaps:
 class OwnIds(Step):
     """Map the container's root to the last id of the lab, the others to themselves, and become that root.
 
-    Inside 0 is then an id outside that owns nothing: no file and no process of the lab's root. `count` is how many ids
-    the lab has, 2 at least; `cuts` are as in `default`.
+    Inside 0 is then an id outside that owns nothing: no file and no process of the lab's root. It is in none of the
+    groups either that the lab's root is in. `count` is how many ids the lab has, 2 at least; `cuts` as in `default`.
     """
 
     count: int = 65536
@@ -65,7 +65,7 @@ class OwnIds(Step):
         return self.maps.provides
 
     def calls(self) -> list[Call]:
-        return [*self.maps.calls(), *SetIds(0, 0).calls()]
+        return [*self.maps.calls(), setgroups([]), *SetIds(0, 0).calls()]
 
     def describe(self) -> str:
         return f"Map root inside to id {self.count - 1} of the lab, which owns nothing there, and become it."

@@ -182,7 +182,7 @@ def birth_of(steps: tuple[Step, ...]) -> Birth:
     return replace(birth, resources=tuple(resource for step in steps for resource in step.resources()))
 
 
-MOVABLE = ("setresgid", "setresuid", "prctl")
+MOVABLE = ("setgroups", "setresgid", "setresuid", "prctl")
 """Calls that do the same behind the fork: who a process is, it is in all namespaces."""
 
 

@@ -160,7 +160,7 @@ def test_the_same_as_a_user(as_user: Callable[[str], str]) -> None:
 
 def test_a_step_leaves_no_descriptor_and_the_folder_it_was_in(images: Images) -> None:
     with images.lab.container("box") as box:
-        for step in list(images.lab.recipe())[:2]:
+        for step in list(images.lab.recipe().with_shared_ids())[:2]:
             box.apply(step)
         box.apply(steps.NewNamespace("mnt"))
         box.apply(steps.PrivatePropagation())

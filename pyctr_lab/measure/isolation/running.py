@@ -121,7 +121,9 @@ class _Measuring:
     def _can_try(self, probe: Probe) -> bool:
         """Whether a probe would say anything here; a note says why not."""
         needed = {"run_setuid_program": (self.lab.ids > 1, "a second id"),
-                  "read_cgroup_path": (bool(self.available), "a control group of its own")}  # fmt: skip
+                  "read_cgroup_path": (bool(self.available), "a control group of its own"),
+                  "open_machine_socket": ("AF_VSOCK" in text_of_protocols(), "vsock in the kernel: to try loads it"),
+                  }  # fmt: skip
         there, what = needed.get(probe.name, (True, ""))
         if not there:
             self.notes.append(f"{probe.name}: not tried: it needs {what}")
@@ -192,6 +194,11 @@ class _Measuring:
         files = "the host's files" if self.image is None else f"the image {self.image}"
         said = f"Out with all walls up, on {files}: {', '.join(out) or 'none'}"
         return f"{said}, of {len(self.probes)} probes" if not out else said
+
+
+def text_of_protocols() -> str:
+    """The kinds of sockets that the kernel has now."""
+    return Path("/proc/net/protocols").read_text()
 
 
 def interpreter_elsewhere() -> list[str]:

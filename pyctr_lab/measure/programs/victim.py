@@ -128,6 +128,8 @@ class Victim:
         LIBC.shmdt(ctypes.c_void_p(place))
         self.queue = syscall("mq_open", self.tag.encode(), os.O_RDONLY | os.O_CREAT | os.O_NONBLOCK, 0o666, None)
         secret = self.said["key"].encode()
+        syscall("keyctl", 1, None)  # KEYCTL_JOIN_SESSION_KEYRING: one of its own, by which it possesses
+        syscall("keyctl", 8, -4, -3)  # KEYCTL_LINK: what is in the user's keyring
         made = syscall("add_key", b"user", self.tag.encode(), secret, len(secret), -4)  # the user's keyring
         self.user_key = made
         syscall("keyctl", 5, made, 0x3F3F0000)  # KEYCTL_SETPERM: the user may all
